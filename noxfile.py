@@ -1,0 +1,109 @@
+"""Everything that is run on this project; plain ``nox`` runs lint, types and tests."""
+
+import shutil
+import tempfile
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.5"
+nox.options.sessions = ["lint", "types", "tests"]
+nox.options.error_on_missing_interpreters = True
+
+PYPROJECT = nox.project.load_toml("pyproject.toml")
+# What must work with its oldest and with its newest release: the core's own two, and each framework.
+RELEASES = {
+    "core": {"oldest": ["pyjwt==2.15.0", "pydantic==2.11.0"], "newest": ["pyjwt", "pydantic"]},
+    "fastapi": {"oldest": ["fastapi==0.115.0"], "newest": ["fastapi"]},
+}
+
+
+def install(session: nox.Session, *groups: str, extras: str = "fastapi") -> None:
+    """Install the project with extras, and the dependency groups of pyproject.toml."""
+    wanted = [each for group in groups for each in nox.project.dependency_groups(PYPROJECT, group)]
+    session.install("-e", f".[{extras}]" if extras else ".", *wanted)
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """Serve the example under a real uvicorn and walk through it over HTTP."""
+    install(session, "demo")
+    session.run("python", "examples/demo.py", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check the code's style; ``nox -s lint -- fix`` mends what can be mended."""
+    session.install(*nox.project.dependency_groups(PYPROJECT, "lint"))
+    fix = "fix" in session.posargs
+    session.run("ruff", "check", *(["--fix"] if fix else []), ".")
+    session.run("ruff", "format", *([] if fix else ["--check"]), ".")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check the types: of the code, of its public face, and of code that uses it."""
+    install(session, "types")
+    session.run("mypy")
+    for package in ("tokenward", "tokenward_fastapi"):
+        session.run("basedpyright", "--verifytypes", package, "--ignoreexternal")
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run all tests and demand full branch coverage of the core and the adapters."""
+    install(session, "tests")
+    session.run("coverage", "erase")
+    session.run("coverage", "run", "-m", "pytest", *session.posargs)
+    if not session.posargs:
+        session.run("coverage", "report", "--skip-covered")
+
+
+@nox.session
+@nox.parametrize("release", ["oldest", "newest"])
+def core(session: nox.Session, release: str) -> None:
+    """Run the core's tests where no web framework is installed."""
+    install(session, "core-tests", extras="")
+    session.install("--upgrade", *RELEASES["core"][release])
+    for framework in ("fastapi", "starlette", "litestar", "quart"):
+        session.run(
+            "python",
+            "-c",
+            f"import importlib.util as u; raise SystemExit(u.find_spec('{framework}') is not None)",
+        )
+    session.run("pytest", "tests/core", "tests/stores/test_contract.py", *session.posargs)
+
+
+@nox.session
+@nox.parametrize("release", ["oldest", "newest"])
+@nox.parametrize("framework", [name for name in RELEASES if name != "core"])
+def adapter(session: nox.Session, framework: str, release: str) -> None:
+    """Run an adapter's tests with the oldest or the newest release of its framework."""
+    install(session, "tests", extras=framework)
+    session.install("--upgrade", *RELEASES[framework][release])
+    session.run("pytest", "tests/adapters", *session.posargs)
+
+
+@nox.session
+def package(session: nox.Session) -> None:
+    """Build, install the wheel bare, and import each package from outside the checkout."""
+    session.install(*nox.project.dependency_groups(PYPROJECT, "package"))
+    dist = Path(session.create_tmp()) / "dist"
+    shutil.rmtree(dist, ignore_errors=True)
+    session.run("python", "-m", "build", "--outdir", str(dist))
+    (wheel,) = dist.glob("*.whl")
+    outside = tempfile.gettempdir()
+    # Reinstalled each time: a wheel of the same version may hold other code.
+    session.install("--force-reinstall", str(wheel))
+    with session.chdir(outside):
+        session.run("python", "-Ic", "import tokenward; tokenward.KeyRing.generate()")
+    session.install(f"tokenward[fastapi] @ {wheel.absolute().as_uri()}")
+    with session.chdir(outside):
+        session.run("python", "-Ic", "import tokenward_fastapi; tokenward_fastapi.TokenAuth")
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure against PyJWT; ``nox -s bench -- --quick`` for a first look."""
+    install(session, extras="")
+    session.run("python", "benchmarks/decode.py", *session.posargs)
