@@ -1,0 +1,1 @@
+"""The core, where no framework is needed."""

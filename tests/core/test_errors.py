@@ -1,0 +1,40 @@
+"""The tree of errors: drawn, coded, and silent about values."""
+
+import inspect
+
+import pytest
+
+from tokenward import TokenwardError, errors
+
+CLASSES = [
+    each
+    for name, each in inspect.getmembers(errors, inspect.isclass)
+    if issubclass(each, TokenwardError) and not name.startswith("_")
+]
+
+
+def test_every_error_has_a_code_of_its_own():
+    """A program can tell any two apart."""
+    codes = [each.code for each in CLASSES]
+    assert len(set(codes)) == len(codes)
+
+
+@pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
+def test_every_error_stands_in_the_drawing(kind):
+    """The docstring of the module shows the whole tree."""
+    assert kind.__name__ in errors.__doc__
+    assert kind.__name__ in errors.__all__
+
+
+def test_mistakes_of_the_programmer_are_value_errors():
+    """And are never taken for the refusal of a token."""
+    for kind in CLASSES:
+        is_mistake = issubclass(kind, errors.ConfigurationError)
+        assert issubclass(kind, ValueError) is is_mistake
+        assert not (is_mistake and issubclass(kind, errors.TokenError))
+
+
+def test_no_error_speaks_of_http():
+    """Statuses are `tokenward.http`'s."""
+    source = inspect.getsource(errors)
+    assert not any(status in source for status in ("400", "401", "403", "422", "500", "503"))
