@@ -1,0 +1,133 @@
+"""Strict base64url and JSON: the two encodings that a token is made of.
+
+What two readers could understand differently is refused (RFC 7515 §2 and appendix C, RFC 8725 §2.4).
+"""
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from typing import Final, NoReturn, cast
+
+from pydantic import JsonValue, ValidationError
+from pydantic_core import (
+    PydanticSerializationError,
+    SchemaSerializer,
+    SchemaValidator,
+    core_schema,
+    to_json,
+)
+
+from tokenward.errors import ConfigurationError, MalformedTokenError
+
+__all__ = ["all_finite", "b64url_decode", "b64url_encode", "dumps", "loads_header"]
+
+# Pydantic's codec is strict about white space, other letters and stray bits (RFC 4648 §3.5), and
+# takes a third of the time of the standard library's.
+_BYTES: Final = core_schema.bytes_schema()
+_encode: Final = SchemaSerializer(_BYTES, core_schema.CoreConfig(ser_json_bytes="base64")).to_python
+_decode: Final = SchemaValidator(
+    _BYTES, core_schema.CoreConfig(val_json_bytes="base64")
+).validate_strings
+
+
+_COLLECTIONS: Final = (list, tuple, set, frozenset)
+
+
+def b64url_encode(data: bytes) -> str:
+    """Encode without padding (RFC 7515 §2)."""
+    encoded: str = _encode(data, mode="json")
+    return encoded.rstrip("=")
+
+
+def b64url_decode(segment: str) -> bytes:
+    """Decode the one spelling that `b64url_encode` gives.
+
+    Raises:
+        MalformedTokenError: padding, white space, a letter of another alphabet, stray bits.
+    """
+    try:
+        # What the codec takes besides, and RFC 7515 does not have: padding, the standard alphabet.
+        is_other = "=" in segment or "+" in segment or "/" in segment
+        decoded = None if is_other else _decode(segment)  # type: ignore[arg-type] # asks for a dict
+    except ValidationError:
+        decoded = None
+    # Raised out here: inside `except` it would carry Pydantic's error, and that the token.
+    if decoded is None:
+        raise MalformedTokenError
+    return cast("bytes", decoded)
+
+
+def loads_header(data: bytes) -> dict[str, JsonValue]:
+    """Read a JOSE header: a UTF-8 JSON object in which no name stands twice (RFC 7515 §4).
+
+    Raises:
+        MalformedTokenError: anything else, however deep or large.
+    """
+    header = _parse(data, _unique_members)
+    if type(header) is not dict:
+        raise MalformedTokenError
+    return header
+
+
+def all_finite(value: object) -> bool:
+    """Tell whether a value that came from JSON holds no NaN and no infinity, however deep."""
+    if isinstance(value, float):
+        return math.isfinite(value)
+    if isinstance(value, dict):
+        return all(map(all_finite, value.values()))
+    if isinstance(value, _COLLECTIONS):
+        return all(map(all_finite, value))
+    return True
+
+
+def dumps(members: Mapping[str, object]) -> bytes:
+    """Write JSON that every reader takes for the same.
+
+    Raises:
+        TypeError: a name is no text. JSON would make some of it: b"sub" is a second "sub".
+        ConfigurationError: a value that JSON cannot say: NaN, a lone surrogate, an object that
+            Pydantic does not know how to write.
+    """
+    try:
+        "".join(members)
+    except TypeError:
+        msg = "The names of claims and headers must be text."
+        raise TypeError(msg) from None
+    try:
+        written = to_json(members)
+    except PydanticSerializationError:
+        written = b"NaN"
+    # Pydantic writes NaN and Infinity, which may stand inside a text and not as a number. Most JSON
+    # has neither letter, and one letter is found much faster than a word.
+    has_word = (written.find(b"N") >= 0 and b"NaN" in written) or (
+        written.find(b"I") >= 0 and b"Infinity" in written
+    )
+    if has_word and _parse(written, dict) is None:
+        msg = "A claim or a header holds a value that JSON cannot say."
+        raise ConfigurationError(msg)
+    return written
+
+
+def _parse(
+    data: bytes, members: Callable[[list[tuple[str, JsonValue]]], dict[str, JsonValue]]
+) -> JsonValue:
+    """Read strict JSON; what is none gives None, as null does."""
+    try:
+        # Decoded first, because json.loads would guess UTF-16 and UTF-32 from bytes.
+        parsed: JsonValue = json.loads(
+            data.decode("utf-8"), object_pairs_hook=members, parse_constant=_refuse_constant
+        )
+    except (ValueError, RecursionError):
+        return None
+    return parsed
+
+
+def _unique_members(pairs: list[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError
+    return members
+
+
+def _refuse_constant(_name: str) -> NoReturn:
+    raise ValueError

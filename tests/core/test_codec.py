@@ -1,0 +1,253 @@
+"""Base64url and JSON: one spelling for each value, and everything else refused."""
+
+import json
+import traceback
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from tokenward import ConfigurationError, MalformedTokenError
+from tokenward._codec import (
+    all_finite,
+    b64url_decode,
+    b64url_encode,
+    dumps,
+    loads_header,
+)
+
+ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+
+
+def refused(function, argument):
+    """Call, expect a MalformedTokenError, and give it back."""
+    with pytest.raises(MalformedTokenError) as caught:
+        function(argument)
+    assert caught.value.code == "token_malformed"
+    return caught.value
+
+
+# RFC 4648 §10 without padding, and what is special to the URL alphabet.
+@pytest.mark.parametrize(
+    ("data", "segment"),
+    [
+        (b"", ""),
+        (b"f", "Zg"),
+        (b"fo", "Zm8"),
+        (b"foo", "Zm9v"),
+        (b"foob", "Zm9vYg"),
+        (b"fooba", "Zm9vYmE"),
+        (b"foobar", "Zm9vYmFy"),
+        (b"\xfb\xff", "-_8"),
+        (b"\x00", "AA"),
+        (b"\x03\xec\xff\xe0\xc1", "A-z_4ME"),  # RFC 7515, appendix C
+    ],
+)
+def test_bytes_have_one_spelling(data, segment):
+    """Bytes are written without padding in the URL alphabet, and that text is read back."""
+    assert b64url_encode(data) == segment
+    assert b64url_decode(segment) == data
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=300))
+def test_what_is_encoded_is_decoded(data):
+    """Any bytes survive the round trip, in the alphabet of RFC 4648 §5."""
+    segment = b64url_encode(data)
+
+    assert set(segment) <= set(ALPHABET)
+    assert b64url_decode(segment) == data
+
+
+@settings(deadline=None)
+@given(st.text(ALPHABET, max_size=40))
+@example("Zh")
+@example("A")
+def test_a_text_of_the_alphabet_is_the_one_spelling_or_is_refused(segment):
+    """No two texts decode to the same bytes."""
+    try:
+        data = b64url_decode(segment)
+    except MalformedTokenError:
+        return
+    assert b64url_encode(data) == segment
+
+
+@settings(deadline=None)
+@given(
+    st.text(ALPHABET, max_size=20),
+    st.characters(codec=None, exclude_characters=ALPHABET),
+    st.text(ALPHABET, max_size=20),
+)
+def test_a_letter_outside_the_alphabet_is_refused(before, letter, after):
+    """A text with any other letter in it is refused, wherever the letter stands."""
+    refused(b64url_decode, before + letter + after)
+
+
+@pytest.mark.parametrize(
+    "segment",
+    [
+        "Zg==",
+        "Zm8=",
+        "Zg=",
+        "=",
+        "====",
+        "Zm9v=",
+        "=Zm9v",
+        "Zm9vYg==Zm9v",
+    ],
+)
+def test_padding_is_refused(segment):
+    """A padded segment is refused."""
+    refused(b64url_decode, segment)
+
+
+@pytest.mark.parametrize("space", [" ", "\t", "\n", "\r", "\r\n", "\v", "\f", "\u00a0", "\u2028"])
+@pytest.mark.parametrize("template", ["{}Zm9v", "Zm9v{}", "Zm{}9v", "{}"])
+def test_white_space_is_refused(space, template):
+    """White space is refused at the beginning, at the end, inside and alone."""
+    refused(b64url_decode, template.format(space))
+
+
+@pytest.mark.parametrize("segment", ["+_8A", "-/8A", "+/8A", "Zm9v+", "/", "ab+/"])
+def test_the_standard_alphabet_is_refused(segment):
+    """The letters `+` and `/` are refused."""
+    refused(b64url_decode, segment)
+
+
+@pytest.mark.parametrize("segment", ["Zh", "Zo", "Z_", "Zm9", "Zm-", "AB", "AAB", "A_"])
+def test_stray_bits_are_refused(segment):
+    """Bits of the last letter that belong to no byte must be zero."""
+    refused(b64url_decode, segment)
+
+
+@pytest.mark.parametrize("segment", ["A", "AAAAA", "Zm9vZ", "A" * 4001])
+def test_a_length_that_no_bytes_have_is_refused(segment):
+    """A length of one above a multiple of four is refused."""
+    refused(b64url_decode, segment)
+
+
+@pytest.mark.parametrize(
+    "segment",
+    [
+        "Zm9\u00fc",
+        "\uff3am9v",
+        "Zm9v\u0301",
+        "Zm9\U0001f511",
+        "\u212am9v",
+        "Zm\x009v",
+        "\x00",
+        "Zm9v\x00",
+        "\ud800",
+        "Zm9\udfff",
+        "\ud83d\udd11aa",
+        "Zm9v.",
+        "Zm9*",
+        "Zm9~",
+        "%5am",
+    ],
+)
+def test_letters_of_no_alphabet_are_refused(segment):
+    """Non-ASCII letters, NUL and lone surrogates are refused like any other wrong letter."""
+    refused(b64url_decode, segment)
+
+
+@pytest.mark.parametrize("segment", ["c2VjcmV0LXBhcnQ=", "c2VjcmV0 LXBhcnQ", "c2VjcmV0LXBhcnR"])
+def test_a_refused_segment_is_not_repeated(segment):
+    """Neither the error nor its traceback shows the segment."""
+    error = refused(b64url_decode, segment)
+
+    shown = "".join(traceback.format_exception(error))
+    assert error.__cause__ is None
+    assert error.__suppress_context__ or error.__context__ is None
+    assert segment not in str(error)
+    assert "c2VjcmV0" not in shown
+
+
+@pytest.mark.parametrize(
+    ("text", "header"),
+    [
+        ("{}", {}),
+        ('{"alg":"HS256"}', {"alg": "HS256"}),
+        (' {\r\n"alg" :\t"HS256" } \n', {"alg": "HS256"}),
+        ('{"a":{"b":[1,null,true,"\u00fc\U0001f511"]}}', {"a": {"b": [1, None, True, "ü🔑"]}}),
+        ('{"a":1,"A":2}', {"a": 1, "A": 2}),
+        ('{"a":[{"b":1},{"b":1}]}', {"a": [{"b": 1}, {"b": 1}]}),
+        ('{"a":{"b":1},"b":2}', {"a": {"b": 1}, "b": 2}),
+        ('{"a":"NaN Infinity"}', {"a": "NaN Infinity"}),
+    ],
+)
+def test_a_json_object_is_read(text, header):
+    """A UTF-8 JSON object with distinct names is read as it stands."""
+    assert loads_header(text.encode()) == header
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"alg":"HS256","alg":"none"}',
+        '{"alg":"HS256","alg":"HS256"}',
+        '{"alg":"HS256","\\u0061lg":"none"}',
+        '{"alg":"HS256","x":{"y":1,"y":2}}',
+        '{"x":[[{"y":1,"z":2,"y":1}]]}',
+        '{"":1,"":2}',
+    ],
+)
+def test_duplicate_members_are_refused(text):
+    """A name that stands twice in one object is refused, at any depth and in any spelling."""
+    refused(loads_header, text.encode())
+
+
+INFINITE = ["NaN", "Infinity", "-Infinity", "1e999"]
+
+
+@pytest.mark.parametrize("number", INFINITE)
+@pytest.mark.parametrize("template", ["{}", "[1, {}]", '{{"a": [{{"b": {}}}]}}'])
+def test_numbers_that_json_lacks_are_found_however_deep(number, template):
+    """NaN and the infinities are told from numbers, inside lists and objects too."""
+    assert not all_finite(json.loads(template.format(number)))
+    assert all_finite(json.loads(template.format("1e300")))
+
+
+@pytest.mark.parametrize(
+    "value", [None, True, "NaN", "Infinity", 2**2000, {"NaN": [{}, ["Infinity"]]}]
+)
+def test_the_words_inside_a_string_are_finite(value):
+    """Only numbers are looked at."""
+    assert all_finite(value)
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {},
+        {"a": 1, "b": [True, None, "ü🔑", 1.5]},
+        {"a": "NaN"},
+        {"a": "Infinity"},
+        {"NaN": ["In", "Na"]},
+        {"a": 2**70},
+    ],
+)
+def test_json_is_written(members):
+    """What JSON can say is written and can be read back."""
+    assert json.loads(dumps(members)) == members
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        pytest.param(float("nan"), id="NaN"),
+        pytest.param(float("inf"), id="Infinity"),
+        pytest.param([{"a": float("-inf")}], id="-Infinity inside"),
+        pytest.param("secret\ud800", id="lone surrogate"),
+        pytest.param(object(), id="object"),
+        pytest.param({"secret": object()}, id="object inside"),
+    ],
+)
+def test_what_json_cannot_say_is_the_programmers_mistake(value):
+    """A value that JSON has no form for is refused when writing, and is not repeated."""
+    with pytest.raises(ConfigurationError) as caught:
+        dumps({"a": value})
+
+    assert caught.value.code == "configuration_invalid"
+    assert caught.value.__cause__ is None
+    assert "secret" not in str(caught.value)
