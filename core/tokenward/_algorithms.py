@@ -1,0 +1,87 @@
+"""The table of signature algorithms (RFC 7518 §3.1, RFC 8037, RFC 8812).
+
+An entry is what the rest of the engine gets; a name from outside is only ever looked up here.
+``none`` has no entry, so it cannot be expressed.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final, Literal
+
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
+from jwt import algorithms as pyjwt
+
+from tokenward.errors import ConfigurationError
+
+__all__ = ["ALGORITHMS", "Algorithm", "KeyType", "PrivateKey", "PublicKey", "algorithm_named"]
+
+PrivateKey = (
+    rsa.RSAPrivateKey
+    | ec.EllipticCurvePrivateKey
+    | ed25519.Ed25519PrivateKey
+    | ed448.Ed448PrivateKey
+)
+PublicKey = (
+    rsa.RSAPublicKey | ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey | ed448.Ed448PublicKey
+)
+KeyType = Literal["oct", "RSA", "EC", "OKP"]
+
+
+@dataclass(frozen=True, slots=True)
+class Algorithm:
+    """One row of the table."""
+
+    name: str
+    """The ``alg`` of RFC 7518."""
+    key_type: KeyType
+    """The ``kty`` of the keys it takes (RFC 7518 §6.1)."""
+    backend: pyjwt.Algorithm = field(repr=False)
+    """PyJWT's object, which signs and verifies."""
+    curves: Mapping[str, int] = field(default_factory=dict)
+    """The ``crv`` values it takes, each with the length of its signature in bytes."""
+    digest_bytes: int = 0
+    """For HMAC: the length of the hash, which is also the least length of a secret."""
+
+
+def _table() -> Mapping[str, Algorithm]:
+    rows: list[Algorithm] = []
+    for bits, hmac_hash, crypto_hash in (
+        ("256", pyjwt.HMACAlgorithm.SHA256, hashes.SHA256),
+        ("384", pyjwt.HMACAlgorithm.SHA384, hashes.SHA384),
+        ("512", pyjwt.HMACAlgorithm.SHA512, hashes.SHA512),
+    ):
+        hmac = pyjwt.HMACAlgorithm(hmac_hash)
+        rows += (
+            Algorithm(f"HS{bits}", "oct", hmac, digest_bytes=int(bits) // 8),
+            Algorithm(f"RS{bits}", "RSA", pyjwt.RSAAlgorithm(crypto_hash)),
+            Algorithm(f"PS{bits}", "RSA", pyjwt.RSAPSSAlgorithm(crypto_hash)),
+        )
+    for name, crypto_hash, curve, curve_name, signature_bytes in (
+        ("ES256", hashes.SHA256, ec.SECP256R1, "P-256", 64),
+        ("ES384", hashes.SHA384, ec.SECP384R1, "P-384", 96),
+        ("ES512", hashes.SHA512, ec.SECP521R1, "P-521", 132),
+        ("ES256K", hashes.SHA256, ec.SECP256K1, "secp256k1", 64),
+    ):
+        backend = pyjwt.ECAlgorithm(crypto_hash, curve)
+        rows.append(Algorithm(name, "EC", backend, {curve_name: signature_bytes}))
+    rows.append(Algorithm("EdDSA", "OKP", pyjwt.OKPAlgorithm(), {"Ed25519": 64, "Ed448": 114}))
+    return MappingProxyType({row.name: row for row in rows})
+
+
+ALGORITHMS: Final = _table()
+
+
+def algorithm_named(name: str) -> Algorithm:
+    """Look a name up that the programmer gave.
+
+    Raises:
+        ConfigurationError: there is no such algorithm; the message lists those that are.
+    """
+    try:
+        return ALGORITHMS[name]
+    except (KeyError, TypeError):
+        known = ", ".join(ALGORITHMS)
+        msg = f"There is no such algorithm. Use one of: {known}."
+        raise ConfigurationError(msg) from None

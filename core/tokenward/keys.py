@@ -1,0 +1,288 @@
+"""A key, bound to exactly one algorithm (RFC 8725 §3.1): what it is made of, and what it can do."""
+
+import hashlib
+import json
+import secrets
+from collections.abc import Mapping
+from typing import Final, Self
+
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from jwt import algorithms as pyjwt
+from pydantic import JsonValue
+
+from tokenward._algorithms import (
+    ALGORITHMS,
+    Algorithm,
+    PrivateKey,
+    PublicKey,
+    algorithm_named,
+)
+from tokenward._codec import b64url_encode
+from tokenward._material import (
+    as_bytes,
+    check_jwk_allows_verifying,
+    check_key_object,
+    check_secret,
+    curve_of,
+    load_jwk,
+    load_pem,
+    public_part,
+)
+from tokenward.errors import InvalidKeyError, InvalidSignatureError, SigningKeyError
+
+__all__ = ["Key"]
+
+_GENERATED_RSA_BITS: Final = 3072  # NIST SP 800-57: 128 bits of security, as ES256 and EdDSA have.
+_EC_CURVES: Final[Mapping[str, type[ec.EllipticCurve]]] = {
+    "ES256": ec.SECP256R1,
+    "ES384": ec.SECP384R1,
+    "ES512": ec.SECP521R1,
+    "ES256K": ec.SECP256K1,
+}
+# RFC 7638 §3.2 and RFC 8037 §2: what a thumbprint is made of. `oct` is left out on purpose.
+_THUMBPRINT_MEMBERS: Final[Mapping[str, tuple[str, ...]]] = {
+    "RSA": ("e", "kty", "n"),
+    "EC": ("crv", "kty", "x", "y"),
+    "OKP": ("crv", "kty", "x"),
+}
+
+
+class Key:
+    """One key, one algorithm.
+
+    Build it with `from_secret`, `from_pem`, `from_jwk` or `generate`; every check is made there, so
+    that a `Key` that exists is fit for use. It never shows its material.
+    """
+
+    __slots__ = ("_algorithm", "_kid", "_signature_bytes", "_signing", "_verifying")
+
+    def __init__(
+        self, material: bytes | PrivateKey | PublicKey, algorithm: Algorithm, kid: str | None
+    ) -> None:
+        """Bind material that is parsed already; the class methods parse it first."""
+        if algorithm.name not in (row.name for row in _fitting(material)):
+            msg = f"{algorithm.name} does not take a key of this kind."
+            raise InvalidKeyError(msg)
+        self._signing: bytes | PrivateKey | None
+        self._verifying: bytes | PublicKey
+        if isinstance(material, bytes):
+            check_secret(material, algorithm)
+            self._signing = self._verifying = material
+        else:
+            check_key_object(material)
+            self._signing = material if isinstance(material, PrivateKey) else None
+            self._verifying = public_part(material)
+        if kid is not None and (not isinstance(kid, str) or not kid):
+            msg = "The key id must be text that is not empty."
+            raise InvalidKeyError(msg)
+        self._algorithm = algorithm
+        self._signature_bytes = _signature_bytes(self._verifying, algorithm)
+        self._kid = self._thumbprint() if kid is None else kid
+
+    @classmethod
+    def from_secret(
+        cls, secret: str | bytes, *, algorithm: str = "HS256", kid: str | None = None
+    ) -> Self:
+        """Make an HMAC key.
+
+        Args:
+            secret: at least as long as the hash: 32, 48 or 64 bytes (RFC 7518 §3.2). Text is taken
+                as its UTF-8 bytes. Its randomness is *not* checked.
+            algorithm: HS256, HS384 or HS512.
+            kid: the key id. There is none by default, because an id made from a secret would give
+                a guesser something to test guesses against; rings of several secrets need it.
+
+        Raises:
+            InvalidKeyError: too short, or the text of a PEM, DER, SSH or JWK key.
+            ConfigurationError: the algorithm is unknown.
+        """
+        row = algorithm_named(algorithm)
+        if row.key_type != "oct":
+            msg = f"{row.name} does not take a secret. Use from_pem, from_jwk or generate."
+            raise InvalidKeyError(msg)
+        return cls(as_bytes(secret, "secret"), row, kid)
+
+    @classmethod
+    def from_pem(
+        cls,
+        pem: str | bytes,
+        *,
+        algorithm: str | None = None,
+        password: str | bytes | None = None,
+        kid: str | None = None,
+    ) -> Self:
+        """Load a PEM key: private (it signs and verifies) or public (it verifies only).
+
+        Args:
+            pem: the PEM text.
+            algorithm: for RSA, RS256 by default; for other keys the curve decides.
+            password: of an encrypted private key.
+            kid: the key id; by default the RFC 7638 thumbprint of the public key.
+
+        Raises:
+            InvalidKeyError: unreadable, a wrong password, too small, or unfit for the algorithm.
+            ConfigurationError: the algorithm is unknown.
+        """
+        # An empty password is none: an environment variable that is not set, say.
+        secret = as_bytes(password, "password") if password else None
+        material = load_pem(as_bytes(pem, "PEM"), secret)
+        return cls(material, _algorithm_for(material, algorithm), kid)
+
+    @classmethod
+    def from_jwk(
+        cls,
+        jwk: Mapping[str, JsonValue],
+        *,
+        algorithm: str | None = None,
+        kid: str | None = None,
+    ) -> Self:
+        """Load a JSON Web Key (RFC 7517): oct, RSA, EC or OKP, private or public.
+
+        Args:
+            jwk: the parsed JSON object.
+            algorithm: when the JWK has no ``alg``; without either, HS256 for oct, RS256 for RSA,
+                and what the curve says for the others.
+            kid: the key id; by default the JWK's own, else the RFC 7638 thumbprint (none for oct).
+
+        Raises:
+            InvalidKeyError: members missing or not strict base64url, an EC point off its curve,
+                ``use`` or ``key_ops`` that forbid verifying, an ``alg`` that does not fit.
+            ConfigurationError: the algorithm is unknown.
+        """
+        material = load_jwk(jwk)
+        is_private = isinstance(material, PrivateKey)
+        check_jwk_allows_verifying(jwk, is_private=is_private)
+        named = jwk.get("alg", algorithm)
+        if not isinstance(named, str | None) or (algorithm is not None and named != algorithm):
+            msg = "The JWK's 'alg' is another algorithm than the one asked for."
+            raise InvalidKeyError(msg)
+        own_kid = jwk.get("kid") if kid is None else kid
+        if not isinstance(own_kid, str | None):
+            msg = "The JWK's 'kid' must be text."
+            raise InvalidKeyError(msg)
+        key = cls(material, _algorithm_for(material, named), own_kid)
+        operations = jwk.get("key_ops")
+        if isinstance(operations, list) and "sign" not in operations:
+            key._signing = None
+        return key
+
+    @classmethod
+    def generate(cls, algorithm: str = "EdDSA", *, kid: str | None = None) -> Self:
+        """Make a new key from the system's randomness.
+
+        It lives in this process alone: tokens end with it, and other processes cannot verify them.
+
+        Args:
+            algorithm: any of the table; EdDSA makes an Ed25519 key, RSA ones have 3,072 bits.
+            kid: the key id; see `from_secret` and `from_pem` for the defaults.
+
+        Raises:
+            ConfigurationError: the algorithm is unknown.
+        """
+        row = algorithm_named(algorithm)
+        material: bytes | PrivateKey
+        if row.key_type == "oct":
+            material = secrets.token_bytes(row.digest_bytes)
+        elif row.key_type == "RSA":
+            material = rsa.generate_private_key(65_537, _GENERATED_RSA_BITS)
+        elif row.key_type == "EC":
+            material = ec.generate_private_key(_EC_CURVES[row.name]())
+        else:
+            material = ed25519.Ed25519PrivateKey.generate()
+        return cls(material, row, kid)
+
+    @property
+    def algorithm(self) -> Algorithm:
+        """The row of the algorithm table to which the key is bound."""
+        return self._algorithm
+
+    @property
+    def kid(self) -> str | None:
+        """The key id that goes into headers (RFC 7515 §4.1.4); a secret has none by default."""
+        return self._kid
+
+    @property
+    def can_sign(self) -> bool:
+        """Whether there is a private part."""
+        return self._signing is not None
+
+    def sign(self, message: bytes) -> bytes:
+        """Sign.
+
+        Raises:
+            SigningKeyError: the key has no private part.
+        """
+        if self._signing is None:
+            raise SigningKeyError
+        return self._algorithm.backend.sign(message, self._signing)
+
+    def verify(self, message: bytes, signature: bytes) -> None:
+        """Return when the signature is of this message and this key; there is no False to forget.
+
+        Raises:
+            InvalidSignatureError: it is not, or its length is not that of the algorithm.
+        """
+        if len(signature) != self._signature_bytes or not self._algorithm.backend.verify(
+            message, self._verifying, signature
+        ):
+            raise InvalidSignatureError
+
+    def public_jwk(self) -> dict[str, JsonValue]:
+        """Give the public half as a JWK (RFC 7517), with ``kid``, ``alg`` and ``use``.
+
+        Raises:
+            InvalidKeyError: the key is a secret, and has no public half.
+        """
+        if isinstance(self._verifying, bytes):
+            msg = "A secret has no public half: it cannot be published."
+            raise InvalidKeyError(msg)
+        members = _public_members(self._verifying)
+        return {**members, "kid": self.kid, "alg": self.algorithm.name, "use": "sig"}
+
+    def __repr__(self) -> str:
+        """Say what it is, and nothing of what it holds."""
+        return f"Key(kid={self.kid!r}, algorithm={self.algorithm.name!r}, can_sign={self.can_sign})"
+
+    def _thumbprint(self) -> str | None:
+        if isinstance(self._verifying, bytes):
+            return None
+        members = _public_members(self._verifying)
+        chosen = {name: members[name] for name in _THUMBPRINT_MEMBERS[self.algorithm.key_type]}
+        text = json.dumps(chosen, separators=(",", ":"), sort_keys=True).encode()
+        return b64url_encode(hashlib.sha256(text).digest())
+
+
+def _fitting(material: bytes | PrivateKey | PublicKey) -> list[Algorithm]:
+    """Give the algorithms that the material can serve, the most usual first."""
+    if isinstance(material, bytes):
+        return [row for row in ALGORITHMS.values() if row.key_type == "oct"]
+    curve = curve_of(material)
+    return [
+        row
+        for row in ALGORITHMS.values()
+        if (row.key_type == "RSA" if curve is None else curve in row.curves)
+    ]
+
+
+def _algorithm_for(material: bytes | PrivateKey | PublicKey, name: str | None) -> Algorithm:
+    """Give the algorithm that was asked for, else the material's most usual one."""
+    return _fitting(material)[0] if name is None else algorithm_named(name)
+
+
+def _signature_bytes(key: bytes | PublicKey, algorithm: Algorithm) -> int:
+    if isinstance(key, bytes):
+        return algorithm.digest_bytes
+    if isinstance(key, rsa.RSAPublicKey):
+        return (key.key_size + 7) // 8
+    return algorithm.curves[curve_of(key) or ""]
+
+
+def _public_members(key: PublicKey) -> dict[str, JsonValue]:
+    if isinstance(key, rsa.RSAPublicKey):
+        members = pyjwt.RSAAlgorithm.to_jwk(key, as_dict=True)
+    elif isinstance(key, ec.EllipticCurvePublicKey):
+        members = pyjwt.ECAlgorithm.to_jwk(key, as_dict=True)
+    else:
+        members = pyjwt.OKPAlgorithm.to_jwk(key, as_dict=True)
+    members.pop("key_ops", None)
+    return members
