@@ -1,0 +1,138 @@
+"""Sign and verify the compact form (RFC 7515 §7.1). Knows no claims."""
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+from pydantic import JsonValue
+
+from tokenward._codec import b64url_decode, b64url_encode, dumps, loads_header
+from tokenward.errors import ConfigurationError, MalformedTokenError, UnsupportedHeaderError
+from tokenward.keyring import KeyRing
+from tokenward.keys import Key
+
+__all__ = ["CompactJws", "VerifiedJws"]
+
+# What would change how the rest is read: a critical extension, an unencoded or compressed payload.
+_REFUSED: Final = ("crit", "b64", "zip")
+# `jwk`, `jku`, `x5u`, `x5c` name a key of the sender's own choice. They are never looked at when
+# verifying (RFC 8725 §3.10), and never written when signing.
+_RESERVED: Final = frozenset(
+    {"alg", "kid", "typ", "cty", "enc", *_REFUSED, "jwk", "jku", "x5u", "x5c", "x5t", "x5t#S256"}
+)
+_MAX_REMEMBERED_HEADERS: Final = 64
+
+
+class _Header(NamedTuple):
+    key: Key
+    typ: str | None
+
+
+class VerifiedJws(NamedTuple):
+    """What a good signature vouches for."""
+
+    payload: bytes
+    typ: str | None
+    """The header's ``typ`` in lower case, without ``application/`` (RFC 7515 §4.1.9)."""
+
+
+class CompactJws:
+    """Signs with a ring's active key, and verifies with whichever key the header belongs to."""
+
+    __slots__ = ("_headers", "_keys", "_max_bytes", "_signing_headers")
+
+    def __init__(self, keys: KeyRing, *, max_bytes: int) -> None:
+        """Take the ring, and the length above which a token is not even looked at."""
+        self._keys = keys
+        self._max_bytes = max_bytes
+        # A service sees the same few headers all day. Only those that came with a good signature
+        # are remembered, so that no stranger can fill this.
+        self._headers: dict[str, _Header] = {}
+        self._signing_headers: dict[str, str] = {}
+
+    def sign(self, payload: bytes, *, typ: str, headers: Mapping[str, JsonValue] | None) -> str:
+        """Give the compact form of a payload.
+
+        Raises:
+            ConfigurationError: `headers` names one that only the engine may set.
+            SigningKeyError: the active key only verifies.
+        """
+        key = self._keys.active
+        head = self._signing_headers.get(typ) if not headers else None
+        if head is None:
+            head = _encode_header(key, typ, headers or {})
+            if not headers:
+                self._signing_headers[typ] = head
+        message = f"{head}.{b64url_encode(payload)}"
+        return f"{message}.{b64url_encode(key.sign(message.encode()))}"
+
+    def verify(self, token: str | bytes) -> VerifiedJws:
+        """Check a signature, after everything that can be checked without it.
+
+        Raises:
+            MalformedTokenError: not three strict base64url segments, too long, or no JSON header.
+            UnsupportedHeaderError: ``crit``, ``b64`` or ``zip``.
+            UnknownKeyError: no key of the ring, or no one key, is meant.
+            AlgorithmMismatchError: ``alg`` is not the algorithm of that key.
+            InvalidSignatureError: the signature is not that key's.
+        """
+        text = self._as_text(token)
+        segments = text.split(".")
+        if len(segments) != 3:  # noqa: PLR2004 - RFC 7515 §7.1; a JWE has five
+            msg = "The token is malformed. Expected three segments."
+            raise MalformedTokenError(msg)
+        head, payload_segment, signature_segment = segments
+        remembered = self._headers.get(head)
+        header = remembered or self._read_header(head)
+        signature = b64url_decode(signature_segment)
+        payload = b64url_decode(payload_segment)
+        message = text[: -len(signature_segment) - 1].encode()
+        header.key.verify(message, signature)
+        if remembered is None:
+            self._remember(head, header)
+        return VerifiedJws(payload, header.typ)
+
+    def _as_text(self, token: str | bytes) -> str:
+        if len(token) > self._max_bytes:
+            msg = "The token is malformed. It is too long."
+            raise MalformedTokenError(msg)
+        if isinstance(token, str):
+            return token
+        if not token.isascii():
+            raise MalformedTokenError
+        return token.decode("ascii")
+
+    def _read_header(self, segment: str) -> _Header:
+        header = loads_header(b64url_decode(segment))
+        if any(name in header for name in _REFUSED):
+            raise UnsupportedHeaderError
+        algorithm, kid, typ = header.get("alg"), header.get("kid"), header.get("typ")
+        if not isinstance(algorithm, str):
+            raise MalformedTokenError
+        if ("kid" in header and not isinstance(kid, str)) or (
+            "typ" in header and not isinstance(typ, str)
+        ):
+            raise MalformedTokenError
+        return _Header(
+            self._keys.find(kid=kid if isinstance(kid, str) else None, algorithm=algorithm),
+            _media_type(typ) if isinstance(typ, str) else None,
+        )
+
+    def _remember(self, segment: str, header: _Header) -> None:
+        if len(self._headers) >= _MAX_REMEMBERED_HEADERS:
+            self._headers.clear()
+        self._headers[segment] = header
+
+
+def _media_type(typ: str) -> str:
+    return typ.lower().removeprefix("application/")
+
+
+def _encode_header(key: Key, typ: str, extra: Mapping[str, JsonValue]) -> str:
+    refused = sorted(_RESERVED & extra.keys())
+    if refused:
+        msg = f"These headers are set by the engine alone: {', '.join(refused)}."
+        raise ConfigurationError(msg)
+    header: dict[str, JsonValue] = {"alg": key.algorithm.name, "typ": typ}
+    if key.kid is not None:
+        header["kid"] = key.kid
+    return b64url_encode(dumps({**header, **extra}))

@@ -1,0 +1,84 @@
+"""What the tests of the compact form share: a verifier that counts, and a good token in parts."""
+
+import dataclasses
+import json
+import traceback
+
+import pytest
+from jwt.algorithms import HMACAlgorithm
+
+from tests.support import SECRET, signed
+from tokenward import InvalidTokenError, KeyRing
+from tokenward._algorithms import ALGORITHMS
+from tokenward._codec import b64url_decode, b64url_encode
+from tokenward._jws import CompactJws
+from tokenward.keys import Key
+
+DEFAULT_LIMIT = 16_384
+KEY = Key.from_secret(SECRET)
+ATTACKER = Key.generate("ES256", kid="attacker")
+PAYLOAD = b'{"sub":"alice"}'
+
+
+class CountingHmac(HMACAlgorithm):
+    """HMAC that counts how often it is asked to verify."""
+
+    def __init__(self):
+        """Start from zero."""
+        super().__init__(HMACAlgorithm.SHA256)
+        self.asked = 0
+
+    def verify(self, msg, key, sig):
+        """Count, and answer."""
+        self.asked += 1
+        return super().verify(msg, key, sig)
+
+
+@pytest.fixture
+def backend():
+    """Give a backend that counts."""
+    return CountingHmac()
+
+
+@pytest.fixture
+def key(backend):
+    """Give a secret that verifies with the counting backend."""
+    return Key(SECRET.encode(), dataclasses.replace(ALGORITHMS["HS256"], backend=backend), None)
+
+
+@pytest.fixture
+def jws(key):
+    """Give a verifier of that one secret, with the engine's default limit."""
+    return CompactJws(KeyRing(key), max_bytes=DEFAULT_LIMIT)
+
+
+def jws_of(*keys, max_bytes=DEFAULT_LIMIT):
+    """Give a verifier of these keys; the first one signs."""
+    return CompactJws(KeyRing(keys[0], verifiers=keys[1:]), max_bytes=max_bytes)
+
+
+def refused(jws, token, error):
+    """Expect a token to be refused for this reason without being repeated, and give the error."""
+    with pytest.raises(InvalidTokenError) as caught:
+        jws.verify(token)
+    assert type(caught.value) is error
+    shown = "".join(traceback.format_exception(caught.value))
+    text = token if isinstance(token, str) else token.decode("latin-1")
+    assert caught.value.__cause__ is None
+    for part in text.split("."):
+        assert len(part) < 10 or part not in shown
+    return caught.value
+
+
+def segment(value):
+    """Encode a JSON value."""
+    return b64url_encode(value if isinstance(value, bytes) else json.dumps(value).encode())
+
+
+def header_of(token):
+    """Read the header of a token."""
+    return json.loads(b64url_decode(token.split(".")[0]))
+
+
+GOOD = signed(PAYLOAD)
+HEAD, BODY, SIGNATURE = GOOD.split(".")

@@ -1,0 +1,204 @@
+"""Signatures: what is refused under every algorithm, what is remembered, and what is signed."""
+
+import dataclasses
+
+import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from jwt.algorithms import RSAPSSAlgorithm
+
+from tests.core import jws_tokens
+from tests.core.jws_tokens import (
+    ATTACKER,
+    BODY,
+    GOOD,
+    HEAD,
+    KEY,
+    PAYLOAD,
+    SIGNATURE,
+    header_of,
+    jws_of,
+    refused,
+    segment,
+)
+from tests.support import OTHER_SECRET, signed
+from tokenward import InvalidSignatureError, InvalidTokenError, SigningKeyError
+from tokenward._algorithms import ALGORITHMS
+from tokenward._codec import b64url_decode, b64url_encode
+from tokenward.keys import Key
+
+# The fixtures, where pytest looks for them.
+backend, key, jws = jws_tokens.backend, jws_tokens.key, jws_tokens.jws
+
+SIGNERS = {
+    name: Key.generate(name, kid="k")
+    for name in ("HS256", "HS384", "HS512", "ES256", "ES384", "ES512", "ES256K", "EdDSA")
+}
+
+
+@pytest.fixture(scope="module")
+def rsa_key():
+    """Make one RSA key for all six algorithms."""
+    return rsa.generate_private_key(65_537, 2048)
+
+
+@pytest.fixture(scope="module", params=ALGORITHMS)
+def signer(request, rsa_key):
+    """Give a key of each algorithm."""
+    name = request.param
+    return SIGNERS[name] if name in SIGNERS else Key(rsa_key, ALGORITHMS[name], "k")
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        pytest.param(lambda _signature: b"", id="none"),
+        pytest.param(lambda signature: signature[:-1], id="last byte missing"),
+        pytest.param(lambda signature: signature[1:], id="first byte missing"),
+        pytest.param(lambda signature: signature[: len(signature) // 2], id="half"),
+        pytest.param(lambda signature: signature + b"\x00", id="a byte more"),
+        pytest.param(lambda signature: b"\x00" + signature, id="a byte before"),
+        pytest.param(lambda signature: signature * 2, id="twice"),
+        pytest.param(lambda signature: bytes(len(signature)), id="zeros"),
+        pytest.param(lambda signature: b"\xff" * len(signature), id="ones"),
+        pytest.param(lambda signature: signature[::-1], id="reversed"),
+        pytest.param(lambda signature: bytes([signature[0] ^ 128]) + signature[1:], id="one bit"),
+        pytest.param(lambda signature: signature[:-1] + bytes([signature[-1] ^ 1]), id="last bit"),
+    ],
+)
+def test_a_signature_of_another_length_or_value_is_refused(signer, spoil):
+    """A signature that is cut, extended, empty or changed is refused under every algorithm."""
+    jws = jws_of(signer)
+    token = jws.sign(PAYLOAD, typ="JWT", headers=None)
+    message, _, signature = token.rpartition(".")
+    wrong = b64url_encode(spoil(b64url_decode(signature)))
+
+    assert jws.verify(token).payload == PAYLOAD
+    assert refused(jws, f"{message}.{wrong}", InvalidSignatureError).code == "signature_invalid"
+
+
+def test_a_signature_of_another_token_is_refused(signer):
+    """The signature of one token does not fit another header or payload."""
+    jws = jws_of(signer)
+    head, body, signature = jws.sign(PAYLOAD, typ="JWT", headers=None).split(".")
+    other_head, other_body, _ = jws.sign(b"{}", typ="at+jwt", headers=None).split(".")
+
+    refused(jws, f"{head}.{other_body}.{signature}", InvalidSignatureError)
+    refused(jws, f"{other_head}.{body}.{signature}", InvalidSignatureError)
+    refused(jws, f"{head}..{signature}", InvalidSignatureError)
+
+
+@pytest.mark.parametrize("salt", [0, 20, 31, 33, 64, 222])
+def test_a_pss_signature_with_another_salt_is_refused(rsa_key, salt):
+    """A PSS signature whose salt is not as long as its hash is refused (RFC 7518, section 3.5)."""
+    key = Key(rsa_key, ALGORITHMS["PS256"], "k")
+    message = f"{segment({'alg': 'PS256', 'kid': 'k'})}.{BODY}"
+    scheme = padding.PSS(mgf=padding.MGF1(hashes.SHA256()), salt_length=salt)
+    signature = rsa_key.sign(message.encode(), scheme, hashes.SHA256())
+
+    refused(jws_of(key), f"{message}.{b64url_encode(signature)}", InvalidSignatureError)
+
+
+class CountingPss(RSAPSSAlgorithm):
+    """RSASSA-PSS that counts how often it is asked to verify."""
+
+    asked = 0
+
+    def verify(self, msg, key, sig):
+        """Count, and answer."""
+        self.asked += 1
+        return super().verify(msg, key, sig)
+
+
+def test_a_pss_signature_of_the_wrong_length_never_reaches_the_crypto(rsa_key):
+    """PSS signatures that are shorter or longer than the modulus are refused by their length."""
+    backend = CountingPss(RSAPSSAlgorithm.SHA256)
+    key = Key(rsa_key, dataclasses.replace(ALGORITHMS["PS256"], backend=backend), None)
+    jws = jws_of(key)
+    message, _, signature = jws.sign(PAYLOAD, typ="JWT", headers=None).rpartition(".")
+    raw = b64url_decode(signature)
+
+    for wrong in (b"", raw[:-1], raw + b"\x00", b"\x00" + raw, raw[:-1] * 2):
+        refused(jws, f"{message}.{b64url_encode(wrong)}", InvalidSignatureError)
+    assert backend.asked == 0
+
+    assert jws.verify(f"{message}.{signature}").payload == PAYLOAD
+    assert backend.asked == 1
+
+
+def test_only_a_header_with_a_good_signature_is_remembered(jws):
+    """Tokens that are refused leave nothing behind, and a good one leaves its header."""
+    forged = [
+        f"{HEAD}.{BODY}.{b64url_encode(bytes(32))}",
+        f"{segment({'alg': 'HS256', 'n': 1})}.{BODY}.{SIGNATURE}",
+        f"{segment({'alg': 'HS384'})}.{BODY}.{SIGNATURE}",
+        f"{HEAD}.{BODY}.",
+        f"{HEAD}.=.{SIGNATURE}",
+    ]
+    for token in forged:
+        with pytest.raises(InvalidTokenError):
+            jws.verify(token)
+    assert jws._headers == {}
+
+    jws.verify(GOOD)
+    assert list(jws._headers) == [HEAD]
+
+
+def test_unsigned_tokens_cannot_fill_the_memory(jws):
+    """A thousand unsigned tokens with headers of their own are all forgotten."""
+    for number in range(1_000):
+        head = segment({"alg": "HS256", "n": number})
+        refused(jws, f"{head}.{BODY}.{SIGNATURE}", InvalidSignatureError)
+
+    assert len(jws._headers) == 0
+
+
+def test_the_memory_stays_bounded(jws):
+    """However many headers come with good signatures, few of them are remembered."""
+    tokens = [
+        signed(PAYLOAD, header={"alg": "HS256", "typ": f"t{number}"}) for number in range(200)
+    ]
+    most = 0
+    for number, token in enumerate(tokens):
+        assert jws.verify(token).typ == f"t{number}"
+        most = max(most, len(jws._headers))
+
+    assert 1 < most <= 64
+    assert [jws.verify(token).typ for token in tokens] == [f"t{number}" for number in range(200)]
+
+
+def test_a_remembered_header_does_not_spare_the_signature(jws, backend):
+    """After a good token, a forged one with the same header is verified and refused."""
+    jws.verify(GOOD)
+    refused(jws, f"{HEAD}.{segment({'sub': 'mallory'})}.{SIGNATURE}", InvalidSignatureError)
+
+    assert backend.asked == 2
+
+
+def test_two_verifiers_remember_nothing_of_each_other():
+    """What one verifier has seen, another with other keys does not accept."""
+    one, two = jws_of(KEY), jws_of(Key.from_secret(OTHER_SECRET))
+    one.verify(GOOD)
+
+    refused(two, GOOD, InvalidSignatureError)
+    assert two._headers == {}
+
+
+def test_a_key_that_only_verifies_says_so_when_asked_to_sign():
+    """Signing with a ring whose active key has no private part raises SigningKeyError."""
+    jws = jws_of(Key.from_jwk(ATTACKER.public_jwk()))
+
+    with pytest.raises(SigningKeyError, match="verifies and cannot sign"):
+        jws.sign(PAYLOAD, typ="JWT", headers=None)
+
+
+def test_what_is_signed_is_strict_and_verifies(signer):
+    """A signed token has three unpadded segments and verifies, under every algorithm."""
+    jws = jws_of(signer)
+    token = jws.sign(PAYLOAD, typ="JWT", headers={"x": 1})
+
+    assert token.count(".") == 2
+    assert token.isascii()
+    assert "=" not in token
+    assert header_of(token)["alg"] == signer.algorithm.name
+    assert jws.verify(token).payload == PAYLOAD

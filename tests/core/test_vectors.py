@@ -1,0 +1,105 @@
+"""The examples that the RFCs print: tokens that must verify, and tokens that must not."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tokenward import InvalidTokenError, KeyRing
+from tokenward._codec import b64url_encode
+from tokenward._jws import CompactJws
+from tokenward.keys import Key
+
+VECTORS = Path(__file__).parents[1] / "vectors"
+FILES = ("rfc7515.json", "rfc7520.json", "rfc8037.json")
+
+
+def load(kind):
+    """Give the examples of all files that are to be accepted, or to be refused."""
+    examples = []
+    for name in FILES:
+        examples += json.loads((VECTORS / name).read_text("utf-8"))[kind]
+    return [pytest.param(each, id=each["source"]) for each in examples]
+
+
+def public_part_of(jwk):
+    """Give a JWK without its private members; a secret stays as it is."""
+    private = {"d", "p", "q", "dp", "dq", "qi"}
+    return {name: value for name, value in jwk.items() if name not in private}
+
+
+ACCEPTED = load("accepted")
+REFUSED = load("refused")
+
+
+def verify(token, key):
+    """Verify with a ring of one key."""
+    return CompactJws(KeyRing(key), max_bytes=16_384).verify(token)
+
+
+def test_every_section_of_the_list_is_here():
+    """The files hold each of the examples that the engine must understand."""
+    assert [each.id for each in ACCEPTED] == [
+        "RFC 7515, appendix A.1",
+        "RFC 7515, appendix A.2",
+        "RFC 7515, appendix A.3",
+        "RFC 7515, appendix A.4",
+        "RFC 7520, section 4.1",
+        "RFC 7520, section 4.2",
+        "RFC 7520, section 4.3",
+        "RFC 7520, section 4.4",
+        "RFC 8037, appendix A.4",
+    ]
+
+
+@pytest.mark.parametrize("vector", ACCEPTED)
+def test_an_example_verifies_with_its_public_key(vector):
+    """The token of an RFC verifies with the public half of its key and gives the printed payload."""
+    key = Key.from_jwk(public_part_of(vector["jwk"]), algorithm=vector["algorithm"])
+
+    assert verify(vector["compact"], key).payload == vector["payload"].encode()
+
+
+@pytest.mark.parametrize("vector", ACCEPTED)
+def test_an_example_verifies_with_its_private_key(vector):
+    """The private JWK of an RFC verifies the same token, and signs one that its public half takes."""
+    private = Key.from_jwk(vector["jwk"], algorithm=vector["algorithm"])
+    public = Key.from_jwk(public_part_of(vector["jwk"]), algorithm=vector["algorithm"])
+
+    assert private.can_sign
+    assert verify(vector["compact"], private).payload == vector["payload"].encode()
+    public.verify(b"message", private.sign(b"message"))
+
+
+@pytest.mark.parametrize("vector", [each for each in ACCEPTED if each.values[0]["deterministic"]])
+def test_a_deterministic_signature_is_the_printed_one(vector):
+    """Where an algorithm has only one signature for a text, ours is the one that the RFC prints."""
+    key = Key.from_jwk(vector["jwk"], algorithm=vector["algorithm"])
+    signing_input, _, signature = vector["compact"].rpartition(".")
+
+    assert b64url_encode(key.sign(signing_input.encode())) == signature
+
+
+@pytest.mark.parametrize("vector", ACCEPTED)
+def test_an_example_is_refused_by_a_key_of_another_algorithm(vector):
+    """The token of an RFC is refused by every key that is bound to another algorithm."""
+    other = Key.generate("HS384" if vector["algorithm"] != "HS384" else "HS512")
+
+    with pytest.raises(InvalidTokenError) as caught:
+        verify(vector["compact"], other)
+    assert caught.value.code in {"algorithm_mismatch", "key_unknown"}
+
+
+@pytest.mark.parametrize("vector", REFUSED)
+def test_what_an_rfc_shows_and_the_engine_does_not_take_is_refused(vector):
+    """Unsecured, detached and critical-extension examples are refused for their own reasons."""
+    secrets = [
+        Key.from_jwk(each.values[0]["jwk"])
+        for each in ACCEPTED
+        if each.values[0]["algorithm"] == "HS256"
+    ]
+    jws = CompactJws(KeyRing(secrets[0], verifiers=secrets[1:]), max_bytes=16_384)
+
+    with pytest.raises(InvalidTokenError) as caught:
+        jws.verify(vector["compact"])
+    assert caught.value.code == vector["code"]
