@@ -1,0 +1,179 @@
+"""From a verified payload to checked claims: the policy applied, in full, on every path."""
+
+import math
+from datetime import datetime
+from typing import Final, Generic, TypeVar, get_args
+from uuid import UUID
+
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
+
+from tokenward._codec import all_finite
+from tokenward._jws import VerifiedJws
+from tokenward.claims import RESERVED_CLAIMS, Claims, TokenType
+from tokenward.errors import (
+    InvalidAudienceError,
+    InvalidClaimError,
+    InvalidIssuerError,
+    InvalidTokenError,
+    MalformedTokenError,
+    MissingClaimError,
+    TokenExpiredError,
+    TokenNotYetValidError,
+    WrongTokenTypeError,
+)
+from tokenward.policy import ALWAYS_REQUIRED, TokenPolicy
+
+__all__ = ["ClaimsValidator"]
+
+ClaimsT = TypeVar("ClaimsT", bound=Claims)
+
+_ACCESS_TYP: Final = "at+jwt"  # RFC 9068 §2.1
+# Types of fields that hold no float, or one that the model itself has looked at.
+_CLOSED_TYPES: Final = frozenset({str, int, float, bool, bytes, datetime, UUID, type(None), ...})
+_KNOWN_TYPES: Final = frozenset({"access", "refresh"})
+# RFC 8725 §3.11: a token that was typed for another purpose is not taken for ours.
+_OUR_TYPS: Final = frozenset({_ACCESS_TYP, "jwt", None})
+# What Pydantic calls a payload that is no JSON, or JSON that is no object.
+_NO_OBJECT: Final = frozenset({"json_invalid", "model_type", "model_attributes_type"})
+
+
+class ClaimsValidator(Generic[ClaimsT]):
+    """Reads payloads into one claims model, and holds them against one policy."""
+
+    def __init__(self, model: type[ClaimsT], policy: TokenPolicy) -> None:
+        """Prepare what does not change from token to token."""
+        self._validate_json = model.__pydantic_validator__.validate_json
+        self._policy = policy
+        self._open_fields = tuple(
+            name
+            for name, info in model.model_fields.items()
+            if name not in RESERVED_CLAIMS and _may_hide_a_float(info.annotation)
+        )
+        self._claim_names = _claim_names(model)
+        self._named = frozenset(policy.required_claims)
+        self._registered = sorted(self._named & RESERVED_CLAIMS)
+        self._asks_more = not ALWAYS_REQUIRED.issuperset(self._registered)
+        self._leeway = policy.leeway.total_seconds()
+        bound = policy.age_bound
+        self._max_age = None if bound is None else bound.total_seconds()
+
+    def read(self, payload: bytes) -> ClaimsT:
+        """Parse a payload; nothing but its form and the types of its claims is checked.
+
+        Raises:
+            MalformedTokenError: it is not a JSON object in UTF-8.
+            MissingClaimError: a claim that the model requires is absent.
+            InvalidClaimError: a claim is not of the model's type.
+        """
+        try:
+            claims: ClaimsT = self._validate_json(payload)
+        except ValidationError as exc:
+            refusal = self._translate(exc)
+        else:
+            if self._is_finite(claims):
+                return claims
+            refusal = MalformedTokenError()
+        # Raised out here: inside `except` it would carry Pydantic's error, and that the payload.
+        raise refusal
+
+    def check(self, claims: ClaimsT, jws: VerifiedJws, *, expected: TokenType, now: float) -> None:
+        """Hold claims against the policy (RFC 7519 §4.1 and §7.2, RFC 8725 §3.8 to §3.12).
+
+        Raises:
+            MissingClaimError: a claim that the policy requires is absent or empty.
+            InvalidIssuerError, InvalidAudienceError: it comes from, or is meant for, somebody else.
+            WrongTokenTypeError: it is not of the expected type.
+            TokenNotYetValidError, TokenExpiredError: its time has not come, or is over.
+        """
+        self._check_presence(claims)
+        policy = self._policy
+        if policy.issuer is not None and claims.iss != policy.issuer:
+            raise MissingClaimError(claim="iss") if claims.iss is None else InvalidIssuerError
+        if claims.aud is not None:
+            # Where no audience is configured, none is ours: RFC 7519 §4.1.3.
+            named = (claims.aud,) if isinstance(claims.aud, str) else claims.aud
+            if policy.audiences.isdisjoint(named):
+                raise InvalidAudienceError
+        elif policy.audiences:
+            raise MissingClaimError(claim="aud")
+        if self._type_of(claims, jws.typ) != expected:
+            raise WrongTokenTypeError
+        if claims.nbf is not None and now < claims.nbf - self._leeway:
+            raise TokenNotYetValidError
+        if claims.iat is not None and claims.iat > now + self._leeway:
+            raise TokenNotYetValidError
+        if now >= self.over_at(claims):
+            raise TokenExpiredError
+
+    def over_at(self, claims: ClaimsT) -> float:
+        """Give the moment at which the time of a token is over, leeway included."""
+        # RFC 7519 §4.1.4: the current time must be before exp.
+        over_at = math.inf if claims.exp is None else claims.exp
+        if self._max_age is not None and claims.iat is not None:
+            over_at = min(over_at, claims.iat + self._max_age)
+        return over_at + self._leeway
+
+    def _is_finite(self, claims: ClaimsT) -> bool:
+        # JSON has no NaN and no Infinity (RFC 8259 §6); Pydantic's parser takes them, and makes
+        # one of 1e999. The model refuses them in its own floats, and here is the rest.
+        extra = claims.__pydantic_extra__
+        if extra and not all_finite(extra):
+            return False
+        return not self._open_fields or all(
+            all_finite(getattr(claims, name)) for name in self._open_fields
+        )
+
+    def _check_presence(self, claims: ClaimsT) -> None:
+        # A null or an empty text is as good as absent.
+        if (
+            not (claims.sub and claims.jti and claims.type)
+            or claims.exp is None
+            or claims.iat is None
+            or self._asks_more
+        ):
+            for name in self._registered:
+                if getattr(claims, name) in {None, ""}:
+                    raise MissingClaimError(name)
+        if not claims.model_fields_set >= self._named:
+            raise MissingClaimError(min(self._named - claims.model_fields_set))
+
+    def _type_of(self, claims: ClaimsT, typ: str | None) -> str | None:
+        """Give the type of the token, or None where its claim, header and policy disagree."""
+        if self._policy.type_from == "typ":
+            return "access" if typ == _ACCESS_TYP else None
+        if typ not in _OUR_TYPS:
+            return None
+        if self._policy.type_from == "always-access":
+            return "access"
+        if typ == _ACCESS_TYP and claims.type != "access":
+            return None
+        return claims.type if claims.type in _KNOWN_TYPES else None
+
+    def _translate(self, error: ValidationError) -> InvalidTokenError:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        location = first["loc"]
+        if not location and first["type"] in _NO_OBJECT:
+            return MalformedTokenError()
+        # A name that only the token knows is not repeated.
+        name = str(location[0]) if location else ""
+        claim = name if name in self._claim_names else "(several or unnamed)"
+        if first["type"] == "missing" and len(location) == 1:
+            return MissingClaimError(claim)
+        return InvalidClaimError(claim)
+
+
+def _may_hide_a_float(annotation: object) -> bool:
+    """Tell of a field's type whether it takes values of which the model does not say what they are."""
+    inner = get_args(annotation)
+    if inner:
+        return any(_may_hide_a_float(each) for each in inner)
+    return annotation not in _CLOSED_TYPES
+
+
+def _claim_names(model: type[Claims]) -> frozenset[str]:
+    def names(name: str, info: FieldInfo) -> set[str]:
+        aliases = {info.alias, info.validation_alias}
+        return {name} | {alias for alias in aliases if isinstance(alias, str)}
+
+    return frozenset().union(*(names(*item) for item in model.model_fields.items()))

@@ -1,0 +1,180 @@
+"""What an engine demands of tokens and gives to them; frozen, and checked when it is built."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import Enum
+from typing import Final, Literal, NoReturn, TypeAlias
+
+from tokenward.errors import ConfigurationError
+
+__all__ = [
+    "ALWAYS_REQUIRED",
+    "NEVER",
+    "Lifetime",
+    "Never",
+    "StoreOutage",
+    "TokenPolicy",
+    "TypeSource",
+    "names_of",
+]
+
+
+class Never(Enum):
+    """The type of `NEVER`."""
+
+    NEVER = "never"
+
+
+NEVER: Final = Never.NEVER
+"""The lifetime of a token without ``exp``. Not the same as a lifetime of zero, which is over at once."""
+
+Lifetime: TypeAlias = timedelta | Literal[Never.NEVER]
+TypeSource: TypeAlias = Literal["claim", "typ", "always-access"]
+StoreOutage: TypeAlias = Literal["refuse", "accept"]
+
+ALWAYS_REQUIRED: Final = frozenset({"exp", "iat", "sub", "jti", "type"})
+"""The claims without which no token is taken, where the policy does not say otherwise."""
+_ZERO: Final = timedelta(0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenPolicy:
+    """The rules of one engine.
+
+    The defaults suit tokens that the engine issues itself. Only here can they be loosened, by name,
+    for tokens that somebody else issues::
+
+        TokenPolicy(
+            issuer="https://login.example/",
+            audience="shop-api",
+            required_claims={"exp", "sub"},     # no jti, no iat, no type claim
+            type_from="typ",                    # the header says at+jwt (RFC 9068 §4)
+        )
+
+    Raises:
+        ConfigurationError: a value, or two together, cannot be meant; the message says which.
+    """
+
+    issuer: str | None = None
+    """``iss``: written into every token, and demanded of every token; None: not looked at."""
+    audience: str | Collection[str] | None = None
+    """``aud``: one or several names of this service; written, and one of them demanded.
+
+    None: a token that names any audience is refused (RFC 7519 §4.1.3).
+    """
+    access_lifetime: Lifetime = timedelta(minutes=15)
+    """How long an access token lives. Zero is over at once; `NEVER` needs ``exp`` not required."""
+    refresh_lifetime: Lifetime = timedelta(days=30)
+    """How long a refresh token lives."""
+    max_token_age: timedelta | None = None
+    """How old a token may get, whatever its ``exp``; by default the longer of the two lifetimes.
+
+    No lifetime may be longer. It also bounds how long the revocation of a session or a subject has
+    to be remembered. It has no effect where ``exp`` or ``iat`` is not required.
+    """
+    leeway: timedelta = _ZERO
+    """How far clocks may differ, in every comparison of times."""
+    required_claims: Collection[str] = ALWAYS_REQUIRED
+    """The claims without which a token is refused.
+
+    More may be named, as they stand in the token; your own are better required by the claims
+    model. Leaving out one of ``exp``, ``iat``, ``sub``, ``jti`` or ``type`` is for
+    tokens of other issuers; without ``exp`` in it, tokens that never expire are accepted.
+    """
+    type_from: TypeSource = "claim"
+    """Where a token's type is found.
+
+    ``"claim"``: the ``type`` claim. ``"typ"``: the header, which must be ``at+jwt`` (RFC 9068 §4).
+    ``"always-access"``: nowhere, because that issuer's keys sign access tokens alone.
+    """
+    max_token_bytes: int = 16_384
+    """Tokens longer than this are refused unread."""
+    store_outage: StoreOutage = "refuse"
+    """When the revocation store does not answer: ``"refuse"`` the request (503), or ``"accept"`` it.
+
+    Accepting lets revoked tokens in for as long as the store is down; each one is logged.
+    """
+
+    audiences: frozenset[str] = field(init=False, repr=False, compare=False, default=frozenset())
+    """`audience` for look-ups; empty where none is configured."""
+
+    def __post_init__(self) -> None:
+        """Check everything once."""
+        if self.audience is not None:
+            self._set("audiences", names_of(self.audience, "audience"))
+        if isinstance(self.required_claims, str):
+            _refuse("required_claims must be several names, not one text.")
+        self._set("required_claims", frozenset(self.required_claims))
+        if self.issuer is not None and (not isinstance(self.issuer, str) or not self.issuer):
+            _refuse("issuer must be text that is not empty, or None.")
+        self._check_times()
+        if self.type_from not in {"claim", "typ", "always-access"}:
+            _refuse("type_from must be 'claim', 'typ' or 'always-access'.")
+        if self.type_from == "claim" and "type" not in self.required_claims:
+            _refuse(
+                "Without 'type' in required_claims, type_from must be 'typ' or 'always-access'."
+            )
+        if self.store_outage not in {"refuse", "accept"}:
+            _refuse("store_outage must be 'refuse' or 'accept'.")
+        if type(self.max_token_bytes) is not int or self.max_token_bytes < 1:
+            _refuse("max_token_bytes must be a positive whole number.")
+
+    def _check_times(self) -> None:
+        if not isinstance(self.leeway, timedelta) or self.leeway < _ZERO:
+            _refuse("leeway must be a timedelta that is not negative.")
+        if self.max_token_age is not None and (
+            not isinstance(self.max_token_age, timedelta) or self.max_token_age <= _ZERO
+        ):
+            _refuse("max_token_age must be a timedelta above zero, or None.")
+        self.check_lifetime(self.access_lifetime, "access_lifetime")
+        self.check_lifetime(self.refresh_lifetime, "refresh_lifetime")
+
+    def check_lifetime(self, lifetime: Lifetime, name: str = "lifetime") -> None:
+        """Refuse a lifetime that this policy does not allow.
+
+        Raises:
+            ConfigurationError: not a timedelta or `NEVER`, negative, longer than `max_token_age`,
+                or `NEVER` where ``exp`` is required.
+        """
+        if lifetime is NEVER:
+            if "exp" in self.required_claims:
+                _refuse(
+                    f"{name}: a token that never expires must be allowed by the policy: "
+                    "leave 'exp' out of required_claims."
+                )
+            return
+        if not isinstance(lifetime, timedelta) or lifetime < _ZERO:
+            _refuse(f"{name} must be a timedelta that is not negative, or NEVER.")
+        bound = self.age_bound
+        if bound is not None and lifetime > bound:
+            _refuse(f"{name} is longer than the policy's max_token_age.")
+
+    @property
+    def age_bound(self) -> timedelta | None:
+        """The age at which every token is over; None where there is no such bound."""
+        if not ("exp" in self.required_claims and "iat" in self.required_claims):
+            return None
+        if self.max_token_age is not None:
+            return self.max_token_age
+        lifetimes = (self.access_lifetime, self.refresh_lifetime)
+        return max((each for each in lifetimes if isinstance(each, timedelta)), default=None)
+
+    def _set(self, name: str, value: object) -> None:
+        object.__setattr__(self, name, value)
+
+
+def names_of(value: str | Collection[str], setting: str) -> frozenset[str]:
+    """Give one or several names as a set.
+
+    Raises:
+        ConfigurationError: there is none, or one is empty or no text.
+    """
+    names = frozenset((value,) if isinstance(value, str) else value)
+    if not names or not all(isinstance(name, str) and name for name in names):
+        _refuse(f"{setting} must be text that is not empty, or several such texts.")
+    return names
+
+
+def _refuse(message: str) -> NoReturn:
+    raise ConfigurationError(message)

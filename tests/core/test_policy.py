@@ -1,0 +1,88 @@
+"""A policy is frozen, and what it cannot mean is refused when it is built."""
+
+from dataclasses import FrozenInstanceError
+from datetime import timedelta
+
+import pytest
+
+from tokenward import NEVER, ConfigurationError, TokenPolicy
+
+DAY = timedelta(days=1)
+NO_EXP = {"iat", "sub", "jti", "type"}
+
+
+def test_the_defaults_are_strict():
+    """Five claims are required, clocks may not differ, and outages refuse."""
+    policy = TokenPolicy()
+    assert policy.required_claims == {"exp", "iat", "sub", "jti", "type"}
+    assert (policy.leeway, policy.store_outage) == (timedelta(0), "refuse")
+    assert (policy.type_from, policy.max_token_bytes) == ("claim", 16_384)
+    assert (policy.access_lifetime, policy.refresh_lifetime) == (timedelta(minutes=15), 30 * DAY)
+
+
+def test_a_policy_cannot_be_changed():
+    """What an engine was built with stays so."""
+    with pytest.raises(FrozenInstanceError):
+        TokenPolicy().leeway = DAY
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("issuer", ""),
+        ("issuer", 7),
+        ("audience", ""),
+        ("audience", []),
+        ("audience", ["a", ""]),
+        ("audience", [7]),
+        ("required_claims", "exp"),
+        ("leeway", -DAY),
+        ("leeway", 5),
+        ("access_lifetime", -DAY),
+        ("access_lifetime", 900),
+        ("access_lifetime", None),
+        ("refresh_lifetime", -DAY),
+        ("max_token_age", timedelta(0)),
+        ("max_token_age", 5),
+        ("max_token_age", timedelta(minutes=1)),
+        ("type_from", "header"),
+        ("max_token_bytes", 0),
+        ("max_token_bytes", True),
+        ("max_token_bytes", 1.5),
+        ("store_outage", "ignore"),
+        ("access_lifetime", NEVER),
+        ("refresh_lifetime", NEVER),
+    ],
+    ids=repr,
+)
+def test_a_setting_that_cannot_be_meant_is_refused_by_name(setting, value):
+    """The message names the setting, or that which it contradicts."""
+    with pytest.raises(ConfigurationError, match=r"_lifetime|" + setting):
+        TokenPolicy(**{setting: value})
+
+
+def test_zero_is_a_lifetime():
+    """Zero is taken as zero, not for "not given"."""
+    assert TokenPolicy(access_lifetime=timedelta(0)).access_lifetime == timedelta(0)
+
+
+def test_never_needs_a_policy_without_exp():
+    """A lifetime without end is allowed where exp is not required."""
+    assert TokenPolicy(required_claims=NO_EXP, access_lifetime=NEVER).access_lifetime is NEVER
+
+
+@pytest.mark.parametrize(
+    ("policy", "bound"),
+    [
+        (TokenPolicy(), 30 * DAY),
+        (TokenPolicy(access_lifetime=60 * DAY), 60 * DAY),
+        (TokenPolicy(max_token_age=90 * DAY), 90 * DAY),
+        (TokenPolicy(max_token_age=90 * DAY, required_claims=NO_EXP), None),
+        (TokenPolicy(required_claims={"exp"}, type_from="typ"), None),
+        (TokenPolicy(required_claims=(), type_from="always-access"), None),
+    ],
+    ids=["default", "longest lifetime", "set", "no exp", "no iat", "nothing required"],
+)
+def test_the_age_of_tokens_is_bounded_where_it_can_be_told(policy, bound):
+    """By max_token_age, else by the longest lifetime; not without exp or iat."""
+    assert policy.age_bound == bound
