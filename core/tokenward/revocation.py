@@ -1,0 +1,83 @@
+"""What a store of revocations must do, and the records that it keeps.
+
+A store reads no clock: the engine passes the time in, so that there is one clock (and one to
+replace in a test). All times are seconds since 1970.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, Protocol, Self, runtime_checkable
+
+__all__ = ["Revocation", "RevocationStore"]
+
+
+@dataclass(frozen=True, slots=True)
+class Revocation:
+    """One token, session or subject that is no longer believed."""
+
+    kind: Literal["token", "session", "subject"]
+    """What `identity` identifies."""
+    identity: str
+    """The ``jti`` of the token, the ``sid`` of the session, or the ``sub`` of the subject."""
+    keep_until: float
+    """When nothing can be alive any more that this denies; ``math.inf``: never forget it."""
+    issued_before: float | None = None
+    """For a subject: tokens that were issued earlier than this are denied."""
+
+
+@runtime_checkable
+class RevocationStore(Protocol):
+    """The port behind which revocations are kept.
+
+    Every method may raise anything; the engine takes that for an outage (see
+    `TokenPolicy.store_outage`). Each is one atomic step, and one round trip where there is a network.
+    """
+
+    async def is_revoked(
+        self, *, jti: str, sid: str | None, sub: str, issued_at: float | None, now: float
+    ) -> bool:
+        """Tell whether the token, its session or its subject is revoked.
+
+        Args:
+            jti: the token; empty where it has none.
+            sid: its session, if it has one.
+            sub: its subject; empty where it has none.
+            issued_at: its ``iat``, to the millisecond where it says that much. A token without one counts as issued before any revocation.
+            now: the time. A record whose `keep_until` has come need not be honoured.
+
+        Returns:
+            Whether at least one record denies it. Reads all three at one moment.
+        """
+        ...
+
+    async def revoke(self, revocation: Revocation, *, now: float) -> None:
+        """Keep a record. When this returns, every later `is_revoked` sees it.
+
+        A second record of the same identity never weakens the first: the later `keep_until` and the
+        later `issued_before` stand.
+        """
+        ...
+
+    async def consume(self, jti: str, *, keep_until: float, now: float) -> bool:
+        """Use a token up.
+
+        Returns:
+            True for exactly one of all callers, however many and however concurrent, until
+            `keep_until`; False for all others.
+        """
+        ...
+
+    async def purge(self, *, now: float) -> int:
+        """Forget what is over, and tell how many records that were. Never holds up other callers."""
+        ...
+
+    async def aclose(self) -> None:
+        """Give back what the store holds open; it is not used afterwards."""
+        ...
+
+    async def __aenter__(self) -> Self:
+        """Give the store itself."""
+        ...
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        """Close it."""
+        ...

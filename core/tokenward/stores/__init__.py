@@ -1,0 +1,1 @@
+"""Where revocations are kept: each module one store behind `tokenward.revocation.RevocationStore`."""

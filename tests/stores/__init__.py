@@ -1,0 +1,1 @@
+"""The stores: one contract, and what is each one's own."""

@@ -1,0 +1,124 @@
+"""What is the MemoryStore's own: its memory, its pauses, and that it forgets."""
+
+import asyncio
+import gc
+import tracemalloc
+
+import pytest
+
+from tests.support import NOW
+from tokenward import MemoryStore, Revocation
+
+MILLION = 1_000_000
+
+
+async def denies(store, jti, now=NOW):
+    """Ask for a token alone."""
+    return await store.is_revoked(jti=jti, sid=None, sub="", issued_at=now, now=now)
+
+
+async def test_an_entry_is_forgotten_when_what_it_denies_is_over():
+    """Purging drops what is over, of every kind, tells how many, and keeps the rest."""
+    store = MemoryStore()
+    for kind in ("token", "session", "subject"):
+        await store.revoke(Revocation(kind, "old", NOW + 10, NOW), now=NOW)
+        await store.revoke(Revocation(kind, "new", NOW + 99, NOW), now=NOW)
+    await store.consume("old", keep_until=NOW + 10, now=NOW)
+    await store.consume("new", keep_until=NOW + 99, now=NOW)
+    assert await store.purge(now=NOW + 9) == 0
+    assert await store.purge(now=NOW + 10) == 4
+    assert len(store) == 4
+    assert await denies(store, "new", NOW + 10)
+
+
+async def test_a_store_in_use_forgets_without_being_told():
+    """A day of revocations leaves no more than the last few minutes' worth."""
+    store = MemoryStore()
+    for second in range(0, 86_400, 10):
+        now = NOW + second
+        await store.revoke(Revocation("token", f"t{second}", now + 60), now=now)
+    assert len(store) < 600
+
+
+async def test_a_subject_that_comes_back_is_denied_by_the_later_moment():
+    """A subject whose record was swept can be revoked again."""
+    store = MemoryStore()
+    await store.revoke(Revocation("subject", "alice", NOW + 10, NOW), now=NOW)
+    await store.purge(now=NOW + 10)
+    await store.revoke(Revocation("subject", "alice", NOW + 99, NOW + 20), now=NOW + 20)
+    asked = {"jti": "j", "sid": None, "sub": "alice", "now": NOW + 21}
+    assert await store.is_revoked(**asked, issued_at=NOW + 19)
+    assert not await store.is_revoked(**asked, issued_at=NOW + 20)
+
+
+async def test_it_holds_nothing_open():
+    """Closing gives back nothing, and may be done by `async with`."""
+    async with MemoryStore() as store:
+        assert len(store) == 0
+
+
+async def test_purging_lets_the_event_loop_run():
+    """Other callers get their turn between slices."""
+    store, turns = MemoryStore(), 0
+
+    async def other():
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(other())
+    await store.purge(now=NOW)
+    task.cancel()
+    assert turns >= 256
+
+
+@pytest.fixture(scope="module")
+def full() -> MemoryStore:
+    """Give a store with a million live revocations, and measure the memory that they take."""
+
+    async def fill() -> tuple[MemoryStore, int]:
+        gc.collect()
+        tracemalloc.start()
+        store = MemoryStore()
+        for number in range(MILLION):
+            identity = f"{number:032x}"
+            await store.revoke(Revocation("token", identity, NOW + 900), now=NOW)
+        used, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return store, used
+
+    store, used = asyncio.run(fill())
+    store.measured_bytes = used  # type: ignore[attr-defined]
+    return store
+
+
+def test_a_million_revocations_fit_in_250_megabytes(full):
+    """The identities themselves are counted in."""
+    assert len(full) == MILLION
+    assert full.measured_bytes < 250e6
+
+
+async def test_no_slice_touches_more_than_a_small_part_of_a_million(full):
+    """What one step walks through is bounded: 256 slices, none above twice the average."""
+    shards = full._tokens._shards
+    assert max(map(len, shards)) < 2 * MILLION / len(shards)
+
+
+class Counting(str):
+    """A text that counts how often it is compared."""
+
+    __slots__ = ("compared",)
+    __hash__ = str.__hash__
+
+    def __eq__(self, other):
+        self.compared = getattr(self, "compared", 0) + 1
+        return str.__eq__(self, other)
+
+
+@pytest.mark.parametrize(("identity", "denied"), [(f"{7:032x}", True), ("absent", False)])
+async def test_a_look_up_does_not_depend_on_the_size(full, identity, denied):
+    """Among a million, an identity is compared with itself and with a stray neighbour at most."""
+    counting = Counting(identity)
+    assert await denies(full, counting) is denied
+    assert getattr(counting, "compared", 0) <= 2
