@@ -1,0 +1,226 @@
+"""From a grant to signed tokens: what goes into a token, and that nothing else does."""
+
+import os
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Final, Generic, Literal, NamedTuple, TypeVar
+
+from pydantic import JsonValue
+
+from tokenward._codec import dumps
+from tokenward._jws import CompactJws
+from tokenward.claims import RESERVED_CLAIMS, Claims, TokenType
+from tokenward.errors import ConfigurationError
+from tokenward.hooks import RegisteredHooks, TokenDraft, run_hooks
+from tokenward.policy import NEVER, Lifetime, TokenPolicy, names_of
+
+__all__ = ["Grant", "TokenPair", "TokenWriter", "check_identity", "joined_scope", "new_grant"]
+
+ClaimsT = TypeVar("ClaimsT", bound=Claims)
+
+_TEXT: Final = (str, bytes)
+_TYP: Final[Mapping[TokenType, str]] = {"access": "at+jwt", "refresh": "JWT"}
+
+
+@dataclass(frozen=True, slots=True)
+class TokenPair:
+    """An access and a refresh token of one session, named as in RFC 6749 §5.1.
+
+    Ready to be a JSON response. Its repr shows neither token.
+    """
+
+    access_token: str = field(repr=False)
+    refresh_token: str = field(repr=False)
+    expires_in: int | None
+    """The life of the access token in whole seconds; None: it never expires."""
+    token_type: Literal["Bearer"] = "Bearer"  # noqa: S105 - RFC 6750, no password
+    scope: str = ""
+
+
+class Grant(NamedTuple):
+    """Everything that decides what a token will say."""
+
+    subject: str
+    claims: Mapping[str, object]
+    scope: str
+    """Separated by spaces (RFC 6749 §3.3)."""
+    fresh: bool
+    audience: str | Collection[str] | None
+    headers: Mapping[str, JsonValue] | None
+    session: str | None
+    auth_time: float | None
+
+
+def new_grant(
+    subject: str,
+    *,
+    claims: Mapping[str, object] | None,
+    scope: Collection[str],
+    fresh: bool,
+    audience: str | Collection[str] | None,
+    headers: Mapping[str, JsonValue] | None,
+    session: str | None,
+    now_ms: int,
+) -> Grant:
+    """Check the arguments of `issue` and `issue_pair`.
+
+    Raises:
+        ConfigurationError, TypeError: one cannot be used.
+    """
+    check_identity(subject, "subject")
+    if not isinstance(fresh, bool):
+        msg = "fresh must be True or False."
+        raise TypeError(msg)
+    if audience is not None:
+        names_of(audience, "audience")
+    return Grant(
+        subject,
+        {} if claims is None else claims,
+        joined_scope(scope) if scope else "",
+        fresh,
+        audience,
+        headers,
+        session,
+        now_ms // 1000 if fresh else None,
+    )
+
+
+def check_identity(value: str, argument: str) -> None:
+    """Refuse what does not name anybody.
+
+    Raises:
+        TypeError: it is no text; RFC 7519 §4.1.2 wants a number written as text.
+        ConfigurationError: it is empty.
+    """
+    if not isinstance(value, str):
+        msg = f"{argument} must be text: for a number, str(number)."
+        raise TypeError(msg)
+    if not value:
+        msg = f"{argument} must not be empty."
+        raise ConfigurationError(msg)
+
+
+class TokenWriter(Generic[ClaimsT]):
+    """Writes the tokens of one engine."""
+
+    def __init__(
+        self,
+        jws: CompactJws,
+        policy: TokenPolicy,
+        model: type[ClaimsT],
+        hooks: RegisteredHooks[ClaimsT],
+    ) -> None:
+        """Take what all tokens of the engine share."""
+        self._jws = jws
+        self._policy = policy
+        self._lifetimes_ms: Mapping[TokenType, int | None] = {
+            "access": _milliseconds(policy.access_lifetime),
+            "refresh": _milliseconds(policy.refresh_lifetime),
+        }
+        self._policy_claims: dict[str, object] = {}
+        if policy.issuer is not None:
+            self._policy_claims["iss"] = policy.issuer
+        if policy.audience is not None:
+            self._policy_claims["aud"] = policy.audience
+        self._hooks = hooks
+        self._model = model
+        # Only presence is looked at: to validate each token again would cost a third of its issuing.
+        self._needed = frozenset(
+            info.alias or name
+            for name, info in model.model_fields.items()
+            if info.is_required() and info.validation_alias in {None, info.alias}
+        )
+
+    async def draft(self, grant: Grant, kind: TokenType) -> Grant:
+        """Let the `before_issue` hooks add to the claims of one token."""
+        claims = dict(grant.claims)
+        await run_hooks(
+            self._hooks.before_issue,
+            TokenDraft(kind, grant.subject, grant.session, grant.scope, grant.fresh, claims),
+        )
+        return grant._replace(claims=claims)
+
+    def write(
+        self, grant: Grant, kind: TokenType, *, lifetime: Lifetime | None, issued_ms: int
+    ) -> str:
+        """Write one token: check its claims, and sign.
+
+        Args:
+            grant: what it will say.
+            kind: its type.
+            lifetime: in place of the policy's.
+            issued_ms: the time, in milliseconds since 1970.
+
+        Raises:
+            ConfigurationError: a registered claim among the callers', one missing that the model
+                requires, a value that JSON cannot say, or a lifetime that the policy bars.
+        """
+        if lifetime is None:
+            lifetime_ms = self._lifetimes_ms[kind]
+        else:
+            self._policy.check_lifetime(lifetime)
+            lifetime_ms = _milliseconds(lifetime)
+        if not (RESERVED_CLAIMS.isdisjoint(grant.claims) and self._needed <= grant.claims.keys()):
+            raise ConfigurationError(self._misfit(grant.claims))
+        claims: dict[str, object] = {
+            **grant.claims,
+            **self._policy_claims,
+            "sub": grant.subject,
+            # Whole seconds, because readers that count in them would take a fraction for the
+            # future; and an expiry is rounded down, so that nothing outlives what was asked for.
+            "iat": issued_ms // 1000,
+            "iat_ms": issued_ms % 1000,
+            "jti": os.urandom(16).hex(),
+            "type": kind,
+        }
+        if lifetime_ms is not None:
+            claims["exp"] = (issued_ms + lifetime_ms) // 1000
+        if grant.audience is not None:
+            claims["aud"] = grant.audience
+        if grant.session is not None:
+            claims["sid"] = grant.session
+        if grant.scope:
+            claims["scope"] = grant.scope
+        if kind == "access":
+            claims["fresh"] = grant.fresh
+        if grant.auth_time is not None:
+            claims["auth_time"] = grant.auth_time
+        return self._jws.sign(dumps(claims), typ=_TYP[kind], headers=grant.headers)
+
+    def _misfit(self, claims: Mapping[str, object]) -> str:
+        reserved = ", ".join(sorted(RESERVED_CLAIMS & claims.keys()))
+        if reserved:
+            return f"The engine alone sets {reserved}: use the arguments of issue, or the policy."
+        missing = ", ".join(sorted(self._needed - claims.keys()))
+        return f"{self._model.__name__} requires {missing}: give it with claims={{...}}."
+
+
+def _milliseconds(lifetime: Lifetime) -> int | None:
+    return None if lifetime is NEVER else round(lifetime.total_seconds() * 1000)
+
+
+def joined_scope(scope: Collection[str], *, argument: str = "scope") -> str:
+    """Check scopes that the programmer gave, and join them by spaces.
+
+    Raises:
+        TypeError: one text instead of several: ``"orders:read"`` for ``["orders:read"]``.
+        ConfigurationError: a scope is empty, or has a space, a quote or another letter that
+            RFC 6749 §3.3 bars.
+    """
+    if isinstance(scope, _TEXT):
+        msg = f"{argument} must be several scopes, as in {argument}=['orders:read']."
+        raise TypeError(msg)
+    if not scope:
+        return ""
+    joined = " ".join(scope)
+    # RFC 6749 §3.3: printable ASCII without space, quote and backslash, at least one letter.
+    if (
+        "" in scope
+        or joined.count(" ") != len(scope) - 1
+        or not (joined.isascii() and joined.isprintable())
+        or '"' in joined
+        or "\\" in joined
+    ):
+        msg = f"{argument} holds something that is not a scope (RFC 6749 §3.3)."
+        raise ConfigurationError(msg)
+    return joined

@@ -1,0 +1,326 @@
+"""The engine: issues, decodes, refreshes and revokes tokens. The only place that joins the rooms."""
+
+import os
+import time
+from collections.abc import Callable, Collection, Mapping
+from typing import Generic, TypeVar, overload
+
+from pydantic import JsonValue
+
+from tokenward._denial import Denial
+from tokenward._issuing import Grant, TokenPair, TokenWriter, check_identity, new_grant
+from tokenward._jws import CompactJws
+from tokenward._rotation import Rotation, successor_grant
+from tokenward._validation import ClaimsValidator
+from tokenward.claims import Claims, TokenType
+from tokenward.errors import ConfigurationError, MissingClaimError
+from tokenward.hooks import LifecycleHooks, run_guards
+from tokenward.keyring import KeyRing
+from tokenward.policy import NEVER, Lifetime, TokenPolicy
+from tokenward.revocation import Revocation, RevocationStore
+
+__all__ = ["TokenEngine"]
+
+ClaimsT = TypeVar("ClaimsT", bound=Claims)
+
+
+class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
+    """Issues and judges the tokens of one configuration.
+
+    ::
+
+        engine = TokenEngine(
+            KeyRing.from_secret(os.environ["TOKENWARD_SECRET"]),
+            policy=TokenPolicy(issuer="https://shop.example", audience="shop-api"),
+            claims_model=ShopClaims,
+            store=MemoryStore(),
+        )
+
+    It holds no connection of its own and no global state: as many as you like live side by side.
+    The hooks (`before_issue`, `after_decode`, `is_revoked`, `on_revoke`, `on_reuse`) are decorators
+    of this object; see `tokenward.hooks`.
+    """
+
+    @overload
+    def __init__(
+        self: "TokenEngine[Claims]",
+        keys: KeyRing,
+        *,
+        policy: TokenPolicy = ...,
+        store: RevocationStore | None = ...,
+        clock: Callable[[], float] = ...,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self,
+        keys: KeyRing,
+        *,
+        policy: TokenPolicy = ...,
+        claims_model: type[ClaimsT],
+        store: RevocationStore | None = ...,
+        clock: Callable[[], float] = ...,
+    ) -> None: ...
+    def __init__(
+        self,
+        keys: KeyRing,
+        *,
+        policy: TokenPolicy = TokenPolicy(),  # noqa: B008 - frozen
+        claims_model: type[ClaimsT] = Claims,  # type: ignore[assignment] # the overloads tell
+        store: RevocationStore | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """Join keys, rules, claims and a store.
+
+        Args:
+            keys: the ring that signs and verifies.
+            policy: what is demanded of tokens, and given to them.
+            claims_model: the type of the claims that `decode` gives.
+            store: where revocations are kept. Without one nothing can be revoked or refreshed.
+            clock: the time in seconds since 1970; the only clock of the engine.
+
+        Raises:
+            ConfigurationError: `keys` is no ring, or `claims_model` no subclass of `Claims`.
+        """
+        super().__init__()
+        if not isinstance(keys, KeyRing):
+            msg = "keys must be a KeyRing, as in KeyRing.from_secret(os.environ['SECRET'])."
+            raise ConfigurationError(msg)
+        if not (isinstance(claims_model, type) and issubclass(claims_model, Claims)):
+            msg = "claims_model must be a subclass of tokenward.Claims."
+            raise ConfigurationError(msg)
+        self.policy = policy
+        self._clock = clock
+        self._floor_ms = 0
+        self._jws = CompactJws(keys, max_bytes=policy.max_token_bytes)
+        self._validator = ClaimsValidator(claims_model, policy)
+        self._denial = Denial(store, policy, self._hooks)
+        self._writer = TokenWriter(self._jws, policy, claims_model, self._hooks)
+        self._rotation = Rotation(self._denial, self._hooks)
+
+    async def issue(
+        self,
+        subject: str,
+        *,
+        claims: Mapping[str, object] | None = None,
+        scope: Collection[str] = (),
+        fresh: bool = False,
+        lifetime: Lifetime | None = None,
+        audience: str | Collection[str] | None = None,
+        headers: Mapping[str, JsonValue] | None = None,
+    ) -> str:
+        """Issue one access token (RFC 7519, RFC 9068).
+
+        Args:
+            subject: whom it is about; becomes ``sub``.
+            claims: your own claims; whatever Pydantic can write as JSON.
+            scope: what it allows, one by one.
+            fresh: whether the user has just proved who they are.
+            lifetime: in place of the policy's; zero is over at once, `NEVER` has no ``exp``.
+            audience: in place of the policy's.
+            headers: further members of the JOSE header.
+
+        Returns:
+            The token, in compact form.
+
+        Raises:
+            ConfigurationError: an argument cannot be used, a claim or a header is the engine's own,
+                the claims do not fit the claims model, or the ring cannot sign.
+            TypeError: `subject` is not text, or `scope` is one text.
+        """
+        now_ms = self._now_ms()
+        grant = new_grant(
+            subject,
+            claims=claims,
+            scope=scope,
+            fresh=fresh,
+            audience=audience,
+            headers=headers,
+            session=None,
+            now_ms=now_ms,
+        )
+        if self._hooks.before_issue:
+            grant = await self._writer.draft(grant, "access")
+        return self._writer.write(grant, "access", lifetime=lifetime, issued_ms=now_ms)
+
+    async def issue_pair(
+        self,
+        subject: str,
+        *,
+        claims: Mapping[str, object] | None = None,
+        scope: Collection[str] = (),
+        fresh: bool = False,
+        lifetime: Lifetime | None = None,
+        refresh_lifetime: Lifetime | None = None,
+        audience: str | Collection[str] | None = None,
+        headers: Mapping[str, JsonValue] | None = None,
+    ) -> TokenPair:
+        """Issue an access and a refresh token that begin one session (``sid``).
+
+        Args:
+            subject: see `issue`; as `claims`, `scope`, `fresh`, `audience` and `headers`.
+            claims: both tokens carry them, and so do their successors.
+            scope: what both allow.
+            fresh: marks the access token.
+            lifetime: of the access token.
+            refresh_lifetime: of the refresh token.
+            audience: of both.
+            headers: of both.
+
+        Raises:
+            ConfigurationError, TypeError: see `issue`.
+        """
+        now_ms = self._now_ms()
+        grant = new_grant(
+            subject,
+            claims=claims,
+            scope=scope,
+            fresh=fresh,
+            audience=audience,
+            headers=headers,
+            session=os.urandom(16).hex(),
+            now_ms=now_ms,
+        )
+        return await self._write_pair(grant, now_ms, lifetime, refresh_lifetime)
+
+    async def decode(self, token: str | bytes, *, type: TokenType = "access") -> ClaimsT:
+        """Check a token in full and give its claims.
+
+        In this order: the form, the signature, the types of the claims, issuer, audience, type and
+        times, revocation (the store and the `is_revoked` hooks), the `after_decode` hooks.
+
+        Args:
+            token: the compact form (RFC 7515 §7.1).
+            type: what it must be for.
+
+        Returns:
+            The claims: an object of their own for every call.
+
+        Raises:
+            InvalidTokenError: it is not acceptable; the subclass says why.
+            StoreUnavailableError: whether it is revoked cannot be told.
+
+        Not checked: scope, freshness and what else a route may require; see `Authenticator`.
+        """
+        return await self._decode(token, type, self.now())
+
+    async def refresh(self, token: str | bytes) -> TokenPair:
+        """Trade a refresh token for a new pair of its session; it is good for one use.
+
+        The new tokens carry the claims and the scope of the old, and are not fresh. Each has the
+        policy's lifetime. A second use of the same token ends the session: all its tokens are
+        revoked, and the `on_reuse` hooks are called. Of callers at the same instant one wins, and
+        the others count as a second use.
+
+        The new pair is made before the old token is used up, so that a hook that fails loses
+        nothing. What happens after that step loses the pair, never the safety of the session.
+
+        Raises:
+            RefreshTokenReusedError: it was used before.
+            InvalidTokenError, StoreUnavailableError: see `decode`; an outage is never accepted.
+            ConfigurationError: the engine has no store.
+        """
+        # One moment for all of it: what is revoked from now on covers the new tokens as well.
+        now_ms = self._now_ms()
+        now = now_ms / 1000
+        claims = await self._decode(token, "refresh", now)
+        pair = await self._write_pair(successor_grant(claims), now_ms, None, None)
+        keep_until = self._validator.over_at(claims)
+        await self._rotation.use_up(claims, keep_until=keep_until, now=now)
+        return pair
+
+    async def revoke(self, token: str | bytes | ClaimsT) -> None:
+        """Revoke one token: an access or a refresh token, as text or as the claims of `decode`.
+
+        Doing it twice, or to a token that has expired, is a quiet success. Other tokens of the
+        session live on: see `revoke_session`.
+
+        Raises:
+            InvalidTokenError: text that is no token of this ring, or has no ``jti``.
+            StoreUnavailableError: the store failed; whether it has the record is not known.
+            ConfigurationError: the engine has no store.
+
+        Not checked: issuer, audience and type; whoever holds the token may give it up.
+        """
+        claims = token if isinstance(token, Claims) else self._read(token)
+        if not claims.jti:
+            raise MissingClaimError(claim="jti")
+        now = self.now()
+        over_at = self._validator.over_at(claims)
+        if over_at > now:
+            await self._denial.deny(Revocation("token", claims.jti, over_at), now)
+
+    async def revoke_session(self, session: str | ClaimsT) -> None:
+        """Revoke every token of a session, given by its ``sid`` or by the claims of one of them.
+
+        Raises:
+            MissingClaimError: the claims belong to no session.
+            StoreUnavailableError, ConfigurationError: see `revoke`.
+        """
+        if isinstance(session, Claims):
+            if not session.sid:
+                raise MissingClaimError(claim="sid")
+            session = session.sid
+        check_identity(session, "session")
+        now = self.now()
+        await self._denial.deny(Revocation("session", session, self._denial.keep_until(now)), now)
+
+    async def revoke_subject(self, subject: str) -> None:
+        """Revoke every token of a subject that was issued before now; later ones are good.
+
+        "Before" is exact to the millisecond for tokens of this engine, and to the second of ``iat``
+        for others. A token without ``iat`` counts as issued before.
+
+        Raises:
+            StoreUnavailableError, ConfigurationError: see `revoke`.
+        """
+        check_identity(subject, "subject")
+        now_ms = self._now_ms()
+        now = now_ms / 1000
+        # Tokens of this very millisecond are denied; the engine's time moves on to the next.
+        self._floor_ms = now_ms + 1
+        await self._denial.deny(
+            Revocation("subject", subject, self._denial.keep_until(now), self._floor_ms / 1000),
+            now,
+        )
+
+    def now(self) -> float:
+        """Give the engine's time, in seconds since 1970."""
+        now = self._clock()
+        return now if now * 1000 > self._floor_ms else self._floor_ms / 1000
+
+    def _now_ms(self) -> int:
+        now_ms = int(self._clock() * 1000)
+        return now_ms if now_ms > self._floor_ms else self._floor_ms  # noqa: FURB136 - hot path
+
+    def _read(self, token: str | bytes) -> ClaimsT:
+        return self._validator.read(self._jws.verify(token).payload)
+
+    async def _decode(self, token: str | bytes, expected: TokenType, now: float) -> ClaimsT:
+        jws = self._jws.verify(token)
+        claims = self._validator.read(jws.payload)
+        self._validator.check(claims, jws, expected=expected, now=now)
+        if self._denial.is_asked:
+            await self._denial.refuse_revoked(claims, now)
+        if self._hooks.after_decode:
+            await run_guards(self._hooks.after_decode, claims)
+        return claims
+
+    async def _write_pair(
+        self,
+        grant: Grant,
+        now_ms: int,
+        lifetime: Lifetime | None,
+        refresh_lifetime: Lifetime | None,
+    ) -> TokenPair:
+        tokens = []
+        lifetimes: Mapping[TokenType, Lifetime | None] = {
+            "access": lifetime,
+            "refresh": refresh_lifetime,
+        }
+        for kind, asked in lifetimes.items():
+            drafted = await self._writer.draft(grant, kind) if self._hooks.before_issue else grant
+            tokens.append(self._writer.write(drafted, kind, lifetime=asked, issued_ms=now_ms))
+        access, refresh = tokens
+        life = self.policy.access_lifetime if lifetime is None else lifetime
+        expires_in = None if life is NEVER else int(life.total_seconds())
+        return TokenPair(access, refresh, expires_in, scope=grant.scope)

@@ -1,0 +1,287 @@
+"""What `decode` demands of a token, claim by claim."""
+
+import json
+from datetime import timedelta
+
+import pytest
+from pydantic import model_validator
+
+from tests.support import NOW, SECRET, ShopClaims, engine_with, payload_of, signed
+from tokenward import (
+    Claims,
+    InvalidAudienceError,
+    InvalidClaimError,
+    InvalidIssuerError,
+    InvalidTokenError,
+    KeyRing,
+    MalformedTokenError,
+    MissingClaimError,
+    TokenEngine,
+    TokenExpiredError,
+    TokenNotYetValidError,
+    TokenPolicy,
+    WrongTokenTypeError,
+)
+
+
+async def test_a_token_of_the_flask_jwt_extended_family_is_taken(engine):
+    """Its type, fresh, jti and whole-second times mean what they mean there."""
+    claims = await engine.decode(signed(payload_of(fresh=True, csrf="c", role="admin")))
+    assert (claims.sub, claims.type, claims.fresh, claims.csrf) == ("alice", "access", True, "c")
+    assert claims.extra == {"role": "admin"}
+    refresh = signed(payload_of(type="refresh", fresh=...))
+    assert (await engine.decode(refresh, type="refresh")).type == "refresh"
+
+
+async def test_bytes_and_text_are_the_same_token(engine):
+    """A token may come as the bytes of a header."""
+    token = signed(payload_of())
+    assert await engine.decode(token) == await engine.decode(token.encode())
+
+
+@pytest.mark.parametrize("name", ["exp", "iat", "sub", "jti", "type"])
+@pytest.mark.parametrize("value", [..., None, ""])
+async def test_a_registered_claim_that_is_absent_null_or_empty_is_refused(engine, name, value):
+    """By default exp, iat, sub, jti and type are always there."""
+    with pytest.raises(InvalidTokenError) as caught:
+        await engine.decode(signed(payload_of(**{name: value})))
+    assert caught.value.claim == name
+    assert type(caught.value) in {MissingClaimError, InvalidClaimError}
+    if value is ...:
+        assert caught.value.code == "claim_missing"
+
+
+@pytest.mark.parametrize("name", ["exp", "iat", "nbf"])
+@pytest.mark.parametrize(
+    "written",
+    ["true", "false", '"1800000900"', "NaN", "Infinity", "-Infinity", "1e400", "-1", "1e15", "[]",
+     "{}", "9" * 400],
+)  # fmt: skip
+async def test_times_are_finite_numbers(engine, name, written):
+    """Booleans, texts, NaN, infinities and dates beyond the year 9999 are no times."""
+    members = [
+        f'"{key}": {written if key == name else value!r}'
+        for key, value in payload_of(sub=..., jti=..., type=..., fresh=...).items()
+    ]
+    payload = '{"sub": "alice", "jti": "j", "type": "access", ' + ", ".join(members) + "}"
+    with pytest.raises((InvalidClaimError, MalformedTokenError)):
+        await engine.decode(signed(payload.encode()))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("sub", 7),
+        ("jti", 7),
+        ("type", True),
+        ("iss", ["me"]),
+        ("aud", 7),
+        ("aud", ["a", 7]),
+        ("sid", 7),
+        ("fresh", "true"),
+        ("scope", 7),
+        ("csrf", {}),
+        ("auth_time", "now"),
+    ],
+)
+async def test_a_claim_of_the_wrong_type_is_refused_by_name(engine, name, value):
+    """The error names the claim and says nothing of its value."""
+    with pytest.raises(InvalidClaimError) as caught:
+        await engine.decode(signed(payload_of(**{name: value})))
+    assert (caught.value.claim, caught.value.code) == (name, "claim_invalid")
+    assert str(value) not in str(caught.value).removesuffix(f"{name}.") or value == 7
+    assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize("payload", [b"", b"1", b"[]", b'"x"', b"null", b"{", b"\xff", b"{}{}"])
+async def test_a_payload_is_one_json_object(engine, payload):
+    """Whatever else was signed is malformed."""
+    with pytest.raises(MalformedTokenError):
+        await engine.decode(signed(payload))
+
+
+@pytest.mark.parametrize("written", ["NaN", "-Infinity", "1e999", "9" * 400 + ".0"])
+@pytest.mark.parametrize("name", ["extra", "ratio", "history"])
+async def test_no_claim_is_an_infinity(clock, written, name):
+    """Neither by name nor by overflow, in typed claims and in others: it is no JSON."""
+
+    class Measured(Claims):
+        ratio: float = 0
+        history: tuple[object, ...] = ()
+
+    engine = TokenEngine(KeyRing.from_secret(SECRET), claims_model=Measured, clock=clock)
+    payload = json.dumps(payload_of())[:-1]
+    template = "{}" if name == "ratio" else '[{{"x": {}}}]'
+    assert await engine.decode(signed(f'{payload}, "{name}": {template.format(1.5)}}}'.encode()))
+    with pytest.raises((MalformedTokenError, InvalidClaimError)):
+        await engine.decode(signed(f'{payload}, "{name}": {template.format(written)}}}'.encode()))
+
+
+async def test_of_a_claim_that_stands_twice_the_last_counts(engine):
+    """RFC 7519 §4 allows the lexically last; the signer wrote both, and every check sees that one."""
+    members = '"sub": "mallory", "sub": "alice", "jti": "j", "type": "access", "foo": 1, "foo": 2'
+    token = signed(f'{{{members}, "iat": {NOW}, "exp": {NOW - 1}, "exp": {NOW + 9}}}'.encode())
+    claims = await engine.decode(token)
+    assert (claims.sub, claims.exp, claims.extra) == ("alice", NOW + 9, {"foo": 2})
+
+
+@pytest.mark.parametrize("issuer", ["you", "", "ME", "me/"])
+async def test_the_issuer_is_compared_exactly(clock, issuer):
+    """RFC 7519 §4.1.1: another spelling is another issuer."""
+    engine = engine_with(clock, policy=TokenPolicy(issuer="me"))
+    assert (await engine.decode(signed(payload_of(iss="me")))).iss == "me"
+    with pytest.raises(InvalidIssuerError):
+        await engine.decode(signed(payload_of(iss=issuer)))
+
+
+@pytest.mark.parametrize("value", [..., None])
+@pytest.mark.parametrize("name", ["iss", "aud"])
+async def test_asking_for_an_issuer_or_audience_makes_it_required(clock, name, value):
+    """A token that says nothing of it is refused, for both types of token."""
+    engine = engine_with(clock, policy=TokenPolicy(issuer="me", audience="here"))
+    payload = payload_of(**{"iss": "me", "aud": "here", name: value})
+    for kind in ("access", "refresh"):
+        with pytest.raises(MissingClaimError) as caught:
+            await engine.decode(signed({**payload, "type": kind}), type=kind)
+        assert caught.value.claim == name
+
+
+@pytest.mark.parametrize("named", ["here", ["here"], ["there", "here"], ["other", "two"]])
+async def test_one_audience_in_common_is_enough(clock, named):
+    """A token for several services is good at each."""
+    engine = engine_with(clock, policy=TokenPolicy(audience=["here", "two"]))
+    assert (await engine.decode(signed(payload_of(aud=named)))).sub == "alice"
+
+
+@pytest.mark.parametrize("named", ["there", "HERE", "her", [], ["there"], ""])
+async def test_a_token_for_another_audience_is_refused(clock, named):
+    """RFC 7519 §4.1.3: who is not named must reject."""
+    engine = engine_with(clock, policy=TokenPolicy(audience="here"))
+    with pytest.raises(InvalidAudienceError):
+        await engine.decode(signed(payload_of(aud=named)))
+
+
+@pytest.mark.parametrize("named", ["anybody", ["anybody"], [], ""])
+async def test_without_an_audience_of_ours_every_named_one_is_anothers(engine, named):
+    """A token that names an audience where none is configured is refused."""
+    with pytest.raises(InvalidAudienceError):
+        await engine.decode(signed(payload_of(aud=named)))
+
+
+@pytest.mark.parametrize("kind", ["refresh", "id", "ACCESS", "access ", "reset-password"])
+async def test_an_access_route_takes_access_tokens_alone(engine, kind):
+    """Neither a refresh token nor one of a type that is not known here opens it."""
+    with pytest.raises(WrongTokenTypeError):
+        await engine.decode(signed(payload_of(type=kind)))
+
+
+async def test_a_type_that_does_not_exist_opens_nothing(engine):
+    """Not even a token of that very type, when a caller misspells what it asks for."""
+    with pytest.raises(WrongTokenTypeError):
+        await engine.decode(signed(payload_of(type="acess")), type="acess")
+
+
+@pytest.mark.parametrize("typ", ["at+jwt", "AT+JWT", "application/at+jwt", "JWT", "jwt", None])
+async def test_typ_at_jwt_jwt_and_none_are_accepted_for_access(engine, typ):
+    """RFC 9068 §4, and the typ of tokens made before it."""
+    header = {"alg": "HS256"} | ({} if typ is None else {"typ": typ})
+    assert (await engine.decode(signed(payload_of(), header=header))).type == "access"
+
+
+@pytest.mark.parametrize("typ", ["dpop+jwt", "logout+jwt", "secevent+jwt", "", "jose", "at+jwt2"])
+async def test_a_token_typed_for_another_purpose_is_refused(engine, typ):
+    """RFC 8725 §3.11: explicit typing keeps kinds of tokens apart."""
+    with pytest.raises(WrongTokenTypeError):
+        await engine.decode(signed(payload_of(), header={"alg": "HS256", "typ": typ}))
+
+
+async def test_a_refresh_token_that_calls_itself_at_jwt_is_nothing(engine):
+    """Header and claim have to agree, whichever is asked for."""
+    token = signed(payload_of(type="refresh"), header={"alg": "HS256", "typ": "at+jwt"})
+    for kind in ("access", "refresh"):
+        with pytest.raises(WrongTokenTypeError):
+            await engine.decode(token, type=kind)
+
+
+@pytest.mark.parametrize("leeway", [0, 10])
+async def test_expiry_is_exact(clock, leeway):
+    """RFC 7519 §4.1.4: on or after exp (plus leeway) the token is over."""
+    engine = engine_with(clock, policy=_leeway(leeway))
+    token = signed(payload_of(exp=NOW + 60))
+    clock.now = NOW + 60 + leeway - 0.001
+    await engine.decode(token)
+    clock.now = NOW + 60 + leeway
+    with pytest.raises(TokenExpiredError):
+        await engine.decode(token)
+
+
+@pytest.mark.parametrize("leeway", [0, 10])
+@pytest.mark.parametrize("name", ["nbf", "iat"])
+async def test_a_time_to_come_is_refused_past_the_leeway(clock, name, leeway):
+    """RFC 7519 §4.1.5, and the same for a token from the future."""
+    engine = engine_with(clock, policy=_leeway(leeway))
+    token = signed(payload_of(**{name: NOW + 60}))
+    clock.now = NOW + 60 - leeway
+    await engine.decode(token)
+    clock.now = NOW + 60 - leeway - 0.001
+    with pytest.raises(TokenNotYetValidError):
+        await engine.decode(token)
+
+
+async def test_no_token_gets_older_than_the_policy_says(clock, engine):
+    """However far away its exp: a revocation has to be remembered for that long and no longer."""
+    token = signed(payload_of(exp=9_999_999_999))
+    clock.now = NOW + 30 * 86_400 - 1
+    await engine.decode(token)
+    clock.now = NOW + 30 * 86_400
+    with pytest.raises(TokenExpiredError):
+        await engine.decode(token)
+
+
+async def test_the_model_gives_types_and_refuses_what_does_not_fit(clock):
+    """The user's claims come typed; one that is missing or wrong is refused by name."""
+    engine = TokenEngine(KeyRing.from_secret(SECRET), claims_model=ShopClaims, clock=clock)
+    claims = await engine.decode(signed(payload_of(tenant="acme", roles=["a"], more=1)))
+    assert type(claims) is ShopClaims
+    assert (claims.tenant, claims.roles, claims.extra) == ("acme", ("a",), {"more": 1})
+    with pytest.raises(MissingClaimError) as missing:
+        await engine.decode(signed(payload_of()))
+    with pytest.raises(InvalidClaimError) as wrong:
+        await engine.decode(signed(payload_of(tenant=7)))
+    assert (missing.value.claim, wrong.value.claim) == ("tenant", "tenant")
+
+
+async def test_further_required_claims_are_demanded_by_the_policy(clock):
+    """A policy may ask for registered and for other claims beyond the five."""
+    asked = {"exp", "iat", "sub", "jti", "type", "nbf", "region"}
+    engine = engine_with(clock, policy=TokenPolicy(required_claims=asked))
+    await engine.decode(signed(payload_of(region="eu")))
+    for name in ("nbf", "region"):
+        with pytest.raises(MissingClaimError) as caught:
+            await engine.decode(signed(payload_of(**{"region": "eu", name: ...})))
+        assert caught.value.claim == name
+    with pytest.raises(MissingClaimError):
+        await engine.decode(signed(payload_of(region="eu", nbf=None)))
+
+
+async def test_an_error_never_repeats_what_only_the_token_knows(clock):
+    """Names and values that come from the token do not reach a message, a cause or a context."""
+
+    class Closed(Claims, extra="forbid"):
+        @model_validator(mode="after")
+        def never(self):
+            message = f"no {self.jti}"
+            raise ValueError(message)
+
+    engine = TokenEngine(KeyRing.from_secret(SECRET), claims_model=Closed, clock=clock)
+    for payload in (payload_of(whisper="psst"), payload_of(nbf=...), payload_of(fresh="psst")):
+        with pytest.raises(InvalidClaimError) as caught:
+            await engine.decode(signed(payload))
+        said = repr(caught.value) + str(caught.value.__cause__)
+        assert "whisper" not in said
+        assert "psst" not in said
+        assert "5f0c8a5e" not in said
+
+
+def _leeway(seconds: int) -> TokenPolicy:
+    return TokenPolicy(leeway=timedelta(seconds=seconds))

@@ -1,0 +1,305 @@
+"""The contract of each hook: when it is called, what it may do, and what raising means."""
+
+import functools
+
+import jwt
+import pytest
+
+from tests.support import NOW, OTHER_SECRET, engine_with, payload_of, signed
+from tokenward import (
+    ConfigurationError,
+    InvalidSignatureError,
+    RefreshTokenReusedError,
+    StoreUnavailableError,
+    TokenExpiredError,
+    TokenRejectedError,
+    TokenRevokedError,
+)
+from tokenward.keys import Key
+
+HOOKS = ["before_issue", "after_decode", "is_revoked", "on_revoke", "on_reuse"]
+
+
+class Recorder:
+    """A callable object with an async __call__."""
+
+    def __init__(self, calls, answer=None):
+        self.calls, self.answer = calls, answer
+
+    async def __call__(self, argument):
+        self.calls.append(argument)
+        return self.answer
+
+
+def shapes(calls, answer):
+    """Give every shape of callable that a user may register."""
+
+    def plain(argument):
+        calls.append(argument)
+        return answer
+
+    async def coroutine(argument):
+        calls.append(argument)
+        return answer
+
+    return [plain, coroutine, Recorder(calls, answer), functools.partial(coroutine)]
+
+
+@pytest.mark.parametrize("name", HOOKS)
+async def test_a_hook_may_be_plain_async_an_object_or_partial(engine, name):
+    """Every shape is called, in the order of registration, and awaited where it can be."""
+    calls = []
+    for shape in shapes(calls, False if name == "is_revoked" else None):
+        assert getattr(engine, name)(shape) is shape
+    pair = await engine.issue_pair("alice")
+    if name == "before_issue":
+        assert len(calls) == 2 * 4
+        return
+    await engine.decode(pair.access_token)
+    await engine.refresh(pair.refresh_token)
+    with pytest.raises(RefreshTokenReusedError):
+        await engine.refresh(pair.refresh_token)
+    assert len(calls) >= 4
+    assert len(calls) % 4 == 0
+
+
+async def test_hooks_run_in_the_order_in_which_they_were_registered(engine):
+    """The second sees what the first has done."""
+
+    @engine.before_issue
+    def first(draft):
+        draft.claims["seen"] = ["first"]
+
+    @engine.before_issue
+    async def second(draft):
+        draft.claims["seen"].append("second")
+
+    assert (await engine.decode(await engine.issue("alice"))).extra["seen"] == ["first", "second"]
+
+
+async def test_before_issue_sees_the_draft(engine):
+    """Type, subject, session, scope, freshness and the caller's claims."""
+    drafts = []
+    engine.before_issue(drafts.append)
+    await engine.issue_pair("alice", claims={"foo": 1}, scope=["a", "b"], fresh=True)
+    access, refresh = drafts
+    assert (access.type, refresh.type) == ("access", "refresh")
+    assert (access.subject, access.scope, access.fresh) == ("alice", "a b", True)
+    assert access.session == refresh.session
+    assert access.claims == {"foo": 1}
+
+
+@pytest.mark.parametrize("name", ["sub", "exp", "type", "sid"])
+async def test_before_issue_cannot_touch_registered_claims(engine, name):
+    """A hook is refused what the caller is refused, by name."""
+
+    @engine.before_issue
+    def meddle(draft):
+        draft.claims[name] = "mallory"
+
+    with pytest.raises(ConfigurationError, match=name):
+        await engine.issue("alice")
+
+
+async def test_before_issue_cannot_replace_what_it_is_shown(engine):
+    """The draft is frozen; its claims are the one thing to change."""
+
+    @engine.before_issue
+    def meddle(draft):
+        draft.subject = "mallory"
+
+    with pytest.raises(AttributeError):
+        await engine.issue("alice")
+
+
+async def test_what_before_issue_raises_ends_the_issuing(engine):
+    """The caller gets the hook's own exception."""
+
+    @engine.before_issue
+    def stop(draft):
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        await engine.issue("alice")
+
+
+async def test_before_issue_may_give_what_the_model_requires(engine):
+    """Claims are checked after the hooks have run."""
+    engine.before_issue(lambda draft: draft.claims.update(foo="bar"))
+    assert jwt.decode(await engine.issue("a"), options={"verify_signature": False})["foo"] == "bar"
+
+
+async def test_after_decode_may_refuse(engine):
+    """Its TokenRejectedError reaches the caller."""
+
+    @engine.after_decode
+    def refuse(claims):
+        raise TokenRejectedError
+
+    with pytest.raises(TokenRejectedError):
+        await engine.decode(await engine.issue("alice"))
+
+
+@pytest.mark.parametrize("answer", [False, True, 0, "no"])
+async def test_an_answer_of_after_decode_is_a_mistake(engine, answer):
+    """`return False` cannot be taken for a refusal, so it is refused itself."""
+    engine.after_decode(lambda claims: answer)
+    with pytest.raises(TypeError, match="TokenRejectedError"):
+        await engine.decode(await engine.issue("alice"))
+
+
+async def test_after_decode_sees_good_tokens_alone(engine, clock):
+    """Neither forged, nor expired, nor revoked ones reach it."""
+    seen = []
+    engine.after_decode(seen.append)
+    forged = signed(payload_of(), key=Key.from_secret(OTHER_SECRET))
+    expired = signed(payload_of(exp=NOW - 1))
+    revoked = await engine.issue("alice")
+    await engine.revoke(revoked)
+    for token, error in (
+        (forged, InvalidSignatureError),
+        (expired, TokenExpiredError),
+        (revoked, TokenRevokedError),
+    ):
+        with pytest.raises(error):
+            await engine.decode(token)
+    assert seen == []
+
+
+async def test_is_revoked_is_asked_after_verification_and_by_claims(engine):
+    """A forged token never reaches the user's deny-list; a good one does, as claims."""
+    asked = []
+
+    @engine.is_revoked
+    async def deny(claims):
+        asked.append(claims.jti)
+        return claims.sub == "mallory"
+
+    with pytest.raises(InvalidSignatureError):
+        await engine.decode(signed(payload_of(), key=Key.from_secret(OTHER_SECRET)))
+    assert asked == []
+    assert (await engine.decode(signed(payload_of()))).jti == asked[0]
+    with pytest.raises(TokenRevokedError):
+        await engine.decode(signed(payload_of(sub="mallory")))
+
+
+async def test_is_revoked_works_without_a_store(clock):
+    """A user's own deny-list is enough."""
+    from tests.support import SECRET
+    from tokenward import KeyRing, TokenEngine
+
+    engine = TokenEngine(KeyRing.from_secret(SECRET), clock=clock)
+    engine.is_revoked(lambda claims: True)
+    with pytest.raises(TokenRevokedError):
+        await engine.decode(signed(payload_of()))
+
+
+async def test_one_yes_is_enough_and_ends_the_asking(engine):
+    """Hooks after the one that said True are not asked."""
+    engine.is_revoked(lambda claims: True)
+    later = []
+    engine.is_revoked(lambda claims: later.append(claims) or False)
+    with pytest.raises(TokenRevokedError):
+        await engine.decode(signed(payload_of()))
+    assert later == []
+
+
+@pytest.mark.parametrize("answer", [None, 0, 1, "no"])
+async def test_is_revoked_must_answer_true_or_false(engine, answer):
+    """Neither a forgotten return nor a truthy value decides about a token."""
+    engine.is_revoked(lambda claims: answer)
+    with pytest.raises(TypeError, match="True or False"):
+        await engine.decode(signed(payload_of()))
+
+
+async def test_a_failing_is_revoked_is_an_outage(engine):
+    """A deny-list that cannot be asked refuses, as a store would."""
+
+    @engine.is_revoked
+    async def fail(claims):
+        raise OSError
+
+    with pytest.raises(StoreUnavailableError) as caught:
+        await engine.decode(signed(payload_of()))
+    assert isinstance(caught.value.__cause__, OSError)
+
+
+async def test_is_revoked_may_refuse_in_its_own_words(engine):
+    """A TokenError passes as it stands."""
+
+    @engine.is_revoked
+    def refuse(claims):
+        raise TokenRejectedError
+
+    with pytest.raises(TokenRejectedError):
+        await engine.decode(signed(payload_of()))
+
+
+async def test_on_revoke_is_told_after_the_store_has_it(engine):
+    """Token, session and subject alike; by then the token is refused."""
+    told = []
+    pair = await engine.issue_pair("alice")
+    claims = await engine.decode(pair.access_token)
+
+    @engine.on_revoke
+    async def tell(revocation):
+        with pytest.raises(TokenRevokedError):
+            await engine.decode(pair.access_token)
+        told.append((revocation.kind, revocation.identity))
+
+    await engine.revoke(pair.access_token)
+    await engine.revoke_session(claims.sid)
+    await engine.revoke_subject("alice")
+    assert told == [("token", claims.jti), ("session", claims.sid), ("subject", "alice")]
+
+
+async def test_a_revocation_stands_when_on_revoke_raises(engine):
+    """The caller gets the exception, and the token is dead."""
+
+    @engine.on_revoke
+    def fail(revocation):
+        raise LookupError
+
+    token = await engine.issue("alice")
+    with pytest.raises(LookupError):
+        await engine.revoke(token)
+    with pytest.raises(TokenRevokedError):
+        await engine.decode(token)
+
+
+async def test_on_reuse_is_told_after_the_session_has_ended(engine):
+    """It gets the claims of the token that came twice."""
+    told = []
+    pair = await engine.issue_pair("alice")
+    successor = await engine.refresh(pair.refresh_token)
+
+    @engine.on_reuse
+    async def tell(claims):
+        with pytest.raises(TokenRevokedError):
+            await engine.decode(successor.access_token)
+        told.append(claims.sub)
+
+    with pytest.raises(RefreshTokenReusedError):
+        await engine.refresh(pair.refresh_token)
+    assert told == ["alice"]
+
+
+async def test_the_session_has_ended_when_on_reuse_raises(engine):
+    """The hook's exception takes the place of the error, and nothing comes back to life."""
+
+    @engine.on_reuse
+    def fail(claims):
+        raise LookupError
+
+    pair = await engine.issue_pair("alice")
+    successor = await engine.refresh(pair.refresh_token)
+    with pytest.raises(LookupError):
+        await engine.refresh(pair.refresh_token)
+    with pytest.raises(TokenRevokedError):
+        await engine.refresh(successor.refresh_token)
+
+
+async def test_hooks_belong_to_one_engine(clock, engine):
+    """Another engine in the same process does not call them."""
+    engine.is_revoked(lambda claims: True)
+    assert (await engine_with(clock).decode(signed(payload_of()))).sub == "alice"

@@ -1,0 +1,234 @@
+"""Tokens cross over: ours are read by PyJWT and joserfc, and theirs are read here."""
+
+import time
+from uuid import uuid4
+
+import jwt as pyjwt
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
+from joserfc import jwt as joserfc
+from joserfc.jwk import JWKRegistry, OctKey
+
+from tests.support import NOW, SECRET, FrozenClock, engine_with
+from tokenward import (
+    InvalidAudienceError,
+    InvalidIssuerError,
+    InvalidKeyError,
+    KeyRing,
+    TokenEngine,
+    TokenPolicy,
+)
+from tokenward._algorithms import ALGORITHMS
+from tokenward.keys import Key
+
+ISSUER = "https://shop.example"
+AUDIENCE = "shop-api"
+POLICY = TokenPolicy(issuer=ISSUER, audience=AUDIENCE)
+LONG_SECRET = SECRET * 2
+CURVES = {
+    "ES256": ec.SECP256R1,
+    "ES384": ec.SECP384R1,
+    "ES512": ec.SECP521R1,
+    "ES256K": ec.SECP256K1,
+}
+# Every algorithm of the table, and EdDSA with each of its two curves.
+CASES = [*(name for name in ALGORITHMS if name != "EdDSA"), "Ed25519", "Ed448"]
+FORMS = ("PEM", "JWK")
+
+# joserfc recommends the names of RFC 9864, which few others know yet.
+pytestmark = pytest.mark.filterwarnings("ignore:EdDSA is deprecated via RFC 9864")
+
+
+class Material:
+    """One key, as each of the three libraries wants to have it."""
+
+    def __init__(self, case, rsa_key):
+        """Make the key of one case."""
+        self.algorithm = "EdDSA" if case.startswith("Ed") else case
+        if case.startswith("HS"):
+            self.private = self.public = LONG_SECRET.encode()
+            self.theirs = OctKey.import_key(LONG_SECRET)
+            return
+        if case in CURVES:
+            key = ec.generate_private_key(CURVES[case]())
+        elif case == "Ed25519":
+            key = ed25519.Ed25519PrivateKey.generate()
+        elif case == "Ed448":
+            key = ed448.Ed448PrivateKey.generate()
+        else:
+            key = rsa_key
+        self.private = key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        self.public = key.public_key().public_bytes(
+            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+        kty = ALGORITHMS[self.algorithm].key_type
+        self.theirs = JWKRegistry.import_key(self.private, kty)
+
+    def engine(self, form, *, private):
+        """Give our engine with this key, from PEM or from the JWK that joserfc writes."""
+        if self.algorithm.startswith("HS") and form == "PEM":
+            key = Key.from_secret(self.private, algorithm=self.algorithm)
+        elif form == "PEM":
+            key = Key.from_pem(self.private if private else self.public, algorithm=self.algorithm)
+        else:
+            secret = self.algorithm.startswith("HS")
+            jwk = self.theirs.as_dict(private=private or secret)
+            key = Key.from_jwk(jwk, algorithm=self.algorithm)
+        return TokenEngine(KeyRing(key), policy=POLICY, clock=time.time)
+
+
+@pytest.fixture(scope="module")
+def rsa_key():
+    """Make one RSA key for all six algorithms."""
+    return rsa.generate_private_key(65_537, 2048)
+
+
+@pytest.fixture(scope="module", params=CASES)
+def material(request, rsa_key):
+    """Make the key of each case."""
+    return Material(request.param, rsa_key)
+
+
+def claims_of_another_library(**changes):
+    """Give claims that the default policy accepts."""
+    now = int(time.time())
+    claims = {
+        "iss": ISSUER,
+        "aud": AUDIENCE,
+        "sub": "alice",
+        "iat": now,
+        "exp": now + 60,
+        "jti": uuid4().hex,
+        "type": "access",
+        "tenant": "açme",
+        "roles": ["admin", {"deep": [1, 2.5, None]}],
+    }
+    return {**claims, **changes}
+
+
+@pytest.mark.parametrize("form", FORMS)
+async def test_pyjwt_reads_our_tokens(material, form):
+    """A token that is issued here is accepted by PyJWT, issuer and audience included."""
+    engine = material.engine(form, private=True)
+    token = await engine.issue("alice", claims={"tenant": "açme"}, scope=["read"])
+
+    claims = pyjwt.decode(
+        token,
+        material.public,
+        algorithms=[material.algorithm],
+        audience=AUDIENCE,
+        issuer=ISSUER,
+        options={"require": ["exp", "iat", "sub", "jti", "aud", "iss"]},
+    )
+
+    assert (claims["sub"], claims["tenant"], claims["scope"]) == ("alice", "açme", "read")
+    assert pyjwt.get_unverified_header(token)["typ"] == "at+jwt"
+
+
+@pytest.mark.parametrize("form", FORMS)
+async def test_joserfc_reads_our_tokens(material, form):
+    """A token that is issued here is accepted by joserfc, issuer and audience included."""
+    engine = material.engine(form, private=True)
+    token = await engine.issue("alice", claims={"tenant": "açme"}, scope=["read"])
+
+    read = joserfc.decode(token, material.theirs, algorithms=[material.algorithm])
+    joserfc.JWTClaimsRegistry(
+        iss={"essential": True, "value": ISSUER},
+        aud={"essential": True, "value": AUDIENCE},
+        exp={"essential": True},
+        leeway=1,
+    ).validate(read.claims)
+
+    assert (read.claims["sub"], read.claims["tenant"]) == ("alice", "açme")
+    assert read.header["alg"] == material.algorithm
+
+
+@pytest.mark.parametrize("fraction", [0.0, 0.001, 0.5, 0.999])
+async def test_our_tokens_are_good_in_the_second_of_their_issue(fraction):
+    """A reader that counts whole seconds does not take a token of this second for a future one."""
+    engine = engine_with(FrozenClock(NOW + fraction), policy=POLICY)
+    token = await engine.issue("alice")
+
+    read = joserfc.decode(token, OctKey.import_key(SECRET), algorithms=["HS256"])
+
+    joserfc.JWTClaimsRegistry(now=int(NOW)).validate(read.claims)
+    assert read.claims["sub"] == "alice"
+
+
+@pytest.mark.parametrize("form", FORMS)
+async def test_we_read_tokens_of_pyjwt(material, form):
+    """A token that PyJWT makes is decoded here with the public key alone."""
+    claims = claims_of_another_library()
+    token = pyjwt.encode(claims, material.private, algorithm=material.algorithm)
+
+    decoded = await material.engine(form, private=False).decode(token)
+
+    assert (decoded.sub, decoded.jti, decoded.exp) == ("alice", claims["jti"], claims["exp"])
+    assert decoded.extra == {"tenant": claims["tenant"], "roles": claims["roles"]}
+
+
+@pytest.mark.parametrize("form", FORMS)
+async def test_we_read_tokens_of_joserfc(material, form):
+    """A token that joserfc makes is decoded here with the public key alone."""
+    claims = claims_of_another_library()
+    header = {"alg": material.algorithm, "typ": "JWT"}
+    token = joserfc.encode(header, claims, material.theirs, algorithms=[material.algorithm])
+
+    decoded = await material.engine(form, private=False).decode(token)
+
+    assert (decoded.sub, decoded.jti, decoded.exp) == ("alice", claims["jti"], claims["exp"])
+    assert decoded.extra == {"tenant": claims["tenant"], "roles": claims["roles"]}
+
+
+async def test_the_key_ids_agree(material):
+    """The id of a key is the thumbprint that joserfc computes, and its tokens name it."""
+    if material.algorithm.startswith("HS"):
+        assert material.engine("PEM", private=True)._jws._keys.active.kid is None
+        return
+    engine = material.engine("PEM", private=True)
+    token = await engine.issue("alice")
+
+    assert pyjwt.get_unverified_header(token)["kid"] == material.theirs.thumbprint()
+
+
+async def test_our_public_jwk_is_read_by_both(material):
+    """The JWK of a key verifies its tokens in PyJWT and in joserfc; a secret has none."""
+    if material.algorithm.startswith("HS"):
+        with pytest.raises(InvalidKeyError):
+            Key.from_secret(material.private, algorithm=material.algorithm).public_jwk()
+        return
+    jwk = Key.from_pem(material.private, algorithm=material.algorithm).public_jwk()
+    token = await material.engine("PEM", private=True).issue("alice")
+
+    theirs = pyjwt.decode(
+        token,
+        pyjwt.PyJWK(jwk),
+        algorithms=[material.algorithm],
+        audience=AUDIENCE,
+        issuer=ISSUER,
+    )
+    read = joserfc.decode(token, JWKRegistry.import_key(jwk), algorithms=[material.algorithm])
+
+    assert theirs["sub"] == read.claims["sub"] == "alice"
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"iss": "https://other.example"}, InvalidIssuerError),
+        ({"aud": ["other-api"]}, InvalidAudienceError),
+    ],
+    ids=["issuer", "audience"],
+)
+async def test_a_foreign_token_for_somebody_else_is_refused(material, changes, error):
+    """A good signature of another library does not spare issuer and audience."""
+    claims = claims_of_another_library(**changes)
+    token = pyjwt.encode(claims, material.private, algorithm=material.algorithm)
+
+    with pytest.raises(error):
+        await material.engine("PEM", private=False).decode(token)

@@ -1,0 +1,291 @@
+"""Properties: what holds for every token, every byte and every claim that anybody can think of."""
+
+import asyncio
+import contextlib
+import json
+import math
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from hypothesis import HealthCheck, assume, example, given, settings
+from hypothesis import strategies as st
+
+from tests.support import NOW, SECRET, FrozenClock, engine_with, payload_of, signed
+from tokenward import Claims, KeyRing, TokenError, TokenPolicy
+from tokenward._algorithms import ALGORITHMS
+from tokenward.claims import RESERVED_CLAIMS
+from tokenward.keys import Key
+
+ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+KEYS = {
+    "HS256": Key.from_secret(SECRET),
+    "ES256": Key.generate("ES256"),
+    "EdDSA": Key.generate("EdDSA"),
+    "RS256": Key(rsa.generate_private_key(65_537, 2048), ALGORITHMS["RS256"], None),
+}
+ENGINES = {name: engine_with(FrozenClock(), keys=KeyRing(key)) for name, key in KEYS.items()}
+TOKENS = {name: signed(payload_of(), key=key) for name, key in KEYS.items()}
+HS256 = ENGINES["HS256"]
+# Everything that can be loosened is loosened, so that more of what is sent gets further.
+LOOSE = engine_with(
+    FrozenClock(), policy=TokenPolicy(required_claims=(), type_from="always-access")
+)
+
+
+@pytest.fixture(scope="module")
+def run():
+    """Give a way to run a coroutine to its end: one loop serves all examples."""
+    with asyncio.Runner() as runner:
+        yield runner.run
+
+
+def examples(count):
+    """Try that many examples, however long each takes on a busy machine."""
+    quiet = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
+    return settings(max_examples=count, deadline=None, suppress_health_check=quiet)
+
+
+def decode(run, engine, token):
+    """Decode a token: give its claims, or None where a TokenError refuses it."""
+    try:
+        return run(engine.decode(token))
+    except TokenError as error:
+        refusal = error
+    # Each reason has a code of its own, and no other error hangs on to it.
+    assert refusal.code not in {"error", "token_error", "token_invalid"}
+    assert refusal.__cause__ is None
+    return None
+
+
+def test_the_unchanged_tokens_are_accepted(run):
+    """The tokens that the next tests change are good ones."""
+    for name, token in TOKENS.items():
+        assert decode(run, ENGINES[name], token).sub == "alice"
+
+
+@pytest.mark.parametrize("name", KEYS)
+def test_every_position_of_a_token_counts(run, name):
+    """At every position, another letter, a letter more and a letter less are refused."""
+    engine, token = ENGINES[name], TOKENS[name]
+    for place, letter in enumerate(token):
+        other = ALPHABET[(ALPHABET.find(letter) + 1) % 64]
+        for changed in (
+            token[:place] + other + token[place + 1 :],
+            token[:place] + token[place + 1 :],
+            token[:place] + other + token[place:],
+            token[:place],
+        ):
+            assert decode(run, engine, changed) is None
+
+
+@pytest.mark.parametrize("name", KEYS)
+def test_the_last_letters_of_every_segment_have_one_spelling(run, name):
+    """The letters around the dots and at the end may be exchanged for no other of the alphabet."""
+    engine, token = ENGINES[name], TOKENS[name]
+    dots = [place for place, letter in enumerate(token) if letter == "."]
+    for place in {0, dots[0] - 1, dots[0] + 1, dots[1] - 1, dots[1] + 1, len(token) - 1}:
+        for letter in ALPHABET + ".=+/ \n\x00é":
+            changed = token[:place] + letter + token[place + 1 :]
+            assert changed == token or decode(run, engine, changed) is None
+
+
+@pytest.mark.parametrize("name", KEYS)
+@examples(250)
+@given(data=st.data())
+def test_any_changed_character_is_refused(run, name, data):
+    """Whatever character is put in the place of another, between two or away is refused."""
+    engine, token = ENGINES[name], TOKENS[name]
+    place = data.draw(st.integers(0, len(token) - 1))
+    letter = data.draw(st.sampled_from(ALPHABET) | st.characters())
+    kind = data.draw(st.sampled_from(["replace", "insert", "remove"]))
+    changed = {
+        "replace": token[:place] + letter + token[place + 1 :],
+        "insert": token[:place] + letter + token[place:],
+        "remove": token[:place] + token[place + 1 :],
+    }[kind]
+    assume(changed != token)
+
+    assert decode(run, engine, changed) is None
+
+
+@pytest.mark.parametrize("name", KEYS)
+@examples(100)
+@given(data=st.data())
+def test_any_flipped_bit_of_the_bytes_is_refused(run, name, data):
+    """A token sent as bytes with one bit changed is refused."""
+    engine, token = ENGINES[name], bytearray(TOKENS[name].encode())
+    bit = data.draw(st.integers(0, len(token) * 8 - 1))
+    token[bit // 8] ^= 1 << bit % 8
+
+    assert decode(run, engine, bytes(token)) is None
+
+
+@examples(300)
+@given(st.text(st.characters(codec=None)) | st.binary() | st.text(f"{ALPHABET}.", max_size=80))
+@example("\ud800.\ud800.\ud800")
+@example("..")
+@example(b"..")
+@example(b"\xff\xfe.\x00.\x00")
+def test_whatever_is_sent_only_a_token_error_comes_out(run, token):
+    """Arbitrary text and bytes are refused with a TokenError."""
+    assert decode(run, HS256, token) is None
+
+
+# JSON in all its ugliness: numbers that overflow, lone surrogates, names that mean something.
+NASTY_NUMBERS = st.sampled_from(
+    [
+        *(0, -0.0, 1, -1, 2**31, 2**53 + 1, 2**63, 2**64, -(2**63) - 1, 10**400, -(10**400)),
+        *(math.nan, math.inf, -math.inf, 1e308, 5e-324, 1e-400, NOW, NOW + 900, 253_402_300_800),
+    ]
+)
+TEXTS = st.text(st.characters(codec=None), max_size=8) | st.sampled_from(
+    ["", "alice", "access", "refresh", "at+jwt", "\ud800", "\x00", "NaN", "Infinity", "9999999999"]
+)
+LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | NASTY_NUMBERS | TEXTS
+NAMES = st.sampled_from(sorted(RESERVED_CLAIMS)) | TEXTS
+JSON = st.recursive(
+    LEAVES,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(NAMES, inner, max_size=3)
+        | st.sampled_from([[[[[[[]]]]]]])
+    ),
+    max_leaves=6,
+)
+
+
+def as_json(value):
+    """Write JSON, with NaN and the like as Python writes them, and surrogates as escapes."""
+    return json.dumps(value).encode()
+
+
+@examples(400)
+@given(st.dictionaries(NAMES, JSON, max_size=6))
+def test_whatever_claims_come_only_a_token_error_comes_out(run, changes):
+    """Arbitrary claims under a good signature are decoded or refused with a TokenError."""
+    payload = {**payload_of(), **changes}
+    for engine in (HS256, LOOSE):
+        claims = decode(run, engine, signed(as_json(payload)))
+        if claims is not None:
+            assert isinstance(claims, Claims)
+            assert claims.exp is None or claims.exp > NOW
+            assert claims.iat is None or math.isfinite(claims.iat)
+
+
+@examples(200)
+@given(JSON | st.dictionaries(NAMES, JSON))
+@example([])
+@example("text")
+@example(None)
+def test_whatever_json_comes_only_a_token_error_comes_out(run, value):
+    """Arbitrary JSON as a payload under a good signature is decoded or refused with a TokenError."""
+    token = signed(as_json(value))
+
+    assert decode(run, HS256, token) is None or isinstance(value, dict)
+    assert decode(run, LOOSE, token) is None or isinstance(value, dict)
+
+
+def nested(opening, closing, depth):
+    """Nest something very deeply inside good claims."""
+    return as_json(payload_of())[:-1] + b',"x":' + opening * depth + b"1" + closing * depth + b"}"
+
+
+@examples(200)
+@given(st.binary(max_size=80) | st.text(max_size=40).map(str.encode))
+@example(b"")
+@example(b"\xef\xbb\xbf{}")
+@example('{"sub":"alice"}'.encode("utf-16"))
+@example(b'{"sub":"\xed\xa0\x80"}')
+@example(nested(b"[", b"]", 5_000))
+@example(nested(b'{"a":', b"}", 1_500))
+@example(nested(b"[", b"", 6_000))
+@example(as_json(payload_of())[:-1] + b',"x":' + b"9" * 10_000 + b"}")
+@example(as_json(payload_of())[:-1] + b',"exp":' + b"9" * 10_000 + b"}")
+@example(as_json(payload_of())[:-1] + b',"x":1e99999}')
+@example(as_json(payload_of())[:-1] + b',"exp":1e99999}')
+@example(as_json(payload_of())[:-1] + b',"exp":-1e99999}')
+@example(as_json(payload_of())[:-1] + b',"iat":NaN}')
+@example(as_json(payload_of())[:-1] + b',"x":"\\ud800"}')
+@example(as_json(payload_of())[:-1] + b',"\\ud800":1}')
+@example(as_json(payload_of())[:-1] + b',"sub":"\\ud800"}')
+@example(as_json(payload_of())[:-1] + b',"__proto__":{},"model_config":1,"__class__":"x"}')
+def test_whatever_bytes_are_signed_only_a_token_error_comes_out(run, payload):
+    """Arbitrary bytes as a payload under a good signature are refused or decoded, and no more."""
+    for engine in (HS256, LOOSE):
+        claims = decode(run, engine, signed(payload))
+        assert claims is None or isinstance(claims, Claims)
+
+
+HEADER_NAMES = st.sampled_from(
+    ["alg", "kid", "typ", "cty", "crit", "b64", "zip", "jwk", "jku", "x5u", "x5c", "x5t"]
+)
+
+
+@examples(400)
+@given(st.dictionaries(HEADER_NAMES | TEXTS, JSON, max_size=5), st.booleans())
+def test_whatever_header_comes_only_a_token_error_comes_out(run, header, keep_algorithm):
+    """Arbitrary headers under a good signature are accepted or refused with a TokenError."""
+    if keep_algorithm:
+        header = {**header, "alg": "HS256"}
+    claims = decode(run, HS256, signed(payload_of(), header=as_json(header)))
+
+    if claims is not None:
+        assert header["alg"] == "HS256"
+        assert "kid" not in header
+        assert header.get("typ", "JWT").lower().removeprefix("application/") in {"jwt", "at+jwt"}
+        assert {"crit", "b64", "zip"}.isdisjoint(header)
+
+
+@examples(200)
+@given(st.binary(max_size=60) | JSON.map(as_json))
+@example(b"")
+@example(b'{"alg":"HS256","x":' + b"[" * 5_000 + b"]" * 5_000 + b"}")
+@example(b'{"alg":"HS256","x":' + b"9" * 10_000 + b"}")
+@example(b'{"alg":"HS256","alg":"HS256"}')
+def test_whatever_bytes_are_the_header_only_a_token_error_comes_out(run, header):
+    """Arbitrary bytes as a header under a good signature are refused with a TokenError."""
+    claims = decode(run, HS256, signed(payload_of(), header=header))
+
+    assert claims is None or json.loads(header)["alg"] == "HS256"
+
+
+CLEAN_TEXTS = st.text(max_size=12)
+CLEAN_JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | CLEAN_TEXTS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(CLEAN_TEXTS, inner, max_size=3),
+    max_leaves=8,
+)
+FREE_NAMES = CLEAN_TEXTS.filter(lambda name: name not in RESERVED_CLAIMS)
+
+
+@examples(250)
+@given(st.dictionaries(FREE_NAMES, CLEAN_JSON, max_size=5), st.text(min_size=1, max_size=12))
+@example({"a": "NaN Infinity", "b": 2**63, "c": -(2**64), "d": 1e300, "e": -0.0}, "NaN")
+@example({"model_config": 1, "extra": 2, "scopes": 3, "__class__": "x", "": None}, "Infinity")
+@example({"self": 1, "claims": {"sub": "mallory"}}, "\U0001f511")
+def test_claims_survive_the_round_trip(run, claims, subject):
+    """Whatever JSON is issued is decoded to the same, for access tokens and for refresh tokens."""
+    pair = run(HS256.issue_pair(subject, claims=claims))
+
+    access = run(HS256.decode(pair.access_token))
+    refresh = run(HS256.decode(pair.refresh_token, type="refresh"))
+
+    assert access.sub == refresh.sub == subject
+    assert access.extra == refresh.extra == claims
+    assert json.dumps(access.extra) == json.dumps(claims)
+
+
+@examples(200)
+@given(st.dictionaries(NAMES, JSON, max_size=3), TEXTS)
+def test_what_is_issued_is_decoded_or_not_issued(run, claims, subject):
+    """Issuing refuses what it cannot say: nothing is issued that its own engine cannot decode."""
+    token = None
+    with contextlib.suppress(ValueError, TypeError):
+        token = run(HS256.issue(subject, claims=claims))
+
+    if token is not None:
+        assert run(HS256.decode(token)).sub == subject

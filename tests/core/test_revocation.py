@@ -1,0 +1,242 @@
+"""Revoking tokens, sessions and subjects, and what happens when the store does not answer."""
+
+import logging
+import math
+from datetime import timedelta
+
+import pytest
+
+from tests.support import NOW, OTHER_SECRET, SECRET, engine_with, payload_of, signed
+from tokenward import (
+    NEVER,
+    ConfigurationError,
+    InvalidSignatureError,
+    KeyRing,
+    MemoryStore,
+    MissingClaimError,
+    Revocation,
+    StoreUnavailableError,
+    TokenEngine,
+    TokenPolicy,
+    TokenRevokedError,
+)
+from tokenward.keys import Key
+
+MONTH = 30 * 86_400
+
+
+class BrokenStore(MemoryStore):
+    """A store that cannot be reached."""
+
+    async def is_revoked(self, **_):
+        raise ConnectionError
+
+    async def revoke(self, *_, **__):
+        raise ConnectionError
+
+    async def consume(self, *_, **__):
+        raise ConnectionError
+
+
+async def refused(engine, *tokens):
+    """Tell of each token whether it is refused as revoked."""
+    answers = []
+    for token in tokens:
+        try:
+            await engine.decode(token)
+        except TokenRevokedError:
+            answers.append(True)
+        else:
+            answers.append(False)
+    return answers
+
+
+async def test_a_revoked_token_is_refused_and_others_are_not(engine):
+    """Revoking is by identity, whether given as text, bytes or claims."""
+    tokens = [await engine.issue("alice") for _ in range(4)]
+    await engine.revoke(tokens[0])
+    await engine.revoke(tokens[1].encode())
+    await engine.revoke(await engine.decode(tokens[2]))
+    assert await refused(engine, *tokens) == [True, True, True, False]
+
+
+async def test_another_text_of_the_same_token_is_refused_too(engine):
+    """A token re-signed with another header keeps its jti, and is as dead."""
+    first = signed(payload_of())
+    second = signed(payload_of(), header={"typ": "JWT", "alg": "HS256"})
+    assert first != second
+    await engine.revoke(first)
+    assert await refused(engine, first, second) == [True, True]
+
+
+async def test_a_session_ends_whole(engine):
+    """All its tokens, and no token of another session of the same user."""
+    pair, other = await engine.issue_pair("alice"), await engine.issue_pair("alice")
+    claims = await engine.decode(pair.access_token)
+    await engine.revoke_session(claims.sid)
+    assert await refused(engine, pair.access_token, other.access_token) == [True, False]
+    with pytest.raises(TokenRevokedError):
+        await engine.refresh(pair.refresh_token)
+
+
+async def test_a_session_may_be_given_by_claims(engine):
+    """Claims that belong to no session end none."""
+    pair = await engine.issue_pair("alice")
+    await engine.revoke_session(await engine.decode(pair.access_token))
+    assert await refused(engine, pair.access_token) == [True]
+    with pytest.raises(MissingClaimError, match="sid"):
+        await engine.revoke_session(await engine.decode(await engine.issue("alice")))
+
+
+async def test_revoking_a_subject_denies_what_was_issued_before(engine):
+    """At the same instant: before is denied, after is good; another subject is left alone."""
+    before, other = await engine.issue("alice"), await engine.issue("bob")
+    await engine.revoke_subject("alice")
+    after = await engine.issue("alice")
+    assert await refused(engine, before, after, other) == [True, False, False]
+
+
+async def test_a_token_issued_right_after_in_the_same_second_is_good(engine, clock):
+    """Subjects are revoked to the millisecond, in any order of revoking and issuing."""
+    for _ in range(50):
+        before = await engine.issue("alice")
+        await engine.revoke_subject("alice")
+        after = await engine.issue("alice")
+        assert await refused(engine, before, after) == [True, False]
+        clock.advance(0.0003)
+
+
+async def test_a_token_without_fractions_counts_for_its_whole_second(engine, clock):
+    """A foreign iat of the same second is denied: it cannot be told when in it that was."""
+    clock.now = NOW + 0.5
+    await engine.revoke_subject("alice")
+    assert await refused(engine, signed(payload_of(NOW))) == [True]
+
+
+async def test_an_expired_token_is_revoked_quietly(engine, clock):
+    """It is a success, and nothing is stored for it."""
+    token = await engine.issue("alice")
+    clock.advance(901)
+    await engine.revoke(token)
+    assert len(engine._denial.store) == 0
+
+
+async def test_revoking_twice_is_a_quiet_success(engine):
+    """Whoever logs out twice is logged out."""
+    token = await engine.issue("alice")
+    await engine.revoke(token)
+    await engine.revoke(token)
+    assert await refused(engine, token) == [True]
+    assert len(engine._denial.store) == 1
+
+
+async def test_only_who_has_a_token_can_revoke_it(engine):
+    """A forged token revokes nothing."""
+    with pytest.raises(InvalidSignatureError):
+        await engine.revoke(signed(payload_of(), key=Key.from_secret(OTHER_SECRET)))
+    assert len(engine._denial.store) == 0
+
+
+async def test_a_token_for_another_service_can_be_given_up(clock):
+    """Issuer, audience and type do not matter to who gives a token up."""
+    engine = engine_with(clock, policy=TokenPolicy(audience="here"))
+    await engine.revoke(signed(payload_of(aud="there", type="refresh")))
+    assert len(engine._denial.store) == 1
+
+
+@pytest.mark.parametrize("value", ["", None, 7])
+async def test_a_session_or_subject_has_a_name(engine, value):
+    """Nothing is revoked by accident."""
+    with pytest.raises((ConfigurationError, TypeError)):
+        await engine.revoke_session(value)
+    with pytest.raises((ConfigurationError, TypeError)):
+        await engine.revoke_subject(value)
+
+
+async def test_an_engine_without_a_store_says_what_is_lacking(clock):
+    """Revoking and refreshing name the fix; decoding and issuing need no store."""
+    engine = TokenEngine(KeyRing.from_secret(SECRET), clock=clock)
+    pair = await engine.issue_pair("alice")
+    claims = await engine.decode(pair.access_token)
+    for call in (
+        engine.revoke(claims),
+        engine.revoke_session("s"),
+        engine.revoke_subject("alice"),
+        engine.refresh(pair.refresh_token),
+    ):
+        with pytest.raises(ConfigurationError, match="MemoryStore"):
+            await call
+
+
+async def test_records_are_kept_as_long_as_what_they_deny_can_live(clock):
+    """A token until it is over; a session and a subject until the last of their tokens is."""
+    engine = engine_with(clock, policy=TokenPolicy(leeway=timedelta(seconds=10)))
+    kept = []
+    engine.on_revoke(kept.append)
+    await engine.revoke(await engine.issue("alice"))
+    await engine.revoke_session("s")
+    await engine.revoke_subject("alice")
+    assert kept[0].keep_until == NOW + 900 + 10
+    assert kept[1] == Revocation("session", "s", NOW + MONTH + 20)
+    assert kept[2] == Revocation("subject", "alice", NOW + MONTH + 20, NOW + 0.001)
+
+
+async def test_what_may_live_for_ever_is_denied_for_ever(clock):
+    """Where tokens need not expire, revocations do not either."""
+    policy = TokenPolicy(required_claims={"iat", "sub", "jti", "type"})
+    engine = engine_with(clock, policy=policy)
+    kept = []
+    engine.on_revoke(kept.append)
+    token = await engine.issue("alice", lifetime=NEVER)
+    await engine.revoke(token)
+    await engine.revoke_subject("bob")
+    assert [each.keep_until for each in kept] == [math.inf, math.inf]
+    clock.advance(10**9)
+    assert await refused(engine, token) == [True]
+
+
+async def test_an_outage_is_refused_everywhere(clock):
+    """Reading and writing raise one error, with the store's own as its cause."""
+    engine = engine_with(clock, store=BrokenStore())
+    pair = await engine.issue_pair("alice")
+    for call in (
+        engine.decode(pair.access_token),
+        engine.refresh(pair.refresh_token),
+        engine.revoke(pair.access_token),
+        engine.revoke_session("s"),
+        engine.revoke_subject("alice"),
+    ):
+        with pytest.raises(StoreUnavailableError) as caught:
+            await call
+        assert isinstance(caught.value.__cause__, ConnectionError)
+
+
+async def test_accepting_an_outage_is_written_in_the_policy_and_logged(clock, caplog):
+    """Each token let in unchecked is logged, without anything of the token."""
+    engine = engine_with(clock, policy=TokenPolicy(store_outage="accept"), store=BrokenStore())
+    token = await engine.issue("alice")
+    with caplog.at_level(logging.WARNING, "tokenward"):
+        claims = await engine.decode(token)
+    (record,) = caplog.records
+    assert "ConnectionError" in record.getMessage()
+    assert claims.jti not in record.getMessage()
+    assert "alice" not in record.getMessage()
+
+
+async def test_an_outage_is_never_accepted_for_a_refresh(clock):
+    """Whether a refresh token was used cannot be guessed."""
+    engine = engine_with(clock, policy=TokenPolicy(store_outage="accept"), store=BrokenStore())
+    pair = await engine.issue_pair("alice")
+    with pytest.raises(StoreUnavailableError):
+        await engine.refresh(pair.refresh_token)
+
+
+async def test_a_store_that_answers_neither_true_nor_false_is_a_mistake(clock):
+    """A truthy answer is not taken for a verdict."""
+
+    class Vague(MemoryStore):
+        async def is_revoked(self, **_):
+            return 0
+
+    with pytest.raises(TypeError, match="True or False"):
+        await engine_with(clock, store=Vague()).decode(signed(payload_of()))

@@ -1,0 +1,179 @@
+"""Refreshing: a refresh token is good for one use, and a second one ends the session."""
+
+import asyncio
+
+import pytest
+
+from tests.support import NOW, SECRET, FrozenClock, ShopClaims, engine_with, payload_of, signed
+from tokenward import (
+    Claims,
+    KeyRing,
+    MemoryStore,
+    MissingClaimError,
+    RefreshTokenReusedError,
+    TokenEngine,
+    TokenExpiredError,
+    TokenPolicy,
+    TokenRevokedError,
+    WrongTokenTypeError,
+)
+
+
+async def test_a_refresh_gives_a_new_pair_of_the_same_session(engine, clock):
+    """Subject, session, scope, audience and claims are carried over; the times are new."""
+    pair = await engine.issue_pair("alice", claims={"foo": ["fiz"]}, scope=["a"], fresh=True)
+    before = await engine.decode(pair.access_token)
+    clock.advance(60)
+    successor = await engine.refresh(pair.refresh_token)
+    after = await engine.decode(successor.access_token)
+    assert (after.sub, after.sid, after.scope) == ("alice", before.sid, "a")
+    assert after.extra == {"foo": ["fiz"]}
+    assert (after.iat, after.exp) == (NOW + 60, NOW + 960)
+    assert after.jti != before.jti
+    assert successor.scope == "a"
+
+
+async def test_a_refreshed_token_is_not_fresh_and_remembers_the_login(engine, clock):
+    """Trading a token is no proof of who one is; auth_time stays that of the login."""
+    pair = await engine.issue_pair("alice", fresh=True)
+    clock.advance(60)
+    claims = await engine.decode((await engine.refresh(pair.refresh_token)).access_token)
+    assert (claims.fresh, claims.auth_time) == (False, NOW)
+
+
+async def test_typed_claims_survive_a_refresh(clock):
+    """The user's model is carried over as it was written, defaults and all."""
+    engine = TokenEngine(
+        KeyRing.from_secret(SECRET), claims_model=ShopClaims, store=MemoryStore(), clock=clock
+    )
+    pair = await engine.issue_pair("alice", claims={"tenant": "acme", "more": 1})
+    claims = await engine.decode((await engine.refresh(pair.refresh_token)).access_token)
+    assert (claims.tenant, claims.roles, claims.extra) == ("acme", (), {"more": 1})
+
+
+async def test_a_chain_of_refreshes_stays_one_session(engine, clock):
+    """Each successor works once, and the access tokens before it live on."""
+    pair = await engine.issue_pair("alice")
+    access = [pair.access_token]
+    for _ in range(5):
+        clock.advance(1)
+        pair = await engine.refresh(pair.refresh_token)
+        access.append(pair.access_token)
+    sessions = {(await engine.decode(token)).sid for token in access}
+    assert len(sessions) == 1
+
+
+async def test_a_second_use_ends_the_session(engine):
+    """R1 -> R2 -> R3, then R1 again: R3 and its access token are dead."""
+    first = await engine.issue_pair("alice")
+    second = await engine.refresh(first.refresh_token)
+    third = await engine.refresh(second.refresh_token)
+    with pytest.raises(RefreshTokenReusedError):
+        await engine.refresh(first.refresh_token)
+    for call in (engine.decode(third.access_token), engine.refresh(third.refresh_token)):
+        with pytest.raises(TokenRevokedError):
+            await call
+
+
+async def test_other_sessions_of_the_user_live_on_after_a_reuse(engine):
+    """Only the session of the stolen token ends."""
+    stolen, other = await engine.issue_pair("alice"), await engine.issue_pair("alice")
+    await engine.refresh(stolen.refresh_token)
+    with pytest.raises(RefreshTokenReusedError):
+        await engine.refresh(stolen.refresh_token)
+    assert await engine.refresh(other.refresh_token)
+
+
+async def test_a_refresh_token_of_the_family_without_sid_is_the_root_of_a_session(engine):
+    """Reuse is detected for tokens that were made before there were sessions."""
+    token = signed(payload_of(type="refresh"))
+    successor = await engine.refresh(token)
+    assert (await engine.decode(successor.access_token)).sid == payload_of()["jti"]
+    with pytest.raises(RefreshTokenReusedError):
+        await engine.refresh(token)
+    with pytest.raises(TokenRevokedError):
+        await engine.decode(successor.access_token)
+
+
+async def test_an_access_token_does_not_refresh(engine):
+    """Only a refresh token is traded."""
+    with pytest.raises(WrongTokenTypeError):
+        await engine.refresh(await engine.issue("alice"))
+
+
+async def test_an_expired_or_revoked_refresh_token_gives_nothing(engine, clock):
+    """It is refused before anything is used up or issued."""
+    issued = []
+    engine.before_issue(issued.append)
+    revoked, expired = (
+        signed(payload_of(type="refresh")),
+        signed(payload_of(type="refresh", jti="x")),
+    )
+    await engine.revoke(revoked)
+    with pytest.raises(TokenRevokedError):
+        await engine.refresh(revoked)
+    clock.advance(901)
+    with pytest.raises(TokenExpiredError):
+        await engine.refresh(expired)
+    assert issued == []
+
+
+async def test_a_refresh_token_needs_an_identity(clock):
+    """Without a jti a second use could not be told from the first."""
+    policy = TokenPolicy(required_claims={"exp", "type"})
+    engine = engine_with(clock, policy=policy)
+    with pytest.raises(MissingClaimError):
+        await engine.refresh(signed(payload_of(type="refresh", jti=...)))
+
+
+async def test_a_hook_that_fails_leaves_the_old_token_good(engine):
+    """The new pair is made before the old token is used up."""
+    pair = await engine.issue_pair("alice")
+    failing = True
+
+    @engine.before_issue
+    def fail(draft):
+        if failing:
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        await engine.refresh(pair.refresh_token)
+    failing = False
+    assert await engine.refresh(pair.refresh_token)
+
+
+async def test_a_revocation_during_a_refresh_covers_what_comes_of_it(clock):
+    """A subject revoked while its token is being traded has no living token afterwards."""
+
+    class Interrupted(MemoryStore):
+        async def consume(self, jti, **times):
+            await engine.revoke_subject("alice")
+            return await super().consume(jti, **times)
+
+    engine: TokenEngine[Claims] = engine_with(clock, store=Interrupted())
+    pair = await engine.issue_pair("alice")
+    successor = await engine.refresh(pair.refresh_token)
+    for call in (engine.decode(successor.access_token), engine.refresh(successor.refresh_token)):
+        with pytest.raises(TokenRevokedError):
+            await call
+
+
+async def test_of_concurrent_uses_one_wins(clock: FrozenClock):
+    """Five hundred at once give one pair; all others are a second use."""
+
+    class Yielding(MemoryStore):
+        async def is_revoked(self, **token):
+            await asyncio.sleep(0)
+            return await super().is_revoked(**token)
+
+    engine = engine_with(clock, store=Yielding())
+    pair = await engine.issue_pair("alice")
+    answers = await asyncio.gather(
+        *(engine.refresh(pair.refresh_token) for _ in range(500)), return_exceptions=True
+    )
+    pairs = [each for each in answers if not isinstance(each, Exception)]
+    errors = [each for each in answers if isinstance(each, Exception)]
+    assert len(pairs) == 1
+    assert {type(each) for each in errors} <= {RefreshTokenReusedError, TokenRevokedError}
+    with pytest.raises(TokenRevokedError):
+        await engine.decode(pairs[0].access_token)

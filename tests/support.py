@@ -1,0 +1,82 @@
+"""What several tests need: a clock that stands still, secrets, claims, and raw tokens."""
+
+import json
+from collections.abc import Mapping
+
+from tokenward import Claims, KeyRing, MemoryStore, TokenEngine, TokenPolicy
+from tokenward._codec import b64url_encode
+from tokenward.keys import Key
+from tokenward.revocation import RevocationStore
+
+NOW = 1_800_000_000.0
+SECRET = "a-secret-of-more-than-thirty-two-bytes-for-tests"
+OTHER_SECRET = "another-secret-of-more-than-thirty-two-bytes!!"
+
+
+class FrozenClock:
+    """A clock that moves only when told to."""
+
+    def __init__(self, now: float = NOW) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        self.now += seconds
+
+
+class ShopClaims(Claims):
+    """The claims of the examples."""
+
+    tenant: str
+    roles: tuple[str, ...] = ()
+
+
+def engine_with(
+    clock: FrozenClock,
+    *,
+    keys: KeyRing | None = None,
+    policy: TokenPolicy | None = None,
+    store: RevocationStore | None = None,
+) -> TokenEngine[Claims]:
+    """Build an engine with a MemoryStore and a frozen clock."""
+    return TokenEngine(
+        KeyRing.from_secret(SECRET) if keys is None else keys,
+        policy=TokenPolicy() if policy is None else policy,
+        store=MemoryStore() if store is None else store,
+        clock=clock,
+    )
+
+
+def payload_of(now: float = NOW, **changes: object) -> dict[str, object]:
+    """Give the claims of a token of the flask-jwt-extended family; a change to ... removes one."""
+    claims: dict[str, object] = {
+        "sub": "alice",
+        "iat": int(now),
+        "nbf": int(now),
+        "exp": int(now) + 900,
+        "jti": "5f0c8a5e-6f0b-4c3f-9a52-6f6f3c1f7f11",
+        "type": "access",
+        "fresh": False,
+    }
+    claims.update(changes)
+    return {name: value for name, value in claims.items() if value is not ...}
+
+
+def signed(
+    payload: Mapping[str, object] | bytes,
+    *,
+    key: Key | None = None,
+    header: Mapping[str, object] | bytes | None = None,
+) -> str:
+    """Sign whatever is given, however wrong, with a good signature."""
+    key = Key.from_secret(SECRET) if key is None else key
+    if header is None:
+        header = {"alg": key.algorithm.name, "typ": "JWT"}
+        if key.kid is not None:
+            header = {**header, "kid": key.kid}
+    head = header if isinstance(header, bytes) else json.dumps(header).encode()
+    body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
+    message = f"{b64url_encode(head)}.{b64url_encode(body)}"
+    return f"{message}.{b64url_encode(key.sign(message.encode()))}"
