@@ -1,0 +1,171 @@
+"""From a request to claims: what every adapter calls, and all that it calls."""
+
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Generic, TypeVar, cast
+
+from tokenward._issuing import joined_scope
+from tokenward.claims import Claims, TokenType
+from tokenward.engine import TokenEngine
+from tokenward.errors import (
+    ConfigurationError,
+    FreshTokenRequiredError,
+    InsufficientScopeError,
+    InvalidRequestError,
+    MissingTokenError,
+    PermissionDeniedError,
+    TokenError,
+)
+from tokenward.hooks import settled
+from tokenward.http import BearerHeader, Carrier, Refusal, RequestView
+
+__all__ = ["Authenticator", "Requirement"]
+
+ClaimsT = TypeVar("ClaimsT", bound=Claims)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Requirement(Generic[ClaimsT]):
+    """What one route asks of a token. The adapters' `required` and `optional` build it.
+
+    Raises:
+        ConfigurationError, TypeError: a value cannot be meant.
+    """
+
+    type: TokenType = "access"
+    """What the token must be for."""
+    fresh: bool | timedelta = False
+    """True: the token is marked fresh. A timedelta: the user proved who they are this recently."""
+    scopes: Collection[str] = ()
+    """The scopes that the token must all have. Held as a tuple."""
+    carriers: Sequence[Carrier] | None = None
+    """Where the token may be, in place of what the authenticator says."""
+    check: Callable[[ClaimsT], Awaitable[bool] | bool] | None = None
+    """Your own question to the claims; only True lets the request through."""
+    optional: bool = False
+    """Whether a request without a token goes through, as None. A bad token is refused all the same."""
+
+    def __post_init__(self) -> None:
+        """Check everything once."""
+        if self.type not in {"access", "refresh"}:
+            msg = "type must be 'access' or 'refresh'."
+            raise ConfigurationError(msg)
+        if not isinstance(self.fresh, bool | timedelta) or self.fresh == timedelta(0):
+            msg = "fresh must be True, False or a timedelta above zero."
+            raise ConfigurationError(msg)
+        if isinstance(self.fresh, timedelta) and self.fresh < timedelta(0):
+            msg = "fresh must be True, False or a timedelta above zero."
+            raise ConfigurationError(msg)
+        joined_scope(self.scopes, argument="scopes")
+        object.__setattr__(self, "scopes", tuple(self.scopes))
+        if self.carriers is not None and not self.carriers:
+            msg = "carriers must name at least one carrier."
+            raise ConfigurationError(msg)
+
+
+class Authenticator(Generic[ClaimsT]):
+    """One engine, and where requests carry its tokens."""
+
+    def __init__(
+        self,
+        engine: TokenEngine[ClaimsT],
+        *,
+        carriers: Sequence[Carrier] | None = None,
+        realm: str = "api",
+    ) -> None:
+        """Join an engine to HTTP.
+
+        Args:
+            engine: which judges the tokens.
+            carriers: where they may be; by default the ``Authorization: Bearer`` header alone.
+            realm: named in challenges.
+        """
+        self.engine = engine
+        self.realm = realm
+        self.carriers: tuple[Carrier, ...] = (
+            (BearerHeader(),) if carriers is None else tuple(carriers)
+        )
+        if not self.carriers:
+            msg = "carriers must name at least one carrier."
+            raise ConfigurationError(msg)
+
+    async def authenticate(
+        self,
+        request: RequestView,
+        requirement: Requirement[ClaimsT],
+        *,
+        further_scopes: Sequence[str] = (),
+    ) -> ClaimsT | None:
+        """Find the token, let the engine judge it, and hold the claims against the requirement.
+
+        The engine is asked once a request, however many requirements it has to meet.
+
+        Args:
+            request: the request, or the opening handshake of a WebSocket.
+            requirement: what the route asks for.
+            further_scopes: asked for besides the requirement's, where a framework adds some.
+
+        Returns:
+            The claims; None only for an optional requirement and a request without a token.
+
+        Raises:
+            TokenError: the request is refused; `refusal` says it in HTTP.
+        """
+        token = self._find_token(request, requirement.carriers or self.carriers)
+        if token is None:
+            if requirement.optional:
+                return None
+            raise MissingTokenError
+        seen = (self, requirement.type, token)
+        claims = cast("ClaimsT | None", request.memo.get(seen))
+        if claims is None:
+            claims = await self.engine.decode(token, type=requirement.type)
+            request.memo[seen] = claims
+        await self._check(claims, requirement, further_scopes)
+        return claims
+
+    def refusal(self, error: TokenError) -> Refusal:
+        """Say an error in HTTP, in the words of this authenticator."""
+        return Refusal.from_error(error, scheme=self.carriers[0].scheme, realm=self.realm)
+
+    def _find_token(self, request: RequestView, carriers: Sequence[Carrier]) -> bytes | None:
+        found: bytes | None = None
+        for carrier in carriers:
+            token = carrier.read(request)
+            if token is None:
+                continue
+            if found is not None and token != found:
+                # Which of them is meant cannot be told: RFC 6750 §2 allows one only.
+                raise InvalidRequestError
+            found = token
+        return found
+
+    async def _check(
+        self, claims: ClaimsT, requirement: Requirement[ClaimsT], further_scopes: Sequence[str]
+    ) -> None:
+        if requirement.fresh:
+            self._check_fresh(claims, requirement.fresh)
+        if requirement.scopes or further_scopes:
+            wanted = tuple(dict.fromkeys((*requirement.scopes, *further_scopes)))
+            if not claims.scopes.issuperset(wanted):
+                raise InsufficientScopeError(wanted)
+        if requirement.check is not None and await settled(requirement.check(claims)) is not True:
+            raise PermissionDeniedError
+
+    def _check_fresh(self, claims: ClaimsT, fresh: bool | timedelta) -> None:  # noqa: FBT001
+        now = self.engine.now()
+        if isinstance(fresh, timedelta):
+            # A token that is marked fresh was issued at the login itself.
+            proved_at = (
+                claims.iat
+                if claims.auth_time is None and claims.fresh is True
+                else claims.auth_time
+            )
+            max_age = fresh.total_seconds()
+            leeway = self.engine.policy.leeway.total_seconds()
+            if proved_at is None or now > proved_at + max_age + leeway:
+                raise FreshTokenRequiredError(int(max_age))
+        # flask-jwt-extended: True, or the moment until which the token counts as fresh.
+        elif claims.fresh is False or (claims.fresh is not True and now >= claims.fresh):
+            raise FreshTokenRequiredError

@@ -1,0 +1,250 @@
+"""From a request to claims, without a framework."""
+
+from datetime import timedelta
+
+import pytest
+
+from tests.support import NOW, engine_with, payload_of, signed
+from tokenward import (
+    Authenticator,
+    BearerHeader,
+    ConfigurationError,
+    FreshTokenRequiredError,
+    InsufficientScopeError,
+    InvalidRequestError,
+    MalformedTokenError,
+    MissingTokenError,
+    PermissionDeniedError,
+    RequestView,
+    Requirement,
+    TokenExpiredError,
+    TokenPolicy,
+    TokenRejectedError,
+    WrongTokenTypeError,
+)
+
+MINUTES = timedelta(minutes=1)
+
+
+def request_with(token=None, *, header=b"authorization") -> RequestView:
+    """Make a request that carries a token."""
+    headers = [] if token is None else [(header, b"Bearer " + token.encode())]
+    return RequestView({"type": "http", "headers": headers})
+
+
+@pytest.fixture
+def ask(engine):
+    """Give a function that authenticates one token against one requirement."""
+    authenticator = Authenticator(engine)
+
+    async def ask(token=None, **requirement):
+        return await authenticator.authenticate(request_with(token), Requirement(**requirement))
+
+    return ask
+
+
+async def test_a_good_token_gives_its_claims(ask, engine):
+    """The claims of the engine, as its model has them."""
+    assert (await ask(await engine.issue("alice"))).sub == "alice"
+
+
+async def test_no_token_is_refused_where_one_is_required(ask):
+    """And passes as None where it is optional."""
+    with pytest.raises(MissingTokenError):
+        await ask()
+    assert await ask(optional=True) is None
+
+
+@pytest.mark.parametrize("token", ["", "x", "a.b.c"])
+async def test_a_bad_token_is_refused_where_it_is_optional_too(ask, token):
+    """Optional is for those who bring none."""
+    with pytest.raises(MalformedTokenError):
+        await ask(token, optional=True)
+
+
+async def test_a_refresh_token_is_asked_for_by_name(ask, engine):
+    """Each type opens its own routes alone."""
+    pair = await engine.issue_pair("alice")
+    assert await ask(pair.refresh_token, type="refresh")
+    with pytest.raises(WrongTokenTypeError):
+        await ask(pair.refresh_token)
+    with pytest.raises(WrongTokenTypeError):
+        await ask(pair.access_token, type="refresh")
+
+
+async def test_all_scopes_are_needed(ask, engine):
+    """The error names what the route asks for, not what the token has."""
+    token = await engine.issue("alice", scope=["a", "b"])
+    assert await ask(token, scopes=["b"])
+    assert await ask(token, scopes=["a", "b"])
+    with pytest.raises(InsufficientScopeError) as caught:
+        await ask(token, scopes=["b", "c"])
+    assert caught.value.required == ("b", "c")
+
+
+async def test_further_scopes_are_asked_for_besides(engine):
+    """Where a framework has a place of its own for scopes."""
+    authenticator = Authenticator(engine)
+    request = request_with(await engine.issue("alice", scope=["a"]))
+    with pytest.raises(InsufficientScopeError) as caught:
+        await authenticator.authenticate(
+            request, Requirement(scopes=["a"]), further_scopes=["b", "a"]
+        )
+    assert caught.value.required == ("a", "b")
+
+
+async def test_fresh_asks_for_a_fresh_token(ask, engine, clock):
+    """True, or a moment to come, as in the flask-jwt-extended family."""
+    assert await ask(await engine.issue("alice", fresh=True), fresh=True)
+    assert await ask(signed(payload_of(fresh=NOW + 1)), fresh=True)
+    for token in (
+        await engine.issue("alice"),
+        signed(payload_of(fresh=NOW)),
+        signed(payload_of(fresh=...)),
+    ):
+        with pytest.raises(FreshTokenRequiredError) as caught:
+            await ask(token, fresh=True)
+        assert caught.value.max_age_seconds is None
+
+
+async def test_fresh_may_be_how_long_ago_the_login_was(ask, engine, clock):
+    """By auth_time, also after a refresh; a fresh token without one was issued at the login."""
+    pair = await engine.issue_pair("alice", fresh=True)
+    old = signed(payload_of(fresh=True))
+    clock.advance(600)
+    refreshed = (await engine.refresh(pair.refresh_token)).access_token
+    for token in (pair.access_token, old, refreshed):
+        assert await ask(token, fresh=10 * MINUTES)
+    clock.advance(0.001)
+    for token in (pair.access_token, old, refreshed, signed(payload_of())):
+        with pytest.raises(FreshTokenRequiredError) as caught:
+            await ask(token, fresh=10 * MINUTES)
+        assert caught.value.max_age_seconds == 600
+
+
+async def test_leeway_holds_for_freshness_too(clock):
+    """Clocks may differ there as elsewhere."""
+    engine = engine_with(clock, policy=TokenPolicy(leeway=timedelta(seconds=5)))
+    token = await engine.issue("alice", fresh=True)
+    authenticator = Authenticator(engine)
+    clock.advance(65)
+    assert await authenticator.authenticate(request_with(token), Requirement(fresh=MINUTES))
+    clock.advance(0.001)
+    with pytest.raises(FreshTokenRequiredError):
+        await authenticator.authenticate(request_with(token), Requirement(fresh=MINUTES))
+
+
+async def plain_true(claims):
+    """Answer as an async check may."""
+    return True
+
+
+@pytest.mark.parametrize("check", [lambda claims: claims.sub == "alice", plain_true])
+async def test_a_check_lets_through_by_true(ask, engine, check):
+    """Plain or async."""
+    assert await ask(await engine.issue("alice"), check=check)
+
+
+@pytest.mark.parametrize("answer", [False, None, 1, "yes"])
+async def test_everything_but_true_is_a_no(ask, engine, answer):
+    """A forgotten return lets nobody in."""
+    with pytest.raises(PermissionDeniedError):
+        await ask(await engine.issue("alice"), check=lambda claims: answer)
+
+
+async def test_a_check_may_refuse_in_its_own_words(ask, engine):
+    """Its TokenError passes as it stands."""
+
+    def refuse(claims):
+        raise TokenRejectedError
+
+    with pytest.raises(TokenRejectedError):
+        await ask(await engine.issue("alice"), check=refuse)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"type": "id"},
+        {"fresh": 600},
+        {"fresh": None},
+        {"fresh": timedelta(0)},
+        {"fresh": -MINUTES},
+        {"scopes": "orders:read"},
+        {"scopes": ["a b"]},
+        {"carriers": []},
+    ],
+    ids=repr,
+)
+def test_a_requirement_that_cannot_be_meant_is_refused_when_built(wrong):
+    """At import time, not at the first request."""
+    with pytest.raises((ConfigurationError, TypeError)):
+        Requirement(**wrong)
+
+
+def test_an_authenticator_needs_a_carrier(engine):
+    """Without one every request would be refused."""
+    with pytest.raises(ConfigurationError, match="carrier"):
+        Authenticator(engine, carriers=[])
+
+
+async def test_several_carriers_are_looked_at_in_order(engine):
+    """A token is found in whichever has it, and the challenge names the first's scheme."""
+    authenticator = Authenticator(
+        engine, carriers=[BearerHeader(scheme="JWT"), BearerHeader(name="X-Token")], realm="shop"
+    )
+    token = await engine.issue("alice")
+    request = request_with(token, header=b"x-token")
+    assert await authenticator.authenticate(request, Requirement())
+    challenge = authenticator.refusal(MissingTokenError()).headers["WWW-Authenticate"]
+    assert challenge == 'JWT realm="shop"'
+
+
+async def test_two_credentials_that_disagree_are_refused(engine):
+    """And two that agree are one."""
+    authenticator = Authenticator(engine, carriers=[BearerHeader(), BearerHeader(name="X-Token")])
+    first, second = await engine.issue("alice"), await engine.issue("bob")
+
+    async def ask(*tokens):
+        names = (b"authorization", b"x-token")
+        headers = [(n, b"Bearer " + t.encode()) for n, t in zip(names, tokens, strict=True)]
+        request = RequestView({"type": "http", "headers": headers})
+        return await authenticator.authenticate(request, Requirement())
+
+    assert (await ask(first, first)).sub == "alice"
+    with pytest.raises(InvalidRequestError):
+        await ask(first, second)
+
+
+async def test_a_route_may_have_carriers_of_its_own(engine):
+    """They take the place of the authenticator's."""
+    authenticator = Authenticator(engine)
+    token = await engine.issue("alice")
+    own = Requirement(carriers=[BearerHeader(name="X-Token")])
+    assert await authenticator.authenticate(request_with(token, header=b"x-token"), own)
+    with pytest.raises(MissingTokenError):
+        await authenticator.authenticate(request_with(token), own)
+
+
+async def test_the_engine_is_asked_once_a_request(engine):
+    """However many requirements one request has to meet; a new request is judged anew."""
+    authenticator, judged = Authenticator(engine), []
+    engine.after_decode(judged.append)
+    token = await engine.issue("alice", scope=["a"])
+    request = request_with(token)
+    first = await authenticator.authenticate(request, Requirement())
+    assert await authenticator.authenticate(request, Requirement(scopes=["a"])) is first
+    with pytest.raises(InsufficientScopeError):
+        await authenticator.authenticate(request, Requirement(scopes=["b"]))
+    assert len(judged) == 1
+    await authenticator.authenticate(request_with(token), Requirement())
+    assert len(judged) == 2
+
+
+async def test_a_refusal_is_not_remembered(engine, clock):
+    """Only what was found good is taken for good again."""
+    authenticator = Authenticator(engine)
+    request = request_with(signed(payload_of(exp=NOW)))
+    for _ in range(2):
+        with pytest.raises(TokenExpiredError):
+            await authenticator.authenticate(request, Requirement())

@@ -1,0 +1,108 @@
+"""The layout: imports run downwards only, the core knows no framework, adapters know no crypto."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+CORE = ROOT / "core" / "tokenward"
+ADAPTERS = sorted((ROOT / "adapters").iterdir())
+# From the ground up: a room imports rooms that stand before it, and none that stand after.
+ROOMS = [
+    "errors",
+    "_codec",
+    "_algorithms",
+    "_material",
+    "keys",
+    "keyring",
+    "_jws",
+    "claims",
+    "policy",
+    "revocation",
+    "stores",
+    "hooks",
+    "_denial",
+    "_validation",
+    "_issuing",
+    "_rotation",
+    "engine",
+    "http",
+    "authenticator",
+    "__init__",
+]
+FRAMEWORKS = {"fastapi", "starlette", "litestar", "quart", "flask", "werkzeug", "django"}
+BARRED_FROM_ADAPTERS = {"jwt", "cryptography", "joserfc", "time", "hmac", "hashlib", "base64"}
+
+
+def imports_of(path: Path) -> set[str]:
+    """Give every module that a file imports, in full."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} imports relatively"
+            found.add(node.module or "")
+    return found
+
+
+def room_of(path: Path) -> str:
+    """Give the room of a file of the core."""
+    return path.relative_to(CORE).parts[0].removesuffix(".py")
+
+
+@pytest.mark.parametrize("path", sorted(CORE.rglob("*.py")), ids=str)
+def test_imports_run_downwards(path):
+    """No room imports one that stands above it, so there are no circles."""
+    own = ROOMS.index(room_of(path))
+    for module in imports_of(path):
+        top, _, rest = module.partition(".")
+        if top == "tokenward":
+            room = rest.partition(".")[0] or "__init__"
+            assert room == room_of(path) or ROOMS.index(room) < own, module
+
+
+@pytest.mark.parametrize("path", sorted(CORE.rglob("*.py")), ids=str)
+def test_the_core_imports_no_framework(path):
+    """Nor anything beyond PyJWT, cryptography, Pydantic and the standard library."""
+    tops = {module.partition(".")[0] for module in imports_of(path)}
+    assert not tops & FRAMEWORKS
+
+
+def files_of_adapters() -> list[Path]:
+    """Give the files of all adapters."""
+    return [path for adapter in ADAPTERS for path in sorted(adapter.rglob("*.py"))]
+
+
+@pytest.mark.parametrize("path", files_of_adapters(), ids=str)
+def test_an_adapter_imports_public_names_alone(path):
+    """From `tokenward` itself, from its own rooms, and never from another adapter."""
+    own = path.relative_to(ROOT / "adapters").parts[0]
+    for module in imports_of(path):
+        top = module.partition(".")[0]
+        assert top not in BARRED_FROM_ADAPTERS
+        assert not top.startswith("tokenward") or top == own or module == "tokenward"
+
+
+@pytest.mark.parametrize("path", files_of_adapters(), ids=str)
+def test_an_adapter_branches_on_no_claim_and_has_no_status_table(path):
+    """What a token means, and which status an error has, is decided in the core."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    attributes = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    assert not attributes & {"sub", "exp", "iat", "nbf", "aud", "iss", "jti", "sid", "auth_time"}
+    numbers = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
+    assert not numbers & {400, 401, 403, 422, 500, 503, 1008, 1013}
+
+
+@pytest.mark.parametrize("path", sorted(CORE.rglob("*.py")), ids=str)
+def test_only_the_engine_knows_a_clock(path):
+    """Rule 11: no other room reads the time, and none sleeps."""
+    modules = imports_of(path)
+    assert ("time" in modules) == (path.name == "engine.py")
+    calls = {
+        node.func.attr
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+    }
+    assert not calls & {"utcnow", "today", "monotonic"}

@@ -1,0 +1,33 @@
+"""What `import tokenward` offers."""
+
+import importlib
+import pkgutil
+
+import pytest
+
+import tokenward
+
+MODULES = [
+    importlib.import_module(each.name)
+    for each in pkgutil.walk_packages(tokenward.__path__, "tokenward.")
+]
+
+
+def test_all_is_sorted_and_complete():
+    """Every public name of the package is in `__all__`, and the other way round."""
+    public = {
+        name
+        for name, value in vars(tokenward).items()
+        if not name.startswith("_")
+        and not hasattr(value, "__path__")
+        and type(value) is not type(pytest)
+    }
+    assert set(tokenward.__all__) == public
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
+def test_every_module_says_what_it_offers(module):
+    """Each has a docstring, and an `__all__` whose names exist."""
+    assert module.__doc__
+    if not hasattr(module, "__path__"):
+        assert all(hasattr(module, name) for name in module.__all__)

@@ -1,0 +1,287 @@
+"""The twelve rules of the engine, one by one; the details are in the other files."""
+
+import ast
+import asyncio
+import logging
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+import tokenward
+from tests.support import NOW, OTHER_SECRET, SECRET, FrozenClock, engine_with, payload_of, signed
+from tokenward import (
+    AlgorithmMismatchError,
+    Authenticator,
+    ConfigurationError,
+    InvalidAudienceError,
+    InvalidClaimError,
+    InvalidKeyError,
+    InvalidSignatureError,
+    Key,
+    KeyRing,
+    MemoryStore,
+    MissingClaimError,
+    Refusal,
+    RequestView,
+    Requirement,
+    StoreUnavailableError,
+    TokenError,
+    TokenExpiredError,
+    TokenPolicy,
+    TokenRevokedError,
+    WrongTokenTypeError,
+)
+
+
+class CountingKey(Key):
+    """A key that counts its verifications."""
+
+    verified = 0
+
+    def verify(self, message, signature):
+        type(self).verified += 1
+        super().verify(message, signature)
+
+
+async def test_rule_1_one_signature_verification_a_request(clock):
+    """However many requirements a request has to meet, and however often its claims are read."""
+
+    class Counted(CountingKey):
+        pass
+
+    engine = engine_with(clock, keys=KeyRing(Counted.from_secret(SECRET)))
+    authenticator = Authenticator(engine)
+    token = await engine.issue("alice", scope=["a"], fresh=True)
+    request = RequestView({"headers": [(b"authorization", b"Bearer " + token.encode())]})
+    for requirement in (Requirement(), Requirement(scopes=["a"]), Requirement(fresh=True)):
+        claims = await authenticator.authenticate(request, requirement)
+        assert (claims.sub, claims.scopes) == ("alice", {"a"})
+    assert Counted.verified == 1
+
+
+async def test_rule_1_claims_are_checked_in_full_on_every_path(clock):
+    """Issuer and audience count for access, refresh, optional and refreshing alike."""
+    policy = TokenPolicy(issuer="me", audience="here")
+    engine = engine_with(clock, policy=policy)
+    authenticator = Authenticator(engine)
+    for kind in ("access", "refresh"):
+        token = signed(payload_of(iss="you", aud="here", type=kind))
+        request = RequestView({"headers": [(b"authorization", b"Bearer " + token.encode())]})
+        for call in (
+            engine.decode(token, type=kind),
+            engine.refresh(token),
+            authenticator.authenticate(request, Requirement(type=kind)),
+            authenticator.authenticate(request, Requirement(type=kind, optional=True)),
+        ):
+            with pytest.raises(tokenward.InvalidIssuerError):
+                await call
+
+
+@pytest.mark.parametrize("algorithm", ["none", "None", "NONE", "HS384", "RS256", "unknown", ""])
+async def test_rule_2_the_algorithm_belongs_to_the_key(engine, algorithm):
+    """What the header says is only ever compared."""
+    with pytest.raises(AlgorithmMismatchError):
+        await engine.decode(signed(payload_of(), header={"alg": algorithm, "typ": "JWT"}))
+
+
+def test_rule_2_none_cannot_be_expressed():
+    """There is no such row in the table."""
+    for build in (Key.generate, lambda name: Key.from_secret(SECRET, algorithm=name)):
+        with pytest.raises(ConfigurationError):
+            build("none")
+
+
+@pytest.mark.parametrize(("algorithm", "size"), [("HS256", 32), ("HS384", 48), ("HS512", 64)])
+def test_rule_2_a_secret_is_as_long_as_its_hash(algorithm, size):
+    """RFC 7518 §3.2; RSA keys under 2,048 bits are refused likewise: see test_keys_numbers."""
+    assert Key.from_secret(b"x" * size, algorithm=algorithm).can_sign
+    with pytest.raises(InvalidKeyError, match=str(size)):
+        Key.from_secret(b"x" * (size - 1), algorithm=algorithm)
+
+
+@pytest.mark.parametrize("name", ["exp", "iat", "sub", "jti", "type"])
+async def test_rule_3_five_claims_are_always_there_and_always_checked(engine, name):
+    """Absent, and of the wrong kind."""
+    with pytest.raises(MissingClaimError):
+        await engine.decode(signed(payload_of(**{name: ...})))
+    with pytest.raises(InvalidClaimError):
+        await engine.decode(signed(payload_of(**{name: True})))
+
+
+async def test_rule_3_a_named_audience_where_none_is_configured_is_refused(engine):
+    """It is not this service that was meant."""
+    with pytest.raises(InvalidAudienceError):
+        await engine.decode(signed(payload_of(aud="somebody")))
+
+
+async def test_rule_3_a_type_is_never_assumed(engine):
+    """Unknown is refused, absent is refused, and only the policy says otherwise."""
+    with pytest.raises(WrongTokenTypeError):
+        await engine.decode(signed(payload_of(type="id")))
+    with pytest.raises(MissingClaimError):
+        await engine.decode(signed(payload_of(type=...)))
+
+
+async def test_rule_4_callers_claims_never_override_reserved_ones(engine):
+    """They are refused by name."""
+    for name in ("sub", "exp", "type"):
+        with pytest.raises(ConfigurationError, match=name):
+            await engine.issue("alice", claims={name: "mallory"})
+
+
+async def test_rule_5_a_token_is_its_jti_after_verification(engine):
+    """Another spelling of a revoked token is revoked, and a forged one revokes nothing."""
+    token = signed(payload_of())
+    with pytest.raises(InvalidSignatureError):
+        await engine.revoke(signed(payload_of(), key=Key.from_secret(OTHER_SECRET)))
+    await engine.decode(token)
+    await engine.revoke(token)
+    with pytest.raises(TokenRevokedError):
+        await engine.decode(signed(payload_of(), header={"typ": "jwt", "alg": "HS256"}))
+
+
+async def test_rule_6_jti_sid_and_sub_are_looked_at_in_one_call(clock):
+    """The store is asked once for each token."""
+    asked = []
+
+    class Counting(MemoryStore):
+        async def is_revoked(self, **token):
+            asked.append(token)
+            return await super().is_revoked(**token)
+
+    engine = engine_with(clock, store=Counting())
+    pair = await engine.issue_pair("alice")
+    claims = await engine.decode(pair.access_token)
+    assert asked == [
+        {"jti": claims.jti, "sid": claims.sid, "sub": "alice", "issued_at": NOW, "now": NOW}
+    ]
+
+
+@pytest.mark.parametrize("outage", ["refuse", "accept"])
+async def test_rule_6_a_store_that_does_not_answer_refuses(clock, outage, caplog):
+    """With 503, unless the policy says otherwise by hand; then each one is logged."""
+
+    class Down(MemoryStore):
+        async def is_revoked(self, **_):
+            raise TimeoutError
+
+    engine = engine_with(clock, store=Down(), policy=TokenPolicy(store_outage=outage))
+    if outage == "accept":
+        with caplog.at_level(logging.WARNING):
+            assert await engine.decode(signed(payload_of()))
+        assert len(caplog.records) == 1
+        return
+    with pytest.raises(StoreUnavailableError) as caught:
+        await engine.decode(signed(payload_of()))
+    assert Refusal.from_error(caught.value).status == 503
+
+
+async def test_rule_7_of_concurrent_uses_of_a_refresh_token_one_wins(engine):
+    """A hundred at once give one pair."""
+    pair = await engine.issue_pair("alice")
+    answers = await asyncio.gather(
+        *(engine.refresh(pair.refresh_token) for _ in range(100)), return_exceptions=True
+    )
+    assert sum(not isinstance(each, TokenError) for each in answers) == 1
+
+
+async def test_rule_8_nothing_of_a_token_is_in_an_error_or_a_log_line(engine, caplog):
+    """Neither text, nor claims, nor key; that nothing makes a 500 is shown by the fuzz tests."""
+    whisper = "wh1sper"
+    tokens = [
+        whisper,
+        f"{whisper}.{whisper}.{whisper}",
+        signed(payload_of(sub=7, jti=whisper)),
+        signed(payload_of(exp=NOW - 1, sub=whisper)),
+        signed(payload_of(type=whisper)),
+        signed(payload_of(aud=whisper)),
+        signed(f'{{"{whisper}": NaN}}'.encode()),
+        signed(payload_of(), header=whisper.encode()),
+        f"é{whisper}",
+        signed(payload_of(), header={"alg": whisper}),
+        signed(payload_of(), header={"alg": "HS256", "kid": whisper}),
+        signed(payload_of(sub=whisper), key=Key.from_secret(OTHER_SECRET)),
+    ]
+    with caplog.at_level(logging.DEBUG):
+        for token in tokens:
+            with pytest.raises(TokenError) as caught:
+                await engine.decode(token)
+            shown = f"{caught.value!r} {vars(caught.value)}"
+            assert whisper not in shown
+            assert token not in shown
+            # Nor is there an error behind it that would show them.
+            assert (caught.value.__cause__, caught.value.__context__) == (None, None)
+    assert caplog.records == []
+
+
+async def test_rule_9_statuses_challenges_and_bodies(engine):
+    """401, 403 and the body with its code; the whole table is in test_http."""
+    for error, status in (
+        (tokenward.MissingTokenError(), 401),
+        (TokenExpiredError(), 401),
+        (TokenRevokedError(), 401),
+        (WrongTokenTypeError(), 401),
+        (tokenward.InsufficientScopeError(("a",)), 403),
+    ):
+        refusal = Refusal.from_error(error)
+        assert refusal.status == status
+        assert refusal.headers["WWW-Authenticate"].startswith("Bearer ")
+        assert refusal.body == {"detail": str(error), "code": error.code}
+
+
+async def test_rule_10_two_engines_live_in_one_process(clock):
+    """Neither takes the other's tokens, nor hears of its revocations."""
+    first = engine_with(clock, policy=TokenPolicy(audience="first"))
+    second = engine_with(clock, policy=TokenPolicy(audience="second"))
+    token = await first.issue("alice")
+    with pytest.raises(InvalidAudienceError):
+        await second.decode(token)
+    await second.revoke_subject("alice")
+    assert await first.decode(token)
+
+
+@pytest.mark.parametrize(
+    "path", sorted(Path(tokenward.__file__).parent.rglob("[!_]*.py")), ids=lambda path: path.name
+)
+def test_rule_10_no_module_keeps_state(path):
+    """What a module holds is a constant: a literal list, dict or set at its top is none."""
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        value = getattr(node, "value", None)
+        if isinstance(node, ast.Assign) and isinstance(value, ast.List | ast.Dict | ast.Set):
+            assert node.targets[0].id == "__all__"
+        if isinstance(node, ast.AnnAssign) and isinstance(value, ast.List | ast.Dict | ast.Set):
+            assert ast.unparse(node.annotation).startswith("Final")
+
+
+async def test_rule_11_time_comes_from_one_clock(clock: FrozenClock):
+    """Expiry, revocation and freshness follow the clock that was given, and no other."""
+    engine = engine_with(clock, policy=TokenPolicy(access_lifetime=timedelta(seconds=10)))
+    token = await engine.issue("alice")
+    assert (await engine.decode(token)).iat == NOW
+    clock.advance(10)
+    with pytest.raises(TokenExpiredError):
+        await engine.decode(token)
+
+
+async def test_rule_12_everything_but_the_signature_is_checked_anew(engine, clock):
+    """The same text again: own claims objects, and expiry, revocation and hooks asked each time."""
+    hooked = []
+    engine.after_decode(hooked.append)
+    token = await engine.issue("alice", claims={"roles": ["a"]})
+    first, second = await engine.decode(token), await engine.decode(token)
+    first.extra["roles"].append("admin")
+    assert second.extra == {"roles": ["a"]}
+    assert len(hooked) == 2
+    await engine.revoke(second)
+    with pytest.raises(TokenRevokedError):
+        await engine.decode(token)
+    clock.advance(900)
+    with pytest.raises(TokenExpiredError):
+        await engine.decode(token)
+
+
+def test_every_rule_has_a_test():
+    """One to twelve."""
+    rules = {int(name.split("_")[2]) for name in globals() if name.startswith("test_rule_")}
+    assert rules == set(range(1, 13))
