@@ -1,0 +1,66 @@
+"""The dependency: builds the view of the request, asks the authenticator, hands the claims over."""
+
+from typing import Generic, NoReturn, TypeVar, cast
+
+from fastapi.openapi.models import HTTPBearer
+from fastapi.requests import HTTPConnection
+from fastapi.security import SecurityScopes
+from fastapi.security.base import SecurityBase
+
+from tokenward import Authenticator, Claims, RequestView, Requirement, TokenError
+from tokenward_fastapi._refusals import RefusedRequest, RefusedWebSocket
+
+__all__ = ["OptionalClaims", "RequiredClaims"]
+
+ClaimsT = TypeVar("ClaimsT", bound=Claims)
+
+
+class OptionalClaims(Generic[ClaimsT]):
+    """Gives the claims, or None where there is no token."""
+
+    def __init__(
+        self, authenticator: Authenticator[ClaimsT], requirement: Requirement[ClaimsT]
+    ) -> None:
+        """Take what the route asks for."""
+        self._authenticator = authenticator
+        self._requirement = requirement
+
+    async def __call__(
+        self, connection: HTTPConnection, security_scopes: SecurityScopes
+    ) -> ClaimsT | None:
+        """Let FastAPI call this once a request."""
+        try:
+            return await self._authenticator.authenticate(
+                RequestView(connection.scope),
+                self._requirement,
+                further_scopes=security_scopes.scopes,
+            )
+        except TokenError as error:
+            self._refuse(connection, error)
+
+    def _refuse(self, connection: HTTPConnection, error: TokenError) -> NoReturn:
+        refusal = self._authenticator.refusal(error)
+        if connection.scope["type"] == "websocket":
+            raise RefusedWebSocket(refusal) from error
+        raise RefusedRequest(refusal) from error
+
+
+class RequiredClaims(OptionalClaims[ClaimsT], SecurityBase):
+    """Gives the claims; being a `SecurityBase`, it puts the scheme into OpenAPI."""
+
+    def __init__(
+        self,
+        authenticator: Authenticator[ClaimsT],
+        requirement: Requirement[ClaimsT],
+        scheme_name: str,
+    ) -> None:
+        """Take what the route asks for, and the name of the security scheme."""
+        super().__init__(authenticator, requirement)
+        self.model = HTTPBearer(bearerFormat="JWT")
+        self.scheme_name = scheme_name
+
+    async def __call__(
+        self, connection: HTTPConnection, security_scopes: SecurityScopes
+    ) -> ClaimsT:
+        """Let FastAPI call this once a request."""
+        return cast("ClaimsT", await super().__call__(connection, security_scopes))

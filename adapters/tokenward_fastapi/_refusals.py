@@ -1,0 +1,70 @@
+"""How a refusal travels through FastAPI, and how it is sent."""
+
+from collections.abc import Callable
+from typing import cast
+
+from fastapi import FastAPI, Request, Response, WebSocket, WebSocketException
+from fastapi.exceptions import HTTPException
+from fastapi.responses import JSONResponse
+from starlette.types import ExceptionHandler
+from starlette.websockets import WebSocketState
+
+from tokenward import Refusal, TokenError
+
+__all__ = ["RefusedRequest", "RefusedWebSocket", "register_refusals"]
+
+_DENIAL_RESPONSE = "websocket.http.response"
+
+
+class RefusedRequest(HTTPException):
+    """A refusal that FastAPI's own handler can send, if less completely."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        """Take the refusal."""
+        super().__init__(refusal.status, refusal.detail, dict(refusal.headers))
+        self.refusal = refusal
+
+
+class RefusedWebSocket(WebSocketException):
+    """A refusal that Starlette's own handler can send as a close code."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        """Take the refusal."""
+        super().__init__(refusal.close_code, refusal.code)
+        self.refusal = refusal
+
+
+def register_refusals(app: FastAPI, refusal_of: Callable[[TokenError], Refusal]) -> None:
+    """Have the app send refusals whole, and those of a TokenError that a handler raises."""
+
+    async def refused_request(_request: Request, error: Exception) -> Response:
+        return _response(cast("RefusedRequest", error).refusal)
+
+    async def refused_websocket(websocket: WebSocket, error: Exception) -> None:
+        await _deny(websocket, cast("RefusedWebSocket", error).refusal)
+
+    async def token_error(connection: Request | WebSocket, error: Exception) -> Response | None:
+        refusal = refusal_of(cast("TokenError", error))
+        if isinstance(connection, WebSocket):
+            await _deny(connection, refusal)
+            return None
+        return _response(refusal)
+
+    app.add_exception_handler(RefusedRequest, refused_request)
+    app.add_exception_handler(RefusedWebSocket, refused_websocket)
+    app.add_exception_handler(TokenError, cast("ExceptionHandler", token_error))
+
+
+def _response(refusal: Refusal) -> Response:
+    return JSONResponse(refusal.body, refusal.status, dict(refusal.headers))
+
+
+async def _deny(websocket: WebSocket, refusal: Refusal) -> None:
+    """Refuse a handshake, by a response where the server can send one; close an open socket."""
+    if WebSocketState.DISCONNECTED in (websocket.client_state, websocket.application_state):
+        return  # there is nobody left to tell
+    is_handshake = websocket.application_state is WebSocketState.CONNECTING
+    if is_handshake and _DENIAL_RESPONSE in (websocket.scope.get("extensions") or ()):
+        await websocket.send_denial_response(_response(refusal))
+    else:
+        await websocket.close(refusal.close_code, refusal.code)

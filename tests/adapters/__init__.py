@@ -1,0 +1,1 @@
+"""The adapters: one contract, and what is each framework's own."""

@@ -1,0 +1,307 @@
+"""The contract of every adapter: one small service, the same questions, the same answers.
+
+It knows no framework. An adapter's own tests give ``build(engine)``, which makes this service as an
+ASGI app and shows the engine to it with the adapter's defaults and its error handling installed.
+All else is the same for all: HTTP is spoken by `client_of`, WebSocket by `asgi_websocket`.
+
+The service answers in JSON. ``required`` and ``optional`` are the adapter's own. Where no body is
+named, a route answers ``{"sub": claims.sub}``.
+
+===================  =======================================  ======================================
+Route                Asks for                                 Answers
+===================  =======================================  ======================================
+GET /public          nothing                                  ``{"public": true}``
+GET /me              required()                               ``sub``, ``tenant``, ``extra``
+GET /maybe           optional()                               ``sub``, or null where there are none
+GET /maybe-orders    optional(scopes=["orders:read"])         ``sub``, or null where there are none
+GET /orders          required(scopes=["orders:read"])
+GET /reports         required(scopes=["orders:read",
+                     "reports:write"])
+GET /fresh           required(fresh=True)
+GET /recent          required(fresh=timedelta(minutes=10))
+POST /refresh-only   required(type="refresh")
+GET /checked         required(check=check)
+GET /checked-async   required(check=check_async)
+GET /twice           required() on the group of routes, and
+                     required(scopes=["orders:read"]) on
+                     the route itself
+GET /crossed         required() on the group, and
+                     required(type="refresh") on the route
+GET /admin           required(scopes=["admin"]), on the
+                     group alone
+GET /admin/users     the same group                           ``{"users": []}``
+POST /renew          nothing                                  ``{"scope": pair.scope}`` of the pair
+                                                              that ``engine.refresh(body)`` gives;
+                                                              what that raises is left to the
+                                                              adapter
+WebSocket /ws        required()                               accepts, sends ``sub`` as text, closes
+WebSocket /ws/maybe  optional()                               the same; an empty text for None
+WebSocket /ws/orders required(scopes=["orders:read"]) on the  the same
+                     socket, and required() besides
+===================  =======================================  ======================================
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import httpx
+
+from tests.support import NOW, SECRET, FrozenClock, ShopClaims, payload_of, signed
+from tokenward import (
+    FreshTokenRequiredError,
+    InsufficientScopeError,
+    Key,
+    KeyRing,
+    MemoryStore,
+    PermissionDeniedError,
+    StoreUnavailableError,
+    TokenEngine,
+    TokenPolicy,
+    TokenRejectedError,
+)
+from tokenward.revocation import RevocationStore
+
+ISSUER = "https://shop.example"
+AUDIENCE = "shop-api"
+REVOKED_TOKEN = "a-revoked-token"
+ENDED_SESSION = "an-ended-session"
+BANNED_SUBJECT = "mallory"
+OUTAGE = "outage"
+"""The subject of whom the store cannot say anything."""
+STORE_SECRET = "hunter2"
+"""Stands in the error of the store, and nowhere else may it be seen."""
+
+Headers: TypeAlias = tuple[tuple[bytes, bytes], ...]
+
+
+class PatchyStore(MemoryStore):
+    """A store that breaks down for one subject."""
+
+    async def is_revoked(
+        self, *, jti: str, sid: str | None, sub: str, issued_at: float | None, now: float
+    ) -> bool:
+        """Break down, or answer."""
+        if sub == OUTAGE:
+            msg = f"redis://shop:{STORE_SECRET}@cache"
+            raise ConnectionError(msg)
+        return await super().is_revoked(jti=jti, sid=sid, sub=sub, issued_at=issued_at, now=now)
+
+
+class CountingKey(Key):
+    """A key that counts how often it is asked to verify."""
+
+    __slots__ = ("verified",)
+
+    def verify(self, message: bytes, signature: bytes) -> None:
+        """Count, and verify."""
+        self.verified = getattr(self, "verified", 0) + 1
+        super().verify(message, signature)
+
+
+def contract_engine(
+    clock: FrozenClock, *, key: Key | None = None, store: RevocationStore | None = None
+) -> TokenEngine[ShopClaims]:
+    """Build the engine that the service is given."""
+    return TokenEngine(
+        KeyRing(Key.from_secret(SECRET) if key is None else key),
+        policy=TokenPolicy(issuer=ISSUER, audience=AUDIENCE),
+        claims_model=ShopClaims,
+        store=PatchyStore() if store is None else store,
+        clock=clock,
+    )
+
+
+async def revoke_some(engine: TokenEngine[ShopClaims], clock: FrozenClock) -> None:
+    """Revoke the token, the session and the subject that the contract names, a minute ago."""
+    clock.advance(-60)
+    await engine.revoke(ShopClaims(sub="alice", tenant="acme", jti=REVOKED_TOKEN, exp=NOW + 900))
+    await engine.revoke_session(ENDED_SESSION)
+    await engine.revoke_subject(BANNED_SUBJECT)
+    clock.advance(60)
+
+
+def shop_payload(**changes: object) -> dict[str, object]:
+    """Give the claims of a good access token of the service; a change to ... removes one."""
+    return payload_of(**{"iss": ISSUER, "aud": AUDIENCE, "tenant": "acme", **changes})
+
+
+def shop_token(**changes: object) -> str:
+    """Sign the claims of `shop_payload`."""
+    return signed(shop_payload(**changes))
+
+
+def bearer(token: str) -> Headers:
+    """Give the one header of RFC 6750 §2.1."""
+    return ((b"authorization", b"Bearer " + token.encode()),)
+
+
+def client_of(app: object) -> httpx.AsyncClient:
+    """Give a client that talks to an ASGI app without a network."""
+    transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+    return httpx.AsyncClient(transport=transport, base_url="http://shop.example")
+
+
+_CHECK_ANSWERS: Mapping[str, object] = {
+    "acme": True,
+    "says-false": False,
+    "says-none": None,
+    "says-one": 1,
+    "says-yes": "yes",
+}
+
+
+def check(claims: ShopClaims) -> bool:
+    """Answer by tenant: True for acme, something else or an error for others."""
+    match claims.tenant:
+        case "raises-denied":
+            msg = 'Only on "weekdays".\r\nNot on Sünday.'
+            raise PermissionDeniedError(msg)
+        case "raises-scope":
+            raise InsufficientScopeError(("stock:write", "stock:read"))
+        case "raises-fresh":
+            raise FreshTokenRequiredError(60)
+        case "raises-rejected":
+            raise TokenRejectedError
+        case "raises-outage":
+            raise StoreUnavailableError
+    answer: bool = _CHECK_ANSWERS.get(claims.tenant, False)  # type: ignore[assignment]
+    return answer
+
+
+async def check_async(claims: ShopClaims) -> bool:
+    """Answer as `check` does."""
+    return check(claims)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a request must get."""
+
+    status: int
+    body: Mapping[str, Any]
+    challenge: str | None = None
+    """The whole of ``WWW-Authenticate``; None: there must be none."""
+    retry_after: str | None = None
+
+    @property
+    def code(self) -> str:
+        """The code of the error."""
+        code: str = self.body["code"]
+        return code
+
+    @property
+    def close_code(self) -> int:
+        """What a WebSocket is closed with where the server cannot send HTTP."""
+        return 1013 if self.status == 503 else 1008
+
+
+@dataclass(frozen=True)
+class Case:
+    """One request, and its answer."""
+
+    name: str
+    path: str
+    headers: Headers
+    answer: Answer
+    method: str = "GET"
+    content: bytes = field(default=b"", repr=False)
+
+
+def ok(**body: object) -> Answer:
+    """Give the answer of a handler."""
+    return Answer(200, body)
+
+
+def _refused(status: int, code: str, detail: str, challenge: str) -> Answer:
+    return Answer(status, {"detail": detail, "code": code}, challenge)
+
+
+def _invalid(code: str, detail: str) -> Answer:
+    said = f'Bearer realm="api", error="invalid_token", error_description="{detail}"'
+    return _refused(401, code, detail, said)
+
+
+ME = ok(sub="alice", tenant="acme", extra={})
+MISSING = _refused(401, "token_missing", "A token is required.", 'Bearer realm="api"')
+TWO_CREDENTIALS = _refused(
+    400,
+    "invalid_request",
+    "The request carries more than one credential.",
+    'Bearer realm="api", error="invalid_request", '
+    'error_description="The request carries more than one credential."',
+)
+MALFORMED = _invalid("token_malformed", "The token is malformed.")
+NOT_THREE = _invalid("token_malformed", "The token is malformed. Expected three segments.")
+TOO_LONG = _invalid("token_malformed", "The token is malformed. It is too long.")
+UNSUPPORTED = _invalid(
+    "header_unsupported", "The token's header has a parameter that is not supported."
+)
+UNKNOWN_KEY = _invalid("key_unknown", "The token is signed with a key that is not known here.")
+MISMATCH = _invalid("algorithm_mismatch", "The token's algorithm is not the key's.")
+FORGED = _invalid("signature_invalid", "The token's signature is not valid.")
+WRONG_ISSUER = _invalid("issuer_invalid", "The token was issued by somebody else.")
+WRONG_AUDIENCE = _invalid("audience_invalid", "The token is meant for somebody else.")
+WRONG_TYPE = _invalid("token_type_invalid", "The token is of the wrong type.")
+TOO_EARLY = _invalid("token_not_yet_valid", "The token is not valid yet.")
+EXPIRED = _invalid("token_expired", "The token has expired.")
+REVOKED = _invalid("token_revoked", "The token has been revoked.")
+REUSED = _invalid(
+    "refresh_token_reused", "The refresh token was used before. The session has been ended."
+)
+REJECTED = _invalid("token_rejected", "The token was rejected.")
+NOT_FRESH = _refused(
+    401,
+    "fresh_token_required",
+    "A fresh login is required.",
+    'Bearer realm="api", error="insufficient_user_authentication", '
+    'error_description="A fresh login is required."',
+)
+DENIED = _refused(
+    403,
+    "permission_denied",
+    "The token does not allow this.",
+    'Bearer realm="api", error="insufficient_scope", '
+    'error_description="The token does not allow this."',
+)
+OUT_OF_ORDER = Answer(
+    503,
+    {"detail": "Revocation cannot be checked at the moment.", "code": "store_unavailable"},
+    retry_after="1",
+)
+
+
+def lacks(claim: str) -> Answer:
+    """Give the answer to a token without a claim."""
+    return _invalid("claim_missing", f"The token lacks a required claim. Claim: {claim}.")
+
+
+def bad(claim: str) -> Answer:
+    """Give the answer to a token with a claim that cannot be."""
+    return _invalid("claim_invalid", f"A claim of the token is not valid. Claim: {claim}.")
+
+
+def too_little(scope: str) -> Answer:
+    """Give the answer to a token without some of these scopes."""
+    detail = "The token's scope is not enough."
+    return _refused(
+        403,
+        "insufficient_scope",
+        detail,
+        f'Bearer realm="api", error="insufficient_scope", error_description="{detail}", '
+        f'scope="{scope}"',
+    )
+
+
+def too_old(max_age_seconds: int) -> Answer:
+    """Give the answer to a token whose user proved who they are too long ago."""
+    return Answer(401, NOT_FRESH.body, f'{NOT_FRESH.challenge}, max_age="{max_age_seconds}"')
+
+
+WEEKDAYS = _refused(
+    403,
+    "permission_denied",
+    'Only on "weekdays".\r\nNot on Sünday.',
+    'Bearer realm="api", error="insufficient_scope", '
+    'error_description="Only on weekdays.Not on Snday."',
+)

@@ -1,0 +1,179 @@
+"""The contract's service in FastAPI, and what FastAPI's own tests share; no test in here.
+
+`service` and `bare` are fixtures: a module of tests that wants them names them as its own.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
+from typing import Annotated, Any
+
+import httpx
+import pytest
+from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request, WebSocket
+
+from tests.adapters import contract as c
+from tests.adapters.contract import CountingKey, bearer, client_of, contract_engine, shop_token
+from tests.support import NOW, SECRET, FrozenClock, ShopClaims
+from tokenward import TokenEngine
+from tokenward_fastapi import TokenAuth
+
+GOOD = shop_token()
+EXPIRED = shop_token(exp=NOW)
+ORDERS = shop_token(scope="orders:read")
+
+
+def build(engine: TokenEngine[ShopClaims]) -> FastAPI:
+    """Build the service of the contract."""
+    auth = TokenAuth(engine)
+    app = FastAPI()
+    auth.init_app(app)
+    _add_plain_routes(app, auth, engine)
+    _add_groups(app, auth)
+    add_sockets(app, auth)
+    return app
+
+
+def _add_plain_routes(
+    app: FastAPI, auth: TokenAuth[ShopClaims], engine: TokenEngine[ShopClaims]
+) -> None:
+    @app.get("/public")
+    async def public() -> dict[str, bool]:
+        return {"public": True}
+
+    @app.get("/me")
+    async def me(claims: Annotated[ShopClaims, Depends(auth.required())]) -> dict[str, Any]:
+        return {"sub": claims.sub, "tenant": claims.tenant, "extra": claims.extra}
+
+    @app.post("/renew")
+    async def renew(request: Request) -> dict[str, str]:
+        pair = await engine.refresh(await request.body())
+        return {"scope": pair.scope}
+
+    for path, dependency in {
+        "/maybe": auth.optional(),
+        "/maybe-orders": auth.optional(scopes=["orders:read"]),
+    }.items():
+
+        @app.get(path)
+        async def maybe(
+            claims: Annotated[ShopClaims | None, Depends(dependency)],
+        ) -> dict[str, str | None]:
+            return {"sub": claims.sub if claims else None}
+
+    for path, dependency in {
+        "/orders": auth.required(scopes=["orders:read"]),
+        "/reports": auth.required(scopes=["orders:read", "reports:write"]),
+        "/fresh": auth.required(fresh=True),
+        "/recent": auth.required(fresh=timedelta(minutes=10)),
+        "/refresh-only": auth.required(type="refresh"),
+        "/checked": auth.required(check=c.check),
+        "/checked-async": auth.required(check=c.check_async),
+    }.items():
+        _add_sub(app, path, dependency)
+
+
+def _add_sub(app: FastAPI | APIRouter, path: str, dependency: Callable[..., Any]) -> None:
+    @app.api_route(path, methods=["POST" if path == "/refresh-only" else "GET"])
+    async def sub(claims: Annotated[ShopClaims, Depends(dependency)]) -> dict[str, str]:
+        return {"sub": claims.sub}
+
+
+def _add_groups(app: FastAPI, auth: TokenAuth[ShopClaims]) -> None:
+    group = APIRouter(dependencies=[Depends(auth.required())])
+    _add_sub(group, "/twice", auth.required(scopes=["orders:read"]))
+    _add_sub(group, "/crossed", auth.required(type="refresh"))
+    app.include_router(group)
+
+    admins = auth.required(scopes=["admin"])
+    admin = APIRouter(prefix="/admin", dependencies=[Depends(admins)])
+    _add_sub(admin, "", admins)
+
+    @admin.get("/users")
+    async def users() -> dict[str, list[str]]:
+        return {"users": []}
+
+    app.include_router(admin)
+
+
+def add_sockets(app: FastAPI, auth: TokenAuth[ShopClaims]) -> None:
+    """Add the WebSockets of the contract."""
+
+    async def greet(websocket: WebSocket, claims: ShopClaims | None) -> None:
+        await websocket.accept()
+        await websocket.send_text(claims.sub if claims else "")
+        await websocket.close()
+
+    @app.websocket("/ws")
+    async def required(
+        websocket: WebSocket, claims: Annotated[ShopClaims, Depends(auth.required())]
+    ) -> None:
+        await greet(websocket, claims)
+
+    @app.websocket("/ws/maybe")
+    async def maybe(
+        websocket: WebSocket, claims: Annotated[ShopClaims | None, Depends(auth.optional())]
+    ) -> None:
+        await greet(websocket, claims)
+
+    @app.websocket("/ws/orders", dependencies=[Depends(auth.required())])
+    async def orders(
+        websocket: WebSocket,
+        claims: Annotated[ShopClaims, Depends(auth.required(scopes=["orders:read"]))],
+    ) -> None:
+        await greet(websocket, claims)
+
+
+class Service:
+    """An engine, its adapter, an app of FastAPI, and a client of it."""
+
+    def __init__(self, clock: FrozenClock, *, init_app: bool = True, **options: Any) -> None:
+        """Join them."""
+        self.key = CountingKey.from_secret(SECRET)
+        self.engine = contract_engine(clock, key=self.key)
+        self.auth = TokenAuth(self.engine, **options)
+        self.app = FastAPI()
+        if init_app:
+            self.auth.init_app(self.app)
+        self.client = client_of(self.app)
+
+    def get(self, path: str, token: str | None = GOOD, **more: Any) -> Any:
+        """Send a GET with a token, or without one."""
+        headers = [] if token is None else list(bearer(token))
+        return self.client.get(path, headers=headers, **more)
+
+    def openapi(self) -> dict[str, Any]:
+        """Give the OpenAPI document as FastAPI makes it."""
+        return self.app.openapi()
+
+
+@pytest.fixture
+async def service(clock: FrozenClock) -> AsyncIterator[Service]:
+    """Give a service whose adapter was given the app."""
+    service = Service(clock)
+    async with service.client:
+        yield service
+
+
+@pytest.fixture
+async def bare(clock: FrozenClock) -> AsyncIterator[Service]:
+    """Give a service whose app knows nothing of the adapter."""
+    service = Service(clock, init_app=False)
+    async with service.client:
+        yield service
+
+
+def challenge_of(response: httpx.Response) -> str | None:
+    """Give the challenge of a response, or None."""
+    value: str | None = response.headers.get("www-authenticate")
+    return value
+
+
+def protect(service: Service) -> None:
+    """Add a route that asks for a token, and one that raises an HTTPException."""
+
+    @service.app.get("/", dependencies=[Depends(service.auth.required())])
+    async def root() -> None: ...
+
+    @service.app.get("/teapot")
+    async def teapot() -> None:
+        raise HTTPException(418, "short and stout")

@@ -1,0 +1,242 @@
+"""One behaviour in every framework: each adapter's app is asked the same things.
+
+The service that the adapters build, and every answer in full, are in `contract`; the requests,
+each with its answer, are in `contract_requests`.
+"""
+
+import json
+import logging
+import re
+from collections.abc import AsyncIterator, Callable
+
+import httpx
+import pytest
+
+from tests.adapters import contract as c
+from tests.adapters import fastapi_service
+from tests.adapters.asgi_websocket import DENIAL_RESPONSE, Outcome, open_websocket
+from tests.adapters.contract import Answer, Case, CountingKey, bearer, shop_token
+from tests.adapters.contract_requests import (
+    CARRIED,
+    CASES,
+    GOOD,
+    SOCKETS_OPEN,
+    SOCKETS_REFUSED,
+    says,
+)
+from tests.support import OTHER_SECRET, SECRET, FrozenClock, ShopClaims
+from tokenward import TokenEngine, TokenRejectedError
+
+Build = Callable[[TokenEngine[ShopClaims]], object]
+
+ADAPTERS: dict[str, Build] = {"fastapi": fastapi_service.build}
+
+
+@pytest.fixture(params=ADAPTERS)
+def build(request: pytest.FixtureRequest) -> Build:
+    """Give what builds the service with one adapter."""
+    return ADAPTERS[request.param]
+
+
+@pytest.fixture
+async def app(build: Build, clock: FrozenClock) -> object:
+    """Give the service, with some tokens revoked."""
+    engine = c.contract_engine(clock)
+    await c.revoke_some(engine, clock)
+    return build(engine)
+
+
+@pytest.fixture
+async def client(app: object) -> AsyncIterator[httpx.AsyncClient]:
+    """Give a client of the service."""
+    async with c.client_of(app) as client:
+        yield client
+
+
+async def ask(client: httpx.AsyncClient, case: Case) -> httpx.Response:
+    """Send the request of a case."""
+    headers = list(case.headers)
+    return await client.request(case.method, case.path, headers=headers, content=case.content)
+
+
+def assert_answer(response: httpx.Response, expected: Answer) -> None:
+    """Hold a response against an answer, in full."""
+    challenges = response.headers.get_list("www-authenticate")
+    assert (response.status_code, challenges, response.json()) == (
+        expected.status,
+        [] if expected.challenge is None else [expected.challenge],
+        expected.body,
+    )
+    assert response.headers.get("retry-after") == expected.retry_after
+    assert response.headers["content-type"].split(";")[0] == "application/json"
+
+
+def secrets_of(headers: c.Headers, content: bytes = b"") -> set[str]:
+    """Give every piece of a request that nobody may repeat."""
+    sent = b" ".join([*(value for _, value in headers), content]).decode("latin-1")
+    pieces = {piece for piece in re.split(r"[^\w-]+", sent) if len(piece) >= 16}
+    claims = {c.REVOKED_TOKEN, c.ENDED_SESSION, c.BANNED_SUBJECT, "alice", "evil.example"}
+    return pieces | claims | {c.STORE_SECRET, SECRET, OTHER_SECRET}
+
+
+def test_enough_is_asked() -> None:
+    """The table holds at least 60 requests, no two of one name."""
+    assert len({case.name for case in CASES}) == len(CASES) >= 60
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+async def test_request(
+    client: httpx.AsyncClient, case: Case, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A request gets exactly its status, challenge and body, and a refusal repeats nothing of it."""
+    caplog.set_level(logging.DEBUG)
+
+    response = await ask(client, case)
+
+    assert_answer(response, case.answer)
+    if case.answer.status != 200:
+        said = response.text + str(response.headers.raw)
+        said += "".join(
+            f"{record.getMessage()}{record.exc_text}{record.__dict__}"
+            for record in caplog.records
+            if not record.name.startswith("httpx")  # the client's, which names the address
+        )
+        assert not [piece for piece in secrets_of(case.headers, case.content) if piece in said]
+
+
+@pytest.mark.parametrize("case", CARRIED, ids=lambda case: case.name)
+async def test_answers_do_not_depend_on_earlier_ones(app: object, case: Case) -> None:
+    """A request gets the same answer after a good one, and a good one after it."""
+    good = Case("good", "/me", bearer(GOOD), c.ME)
+    async with c.client_of(app) as client:
+        for each in (good, case, good):
+            assert_answer(await ask(client, each), each.answer)
+
+
+@pytest.mark.parametrize("path", ["/me", "/orders", "/admin", "/twice"])
+@pytest.mark.parametrize("method", ["HEAD", "OPTIONS"])
+async def test_other_methods_do_not_bypass(
+    client: httpx.AsyncClient, method: str, path: str
+) -> None:
+    """HEAD and OPTIONS on a protected route give away nothing without a token."""
+    response = await client.request(method, path)
+
+    assert response.status_code in ({401, 405} if method == "HEAD" else {200, 204, 401, 405})
+    assert "alice" not in response.text
+
+
+@pytest.mark.parametrize("path", ["/me", "/twice", "/admin", "/checked", "/maybe"])
+async def test_one_verification(build: Build, clock: FrozenClock, path: str) -> None:
+    """A request costs one signature check, however many requirements it has to meet."""
+    key = CountingKey.from_secret(SECRET)
+    token = shop_token(scope="orders:read admin")
+    async with c.client_of(build(c.contract_engine(clock, key=key))) as client:
+        first = await client.get(path, headers=list(bearer(token)))
+        second = await client.get(path, headers=list(bearer(token)))
+
+    assert (first.status_code, second.status_code, key.verified) == (200, 200, 2)
+
+
+async def test_after_decode_runs_once(build: Build, clock: FrozenClock) -> None:
+    """The hooks of the engine see a request once, however many requirements it has to meet."""
+    engine = c.contract_engine(clock)
+    seen: list[str] = []
+    engine.after_decode(lambda claims: seen.append(claims.sub))
+    async with c.client_of(build(engine)) as client:
+        response = await client.get("/twice", headers=list(says(scope="orders:read")))
+
+    assert (response.status_code, seen) == (200, ["alice"])
+
+
+async def test_rejected_by_a_hook(build: Build, clock: FrozenClock) -> None:
+    """A token that an `after_decode` hook rejects is refused like any other."""
+    engine = c.contract_engine(clock)
+
+    @engine.after_decode
+    async def reject(claims: ShopClaims) -> None:
+        raise TokenRejectedError
+
+    async with c.client_of(build(engine)) as client:
+        for path in ("/me", "/maybe", "/twice"):
+            assert_answer(await client.get(path, headers=list(bearer(GOOD))), c.REJECTED)
+
+
+async def test_revoked_while_in_use(build: Build, clock: FrozenClock) -> None:
+    """A token that was good a moment ago is refused once it is revoked."""
+    engine = c.contract_engine(clock)
+    async with c.client_of(build(engine)) as client:
+        assert_answer(await client.get("/me", headers=list(bearer(GOOD))), c.ME)
+        await engine.revoke(GOOD)
+        assert_answer(await client.get("/me", headers=list(bearer(GOOD))), c.REVOKED)
+
+
+async def test_expires_while_in_use(build: Build, clock: FrozenClock) -> None:
+    """A token that was good a moment ago is refused once its time is over."""
+    async with c.client_of(build(c.contract_engine(clock))) as client:
+        clock.advance(899)
+        assert_answer(await client.get("/me", headers=list(bearer(GOOD))), c.ME)
+        clock.advance(1)
+        assert_answer(await client.get("/me", headers=list(bearer(GOOD))), c.EXPIRED)
+
+
+async def test_second_refresh(client: httpx.AsyncClient) -> None:
+    """A refresh token that comes a second time is refused from within the handler."""
+    token = shop_token(type="refresh", scope="a")
+
+    assert_answer(await client.post("/renew", content=token), c.ok(scope="a"))
+    assert_answer(await client.post("/renew", content=token), c.REUSED)
+
+
+@pytest.mark.parametrize("extensions", [DENIAL_RESPONSE, {}, None], ids=["denial", "none", "null"])
+@pytest.mark.parametrize(
+    ("path", "headers", "said"),
+    [row[1:] for row in SOCKETS_OPEN],
+    ids=[row[0] for row in SOCKETS_OPEN],
+)
+async def test_socket_accepted(
+    app: object, path: str, headers: c.Headers, said: str, extensions: object
+) -> None:
+    """A WebSocket with what its route asks for is accepted, and its handler has the claims."""
+    outcome = await open_websocket(app, path, headers=headers, extensions=extensions)
+
+    assert (outcome.accepted, outcome.messages, outcome.close_code) == (True, [said], 1000)
+
+
+def said_by(outcome: Outcome, name: bytes) -> list[str]:
+    """Give the values of a header of a denial response."""
+    return [value.decode() for key, value in outcome.headers if key.lower() == name]
+
+
+@pytest.mark.parametrize("case", SOCKETS_REFUSED, ids=lambda case: case.name)
+async def test_socket_denied(app: object, case: Case) -> None:
+    """A refused handshake gets the HTTP response of a refused request, where the server can."""
+    outcome = await open_websocket(app, case.path, headers=case.headers)
+    answer = case.answer
+
+    assert not outcome.accepted
+    assert outcome.close_code is None
+    assert (outcome.status, json.loads(outcome.body)) == (answer.status, answer.body)
+    assert said_by(outcome, b"www-authenticate") == ([answer.challenge] if answer.challenge else [])
+    assert said_by(outcome, b"retry-after") == ([answer.retry_after] if answer.retry_after else [])
+    said = outcome.body.decode() + str(outcome.headers)
+    assert not [piece for piece in secrets_of(case.headers) if piece in said]
+
+
+@pytest.mark.parametrize("extensions", [{}, {"other": {}}, None], ids=["none", "other", "null"])
+@pytest.mark.parametrize("case", SOCKETS_REFUSED, ids=lambda case: case.name)
+async def test_socket_closed(app: object, case: Case, extensions: object) -> None:
+    """A refused handshake is closed before it is accepted, where the server knows no denial."""
+    outcome = await open_websocket(app, case.path, headers=case.headers, extensions=extensions)
+
+    assert not outcome.accepted
+    assert outcome.status is None
+    assert (outcome.close_code, outcome.close_reason) == (case.answer.close_code, case.answer.code)
+
+
+async def test_socket_verifies_once(build: Build, clock: FrozenClock) -> None:
+    """A handshake costs one signature check, however many requirements it has to meet."""
+    key = CountingKey.from_secret(SECRET)
+    app = build(c.contract_engine(clock, key=key))
+    outcome = await open_websocket(app, "/ws/orders", headers=says(scope="orders:read"))
+
+    assert (outcome.accepted, key.verified) == (True, 1)

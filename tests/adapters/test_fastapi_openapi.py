@@ -1,0 +1,179 @@
+"""FastAPI's OpenAPI document: the security scheme, the scopes, and the refusals of each route."""
+
+import json
+from typing import Any
+
+import pytest
+from fastapi import Depends, FastAPI, Security
+from fastapi.security import HTTPBearer
+
+from tests.adapters import contract as c
+from tests.adapters import fastapi_service
+from tests.adapters.contract import client_of, contract_engine
+from tests.adapters.fastapi_service import Service, build, protect
+from tests.support import FrozenClock
+from tokenward_fastapi import TokenAuth
+
+service, bare = fastapi_service.service, fastapi_service.bare  # fixtures
+
+
+def operations_of(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Give the operations of a document by path and method."""
+    return {
+        f"{method} {path}": operation
+        for path, item in document["paths"].items()
+        for method, operation in item.items()
+    }
+
+
+PROTECTED = {
+    "get /me", "get /orders", "get /reports", "get /fresh", "get /recent", "post /refresh-only",
+    "get /checked", "get /checked-async", "get /twice", "get /crossed", "get /admin",
+    "get /admin/users",
+}  # fmt: skip
+
+
+def test_openapi_scheme(clock: FrozenClock) -> None:
+    """The document has one security scheme: HTTP bearer, of the format JWT."""
+    document = build(contract_engine(clock)).openapi()
+
+    assert document["components"]["securitySchemes"] == {
+        "Bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+    }
+
+
+def test_openapi_security(clock: FrozenClock) -> None:
+    """Protected routes name the scheme, once each; public and optional ones are open."""
+    operations = operations_of(build(contract_engine(clock)).openapi())
+    named = {
+        name: {scheme for requirement in operation["security"] for scheme in requirement}
+        for name, operation in operations.items()
+        if "security" in operation
+    }
+
+    assert named == {name: {"Bearer"} for name in PROTECTED}
+
+
+def test_openapi_refusals(clock: FrozenClock) -> None:
+    """401 and 403 are documented on protected routes, and on those alone."""
+    operations = operations_of(build(contract_engine(clock)).openapi())
+    refusals = {
+        name: {"401", "403"} & operation["responses"].keys()
+        for name, operation in operations.items()
+    }
+
+    assert refusals == {name: {"401", "403"} if name in PROTECTED else set() for name in operations}
+
+
+def test_openapi_refusal_body(clock: FrozenClock) -> None:
+    """The documented body of a refusal has the members that a refusal has."""
+    responses = operations_of(build(contract_engine(clock)).openapi())["get /me"]["responses"]
+    schemas = [
+        responses[status]["content"]["application/json"]["schema"] for status in ("401", "403")
+    ]
+
+    assert all(schema["properties"].keys() == c.MISSING.body.keys() for schema in schemas)
+    assert all(set(schema["required"]) == {"detail", "code"} for schema in schemas)
+    assert all(responses[status]["description"] for status in ("401", "403"))
+
+
+def test_openapi_keeps_own_responses(service: Service) -> None:
+    """What a route says of its own 401 stays, and the 403 is added."""
+    dependencies = [Depends(service.auth.required())]
+
+    @service.app.get("/", dependencies=dependencies, responses={401: {"description": "Mine."}})
+    async def root() -> None: ...
+
+    responses = service.openapi()["paths"]["/"]["get"]["responses"]
+
+    assert responses["401"] == {"description": "Mine."}
+    assert "403" in responses
+
+
+def test_openapi_leaves_other_schemes_alone(service: Service) -> None:
+    """A route that another security scheme protects gets no refusals documented."""
+
+    @service.app.get("/", dependencies=[Depends(HTTPBearer())])
+    async def root() -> None: ...
+
+    operation = service.openapi()["paths"]["/"]["get"]
+
+    assert operation["security"] == [{"HTTPBearer": []}]
+    assert set(operation["responses"]) == {"200"}
+
+
+def test_openapi_security_scopes(service: Service) -> None:
+    """The scopes of ``Security`` stand in the document as those of FastAPI's own schemes do."""
+    for path, scheme in {"/ours": service.auth.required(), "/theirs": HTTPBearer()}.items():
+
+        @service.app.get(path, dependencies=[Security(scheme, scopes=["orders:read"])])
+        async def root() -> None: ...
+
+    paths = service.openapi()["paths"]
+    ours, theirs = (paths[path]["get"]["security"] for path in ("/ours", "/theirs"))
+
+    assert [{"HTTPBearer": scopes} for scopes in ours[0].values()] == theirs
+
+
+def test_openapi_without_init_app(bare: Service) -> None:
+    """Without `init_app` the scheme is there, and no refusals are documented."""
+    protect(bare)
+    document = bare.openapi()
+    operation = document["paths"]["/"]["get"]
+
+    assert operation["security"] == [{"Bearer": []}]
+    assert set(operation["responses"]) == {"200"}
+
+
+def test_openapi_is_stable(clock: FrozenClock) -> None:
+    """Asking twice, and a second `init_app`, change nothing in the document."""
+    service = Service(clock)
+    protect(service)
+    once = json.dumps(service.openapi())
+    service.auth.init_app(service.app)
+
+    assert json.dumps(service.openapi()) == json.dumps(service.openapi()) == once
+
+
+def test_openapi_of_an_app_without_routes(service: Service) -> None:
+    """An app without routes has a document all the same."""
+    assert service.openapi()["paths"] == {}
+
+
+def test_openapi_with_items_of_the_users_own(clock: FrozenClock) -> None:
+    """A path item may hold more than operations, where the user's own ``openapi`` puts it there."""
+    app = FastAPI()
+    auth = TokenAuth(contract_engine(clock))
+    document = {
+        "openapi": "3.1.0",
+        "info": {"title": "own", "version": "1"},
+        "paths": {
+            "/": {
+                "summary": "All of it.",
+                "parameters": [{"name": "x", "in": "query"}],
+                "get": {"security": [{"Bearer": []}], "responses": {}},
+                "put": {"security": [{"Bearer": []}]},
+            }
+        },
+    }
+    app.openapi = lambda: document  # type: ignore[method-assign]
+    auth.init_app(app)
+    item = app.openapi()["paths"]["/"]
+
+    assert {"401", "403"} <= item["get"]["responses"].keys()
+    assert {"401", "403"} <= item["put"]["responses"].keys()
+
+
+@pytest.mark.parametrize("path", ["/docs", "/redoc", "/openapi.json"])
+async def test_documentation_is_served(clock: FrozenClock, path: str) -> None:
+    """The pages of the documentation answer without a token."""
+    async with client_of(build(contract_engine(clock))) as client:
+        assert (await client.get(path)).status_code == 200
+
+
+async def test_scheme_name_in_openapi(clock: FrozenClock) -> None:
+    """The security scheme has the name that it was given."""
+    service = Service(clock, scheme_name="ShopToken")
+    protect(service)
+
+    assert set(service.openapi()["components"]["securitySchemes"]) == {"ShopToken"}

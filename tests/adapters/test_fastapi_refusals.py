@@ -1,0 +1,225 @@
+"""How FastAPI refuses: with `init_app` or without, by its handlers or the user's own.
+
+What a refusal must not let through or give away is here too: other methods, CORS, the realm.
+"""
+
+import pytest
+from fastapi import Depends, HTTPException, Request
+from fastapi.middleware.cors import CORSMiddleware
+from fastapi.responses import JSONResponse, PlainTextResponse
+
+from tests.adapters import contract as c
+from tests.adapters import fastapi_service
+from tests.adapters.contract import bearer, shop_token
+from tests.adapters.fastapi_service import EXPIRED, GOOD, Service, challenge_of, protect
+from tests.support import FrozenClock
+from tokenward import StoreUnavailableError, TokenError, TokenExpiredError, TokenRejectedError
+
+service, bare = fastapi_service.service, fastapi_service.bare  # fixtures
+
+
+@pytest.mark.parametrize(
+    ("token", "scope", "answer"),
+    [
+        (None, [], c.MISSING),
+        (EXPIRED, [], c.EXPIRED),
+        (GOOD, ["orders:read"], c.too_little("orders:read")),
+        (shop_token(sub=c.OUTAGE), [], c.OUT_OF_ORDER),
+    ],
+    ids=["missing", "expired", "scope", "outage"],
+)
+async def test_without_init_app(
+    bare: Service, token: str | None, scope: list[str], answer: c.Answer
+) -> None:
+    """The status and the headers are the same, and the body is that of an HTTPException."""
+
+    @bare.app.get("/", dependencies=[Depends(bare.auth.required(scopes=scope))])
+    async def root() -> None: ...
+
+    response = await bare.get("/", token)
+
+    assert (response.status_code, challenge_of(response)) == (answer.status, answer.challenge)
+    assert response.headers.get("retry-after") == answer.retry_after
+    assert response.json() == {"detail": answer.body["detail"]}
+
+
+@pytest.mark.parametrize("plain", [False, True], ids=["async", "plain"])
+@pytest.mark.parametrize(
+    ("error", "answer"),
+    [
+        (TokenExpiredError(), c.EXPIRED),
+        (TokenRejectedError("No \u00fcbergabe."), None),
+        (StoreUnavailableError(), c.OUT_OF_ORDER),
+        (TokenError(), None),
+    ],
+    ids=["expired", "own words", "outage", "root"],
+)
+async def test_error_of_a_handler(
+    service: Service, error: TokenError, answer: c.Answer | None, plain: bool
+) -> None:
+    """A TokenError that a handler raises is answered in full."""
+
+    async def raises() -> None:
+        raise error
+
+    def raises_in_a_thread() -> None:
+        raise error
+
+    service.app.get("/")(raises_in_a_thread if plain else raises)
+    response = await service.get("/")
+    expected = answer or c.Answer(
+        401,
+        {"detail": str(error), "code": error.code},
+        'Bearer realm="api", error="invalid_token", '
+        f'error_description="{str(error).replace(chr(252), "")}"',
+    )
+
+    assert (response.status_code, challenge_of(response)) == (expected.status, expected.challenge)
+    assert response.json() == expected.body
+
+
+async def test_decode_in_a_handler(service: Service) -> None:
+    """`engine.decode` in a handler refuses as the dependency does."""
+
+    @service.app.post("/introspect")
+    async def introspect(request: Request) -> str:
+        return (await service.engine.decode(await request.body())).sub
+
+    good = await service.client.post("/introspect", content=GOOD)
+    bad = await service.client.post("/introspect", content=EXPIRED)
+
+    assert good.json() == "alice"
+    assert (bad.status_code, bad.json(), challenge_of(bad)) == (
+        401,
+        c.EXPIRED.body,
+        c.EXPIRED.challenge,
+    )
+
+
+async def _own_answer(_request: Request, error: Exception) -> PlainTextResponse:
+    assert isinstance(error, HTTPException)
+    return PlainTextResponse(f"own {error.status_code}", error.status_code, error.headers)
+
+
+@pytest.mark.parametrize("init_app", [True, False])
+async def test_own_handler_for_a_status(clock: FrozenClock, init_app: bool) -> None:
+    """A handler for the status 401 is asked, with the challenge at hand, as FastAPI documents."""
+    service = Service(clock, init_app=init_app)
+    service.app.add_exception_handler(401, _own_answer)
+    protect(service)
+    async with service.client:
+        response = await service.get("/", None)
+
+    assert (response.status_code, response.text) == (401, "own 401")
+    assert challenge_of(response) == 'Bearer realm="api"'
+
+
+async def test_own_handler_for_http_exception(bare: Service) -> None:
+    """A handler for HTTPException is asked about refusals too, where the app has no other."""
+    bare.app.add_exception_handler(HTTPException, _own_answer)
+    protect(bare)
+
+    assert [(await bare.get(path, None)).text for path in ("/", "/teapot")] == [
+        "own 401",
+        "own 418",
+    ]
+
+
+async def test_own_handler_for_http_exception_besides_init_app(service: Service) -> None:
+    """A handler for HTTPException keeps all others, where the adapter answers refusals itself."""
+    service.app.add_exception_handler(HTTPException, _own_answer)
+    protect(service)
+
+    assert (await service.get("/", None)).json() == c.MISSING.body
+    assert (await service.get("/teapot", None)).text == "own 418"
+
+
+async def test_own_handler_for_token_error(service: Service) -> None:
+    """A handler for TokenError, added after `init_app`, takes over what handlers raise."""
+
+    async def own(_request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, TokenError)
+        return JSONResponse({"own": error.code}, 401)
+
+    service.app.add_exception_handler(TokenError, own)
+
+    @service.app.get("/")
+    async def root() -> None:
+        raise TokenExpiredError
+
+    assert (await service.get("/")).json() == {"own": "token_expired"}
+
+
+async def test_http_exceptions_of_handlers_are_left_alone(service: Service) -> None:
+    """A 401 of the user's own is not changed by `init_app`."""
+
+    @service.app.get("/")
+    async def root() -> None:
+        raise HTTPException(401, "mine", {"WWW-Authenticate": "Mine"})
+
+    response = await service.get("/")
+
+    assert (response.json(), challenge_of(response)) == ({"detail": "mine"}, "Mine")
+
+
+def _noted(service: Service) -> list[str]:
+    seen: list[str] = []
+
+    @service.app.get("/", dependencies=[Depends(service.auth.required())])
+    async def root() -> None:
+        seen.append("called")
+
+    return seen
+
+
+@pytest.mark.parametrize("method", ["HEAD", "OPTIONS", "POST", "TRACE", "BREW"])
+@pytest.mark.parametrize("token", [None, GOOD, EXPIRED], ids=["none", "good", "expired"])
+async def test_other_methods(service: Service, method: str, token: str | None) -> None:
+    """A method that the route does not have is FastAPI's 405, and never reaches the handler."""
+    seen = _noted(service)
+    headers = [] if token is None else list(bearer(token))
+    response = await service.client.request(method, "/", headers=headers)
+
+    assert (response.status_code, seen) == (405, [])
+
+
+async def test_head_where_it_is_declared(service: Service) -> None:
+    """HEAD on a route that has it needs a token as GET does."""
+    dependencies = [Depends(service.auth.required())]
+
+    @service.app.api_route("/", methods=["GET", "HEAD"], dependencies=dependencies)
+    async def root() -> None: ...
+
+    refused = await service.client.head("/")
+    let_through = await service.client.head("/", headers=list(bearer(GOOD)))
+
+    assert (refused.status_code, challenge_of(refused)) == (401, 'Bearer realm="api"')
+    assert let_through.status_code == 200
+
+
+async def test_cors(service: Service) -> None:
+    """A preflight is answered by the middleware alone; the request after it needs its token."""
+    service.app.add_middleware(
+        CORSMiddleware, allow_origins=["https://shop.example"], allow_headers=["Authorization"]
+    )
+    origin = {"Origin": "https://shop.example"}
+    preflight = {
+        **origin,
+        "Access-Control-Request-Method": "GET",
+        "Access-Control-Request-Headers": "authorization",
+    }
+    seen = _noted(service)
+    asked = await service.client.options("/", headers=preflight)
+    refused = await service.client.get("/", headers=origin)
+
+    assert (asked.status_code, refused.status_code, seen) == (200, 401, [])
+    assert refused.headers["access-control-allow-origin"] == "https://shop.example"
+    assert challenge_of(refused) == 'Bearer realm="api"'
+
+
+async def test_realm_is_quoted_safely(clock: FrozenClock) -> None:
+    """A realm cannot break out of its quotes or of the header."""
+    service = Service(clock, realm='a"b\\c\r\nd: \u00fc')
+    protect(service)
+    async with service.client:
+        assert challenge_of(await service.get("/", None)) == 'Bearer realm="abcd: "'
