@@ -30,6 +30,7 @@ _decode: Final = SchemaValidator(
 ).validate_strings
 
 
+_MAX_BRACKETS: Final = 64
 _COLLECTIONS: Final = (list, tuple, set, frozenset)
 
 
@@ -63,7 +64,9 @@ def loads_header(data: bytes) -> dict[str, JsonValue]:
     Raises:
         MalformedTokenError: anything else, however deep or large.
     """
-    header = _parse(data, _unique_members)
+    # How deep Python's parser goes depends on its version; a header is flat, or nearly so.
+    brackets = data.count(b"{") + data.count(b"[")
+    header = _parse(data, _unique_members) if brackets <= _MAX_BRACKETS else None
     if type(header) is not dict:
         raise MalformedTokenError
     return header
