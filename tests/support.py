@@ -1,4 +1,4 @@
-"""What several tests need: a clock that stands still, secrets, claims, and raw tokens."""
+"""What several tests need: secrets, claims, engines and raw tokens."""
 
 import json
 from collections.abc import Mapping
@@ -7,23 +7,11 @@ from tokenward import Claims, KeyRing, MemoryStore, TokenEngine, TokenPolicy
 from tokenward._codec import b64url_encode
 from tokenward.keys import Key
 from tokenward.revocation import RevocationStore
+from tokenward.testing import FrozenClock
 
 NOW = 1_800_000_000.0
 SECRET = "a-secret-of-more-than-thirty-two-bytes-for-tests"
 OTHER_SECRET = "another-secret-of-more-than-thirty-two-bytes!!"
-
-
-class FrozenClock:
-    """A clock that moves only when told to."""
-
-    def __init__(self, now: float = NOW) -> None:
-        self.now = now
-
-    def __call__(self) -> float:
-        return self.now
-
-    def advance(self, seconds: float) -> None:
-        self.now += seconds
 
 
 class ShopClaims(Claims):

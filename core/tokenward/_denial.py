@@ -1,10 +1,11 @@
 """Asking whether a token is revoked, and what follows when nobody can say."""
 
+import asyncio
 import logging
 import math
-from collections.abc import Iterator
+from collections.abc import Awaitable, Coroutine, Iterator
 from contextlib import contextmanager
-from typing import Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from tokenward.claims import Claims, exact_issue_time
 from tokenward.errors import (
@@ -15,11 +16,12 @@ from tokenward.errors import (
 )
 from tokenward.hooks import RegisteredHooks, run_hooks, settled
 from tokenward.policy import TokenPolicy
-from tokenward.revocation import Revocation, RevocationStore
+from tokenward.revocation import Consumed, Consumption, Revocation, RevocationStore
 
 __all__ = ["Denial"]
 
 ClaimsT = TypeVar("ClaimsT", bound=Claims)
+ResultT = TypeVar("ResultT")
 
 _logger: Final = logging.getLogger("tokenward")
 
@@ -32,6 +34,7 @@ class Denial(Generic[ClaimsT]):
     ) -> None:
         """Take the store, or None where nothing is ever revoked."""
         self._store = store
+        self._timeout = None if store is None else store.timeout_seconds
         self._hooks = hooks
         self._accepts_outage = policy.store_outage == "accept"
         leeway = policy.leeway.total_seconds()
@@ -51,12 +54,14 @@ class Denial(Generic[ClaimsT]):
         store = self._store
         verdict: object
         try:
-            verdict = store is not None and await store.is_revoked(
-                jti=claims.jti,
-                sid=claims.sid,
-                sub=claims.sub,
-                issued_at=exact_issue_time(claims),
-                now=now,
+            verdict = store is not None and await self._in_time(
+                store.is_revoked(
+                    jti=claims.jti,
+                    sid=claims.sid,
+                    sub=claims.sub,
+                    issued_at=exact_issue_time(claims),
+                    now=now,
+                )
             )
             for hook in self._hooks.is_revoked:
                 if verdict is not False:
@@ -87,11 +92,11 @@ class Denial(Generic[ClaimsT]):
         """
         store = self.store
         with _outage_refused():
-            await store.revoke(revocation, now=now)
+            await self._in_time(store.revoke(revocation, now=now))
         await run_hooks(self._hooks.on_revoke, revocation)
 
-    async def consume(self, jti: str, *, keep_until: float, now: float) -> bool:
-        """Use a token up: True for one caller alone, whatever the policy says of outages.
+    async def consume(self, consumption: Consumption, now: float) -> Consumed:
+        """Use a token up: the first time for one caller alone, whatever the policy says of outages.
 
         Raises:
             ConfigurationError: the engine has no store.
@@ -99,7 +104,7 @@ class Denial(Generic[ClaimsT]):
         """
         store = self.store
         with _outage_refused():
-            return await store.consume(jti, keep_until=keep_until, now=now)
+            return await self._in_time(store.consume(consumption, now=now))
 
     @property
     def store(self) -> RevocationStore:
@@ -122,10 +127,21 @@ class Denial(Generic[ClaimsT]):
         """Tell when the last token that lives now is over, for whole sessions and subjects."""
         return now + self._longest
 
+    def _in_time(self, call: Coroutine[Any, Any, ResultT]) -> Awaitable[ResultT]:
+        """Bound a call of the store; one that never waits is not wrapped for nothing."""
+        return call if self._timeout is None else _within(self._timeout, call)
+
+
+async def _within(seconds: float, call: Awaitable[ResultT]) -> ResultT:
+    async with asyncio.timeout(seconds):
+        return await call
+
 
 @contextmanager
 def _outage_refused() -> Iterator[None]:
     try:
         yield
+    except ConfigurationError:
+        raise
     except Exception as exc:
         raise StoreUnavailableError from exc

@@ -14,7 +14,16 @@ from tokenward.errors import ConfigurationError
 from tokenward.hooks import RegisteredHooks, TokenDraft, run_hooks
 from tokenward.policy import NEVER, Lifetime, TokenPolicy, names_of
 
-__all__ = ["Grant", "TokenPair", "TokenWriter", "check_identity", "joined_scope", "new_grant"]
+__all__ = [
+    "Grant",
+    "Successors",
+    "TokenPair",
+    "TokenWriter",
+    "check_identity",
+    "joined_scope",
+    "new_grant",
+    "new_identity",
+]
 
 ClaimsT = TypeVar("ClaimsT", bound=Claims)
 
@@ -37,6 +46,13 @@ class TokenPair:
     scope: str = ""
 
 
+class Successors(NamedTuple):
+    """A pair, and by which identity its refresh token will be known."""
+
+    pair: TokenPair
+    refresh_jti: str
+
+
 class Grant(NamedTuple):
     """Everything that decides what a token will say."""
 
@@ -47,8 +63,10 @@ class Grant(NamedTuple):
     fresh: bool
     audience: str | Collection[str] | None
     headers: Mapping[str, JsonValue] | None
-    session: str | None
     auth_time: float | None
+    session: str | None = None
+    session_end: float | None = None
+    """When the session ends; no token of it lives longer."""
 
 
 def new_grant(
@@ -59,7 +77,6 @@ def new_grant(
     fresh: bool,
     audience: str | Collection[str] | None,
     headers: Mapping[str, JsonValue] | None,
-    session: str | None,
     now_ms: int,
 ) -> Grant:
     """Check the arguments of `issue` and `issue_pair`.
@@ -80,9 +97,13 @@ def new_grant(
         fresh,
         audience,
         headers,
-        session,
         now_ms // 1000 if fresh else None,
     )
+
+
+def new_identity() -> str:
+    """Give 128 random bits as text, for a ``jti`` or a ``sid``."""
+    return os.urandom(16).hex()
 
 
 def check_identity(value: str, argument: str) -> None:
@@ -131,23 +152,52 @@ class TokenWriter(Generic[ClaimsT]):
             if info.is_required() and info.validation_alias in {None, info.alias}
         )
 
-    async def draft(self, grant: Grant, kind: TokenType) -> Grant:
-        """Let the `before_issue` hooks add to the claims of one token."""
-        claims = dict(grant.claims)
-        await run_hooks(
-            self._hooks.before_issue,
-            TokenDraft(kind, grant.subject, grant.session, grant.scope, grant.fresh, claims),
-        )
-        return grant._replace(claims=claims)
+    def begin_session(self, grant: Grant, now_ms: int) -> Grant:
+        """Give a grant a session of its own, and the end that the policy sets it."""
+        lasts = self._policy.session_lifetime
+        end = None if lasts is None else now_ms // 1000 + int(lasts.total_seconds())
+        return grant._replace(session=new_identity(), session_end=end)
 
-    def write(
-        self, grant: Grant, kind: TokenType, *, lifetime: Lifetime | None, issued_ms: int
+    async def write_pair(
+        self,
+        grant: Grant,
+        *,
+        issued_ms: int,
+        access_claims: Mapping[str, object] | None = None,
+        lifetime: Lifetime | None = None,
+        refresh_lifetime: Lifetime | None = None,
+    ) -> Successors:
+        """Write an access and a refresh token of the grant's session; see `write`."""
+        refresh_jti = new_identity()
+        access = await self.write(
+            grant._replace(claims={**grant.claims, **(access_claims or {})}),
+            "access",
+            jti=new_identity(),
+            lifetime=lifetime,
+            issued_ms=issued_ms,
+        )
+        refresh = await self.write(
+            grant, "refresh", jti=refresh_jti, lifetime=refresh_lifetime, issued_ms=issued_ms
+        )
+        over_at = _expiry(grant, self._lifetime_ms("access", lifetime), issued_ms)
+        expires_in = None if over_at is None else int(over_at - issued_ms // 1000)
+        return Successors(TokenPair(access, refresh, expires_in, scope=grant.scope), refresh_jti)
+
+    async def write(
+        self,
+        grant: Grant,
+        kind: TokenType,
+        *,
+        jti: str,
+        lifetime: Lifetime | None,
+        issued_ms: int,
     ) -> str:
-        """Write one token: check its claims, and sign.
+        """Write one token: run the hooks, check its claims, and sign.
 
         Args:
             grant: what it will say.
             kind: its type.
+            jti: its identity.
             lifetime: in place of the policy's.
             issued_ms: the time, in milliseconds since 1970.
 
@@ -155,11 +205,9 @@ class TokenWriter(Generic[ClaimsT]):
             ConfigurationError: a registered claim among the callers', one missing that the model
                 requires, a value that JSON cannot say, or a lifetime that the policy bars.
         """
-        if lifetime is None:
-            lifetime_ms = self._lifetimes_ms[kind]
-        else:
-            self._policy.check_lifetime(lifetime)
-            lifetime_ms = _milliseconds(lifetime)
+        lifetime_ms = self._lifetime_ms(kind, lifetime)
+        if self._hooks.before_issue:
+            grant = await self._drafted(grant, kind)
         if not (RESERVED_CLAIMS.isdisjoint(grant.claims) and self._needed <= grant.claims.keys()):
             raise ConfigurationError(self._misfit(grant.claims))
         claims: dict[str, object] = {
@@ -170,11 +218,12 @@ class TokenWriter(Generic[ClaimsT]):
             # future; and an expiry is rounded down, so that nothing outlives what was asked for.
             "iat": issued_ms // 1000,
             "iat_ms": issued_ms % 1000,
-            "jti": os.urandom(16).hex(),
+            "jti": jti,
             "type": kind,
         }
-        if lifetime_ms is not None:
-            claims["exp"] = (issued_ms + lifetime_ms) // 1000
+        exp = _expiry(grant, lifetime_ms, issued_ms)
+        if exp is not None:
+            claims["exp"] = exp
         if grant.audience is not None:
             claims["aud"] = grant.audience
         if grant.session is not None:
@@ -183,9 +232,25 @@ class TokenWriter(Generic[ClaimsT]):
             claims["scope"] = grant.scope
         if kind == "access":
             claims["fresh"] = grant.fresh
+        elif grant.session_end is not None:
+            claims["session_exp"] = grant.session_end
         if grant.auth_time is not None:
             claims["auth_time"] = grant.auth_time
         return self._jws.sign(dumps(claims), typ=_TYP[kind], headers=grant.headers)
+
+    async def _drafted(self, grant: Grant, kind: TokenType) -> Grant:
+        claims = dict(grant.claims)
+        await run_hooks(
+            self._hooks.before_issue,
+            TokenDraft(kind, grant.subject, grant.session, grant.scope, grant.fresh, claims),
+        )
+        return grant._replace(claims=claims)
+
+    def _lifetime_ms(self, kind: TokenType, asked: Lifetime | None) -> int | None:
+        if asked is None:
+            return self._lifetimes_ms[kind]
+        self._policy.check_lifetime(asked)
+        return _milliseconds(asked)
 
     def _misfit(self, claims: Mapping[str, object]) -> str:
         reserved = ", ".join(sorted(RESERVED_CLAIMS & claims.keys()))
@@ -193,6 +258,13 @@ class TokenWriter(Generic[ClaimsT]):
             return f"The engine alone sets {reserved}: use the arguments of issue, or the policy."
         missing = ", ".join(sorted(self._needed - claims.keys()))
         return f"{self._model.__name__} requires {missing}: give it with claims={{...}}."
+
+
+def _expiry(grant: Grant, lifetime_ms: int | None, issued_ms: int) -> float | None:
+    own = None if lifetime_ms is None else (issued_ms + lifetime_ms) // 1000
+    if own is None or grant.session_end is None:
+        return own if grant.session_end is None else grant.session_end
+    return min(own, grant.session_end)
 
 
 def _milliseconds(lifetime: Lifetime) -> int | None:

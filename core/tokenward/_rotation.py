@@ -2,12 +2,16 @@
 
 from typing import Generic, TypeVar
 
+from cryptography.exceptions import InvalidTag
+
 from tokenward._denial import Denial
-from tokenward._issuing import Grant
+from tokenward._issuing import Grant, Successors, TokenPair
+from tokenward._sealing import open_pair, seal_pair
 from tokenward.claims import RESERVED_CLAIMS, Claims
-from tokenward.errors import MissingClaimError, RefreshTokenReusedError
+from tokenward.errors import MissingClaimError, RefreshTokenReusedError, StoreUnavailableError
 from tokenward.hooks import RegisteredHooks, run_hooks
-from tokenward.revocation import Revocation
+from tokenward.policy import TokenPolicy
+from tokenward.revocation import Consumption, Revocation
 
 __all__ = ["Rotation", "successor_grant"]
 
@@ -15,22 +19,55 @@ ClaimsT = TypeVar("ClaimsT", bound=Claims)
 
 
 class Rotation(Generic[ClaimsT]):
-    """Turns a refresh token into the grant of its successors, once."""
+    """Gives the successors of a refresh token to the one who uses it first."""
 
-    def __init__(self, denial: Denial[ClaimsT], hooks: RegisteredHooks[ClaimsT]) -> None:
+    def __init__(
+        self, denial: Denial[ClaimsT], policy: TokenPolicy, hooks: RegisteredHooks[ClaimsT]
+    ) -> None:
         """Take what knows the store, and the hooks to tell of a replay."""
         self._denial = denial
         self._hooks = hooks
+        self._grace_seconds = policy.reuse_grace.total_seconds()
 
-    async def use_up(self, claims: ClaimsT, *, keep_until: float, now: float) -> None:
-        """Return to exactly one of all who present this token.
+    async def rotate(
+        self,
+        token: str | bytes,
+        claims: ClaimsT,
+        successors: Successors,
+        *,
+        keep_until: float,
+        now: float,
+    ) -> TokenPair:
+        """Use a refresh token up, in one step of the store, and give the pair that follows it.
+
+        Args:
+            token: its text, under which the pair is sealed where there is a grace.
+            claims: what it says.
+            successors: made before, so that whatever fails in making them loses nothing.
+            keep_until: when the token is over.
+            now: the time.
 
         Raises:
             RefreshTokenReusedError: it was used before; by then its session has been ended.
-            StoreUnavailableError: the store failed.
+            StoreUnavailableError: the store failed, or gave back a pair that was not sealed here;
+                whether the token is used up is not known.
         """
-        if await self._denial.consume(claims.jti, keep_until=keep_until, now=now):
-            return
+        pair = successors.pair
+        consumption = Consumption(
+            claims.jti,
+            successor=successors.refresh_jti,
+            sealed=seal_pair(token, pair) if self._grace_seconds else b"",
+            grace_until=now + self._grace_seconds,
+            keep_until=keep_until,
+        )
+        consumed = await self._denial.consume(consumption, now)
+        if consumed.is_first:
+            return pair
+        if consumed.sealed and self._grace_seconds:
+            try:
+                return open_pair(token, consumed.sealed)
+            except InvalidTag as exc:
+                raise StoreUnavailableError from exc
         # Either the thief or the user was first, and nobody can tell which: both are logged out.
         session = Revocation("session", _session_of(claims), self._denial.keep_until(now))
         await self._denial.deny(session, now)
@@ -50,6 +87,7 @@ def successor_grant(claims: Claims) -> Grant:
         headers=None,
         session=_session_of(claims),
         auth_time=claims.auth_time,
+        session_end=claims.session_exp,
     )
 
 

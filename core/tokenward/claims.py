@@ -69,6 +69,8 @@ class Claims(BaseModel):
     """Whether the user had just proved who they are, or until when that counts as just."""
     auth_time: _NumericDate | None = None
     """When the user proved who they are, in seconds since 1970 (OpenID Connect Core §2)."""
+    session_exp: _NumericDate | None = None
+    """When the session ends, however often it is refreshed; in refresh tokens; Tokenward's own."""
     csrf: str | None = None
     """What a form must repeat when the token travels in a cookie."""
 

@@ -1,6 +1,5 @@
 """The engine: issues, decodes, refreshes and revokes tokens. The only place that joins the rooms."""
 
-import os
 import time
 from collections.abc import Callable, Collection, Mapping
 from typing import Generic, TypeVar, overload
@@ -8,7 +7,13 @@ from typing import Generic, TypeVar, overload
 from pydantic import JsonValue
 
 from tokenward._denial import Denial
-from tokenward._issuing import Grant, TokenPair, TokenWriter, check_identity, new_grant
+from tokenward._issuing import (
+    TokenPair,
+    TokenWriter,
+    check_identity,
+    new_grant,
+    new_identity,
+)
 from tokenward._jws import CompactJws
 from tokenward._rotation import Rotation, successor_grant
 from tokenward._validation import ClaimsValidator
@@ -16,7 +21,7 @@ from tokenward.claims import Claims, TokenType
 from tokenward.errors import ConfigurationError, MissingClaimError
 from tokenward.hooks import LifecycleHooks, run_guards
 from tokenward.keyring import KeyRing
-from tokenward.policy import NEVER, Lifetime, TokenPolicy
+from tokenward.policy import Lifetime, TokenPolicy
 from tokenward.revocation import Revocation, RevocationStore
 
 __all__ = ["TokenEngine"]
@@ -95,7 +100,7 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
         self._validator = ClaimsValidator(claims_model, policy)
         self._denial = Denial(store, policy, self._hooks)
         self._writer = TokenWriter(self._jws, policy, claims_model, self._hooks)
-        self._rotation = Rotation(self._denial, self._hooks)
+        self._rotation = Rotation(self._denial, policy, self._hooks)
 
     async def issue(
         self,
@@ -135,18 +140,18 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
             fresh=fresh,
             audience=audience,
             headers=headers,
-            session=None,
             now_ms=now_ms,
         )
-        if self._hooks.before_issue:
-            grant = await self._writer.draft(grant, "access")
-        return self._writer.write(grant, "access", lifetime=lifetime, issued_ms=now_ms)
+        return await self._writer.write(
+            grant, "access", jti=new_identity(), lifetime=lifetime, issued_ms=now_ms
+        )
 
     async def issue_pair(
         self,
         subject: str,
         *,
         claims: Mapping[str, object] | None = None,
+        access_claims: Mapping[str, object] | None = None,
         scope: Collection[str] = (),
         fresh: bool = False,
         lifetime: Lifetime | None = None,
@@ -158,7 +163,8 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
 
         Args:
             subject: see `issue`; as `claims`, `scope`, `fresh`, `audience` and `headers`.
-            claims: both tokens carry them, and so do their successors.
+            claims: the lasting ones: both tokens carry them, and so do their successors.
+            access_claims: further ones, of this access token alone.
             scope: what both allow.
             fresh: marks the access token.
             lifetime: of the access token.
@@ -177,10 +183,16 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
             fresh=fresh,
             audience=audience,
             headers=headers,
-            session=os.urandom(16).hex(),
             now_ms=now_ms,
         )
-        return await self._write_pair(grant, now_ms, lifetime, refresh_lifetime)
+        made = await self._writer.write_pair(
+            self._writer.begin_session(grant, now_ms),
+            access_claims=access_claims,
+            lifetime=lifetime,
+            refresh_lifetime=refresh_lifetime,
+            issued_ms=now_ms,
+        )
+        return made.pair
 
     async def decode(self, token: str | bytes, *, type: TokenType = "access") -> ClaimsT:
         """Check a token in full and give its claims.
@@ -220,13 +232,12 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
             ConfigurationError: the engine has no store.
         """
         # One moment for all of it: what is revoked from now on covers the new tokens as well.
-        now_ms = self._now_ms()
-        now = now_ms / 1000
+        now_ms, now = self._now_ms(), self.now()
         claims = await self._decode(token, "refresh", now)
-        pair = await self._write_pair(successor_grant(claims), now_ms, None, None)
-        keep_until = self._validator.over_at(claims)
-        await self._rotation.use_up(claims, keep_until=keep_until, now=now)
-        return pair
+        successors = await self._writer.write_pair(successor_grant(claims), issued_ms=now_ms)
+        return await self._rotation.rotate(
+            token, claims, successors, keep_until=self._validator.over_at(claims), now=now
+        )
 
     async def revoke(self, token: str | bytes | ClaimsT) -> None:
         """Revoke one token: an access or a refresh token, as text or as the claims of `decode`.
@@ -304,23 +315,3 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
         if self._hooks.after_decode:
             await run_guards(self._hooks.after_decode, claims)
         return claims
-
-    async def _write_pair(
-        self,
-        grant: Grant,
-        now_ms: int,
-        lifetime: Lifetime | None,
-        refresh_lifetime: Lifetime | None,
-    ) -> TokenPair:
-        tokens = []
-        lifetimes: Mapping[TokenType, Lifetime | None] = {
-            "access": lifetime,
-            "refresh": refresh_lifetime,
-        }
-        for kind, asked in lifetimes.items():
-            drafted = await self._writer.draft(grant, kind) if self._hooks.before_issue else grant
-            tokens.append(self._writer.write(drafted, kind, lifetime=asked, issued_ms=now_ms))
-        access, refresh = tokens
-        life = self.policy.access_lifetime if lifetime is None else lifetime
-        expires_in = None if life is NEVER else int(life.total_seconds())
-        return TokenPair(access, refresh, expires_in, scope=grant.scope)

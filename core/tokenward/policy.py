@@ -36,6 +36,7 @@ StoreOutage: TypeAlias = Literal["refuse", "accept"]
 ALWAYS_REQUIRED: Final = frozenset({"exp", "iat", "sub", "jti", "type"})
 """The claims without which no token is taken, where the policy does not say otherwise."""
 _ZERO: Final = timedelta(0)
+_LONGEST_GRACE: Final = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +68,16 @@ class TokenPolicy:
     """How long an access token lives. Zero is over at once; `NEVER` needs ``exp`` not required."""
     refresh_lifetime: Lifetime = timedelta(days=30)
     """How long a refresh token lives."""
+    session_lifetime: timedelta | None = None
+    """How long a session may last from its login, however often it is refreshed; None: no end.
+
+    Its last tokens end with it. How long a session may lie idle is the `refresh_lifetime`.
+    """
+    reuse_grace: timedelta = _ZERO
+    """How long a refresh token that was just used may come again and get the same pair; at most 60 s.
+
+    For clients whose connection breaks before the answer has come. Zero: a second use is a theft.
+    """
     max_token_age: timedelta | None = None
     """How old a token may get, whatever its ``exp``; by default the longer of the two lifetimes.
 
@@ -127,6 +138,14 @@ class TokenPolicy:
             not isinstance(self.max_token_age, timedelta) or self.max_token_age <= _ZERO
         ):
             _refuse("max_token_age must be a timedelta above zero, or None.")
+        if self.session_lifetime is not None and (
+            not isinstance(self.session_lifetime, timedelta) or self.session_lifetime <= _ZERO
+        ):
+            _refuse("session_lifetime must be a timedelta above zero, or None.")
+        if not isinstance(self.reuse_grace, timedelta) or not (
+            _ZERO <= self.reuse_grace <= _LONGEST_GRACE
+        ):
+            _refuse("reuse_grace must be a timedelta from zero to 60 seconds.")
         self.check_lifetime(self.access_lifetime, "access_lifetime")
         self.check_lifetime(self.refresh_lifetime, "refresh_lifetime")
 

@@ -5,9 +5,9 @@ replace in a test). All times are seconds since 1970.
 """
 
 from dataclasses import dataclass
-from typing import Literal, Protocol, Self, runtime_checkable
+from typing import Literal, NamedTuple, Protocol, Self, runtime_checkable
 
-__all__ = ["Revocation", "RevocationStore"]
+__all__ = ["Consumed", "Consumption", "Revocation", "RevocationStore"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +24,44 @@ class Revocation:
     """For a subject: tokens that were issued earlier than this are denied."""
 
 
+@dataclass(frozen=True, slots=True)
+class Consumption:
+    """One use of a refresh token."""
+
+    jti: str
+    """The token that is used up."""
+    successor: str
+    """The ``jti`` of the refresh token that takes its place."""
+    sealed: bytes
+    """The successors, for whoever holds the used token and for nobody else; empty without grace."""
+    grace_until: float
+    """Until when the direct predecessor may come again and get the same pair."""
+    keep_until: float
+    """When the token is over by itself. Until then the record outlives everything of its session."""
+
+
+class Consumed(NamedTuple):
+    """What came of a use."""
+
+    is_first: bool
+    """True for exactly one of all uses."""
+    sealed: bytes = b""
+    """For a later one: the first's, while its grace lasts and its successor is unused; else empty."""
+
+
 @runtime_checkable
 class RevocationStore(Protocol):
     """The port behind which revocations are kept.
 
     Every method may raise anything; the engine takes that for an outage (see
     `TokenPolicy.store_outage`). Each is one atomic step, and one round trip where there is a network.
+    A method that is cancelled, or whose process dies, has done all or nothing.
     """
+
+    @property
+    def timeout_seconds(self) -> float | None:
+        """How long the engine waits for any one call; None for a store that never waits."""
+        ...
 
     async def is_revoked(
         self, *, jti: str, sid: str | None, sub: str, issued_at: float | None, now: float
@@ -57,12 +88,13 @@ class RevocationStore(Protocol):
         """
         ...
 
-    async def consume(self, jti: str, *, keep_until: float, now: float) -> bool:
-        """Use a token up.
+    async def consume(self, consumption: Consumption, *, now: float) -> Consumed:
+        """Use a refresh token up: look, and write where nothing is there, in one step.
 
         Returns:
-            True for exactly one of all callers, however many and however concurrent, until
-            `keep_until`; False for all others.
+            ``is_first`` for exactly one of all callers, however many and however concurrent, until
+            the record's `keep_until`. For the others the first's `sealed`, if `now` is before the
+            first's `grace_until` and its `successor` has not been consumed itself.
         """
         ...
 

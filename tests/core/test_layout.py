@@ -25,10 +25,12 @@ ROOMS = [
     "_denial",
     "_validation",
     "_issuing",
+    "_sealing",
     "_rotation",
     "engine",
     "http",
     "authenticator",
+    "testing",
     "__init__",
 ]
 FRAMEWORKS = {"fastapi", "starlette", "litestar", "quart", "flask", "werkzeug", "django"}

@@ -17,6 +17,7 @@ def test_the_defaults_are_strict():
     assert policy.required_claims == {"exp", "iat", "sub", "jti", "type"}
     assert (policy.leeway, policy.store_outage) == (timedelta(0), "refuse")
     assert (policy.type_from, policy.max_token_bytes) == ("claim", 16_384)
+    assert (policy.reuse_grace, policy.session_lifetime) == (timedelta(0), None)
     assert (policy.access_lifetime, policy.refresh_lifetime) == (timedelta(minutes=15), 30 * DAY)
 
 
@@ -50,6 +51,11 @@ def test_a_policy_cannot_be_changed():
         ("max_token_bytes", True),
         ("max_token_bytes", 1.5),
         ("store_outage", "ignore"),
+        ("session_lifetime", timedelta(0)),
+        ("session_lifetime", 5),
+        ("reuse_grace", timedelta(seconds=61)),
+        ("reuse_grace", timedelta(seconds=-1)),
+        ("reuse_grace", 5),
         ("access_lifetime", NEVER),
         ("refresh_lifetime", NEVER),
     ],

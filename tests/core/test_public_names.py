@@ -1,15 +1,19 @@
 """What `import tokenward` offers."""
 
 import importlib
+import importlib.util
 import pkgutil
 
 import pytest
 
 import tokenward
 
+# Rooms that need an extra; where that is not installed, they say so when they are imported.
+EXTRAS = {"tokenward.stores.redis": "redis", "tokenward.stores.sql": "sqlalchemy"}
 MODULES = [
     importlib.import_module(each.name)
     for each in pkgutil.walk_packages(tokenward.__path__, "tokenward.")
+    if each.name not in EXTRAS or importlib.util.find_spec(EXTRAS[each.name])
 ]
 
 

@@ -1,5 +1,6 @@
 """Revoking tokens, sessions and subjects, and what happens when the store does not answer."""
 
+import asyncio
 import logging
 import math
 from datetime import timedelta
@@ -229,6 +230,43 @@ async def test_an_outage_is_never_accepted_for_a_refresh(clock):
     pair = await engine.issue_pair("alice")
     with pytest.raises(StoreUnavailableError):
         await engine.refresh(pair.refresh_token)
+
+
+async def test_a_store_that_does_not_answer_in_time_is_an_outage(clock):
+    """Each call is bounded by the store's own time; a hundred in parallel all end."""
+
+    class Hanging(MemoryStore):
+        timeout_seconds = 0.05
+
+        async def is_revoked(self, **_):
+            await asyncio.get_running_loop().create_future()
+
+        async def revoke(self, *_, **__):
+            await asyncio.get_running_loop().create_future()
+
+        async def consume(self, *_, **__):
+            await asyncio.get_running_loop().create_future()
+
+    engine = engine_with(clock, store=Hanging())
+    pair = await engine.issue_pair("alice")
+    calls = [engine.decode(pair.access_token) for _ in range(100)]
+    calls += [engine.revoke(pair.access_token), engine.refresh(pair.refresh_token)]
+    answers = await asyncio.gather(*calls, return_exceptions=True)
+    assert {type(each) for each in answers} == {StoreUnavailableError}
+    assert all(isinstance(each.__cause__, TimeoutError) for each in answers)
+
+
+async def test_a_store_that_answers_in_time_is_believed(clock):
+    """The bound changes no answer."""
+
+    class Bounded(MemoryStore):
+        timeout_seconds = 5.0
+
+    engine = engine_with(clock, store=Bounded())
+    pair = await engine.issue_pair("alice")
+    assert await engine.refresh(pair.refresh_token)
+    await engine.revoke(pair.access_token)
+    assert await refused(engine, pair.access_token) == [True]
 
 
 async def test_a_store_that_answers_neither_true_nor_false_is_a_mistake(clock):

@@ -1,22 +1,27 @@
 """Refreshing: a refresh token is good for one use, and a second one ends the session."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
+from cryptography.exceptions import InvalidTag
 
 from tests.support import NOW, SECRET, FrozenClock, ShopClaims, engine_with, payload_of, signed
 from tokenward import (
+    NEVER,
     Claims,
     KeyRing,
     MemoryStore,
     MissingClaimError,
     RefreshTokenReusedError,
+    StoreUnavailableError,
     TokenEngine,
     TokenExpiredError,
     TokenPolicy,
     TokenRevokedError,
     WrongTokenTypeError,
 )
+from tokenward._sealing import open_pair
 
 
 async def test_a_refresh_gives_a_new_pair_of_the_same_session(engine, clock):
@@ -177,3 +182,185 @@ async def test_of_concurrent_uses_one_wins(clock: FrozenClock):
     assert {type(each) for each in errors} <= {RefreshTokenReusedError, TokenRevokedError}
     with pytest.raises(TokenRevokedError):
         await engine.decode(pairs[0].access_token)
+
+
+async def test_access_claims_are_not_carried_over(engine):
+    """Lasting claims are in both tokens and their successors; the others in one access token."""
+    pair = await engine.issue_pair("alice", claims={"last": 1}, access_claims={"once": 2})
+    first = await engine.decode(pair.access_token)
+    refresh = await engine.decode(pair.refresh_token, type="refresh")
+    second = await engine.decode((await engine.refresh(pair.refresh_token)).access_token)
+    assert (first.extra, refresh.extra) == ({"last": 1, "once": 2}, {"last": 1})
+    assert second.extra == {"last": 1}
+
+
+async def test_an_idle_session_ends_with_its_refresh_token(clock):
+    """Each refresh starts the idle time anew; without one it is over."""
+    engine = engine_with(clock, policy=TokenPolicy(refresh_lifetime=timedelta(hours=1)))
+    pair = await engine.issue_pair("alice")
+    for _ in range(5):
+        clock.advance(3599)
+        pair = await engine.refresh(pair.refresh_token)
+    clock.advance(3600)
+    with pytest.raises(TokenExpiredError):
+        await engine.refresh(pair.refresh_token)
+
+
+async def test_a_session_ends_however_often_it_is_refreshed(clock):
+    """Its last tokens end with it, and their expires_in says so."""
+    policy = TokenPolicy(
+        access_lifetime=timedelta(minutes=10),
+        refresh_lifetime=timedelta(hours=1),
+        session_lifetime=timedelta(hours=2),
+    )
+    engine = engine_with(clock, policy=policy)
+    pair = await engine.issue_pair("alice")
+    assert (await engine.decode(pair.refresh_token, type="refresh")).exp == NOW + 3600
+    for _ in range(3):
+        clock.advance(2399)
+        pair = await engine.refresh(pair.refresh_token)
+    assert pair.expires_in == 3
+    assert (await engine.decode(pair.access_token)).exp == NOW + 7200
+    assert (await engine.decode(pair.refresh_token, type="refresh")).exp == NOW + 7200
+    clock.now = NOW + 7200
+    with pytest.raises(TokenExpiredError):
+        await engine.refresh(pair.refresh_token)
+
+
+async def test_a_session_without_expiring_tokens_may_still_end(clock):
+    """NEVER is the tokens' own life; the session's end cuts it."""
+    policy = TokenPolicy(
+        required_claims={"iat", "sub", "jti", "type"},
+        access_lifetime=NEVER,
+        refresh_lifetime=NEVER,
+        session_lifetime=timedelta(hours=2),
+    )
+    pair = await engine_with(clock, policy=policy).issue_pair("alice")
+    assert pair.expires_in == 7200
+
+
+@pytest.fixture
+def graceful(clock):
+    """Give an engine that lets a refresh token come again for ten seconds."""
+    return engine_with(clock, policy=TokenPolicy(reuse_grace=timedelta(seconds=10)))
+
+
+async def test_within_the_grace_the_same_pair_is_given_again(graceful, clock):
+    """To a client whose connection broke, and to five hundred at once."""
+    told = []
+    graceful.on_reuse(told.append)
+    pair = await graceful.issue_pair("alice")
+    first = await graceful.refresh(pair.refresh_token)
+    clock.advance(9.999)
+    answers = await asyncio.gather(*(graceful.refresh(pair.refresh_token) for _ in range(500)))
+    assert all(each == first for each in answers)
+    assert await graceful.decode(first.access_token)
+    assert told == []
+
+
+async def test_past_the_grace_a_second_use_ends_the_session(graceful, clock):
+    """To the moment."""
+    pair = await graceful.issue_pair("alice")
+    first = await graceful.refresh(pair.refresh_token)
+    clock.advance(10)
+    with pytest.raises(RefreshTokenReusedError):
+        await graceful.refresh(pair.refresh_token)
+    with pytest.raises(TokenRevokedError):
+        await graceful.decode(first.access_token)
+
+
+async def test_only_the_direct_predecessor_has_a_grace(graceful):
+    """R1 -> R2 -> R3 at one instant, then R1: the session ends; R2 alone would have got R3."""
+    first = await graceful.issue_pair("alice")
+    second = await graceful.refresh(first.refresh_token)
+    third = await graceful.refresh(second.refresh_token)
+    assert await graceful.refresh(second.refresh_token) == third
+    with pytest.raises(RefreshTokenReusedError):
+        await graceful.refresh(first.refresh_token)
+    with pytest.raises(TokenRevokedError):
+        await graceful.refresh(third.refresh_token)
+
+
+async def test_what_the_store_keeps_shows_no_token(clock):
+    """The pair is sealed under the token before it, which no store has."""
+    kept = []
+
+    class Looking(MemoryStore):
+        async def consume(self, consumption, *, now):
+            kept.append(consumption)
+            return await super().consume(consumption, now=now)
+
+    policy = TokenPolicy(reuse_grace=timedelta(seconds=10))
+    engine = engine_with(clock, policy=policy, store=Looking())
+    pair = await engine.issue_pair("alice")
+    successor = await engine.refresh(pair.refresh_token.encode())
+    assert await engine.refresh(pair.refresh_token) == successor
+    (sealed, _) = (each.sealed for each in kept)
+    for token in (successor.access_token, successor.refresh_token):
+        assert token.encode() not in sealed
+    with pytest.raises(InvalidTag):
+        open_pair(successor.refresh_token, sealed)
+
+
+async def test_a_sealed_pair_that_was_changed_is_an_outage(clock):
+    """A store that gives back something else is not believed, and the session is left alone."""
+
+    class Garbling(MemoryStore):
+        async def consume(self, consumption, *, now):
+            consumed = await super().consume(consumption, now=now)
+            return consumed._replace(sealed=b"garbled" * 9)
+
+    policy = TokenPolicy(reuse_grace=timedelta(seconds=10))
+    engine = engine_with(clock, policy=policy, store=Garbling())
+    pair = await engine.issue_pair("alice")
+    successor = await engine.refresh(pair.refresh_token)
+    with pytest.raises(StoreUnavailableError):
+        await engine.refresh(pair.refresh_token)
+    assert await engine.decode(successor.access_token)
+
+
+async def test_without_grace_nothing_is_sealed(clock):
+    """The store is given no pair to keep."""
+    kept = []
+
+    class Looking(MemoryStore):
+        async def consume(self, consumption, *, now):
+            kept.append(consumption.sealed)
+            return await super().consume(consumption, now=now)
+
+    engine = engine_with(clock, store=Looking())
+    await engine.refresh((await engine.issue_pair("alice")).refresh_token)
+    assert kept == [b""]
+
+
+async def test_a_caller_cancelled_at_any_point_leaves_one_living_token_at_most(clock):
+    """At every await of a refresh: the old token still works, or it is used up."""
+
+    class Slow(MemoryStore):
+        async def is_revoked(self, **token):
+            await asyncio.sleep(0)
+            return await super().is_revoked(**token)
+
+        async def consume(self, consumption, *, now):
+            await asyncio.sleep(0)
+            consumed = await super().consume(consumption, now=now)
+            await asyncio.sleep(0)
+            return consumed
+
+    engine = engine_with(clock, store=Slow())
+    outcomes = set()
+    for turns in range(8):
+        pair = await engine.issue_pair("alice")
+        task = asyncio.create_task(engine.refresh(pair.refresh_token))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        task.cancel()
+        answer = (await asyncio.gather(task, return_exceptions=True))[0]
+        try:
+            await engine.refresh(pair.refresh_token)
+        except RefreshTokenReusedError:
+            outcomes.add("used up")
+        else:
+            outcomes.add("still good")
+            assert isinstance(answer, asyncio.CancelledError)
+    assert outcomes == {"used up", "still good"}

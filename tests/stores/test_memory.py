@@ -2,12 +2,17 @@
 
 import asyncio
 import gc
+import multiprocessing
+import os
 import tracemalloc
+import warnings
 
 import pytest
 
-from tests.support import NOW
-from tokenward import MemoryStore, Revocation
+from tests.support import NOW, engine_with
+from tokenward import ConfigurationError, MemoryStore, Revocation
+from tokenward.revocation import Consumption
+from tokenward.stores.memory import SharedMemoryWarning
 
 MILLION = 1_000_000
 
@@ -23,8 +28,8 @@ async def test_an_entry_is_forgotten_when_what_it_denies_is_over():
     for kind in ("token", "session", "subject"):
         await store.revoke(Revocation(kind, "old", NOW + 10, NOW), now=NOW)
         await store.revoke(Revocation(kind, "new", NOW + 99, NOW), now=NOW)
-    await store.consume("old", keep_until=NOW + 10, now=NOW)
-    await store.consume("new", keep_until=NOW + 99, now=NOW)
+    await store.consume(Consumption("old", "s", b"", NOW, NOW + 10), now=NOW)
+    await store.consume(Consumption("new", "s", b"", NOW, NOW + 99), now=NOW)
     assert await store.purge(now=NOW + 9) == 0
     assert await store.purge(now=NOW + 10) == 4
     assert len(store) == 4
@@ -49,6 +54,74 @@ async def test_a_subject_that_comes_back_is_denied_by_the_later_moment():
     asked = {"jti": "j", "sid": None, "sub": "alice", "now": NOW + 21}
     assert await store.is_revoked(**asked, issued_at=NOW + 19)
     assert not await store.is_revoked(**asked, issued_at=NOW + 20)
+
+
+async def test_a_record_that_is_over_has_no_say_in_a_new_one():
+    """Swept or not: a denial of everything does not come back with the next revocation."""
+    store = MemoryStore()
+    await store.revoke(Revocation("subject", "alice", NOW + 10), now=NOW)
+    await store.revoke(Revocation("subject", "alice", NOW + 99, NOW + 20), now=NOW + 20)
+    asked = {"jti": "j", "sid": None, "sub": "alice", "now": NOW + 21}
+    assert not await store.is_revoked(**asked, issued_at=NOW + 20)
+
+
+@pytest.mark.parametrize(
+    "environment", [{"WEB_CONCURRENCY": "4"}, {"SERVER_SOFTWARE": "gunicorn/25.0"}], ids=str
+)
+def test_several_workers_are_warned_of(monkeypatch, environment):
+    """Where the environment speaks of several processes, unless the user knows better."""
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    with pytest.warns(SharedMemoryWarning, match="RedisStore or SqlStore"):
+        MemoryStore()
+    MemoryStore(single_process=True)
+
+
+@pytest.mark.parametrize("workers", ["", "1", "many"])
+def test_one_worker_is_not_warned_of(monkeypatch, workers):
+    """One is what the store is for."""
+    monkeypatch.setenv("WEB_CONCURRENCY", workers)
+    MemoryStore()
+
+
+def worker(answers):
+    """Make a store as uvicorn's workers would, and tell what was warned of."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        MemoryStore()
+    answers.put([each.category.__name__ for each in caught])
+
+
+def test_a_worker_process_is_warned_of():
+    """A process that another one has started as its worker."""
+    context = multiprocessing.get_context("spawn")
+    answers = context.Queue()
+    process = context.Process(target=worker, args=(answers,))
+    process.start()
+    assert answers.get(timeout=60) == ["SharedMemoryWarning"]
+    process.join()
+
+
+def test_a_forked_child_cannot_write(clock):
+    """What it revoked, its parent and its siblings would still accept: an error, not an outage."""
+    engine = engine_with(clock)
+
+    async def attempt():
+        for call in (engine.revoke_session("s"), refresh()):
+            with pytest.raises(ConfigurationError, match="before a fork"):
+                await call
+
+    async def refresh():
+        await engine.refresh((await engine.issue_pair("alice")).refresh_token)
+
+    child = os.fork()
+    if child == 0:
+        try:
+            asyncio.run(attempt())
+        except BaseException:  # noqa: BLE001 - the child must not go on as pytest
+            os._exit(1)
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 async def test_it_holds_nothing_open():

@@ -2,11 +2,17 @@
 
 import asyncio
 import math
-from typing import Final, Self
+import os
+import sys
+import warnings
+from typing import Final, Generic, Self, TypeVar
 
-from tokenward.revocation import Revocation
+from tokenward.errors import ConfigurationError
+from tokenward.revocation import Consumed, Consumption, Revocation
 
-__all__ = ["MemoryStore"]
+__all__ = ["MemoryStore", "SharedMemoryWarning"]
+
+ValueT = TypeVar("ValueT")
 
 # With a million entries a shard has about 4,000: its dict grows, and is swept, in well under 1 ms.
 _SHARDS: Final = 256
@@ -14,6 +20,23 @@ _SHARDS: Final = 256
 _SHARD_BITS_AT: Final = 40
 # In this time a busy store sweeps every shard once; a quiet one sweeps a shard a write.
 _SWEEP_SECONDS: Final = 60.0
+
+
+_SHARED: Final = (
+    "A MemoryStore serves one process: what one worker revokes, the others still accept. Use "
+    "RedisStore or SqlStore, or say MemoryStore(single_process=True)."
+)
+
+
+def _seems_one_of_several() -> bool:
+    """Look for the traces of uvicorn's and hypercorn's workers, of gunicorn, and of platforms."""
+    multiprocessing = sys.modules.get("multiprocessing")
+    if multiprocessing is not None and multiprocessing.parent_process() is not None:
+        return True
+    workers = os.environ.get("WEB_CONCURRENCY", "")
+    return (workers.isdecimal() and int(workers) > 1) or os.environ.get(
+        "SERVER_SOFTWARE", ""
+    ).startswith("gunicorn")
 
 
 def _shard_of(identity: str) -> int:
@@ -54,28 +77,32 @@ class _ExpiringSet:
         return sum(map(len, self._shards))
 
 
-class _Moments(_ExpiringSet):
-    """Identities that are kept together with the moment before which they are denied."""
+class _ExpiringMap(_ExpiringSet, Generic[ValueT]):
+    """Identities that are kept together with a value."""
 
-    __slots__ = ("_moments",)
+    __slots__ = ("_values",)
 
     def __init__(self) -> None:
         super().__init__()
-        self._moments: list[dict[str, float]] = [{} for _ in range(_SHARDS)]
+        self._values: list[dict[str, ValueT]] = [{} for _ in range(_SHARDS)]
 
-    def add_moment(self, identity: str, moment: float, *, keep_until: float) -> None:
+    def put(self, identity: str, value: ValueT, *, keep_until: float) -> None:
         self.add(identity, keep_until=keep_until)
-        shard = self._moments[_shard_of(identity)]
-        shard[identity] = max(moment, shard.get(identity, moment))
+        self._values[_shard_of(identity)][identity] = value
 
-    def moment(self, identity: str) -> float:
-        return self._moments[_shard_of(identity)][identity]
+    def get(self, identity: str) -> ValueT | None:
+        """Give the value, also of one that is over and not yet swept."""
+        return self._values[_shard_of(identity)].get(identity)
 
     def sweep_next(self, now: float) -> list[str]:
         over = super().sweep_next(now)
         for identity in over:
-            del self._moments[_shard_of(identity)][identity]
+            del self._values[_shard_of(identity)][identity]
         return over
+
+
+class SharedMemoryWarning(RuntimeWarning):
+    """A MemoryStore is used where there seem to be several processes."""
 
 
 class MemoryStore:
@@ -84,15 +111,32 @@ class MemoryStore:
     Bounded by expiry: an entry lives as long as the token that it denies. A look-up costs the same
     with one entry as with a million. What it knows is lost when the process ends, and no other
     process sees it: with several workers, a token that one has revoked is still good at the others.
+    Where it seems to be one of several it warns (`SharedMemoryWarning`), and after a fork the child
+    cannot write to it.
     """
 
-    def __init__(self) -> None:
-        """Start with nothing revoked."""
+    timeout_seconds: float | None = None
+    """It never waits."""
+
+    def __init__(self, *, single_process: bool = False) -> None:
+        """Start with nothing revoked.
+
+        Args:
+            single_process: you know that no other process judges the same tokens; no warning.
+        """
+        self._process = os.getpid()
+        if not single_process and _seems_one_of_several():
+            warnings.warn(_SHARED, SharedMemoryWarning, stacklevel=2)
         self._tokens = _ExpiringSet()
         self._sessions = _ExpiringSet()
-        self._subjects = _Moments()
+        # The moment before which each subject's tokens are denied.
+        self._subjects: _ExpiringMap[float] = _ExpiringMap()
         self._consumed = _ExpiringSet()
-        self._kinds = (self._tokens, self._sessions, self._subjects, self._consumed)
+        # What was consumed a short while ago, for as long as it may come again.
+        self._graces: _ExpiringMap[Consumption] = _ExpiringMap()
+        self._kinds = (
+            self._tokens, self._sessions, self._subjects, self._consumed, self._graces,
+        )  # fmt: skip
         self._next_sweep = 0.0
 
     async def is_revoked(
@@ -103,10 +147,12 @@ class MemoryStore:
             return True
         if not self._subjects.has(sub, now):
             return False
-        return issued_at is None or issued_at < self._subjects.moment(sub)
+        moment = self._subjects.get(sub)
+        return issued_at is None or moment is None or issued_at < moment
 
     async def revoke(self, revocation: Revocation, *, now: float) -> None:
         """See `RevocationStore.revoke`."""
+        self._refuse_other_process()
         identity, keep_until = revocation.identity, revocation.keep_until
         if revocation.kind == "token":
             self._tokens.add(identity, keep_until=keep_until)
@@ -115,17 +161,25 @@ class MemoryStore:
         else:
             # Without a moment, everything of the subject is denied.
             before = revocation.issued_before
-            moment = math.inf if before is None else before
-            self._subjects.add_moment(identity, moment, keep_until=keep_until)
+            earlier = self._subjects.get(identity) if self._subjects.has(identity, now) else None
+            moment = max(math.inf if before is None else before, earlier or 0)
+            self._subjects.put(identity, moment, keep_until=keep_until)
         self._sweep_in_turn(now)
 
-    async def consume(self, jti: str, *, keep_until: float, now: float) -> bool:
+    async def consume(self, consumption: Consumption, *, now: float) -> Consumed:
         """See `RevocationStore.consume`. Never waits, so nobody can come between look and write."""
+        self._refuse_other_process()
+        jti = consumption.jti
         if self._consumed.has(jti, now):
-            return False
-        self._consumed.add(jti, keep_until=keep_until)
+            earlier = self._graces.get(jti) if self._graces.has(jti, now) else None
+            if earlier is None or self._consumed.has(earlier.successor, now):
+                return Consumed(is_first=False)
+            return Consumed(is_first=False, sealed=earlier.sealed)
+        self._consumed.add(jti, keep_until=consumption.keep_until)
+        if consumption.grace_until > now:
+            self._graces.put(jti, consumption, keep_until=consumption.grace_until)
         self._sweep_in_turn(now)
-        return True
+        return Consumed(is_first=True)
 
     async def purge(self, *, now: float) -> int:
         """Forget everything that is over, letting the event loop run after each slice."""
@@ -149,6 +203,11 @@ class MemoryStore:
     def __len__(self) -> int:
         """Count the records, those included that are over and not yet swept."""
         return sum(map(len, self._kinds))
+
+    def _refuse_other_process(self) -> None:
+        if os.getpid() != self._process:
+            msg = f"This MemoryStore was made before a fork. {_SHARED}"
+            raise ConfigurationError(msg)
 
     def _sweep_in_turn(self, now: float) -> None:
         if now >= self._next_sweep:
