@@ -1,0 +1,150 @@
+"""The batcher: one call for one turn of the loop, and nobody waits in vain."""
+
+import asyncio
+import gc
+
+import pytest
+
+from tokenward.stores._batching import TurnBatcher
+
+
+class Service:
+    """Answers a batch by doubling, notes each batch, and can be held or made to fail."""
+
+    def __init__(self) -> None:
+        self.batches = []
+        self.open = asyncio.Event()
+        self.open.set()
+        self.error = None
+        self.started = asyncio.Event()
+
+    async def __call__(self, questions):
+        self.batches.append(list(questions))
+        self.started.set()
+        await self.open.wait()
+        if self.error is not None:
+            raise self.error
+        return [2 * question for question in questions]
+
+
+@pytest.fixture
+async def service():
+    """Give a service."""
+    return Service()
+
+
+@pytest.fixture
+async def loop_errors():
+    """Collect what the event loop complains of."""
+    found = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: found.append(context))
+    return found
+
+
+async def test_one_turn_is_one_call(service):
+    """What is asked in one turn is answered by one call, each in its order."""
+    batcher = TurnBatcher(service)
+    assert await asyncio.gather(*map(batcher.ask, range(100))) == [2 * n for n in range(100)]
+    assert service.batches == [list(range(100))]
+
+
+async def test_the_next_turn_is_another_call(service):
+    """What is asked while a batch is under way does not wait for it."""
+    batcher = TurnBatcher(service)
+    service.open.clear()
+    first = asyncio.create_task(batcher.ask(1))
+    await service.started.wait()
+    service.started.clear()
+    second = asyncio.create_task(batcher.ask(2))
+    await service.started.wait()
+    assert service.batches == [[1], [2]]
+    service.open.set()
+    assert await asyncio.gather(first, second) == [2, 4]
+
+
+async def test_a_failure_reaches_each(service, loop_errors):
+    """Every caller of the batch gets the error, nothing is left unretrieved, and the next is right."""
+    batcher = TurnBatcher(service)
+    service.error = LookupError("down")
+    answers = await asyncio.gather(*map(batcher.ask, range(10)), return_exceptions=True)
+    assert answers == [service.error] * 10
+    service.error = None
+    assert await batcher.ask(4) == 8
+    gc.collect()
+    assert loop_errors == []
+
+
+@pytest.mark.parametrize("error", [None, LookupError("down")])
+async def test_a_cancelled_caller_leaves_the_others_alone(service, loop_errors, error):
+    """The others get their answer or their error, also when it is the first who goes."""
+    batcher = TurnBatcher(service)
+    service.error = error
+    service.open.clear()
+    callers = [asyncio.create_task(batcher.ask(number)) for number in range(10)]
+    await service.started.wait()
+    for caller in callers[::3]:
+        caller.cancel()
+    service.open.set()
+    answers = await asyncio.gather(*callers, return_exceptions=True)
+    for number, answer in enumerate(answers):
+        if number % 3 == 0:
+            assert isinstance(answer, asyncio.CancelledError)
+        else:
+            assert answer == (2 * number if error is None else error)
+    del callers, answers
+    gc.collect()
+    assert loop_errors == []
+
+
+async def test_callers_who_all_leave_are_no_error(service, loop_errors):
+    """A batch that nobody waits for any more may fail in silence."""
+    batcher = TurnBatcher(service)
+    service.error = LookupError("down")
+    service.open.clear()
+    caller = asyncio.create_task(batcher.ask(1))
+    await service.started.wait()
+    caller.cancel()
+    await asyncio.wait([caller])
+    service.open.set()
+    await batcher.drain()
+    gc.collect()
+    assert loop_errors == []
+
+
+async def test_an_answer_that_is_cancelled_is_an_error_to_the_callers():
+    """They do not hang, and are not cancelled themselves."""
+
+    async def cancelled(questions):
+        raise asyncio.CancelledError
+
+    batcher = TurnBatcher(cancelled)
+    async with asyncio.timeout(2):
+        answers = await asyncio.gather(*map(batcher.ask, range(3)), return_exceptions=True)
+    assert [type(answer) for answer in answers] == [RuntimeError] * 3
+
+
+@pytest.mark.parametrize("answers", [[], [1], [1, 2, 3]])
+async def test_a_wrong_number_of_answers_is_an_error_to_all(answers):
+    """Nobody gets another's answer, and nobody hangs."""
+
+    async def wrong(questions):
+        return answers
+
+    batcher = TurnBatcher(wrong)
+    async with asyncio.timeout(2):
+        got = await asyncio.gather(batcher.ask(1), batcher.ask(2), return_exceptions=True)
+    assert [type(answer) for answer in got] == [RuntimeError] * 2
+
+
+async def test_draining_waits_for_what_is_under_way(service):
+    """Also for what was asked in this very turn, and for what nobody waits for any more."""
+    batcher = TurnBatcher(service)
+    await batcher.drain()
+    caller = asyncio.create_task(batcher.ask(1))
+    other = asyncio.create_task(batcher.ask(2))
+    await asyncio.sleep(0)
+    other.cancel()
+    await batcher.drain()
+    assert service.batches == [[1, 2]]
+    assert caller.done()
+    assert await caller == 2
