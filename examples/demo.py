@@ -67,7 +67,7 @@ class Walk:
         good = (answer.status_code, code) == expected
         self.failures += not good
         mark = "ok" if good else f"EXPECTED {expected}"
-        print(f"{what:<42} {method:<6} {path:<8} {answer.status_code} {code:<22} {mark}")
+        print(f"{what:<42} {method:<6} {path:<18} {answer.status_code} {code:<22} {mark}")
         return answer
 
     def expect(self, what: str, found: object, expected: object) -> None:
@@ -121,7 +121,34 @@ def walk(client: httpx.Client) -> int:
     steps.step("with the older token of the session", "GET", "/claims", revoked, token=access)
     body = {"refresh_token": pair["refresh_token"]}
     steps.step("refresh again", "POST", "/refresh", revoked, json=body)
+    walk_sessions(steps)
     return steps.failures
+
+
+def walk_sessions(steps: Walk) -> None:
+    """Log in from two devices, replay a refresh token, log one out, log all out."""
+    user = {"username": "test", "password": "test"}
+    devices = ("the laptop", "the phone", "the tablet")
+    laptop, phone, tablet = (
+        steps.step(f"log in on {device}", "POST", "/login", (200, ""), json=user).json()
+        for device in devices
+    )
+    used = {"refresh_token": tablet["refresh_token"]}
+    tablet = steps.step("refresh the tablet's", "POST", "/refresh", (200, ""), json=used).json()
+    reused = (401, "refresh_token_reused")
+    steps.step("a thief uses the old one again", "POST", "/refresh", reused, json=used)
+    revoked = (401, "token_revoked")
+    token = tablet["access_token"]
+    steps.step("which has ended that session", "GET", "/claims", revoked, token=token)
+    token = laptop["access_token"]
+    steps.step("log the laptop out", "POST", "/logout", (200, ""), token=token)
+    steps.step("the laptop", "GET", "/claims", revoked, token=token)
+    token = phone["access_token"]
+    steps.step("the phone", "GET", "/claims", (200, ""), token=token)
+    steps.step("log out everywhere", "POST", "/logout/everywhere", (200, ""), token=token)
+    steps.step("the phone", "GET", "/claims", revoked, token=token)
+    again = steps.step("log in again at once", "POST", "/login", (200, ""), json=user).json()
+    steps.step("the new token", "GET", "/claims", (200, ""), token=again["access_token"])
 
 
 def main() -> None:

@@ -27,9 +27,11 @@ engine = TokenEngine(
         issuer="https://shop.example",
         audience="shop-api",
         access_lifetime=timedelta(minutes=15),
+        refresh_lifetime=timedelta(days=14),  # idle for longer, a session is over
+        session_lifetime=timedelta(days=90),  # and after that in any case
     ),
     claims_model=ShopClaims,
-    store=MemoryStore(),
+    store=MemoryStore(),  # one process; for several: RedisStore(url) or SqlStore(url)
 )
 auth = TokenAuth(engine)
 app = FastAPI(title="A shop behind Tokenward")
@@ -95,3 +97,12 @@ async def logout(claims: Annotated[ShopClaims, Depends(auth.required())]) -> dic
     """End the session: its access tokens and its refresh token."""
     await engine.revoke_session(claims)
     return {"detail": "You are logged out."}
+
+
+@app.post("/logout/everywhere")
+async def log_out_everywhere(
+    claims: Annotated[ShopClaims, Depends(auth.required())],
+) -> dict[str, str]:
+    """End all sessions of the user, on every device."""
+    await engine.revoke_subject(claims.sub)
+    return {"detail": "You are logged out everywhere."}

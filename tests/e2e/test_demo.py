@@ -19,7 +19,7 @@ def test_the_demo_walks_the_example_to_the_end():
     assert "{'foo': ['fiz', 'baz']}" in run.stdout
     codes = (
         "token_missing", "signature_invalid", "token_expired", "token_type_invalid",
-        "insufficient_scope", "token_revoked",
+        "insufficient_scope", "token_revoked", "refresh_token_reused",
     )  # fmt: skip
     assert all(code in run.stdout for code in codes)
     assert "EXPECTED" not in run.stdout
