@@ -1,0 +1,226 @@
+"""A model of sessions against every store: random logins, refreshes, replays, revocations, time."""
+
+import asyncio
+import importlib
+from dataclasses import dataclass, field
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from tests.support import SECRET
+from tokenward import (
+    Claims,
+    KeyRing,
+    MemoryStore,
+    RefreshTokenReusedError,
+    TokenEngine,
+    TokenExpiredError,
+    TokenPair,
+    TokenPolicy,
+    TokenRevokedError,
+)
+from tokenward.testing import FrozenClock
+
+USERS = st.sampled_from(["alice", "bob"])
+PICK = st.integers(min_value=0, max_value=1_000)
+ACCESS_SECONDS, REFRESH_SECONDS = 60, 300
+POLICY = TokenPolicy(
+    access_lifetime=timedelta(seconds=ACCESS_SECONDS),
+    refresh_lifetime=timedelta(seconds=REFRESH_SECONDS),
+)
+
+
+@dataclass
+class Session:
+    """What the model knows of a session."""
+
+    user: str
+    pairs: list[tuple[TokenPair, float]]
+    is_over: bool = False
+    revoked: set[str] = field(default_factory=set)
+
+
+class Sessions(RuleBasedStateMachine):
+    """The engine under test, and the model beside it."""
+
+    loop: asyncio.AbstractEventLoop
+    store: object
+
+    def __init__(self):
+        super().__init__()
+        self.clock = FrozenClock()
+        self.engine: TokenEngine[Claims] = TokenEngine(
+            KeyRing.from_secret(SECRET), policy=POLICY, store=self.store, clock=self.clock
+        )
+        self.run = uuid4().hex
+        self.sessions: list[Session] = []
+
+    def wait(self, call):
+        """Run a coroutine to its end."""
+        return self.loop.run_until_complete(call)
+
+    def pick(self, number):
+        """Choose a session."""
+        return self.sessions[number % len(self.sessions)]
+
+    @rule(user=USERS)
+    def log_in(self, user):
+        """A login begins a session that nothing before it touches."""
+        pair = self.wait(self.engine.issue_pair(f"{user} {self.run}"))
+        self.sessions.append(Session(user, [(pair, self.clock.now)]))
+
+    @precondition(lambda self: self.sessions)
+    @rule(number=PICK)
+    def refresh(self, number):
+        """The last refresh token of a living session gives a pair, of another session it does not."""
+        session = self.pick(number)
+        pair, issued = session.pairs[-1]
+        call = self.engine.refresh(pair.refresh_token)
+        if self.clock.now >= int(issued) + REFRESH_SECONDS:
+            with pytest.raises(TokenExpiredError):
+                self.wait(call)
+        elif session.is_over:
+            with pytest.raises(TokenRevokedError):
+                self.wait(call)
+        else:
+            session.pairs.append((self.wait(call), self.clock.now))
+
+    @precondition(lambda self: any(len(session.pairs) > 1 for session in self.sessions))
+    @rule(number=PICK, which=PICK)
+    def replay(self, number, which):
+        """A used refresh token ends its session."""
+        used = [session for session in self.sessions if len(session.pairs) > 1]
+        session = used[number % len(used)]
+        pair, issued = session.pairs[which % (len(session.pairs) - 1)]
+        expected = RefreshTokenReusedError
+        if self.clock.now >= int(issued) + REFRESH_SECONDS:
+            expected = TokenExpiredError
+        elif session.is_over:
+            expected = TokenRevokedError
+        with pytest.raises(expected):
+            self.wait(self.engine.refresh(pair.refresh_token))
+        session.is_over |= expected is RefreshTokenReusedError
+
+    @precondition(lambda self: self.sessions)
+    @rule(number=PICK)
+    def revoke_access_token(self, number):
+        """One access token, and nothing else of its session."""
+        session = self.pick(number)
+        token = session.pairs[-1][0].access_token
+        self.wait(self.engine.revoke(token))
+        session.revoked.add(token)
+
+    @precondition(lambda self: self.sessions)
+    @rule(number=PICK)
+    def log_out(self, number):
+        """One session whole."""
+        session = self.pick(number)
+        token = session.pairs[-1][0].access_token
+        claims = self.engine._validator.read(self.engine._jws.verify(token).payload)
+        self.wait(self.engine.revoke_session(claims.sid))
+        session.is_over = True
+
+    @rule(user=USERS)
+    def log_out_everywhere(self, user):
+        """Every session of one user, and none of the other's."""
+        self.wait(self.engine.revoke_subject(f"{user} {self.run}"))
+        for session in self.sessions:
+            session.is_over |= session.user == user
+
+    @rule(seconds=st.sampled_from([0.0004, 0.5, 1, 30, 59, 60, 150, 300]))
+    def move_on(self, seconds):
+        """Time passes."""
+        self.clock.advance(seconds)
+
+    @rule()
+    def purge(self):
+        """Forgetting what is over changes no answer."""
+        self.wait(self.store.purge(now=self.clock.now))
+
+    @invariant()
+    def every_access_token_is_judged_as_the_model_says(self):
+        """Good, or expired, or revoked."""
+        now = self.clock.now
+        for session in self.sessions[-3:]:
+            for pair, issued in session.pairs[-2:]:
+                token = pair.access_token
+                if now >= int(issued) + ACCESS_SECONDS:
+                    expected = TokenExpiredError
+                elif session.is_over or token in session.revoked:
+                    expected = TokenRevokedError
+                else:
+                    assert self.wait(self.engine.decode(token)).sub
+                    continue
+                with pytest.raises(expected):
+                    self.wait(self.engine.decode(token))
+
+
+def check(store, loop, examples):
+    """Let Hypothesis play against one store."""
+    machine = type("Machine", (Sessions,), {"store": store, "loop": loop})
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=examples,
+            stateful_step_count=25,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+
+
+@pytest.fixture
+def loop():
+    """Give a loop that lives as long as the test."""
+    with asyncio.Runner() as runner:
+        yield runner.get_loop()
+
+
+def test_memory(loop):
+    """The store in memory does as the model."""
+    check(MemoryStore(), loop, 60)
+
+
+def test_sqlite(loop, tmp_path):
+    """The store in a SQLite file does as the model."""
+    sql = pytest.importorskip("tokenward.stores.sql")
+    store = sql.SqlStore(f"sqlite+aiosqlite:///{tmp_path}/tokens.db")
+    loop.run_until_complete(store.create_tables())
+    check(store, loop, 10)
+    loop.run_until_complete(store.aclose())
+
+
+def test_postgres(loop, postgres_url):
+    """The store in PostgreSQL does as the model."""
+    sql = pytest.importorskip("tokenward.stores.sql")
+    store = sql.SqlStore(postgres_url, table_prefix=f"t{uuid4().hex[:12]}_")
+    loop.run_until_complete(store.create_tables())
+    try:
+        check(store, loop, 10)
+    finally:
+        loop.run_until_complete(drop(store))
+
+
+async def drop(store):
+    """Take the tables of this test away."""
+    async with store._database.engine.begin() as connection:
+        await connection.run_sync(store.metadata.drop_all)
+    await store.aclose()
+
+
+def test_redis(loop, redis_url):
+    """The store in Redis does as the model."""
+    redis = importlib.import_module("tokenward.stores.redis")
+    store = redis.RedisStore(redis_url, key_prefix=f"{uuid4().hex}:")
+    check(store, loop, 10)
+    loop.run_until_complete(store.aclose())
