@@ -102,6 +102,22 @@ def test_a_worker_process_is_warned_of():
     process.join()
 
 
+def test_a_process_that_has_a_parent_is_warned_of(monkeypatch):
+    """The same, where the measuring of coverage can see it."""
+    monkeypatch.setattr(multiprocessing, "parent_process", object)
+    with pytest.warns(SharedMemoryWarning):
+        MemoryStore()
+
+
+async def test_a_store_of_another_process_cannot_be_written_to(monkeypatch, engine):
+    """The same as after a fork, where the measuring of coverage can see it."""
+    pair = await engine.issue_pair("alice")
+    monkeypatch.setattr(os, "getpid", lambda: -1)
+    for call in (engine.revoke_session("s"), engine.refresh(pair.refresh_token)):
+        with pytest.raises(ConfigurationError, match="before a fork"):
+            await call
+
+
 def test_a_forked_child_cannot_write(clock):
     """What it revoked, its parent and its siblings would still accept: an error, not an outage."""
     engine = engine_with(clock)
