@@ -51,10 +51,8 @@ class Requirement(Generic[ClaimsT]):
         if self.type not in {"access", "refresh"}:
             msg = "type must be 'access' or 'refresh'."
             raise ConfigurationError(msg)
-        if not isinstance(self.fresh, bool | timedelta) or self.fresh == timedelta(0):
-            msg = "fresh must be True, False or a timedelta above zero."
-            raise ConfigurationError(msg)
-        if isinstance(self.fresh, timedelta) and self.fresh < timedelta(0):
+        is_age = isinstance(self.fresh, timedelta) and self.fresh > timedelta(0)
+        if not is_age and not isinstance(self.fresh, bool):
             msg = "fresh must be True, False or a timedelta above zero."
             raise ConfigurationError(msg)
         joined_scope(self.scopes, argument="scopes")
