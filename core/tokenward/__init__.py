@@ -2,11 +2,17 @@
 
 from tokenward._issuing import TokenPair
 from tokenward.authenticator import Authenticator, Requirement
+from tokenward.carriers import BearerHeader, Carrier, QueryCarrier, WebSocketProtocolCarrier
 from tokenward.claims import Claims, TokenType
+from tokenward.cookies import CookieCarrier
+from tokenward.csrf import CsrfCheck
 from tokenward.engine import TokenEngine
 from tokenward.errors import (
     AlgorithmMismatchError,
     ConfigurationError,
+    CsrfError,
+    CsrfMismatchError,
+    CsrfMissingError,
     FreshTokenRequiredError,
     InsufficientScopeError,
     InvalidAudienceError,
@@ -19,6 +25,7 @@ from tokenward.errors import (
     MalformedTokenError,
     MissingClaimError,
     MissingTokenError,
+    OriginNotAllowedError,
     PermissionDeniedError,
     RefreshTokenReusedError,
     SigningKeyError,
@@ -34,7 +41,7 @@ from tokenward.errors import (
     WrongTokenTypeError,
 )
 from tokenward.hooks import TokenDraft
-from tokenward.http import BearerHeader, Carrier, Refusal, RequestView
+from tokenward.http import Refusal, RequestView
 from tokenward.keyring import KeyRing
 from tokenward.keys import Key
 from tokenward.policy import NEVER, TokenPolicy
@@ -49,6 +56,11 @@ __all__ = [
     "Carrier",
     "Claims",
     "ConfigurationError",
+    "CookieCarrier",
+    "CsrfCheck",
+    "CsrfError",
+    "CsrfMismatchError",
+    "CsrfMissingError",
     "FreshTokenRequiredError",
     "InsufficientScopeError",
     "InvalidAudienceError",
@@ -64,7 +76,9 @@ __all__ = [
     "MemoryStore",
     "MissingClaimError",
     "MissingTokenError",
+    "OriginNotAllowedError",
     "PermissionDeniedError",
+    "QueryCarrier",
     "RefreshTokenReusedError",
     "Refusal",
     "RequestView",
@@ -86,5 +100,6 @@ __all__ = [
     "TokenwardError",
     "UnknownKeyError",
     "UnsupportedHeaderError",
+    "WebSocketProtocolCarrier",
     "WrongTokenTypeError",
 ]

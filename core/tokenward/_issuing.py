@@ -44,6 +44,10 @@ class TokenPair:
     """The life of the access token in whole seconds; None: it never expires."""
     token_type: Literal["Bearer"] = "Bearer"  # noqa: S105 - RFC 6750, no password
     scope: str = ""
+    refresh_expires_in: int | None = None
+    """The life of the refresh token in whole seconds; None: it never expires."""
+    csrf_token: str | None = field(default=None, repr=False)
+    """What must be repeated beside either token where it travels in a cookie (`CsrfCheck`)."""
 
 
 class Successors(NamedTuple):
@@ -67,6 +71,8 @@ class Grant(NamedTuple):
     session: str | None = None
     session_end: float | None = None
     """When the session ends; no token of it lives longer."""
+    csrf: str | None = None
+    """The same for all tokens of a session, so that a page stays good while they are refreshed."""
 
 
 def new_grant(
@@ -156,7 +162,7 @@ class TokenWriter(Generic[ClaimsT]):
         """Give a grant a session of its own, and the end that the policy sets it."""
         lasts = self._policy.session_lifetime
         end = None if lasts is None else now_ms // 1000 + int(lasts.total_seconds())
-        return grant._replace(session=new_identity(), session_end=end)
+        return grant._replace(session=new_identity(), session_end=end, csrf=new_identity())
 
     async def write_pair(
         self,
@@ -179,9 +185,15 @@ class TokenWriter(Generic[ClaimsT]):
         refresh = await self.write(
             grant, "refresh", jti=refresh_jti, lifetime=refresh_lifetime, issued_ms=issued_ms
         )
-        over_at = _expiry(grant, self._lifetime_ms("access", lifetime), issued_ms)
-        expires_in = None if over_at is None else int(over_at - issued_ms // 1000)
-        return Successors(TokenPair(access, refresh, expires_in, scope=grant.scope), refresh_jti)
+        pair = TokenPair(
+            access,
+            refresh,
+            expires_in=self._expires_in(grant, "access", lifetime, issued_ms),
+            scope=grant.scope,
+            refresh_expires_in=self._expires_in(grant, "refresh", refresh_lifetime, issued_ms),
+            csrf_token=grant.csrf,
+        )
+        return Successors(pair, refresh_jti)
 
     async def write(
         self,
@@ -228,6 +240,7 @@ class TokenWriter(Generic[ClaimsT]):
             claims["aud"] = grant.audience
         if grant.session is not None:
             claims["sid"] = grant.session
+            claims["csrf"] = grant.csrf
         if grant.scope:
             claims["scope"] = grant.scope
         if kind == "access":
@@ -245,6 +258,12 @@ class TokenWriter(Generic[ClaimsT]):
             TokenDraft(kind, grant.subject, grant.session, grant.scope, grant.fresh, claims),
         )
         return grant._replace(claims=claims)
+
+    def _expires_in(
+        self, grant: Grant, kind: TokenType, lifetime: Lifetime | None, issued_ms: int
+    ) -> int | None:
+        over_at = _expiry(grant, self._lifetime_ms(kind, lifetime), issued_ms)
+        return None if over_at is None else int(over_at - issued_ms // 1000)
 
     def _lifetime_ms(self, kind: TokenType, asked: Lifetime | None) -> int | None:
         if asked is None:

@@ -5,7 +5,7 @@ from typing import Generic, TypeVar
 from cryptography.exceptions import InvalidTag
 
 from tokenward._denial import Denial
-from tokenward._issuing import Grant, Successors, TokenPair
+from tokenward._issuing import Grant, Successors, TokenPair, new_identity
 from tokenward._sealing import open_pair, seal_pair
 from tokenward.claims import RESERVED_CLAIMS, Claims
 from tokenward.errors import MissingClaimError, RefreshTokenReusedError, StoreUnavailableError
@@ -88,6 +88,7 @@ def successor_grant(claims: Claims) -> Grant:
         session=_session_of(claims),
         auth_time=claims.auth_time,
         session_end=claims.session_exp,
+        csrf=claims.csrf or new_identity(),
     )
 
 

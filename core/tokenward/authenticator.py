@@ -1,12 +1,16 @@
 """From a request to claims: what every adapter calls, and all that it calls."""
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Generic, TypeVar, cast
 
-from tokenward._issuing import joined_scope
+from tokenward._issuing import TokenPair, joined_scope
+from tokenward._watch import run_while_good
+from tokenward.carriers import BearerHeader, Carrier
 from tokenward.claims import Claims, TokenType
+from tokenward.cookies import CookieCarrier
 from tokenward.engine import TokenEngine
 from tokenward.errors import (
     ConfigurationError,
@@ -18,14 +22,15 @@ from tokenward.errors import (
     TokenError,
 )
 from tokenward.hooks import settled
-from tokenward.http import BearerHeader, Carrier, Refusal, RequestView
+from tokenward.http import Refusal, RequestView
 
 __all__ = ["Authenticator", "Requirement"]
 
 ClaimsT = TypeVar("ClaimsT", bound=Claims)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+# No slots: with them Requirement[ShopClaims](...) is a TypeError on Python 3.11.
+@dataclass(frozen=True, kw_only=True)
 class Requirement(Generic[ClaimsT]):
     """What one route asks of a token. The adapters' `required` and `optional` build it.
 
@@ -110,34 +115,112 @@ class Authenticator(Generic[ClaimsT]):
         Raises:
             TokenError: the request is refused; `refusal` says it in HTTP.
         """
-        token = self._find_token(request, requirement.carriers or self.carriers)
-        if token is None:
+        found = self._find_token(request, requirement.carriers or self.carriers, requirement.type)
+        if found is None:
             if requirement.optional:
                 return None
             raise MissingTokenError
+        token, cookies = found
         seen = (self, requirement.type, token)
         claims = cast("ClaimsT | None", request.memo.get(seen))
         if claims is None:
             claims = await self.engine.decode(token, type=requirement.type)
             request.memo[seen] = claims
+        if cookies is not None:
+            await _check_csrf(request, claims, cookies)
         await self._check(claims, requirement, further_scopes)
         return claims
+
+    async def refresh(
+        self, request: RequestView, *, carriers: Sequence[Carrier] | None = None
+    ) -> TokenPair:
+        """Find the refresh token, and trade it for the next pair; see `TokenEngine.refresh`.
+
+        Args:
+            request: the request.
+            carriers: where the token may be, in place of what the authenticator says.
+
+        Raises:
+            TokenError: the request is refused; the token is then not used up, unless it was a
+                second use.
+        """
+        looked_at = self.carriers if carriers is None else carriers
+        found = self._find_token(request, looked_at, "refresh")
+        if found is None:
+            raise MissingTokenError
+        token, cookies = found
+
+        async def check(claims: ClaimsT) -> bool:
+            if cookies is not None:
+                await _check_csrf(request, claims, cookies)
+            return True
+
+        return await self.engine.refresh(token, check=check)
+
+    @property
+    def cookies(self) -> CookieCarrier:
+        """The first carrier that is a cookie: what sets and clears cookies.
+
+        Raises:
+            ConfigurationError: there is none.
+        """
+        for carrier in self.carriers:
+            if isinstance(carrier, CookieCarrier):
+                return carrier
+        msg = "Cookies need a carrier: carriers=[BearerHeader(), CookieCarrier()]."
+        raise ConfigurationError(msg)
+
+    def while_valid(
+        self,
+        claims: ClaimsT,
+        close: Callable[[int, str], Awaitable[None]],
+        *,
+        check_every: timedelta = timedelta(seconds=5),
+    ) -> AbstractAsyncContextManager[None]:
+        """Run a block for as long as a token is good; then cancel it, and close the connection.
+
+        Args:
+            claims: of the token, from `authenticate`.
+            close: closes the connection, by a code of RFC 6455 §7.4 and a reason: the error's
+                `code`. It is not called where the block ends by itself.
+            check_every: how often the store is asked; an expiry is seen at its time.
+
+        Raises:
+            ConfigurationError: `check_every` is not above zero.
+        """
+
+        async def refuse(error: TokenError) -> None:
+            refusal = self.refusal(error)
+            await close(refusal.close_code, refusal.code)
+
+        return run_while_good(lambda: self.engine.recheck(claims), refuse, check_every)
 
     def refusal(self, error: TokenError) -> Refusal:
         """Say an error in HTTP, in the words of this authenticator."""
         return Refusal.from_error(error, scheme=self.carriers[0].scheme, realm=self.realm)
 
-    def _find_token(self, request: RequestView, carriers: Sequence[Carrier]) -> bytes | None:
+    def _find_token(
+        self, request: RequestView, carriers: Sequence[Carrier], type: TokenType
+    ) -> tuple[bytes, CookieCarrier | None] | None:
+        """Give the token, and the cookies where no other carrier vouches for it."""
         found: bytes | None = None
+        cookies: CookieCarrier | None = None
+        is_only_in_cookies = True
         for carrier in carriers:
-            token = carrier.read(request)
+            token = carrier.read(request, type)
             if token is None:
                 continue
             if found is not None and token != found:
                 # Which of them is meant cannot be told: RFC 6750 §2 allows one only.
                 raise InvalidRequestError
             found = token
-        return found
+            if isinstance(carrier, CookieCarrier):
+                cookies = carrier
+            else:
+                is_only_in_cookies = False
+        if found is None:
+            return None
+        return found, cookies if is_only_in_cookies else None
 
     async def _check(
         self, claims: ClaimsT, requirement: Requirement[ClaimsT], further_scopes: Sequence[str]
@@ -167,3 +250,7 @@ class Authenticator(Generic[ClaimsT]):
         # flask-jwt-extended: True, or the moment until which the token counts as fresh.
         elif claims.fresh is False or (claims.fresh is not True and now >= claims.fresh):
             raise FreshTokenRequiredError
+
+
+async def _check_csrf(request: RequestView, claims: Claims, cookies: CookieCarrier) -> None:
+    await cookies.csrf.check(request, claims, is_secure=not cookies.development)

@@ -1,7 +1,7 @@
 """The engine: issues, decodes, refreshes and revokes tokens. The only place that joins the rooms."""
 
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Generic, TypeVar, overload
 
 from pydantic import JsonValue
@@ -18,8 +18,13 @@ from tokenward._jws import CompactJws
 from tokenward._rotation import Rotation, successor_grant
 from tokenward._validation import ClaimsValidator
 from tokenward.claims import Claims, TokenType
-from tokenward.errors import ConfigurationError, MissingClaimError
-from tokenward.hooks import LifecycleHooks, run_guards
+from tokenward.errors import (
+    ConfigurationError,
+    MissingClaimError,
+    PermissionDeniedError,
+    TokenExpiredError,
+)
+from tokenward.hooks import LifecycleHooks, run_guards, settled
 from tokenward.keyring import KeyRing
 from tokenward.policy import Lifetime, TokenPolicy
 from tokenward.revocation import Revocation, RevocationStore
@@ -215,7 +220,34 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
         """
         return await self._decode(token, type, self.now())
 
-    async def refresh(self, token: str | bytes) -> TokenPair:
+    async def recheck(self, claims: ClaimsT) -> float:
+        """Check claims of `decode` once more, later: that they are not over and not revoked.
+
+        For what outlives a request, as a WebSocket does.
+
+        Returns:
+            How many seconds they have left; infinity where they never expire.
+
+        Raises:
+            TokenExpiredError, TokenRevokedError: they are good no longer.
+            StoreUnavailableError: whether they are revoked cannot be told.
+
+        Not checked: what no time changes, and the `after_decode` hooks.
+        """
+        now = self.now()
+        left = self._validator.over_at(claims) - now
+        if left <= 0:
+            raise TokenExpiredError
+        if self._denial.is_asked:
+            await self._denial.refuse_revoked(claims, now)
+        return left
+
+    async def refresh(
+        self,
+        token: str | bytes,
+        *,
+        check: Callable[[ClaimsT], Awaitable[bool] | bool] | None = None,
+    ) -> TokenPair:
         """Trade a refresh token for a new pair of its session; it is good for one use.
 
         The new tokens carry the claims and the scope of the old, and are not fresh. Each has the
@@ -226,14 +258,22 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
         The new pair is made before the old token is used up, so that a hook that fails loses
         nothing. What happens after that step loses the pair, never the safety of the session.
 
+        Args:
+            token: the refresh token, in compact form.
+            check: your own question to its claims, plain or async, before it is used up; only True
+                lets it through, and it may raise a `TokenError` of its own.
+
         Raises:
             RefreshTokenReusedError: it was used before.
+            PermissionDeniedError: `check` did not say True.
             InvalidTokenError, StoreUnavailableError: see `decode`; an outage is never accepted.
             ConfigurationError: the engine has no store.
         """
         # One moment for all of it: what is revoked from now on covers the new tokens as well.
         now_ms, now = self._now_ms(), self.now()
         claims = await self._decode(token, "refresh", now)
+        if check is not None and await settled(check(claims)) is not True:
+            raise PermissionDeniedError
         successors = await self._writer.write_pair(successor_grant(claims), issued_ms=now_ms)
         return await self._rotation.rotate(
             token, claims, successors, keep_until=self._validator.over_at(claims), now=now

@@ -30,6 +30,10 @@ error to a status and a challenge. ::
         ├── FreshTokenRequiredError
         ├── InsufficientScopeError
         ├── PermissionDeniedError
+        ├── CsrfError                     a cookie came without the proof that its own page sent it
+        │   ├── CsrfMissingError
+        │   ├── CsrfMismatchError
+        │   └── OriginNotAllowedError
         └── StoreUnavailableError
 """
 
@@ -38,6 +42,9 @@ from typing import ClassVar
 __all__ = [
     "AlgorithmMismatchError",
     "ConfigurationError",
+    "CsrfError",
+    "CsrfMismatchError",
+    "CsrfMissingError",
     "FreshTokenRequiredError",
     "InsufficientScopeError",
     "InvalidAudienceError",
@@ -50,6 +57,7 @@ __all__ = [
     "MalformedTokenError",
     "MissingClaimError",
     "MissingTokenError",
+    "OriginNotAllowedError",
     "PermissionDeniedError",
     "RefreshTokenReusedError",
     "SigningKeyError",
@@ -272,6 +280,34 @@ class PermissionDeniedError(TokenError):
 
     code = "permission_denied"
     message = "The token does not allow this."
+
+
+class CsrfError(TokenError):
+    """A browser may have been made to send its cookie by a page that is not ours."""
+
+    code = "csrf_failed"
+    message = "The request may come from another site."
+
+
+class CsrfMissingError(CsrfError):
+    """The token came in a cookie, and the CSRF token that must come beside it is absent."""
+
+    code = "csrf_missing"
+    message = "A CSRF token is required beside the cookie."
+
+
+class CsrfMismatchError(CsrfError):
+    """The CSRF token is not the one that belongs to the session of the cookie."""
+
+    code = "csrf_mismatch"
+    message = "The CSRF token does not belong to this session."
+
+
+class OriginNotAllowedError(CsrfError):
+    """The token came in a cookie, from a page of an origin that is not allowed."""
+
+    code = "origin_not_allowed"
+    message = "Requests with a cookie are not allowed from this origin."
 
 
 class StoreUnavailableError(TokenError):

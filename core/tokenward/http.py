@@ -1,14 +1,17 @@
-"""HTTP without a framework: where a request carries its token, and how a refusal is said.
+"""HTTP without a framework: what is seen of a request, and how a refusal is said.
 
 The one table from errors to statuses and challenges is here (RFC 6750 §3, RFC 9470 §3).
 """
 
-from collections.abc import Mapping, MutableMapping
+import json
+import re
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass
-from typing import Any, Final, Protocol, Self, TypeAlias
+from typing import Any, ClassVar, Final, Self, TypeAlias
+from urllib.parse import unquote_to_bytes
 
 from tokenward.errors import (
-    ConfigurationError,
+    CsrfError,
     FreshTokenRequiredError,
     InsufficientScopeError,
     InvalidRequestError,
@@ -19,7 +22,7 @@ from tokenward.errors import (
     TokenError,
 )
 
-__all__ = ["BearerHeader", "Carrier", "Refusal", "RequestView"]
+__all__ = ["Refusal", "RequestView"]
 
 Scope: TypeAlias = MutableMapping[str, Any]
 """An ASGI connection scope; the values are whatever the ASGI specification says of each key."""
@@ -27,16 +30,37 @@ Scope: TypeAlias = MutableMapping[str, Any]
 _WS_POLICY_VIOLATION: Final = 1008  # RFC 6455 §7.4.1
 _WS_TRY_AGAIN_LATER: Final = 1013
 _MEMO: Final = "tokenward"
+_SPACE: Final = b" \t"
+_FORM: Final = b"application/x-www-form-urlencoded"
+_LONGEST_FORM: Final = 262_144
+_SHORT_NUMBER: Final = re.compile(rb"[0-9]{1,9}")
 
 
 class RequestView:
     """What the core sees of a request or of a WebSocket's opening handshake: its ASGI scope."""
 
-    __slots__ = ("_scope",)
+    __slots__ = ("_body", "_scope")
 
-    def __init__(self, scope: Scope) -> None:
-        """Take the scope of ASGI, which every supported framework has at hand."""
+    def __init__(self, scope: Scope, body: Callable[[], Awaitable[bytes]] | None = None) -> None:
+        """Take what every supported framework has at hand.
+
+        Args:
+            scope: of ASGI.
+            body: gives the whole body, as often as it is asked; None: there is none to be read.
+        """
         self._scope = scope
+        self._body = body
+
+    @property
+    def method(self) -> str:
+        """The request method, in the case in which it came; empty for a WebSocket."""
+        method: str = self._scope.get("method", "")
+        return method
+
+    @property
+    def is_websocket(self) -> bool:
+        """Whether this is the opening handshake of a WebSocket."""
+        return bool(self._scope["type"] == "websocket")
 
     def header_values(self, name: bytes) -> list[bytes]:
         """Give every value of a header, in order.
@@ -46,6 +70,38 @@ class RequestView:
         """
         return [value for key, value in self._scope["headers"] if key == name]
 
+    def cookie_values(self, name: bytes) -> list[bytes]:
+        """Give every value of a cookie (RFC 6265 §5.4), in order and as it came."""
+        pairs = (
+            pair.partition(b"=")
+            for header in self.header_values(b"cookie")
+            for pair in header.split(b";")
+        )
+        return [value.strip(_SPACE) for key, _, value in pairs if key.strip(_SPACE) == name]
+
+    def query_values(self, name: bytes) -> list[bytes]:
+        """Give every value of a parameter in the query, decoded, in order."""
+        return _urlencoded_values(self._scope.get("query_string", b""), name)
+
+    async def form_values(self, name: bytes) -> list[bytes]:
+        """Give every value of a field of the form in the body, decoded, in order.
+
+        There is none where the body is not ``application/x-www-form-urlencoded``, is longer than
+        256 KiB, or does not say how long it is.
+        """
+        kinds = self.header_values(b"content-type")
+        lengths = self.header_values(b"content-length")
+        if self._body is None or len(kinds) != 1 or len(lengths) != 1:
+            return []
+        is_form = kinds[0].partition(b";")[0].strip(_SPACE).lower() == _FORM
+        if (
+            not is_form
+            or not _SHORT_NUMBER.fullmatch(lengths[0])
+            or int(lengths[0]) > _LONGEST_FORM
+        ):
+            return []
+        return _urlencoded_values(await self._body(), name)
+
     @property
     def memo(self) -> dict[object, object]:
         """What was found out about this one request."""
@@ -53,67 +109,26 @@ class RequestView:
         return memo
 
 
-class Carrier(Protocol):
-    """A place in a request where a token may be."""
-
-    @property
-    def scheme(self) -> str:
-        """The authentication scheme that a challenge names (RFC 9110 §11.3)."""
-        ...
-
-    def read(self, request: RequestView) -> bytes | None:
-        """Give the token, or None where there is none here.
-
-        Raises:
-            InvalidRequestError: it cannot be read with certainty.
-        """
-        ...
+def _urlencoded_values(data: bytes, name: bytes) -> list[bytes]:
+    """Read one field of what a form or a query holds (WHATWG URL §5.1), whatever bytes it is."""
+    pairs = (pair.partition(b"=") for pair in data.split(b"&"))
+    return [_decoded(value) for key, _, value in pairs if _decoded(key) == name]
 
 
-class BearerHeader:
-    """``Authorization: Bearer <token>`` (RFC 6750 §2.1), the scheme in any case.
-
-    Another scheme, as ``Basic``, is no token. Two headers are refused, because a proxy and this
-    service might each look at another one.
-    """
-
-    __slots__ = ("_name", "_scheme", "scheme")
-
-    scheme: str
-
-    def __init__(self, *, name: str = "Authorization", scheme: str = "Bearer") -> None:
-        """Take the name of the header and of the scheme.
-
-        Raises:
-            ConfigurationError: either is empty or not ASCII, or has a space.
-        """
-        for text in (name, scheme):
-            if not text.isascii() or not text or text.split() != [text]:
-                msg = "The header's and the scheme's name must be one ASCII word each."
-                raise ConfigurationError(msg)
-        self.scheme = scheme
-        self._name = name.lower().encode()
-        self._scheme = scheme.lower().encode()
-
-    def read(self, request: RequestView) -> bytes | None:
-        """See `Carrier.read`."""
-        values = request.header_values(self._name)
-        if not values:
-            return None
-        if len(values) > 1:
-            raise InvalidRequestError
-        value = values[0].strip(b" \t")
-        scheme, credentials = value[: len(self._scheme)], value[len(self._scheme) :]
-        # What follows the scheme is a space (RFC 9110 §11.4), or it is part of another word. A tab
-        # is neither: that token is there, and malformed.
-        if scheme.lower() != self._scheme or credentials[:1] not in b" \t":
-            return None
-        return credentials.strip(b" ")
+def _decoded(text: bytes) -> bytes:
+    text = text.replace(b"+", b" ")
+    return unquote_to_bytes(text) if b"%" in text else text
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """The answer to a request that is refused: the same bytes from every framework."""
+
+    documented: ClassVar[Mapping[int, str]] = {
+        401: "The token is missing or not acceptable.",
+        403: "The token does not allow this.",
+    }
+    """The statuses that the API document of a protected route names, each with what it means."""
 
     status: int
     """The HTTP status."""
@@ -147,6 +162,11 @@ class Refusal:
         return {"detail": self.detail, "code": self.code}
 
     @property
+    def content(self) -> bytes:
+        """The body as it is sent, in JSON."""
+        return json.dumps(self.body, separators=(",", ":")).encode()
+
+    @property
     def close_code(self) -> int:
         """The close code for a WebSocket that was not accepted (RFC 6455 §7.4.1)."""
         return _WS_TRY_AGAIN_LATER if self.status == 503 else _WS_POLICY_VIOLATION  # noqa: PLR2004
@@ -162,6 +182,7 @@ _STATUS: Final[Mapping[type[TokenError], tuple[int, str | None]]] = {
     InvalidTokenError: (401, "invalid_token"),
     InsufficientScopeError: (403, "insufficient_scope"),
     PermissionDeniedError: (403, "insufficient_scope"),
+    CsrfError: (403, "invalid_request"),
     TokenError: (401, "invalid_token"),
 }
 

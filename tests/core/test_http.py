@@ -1,16 +1,19 @@
-"""Where requests carry tokens, and how refusals are said in HTTP."""
+"""What is seen of a request, and how refusals are said in HTTP."""
 
 import inspect
 
 import pytest
 
+from tests.core.http_requests import FORM, form, socket, view
 from tokenward import (
-    BearerHeader,
-    ConfigurationError,
+    CsrfError,
+    CsrfMismatchError,
+    CsrfMissingError,
     FreshTokenRequiredError,
     InsufficientScopeError,
     InvalidRequestError,
     MissingTokenError,
+    OriginNotAllowedError,
     PermissionDeniedError,
     Refusal,
     RequestView,
@@ -19,73 +22,6 @@ from tokenward import (
     TokenExpiredError,
     errors,
 )
-
-
-def view(*headers: tuple[bytes, bytes]) -> RequestView:
-    """Make the view of a request with these headers."""
-    return RequestView({"type": "http", "headers": list(headers)})
-
-
-def bearer(value: bytes) -> bytes | None:
-    """Read one Authorization header."""
-    return BearerHeader().read(view((b"authorization", value)))
-
-
-@pytest.mark.parametrize("scheme", [b"Bearer", b"bearer", b"BEARER", b"bEaReR"])
-@pytest.mark.parametrize("space", [b" ", b"   "])
-def test_the_scheme_is_read_in_any_case(scheme, space):
-    """RFC 9110 §11.1: schemes are case-insensitive; RFC 6750 §2.1: spaces follow."""
-    assert bearer(scheme + space + b"a.b.c") == b"a.b.c"
-
-
-@pytest.mark.parametrize(
-    "value",
-    [b"Basic dTpw", b"", b"a.b.c", b"Bearera.b.c", b"Token a.b.c", b"\xff\xfe x"],
-)
-def test_another_scheme_is_no_token(value):
-    """Somebody else's credentials are left to somebody else, and no bare token passes."""
-    assert bearer(value) is None
-
-
-def test_a_tab_does_not_hide_a_token():
-    """It is part of a token that is there, and that the engine will find malformed."""
-    assert bearer(b"Bearer\ta.b.c") == b"\ta.b.c"
-
-
-@pytest.mark.parametrize("value", [b"Bearer", b"Bearer ", b"Bearer   "])
-def test_the_scheme_alone_is_an_empty_token(value):
-    """It is there and bad, which is not the same as absent."""
-    assert bearer(value) == b""
-
-
-def test_without_the_header_there_is_no_token():
-    """Other headers are of no interest."""
-    assert BearerHeader().read(view((b"x-authorization", b"Bearer a"))) is None
-
-
-@pytest.mark.parametrize("second", [b"Bearer a", b"Bearer b", b"Basic dTpw"])
-def test_two_headers_are_refused(second):
-    """Whether they agree or not: another reader might take the other one."""
-    request = view((b"authorization", b"Bearer a"), (b"authorization", second))
-    with pytest.raises(InvalidRequestError):
-        BearerHeader().read(request)
-
-
-def test_header_and_scheme_can_be_named():
-    """For a gateway that keeps Authorization to itself."""
-    carrier = BearerHeader(name="X-Service-Token", scheme="JWT")
-    assert carrier.read(view((b"x-service-token", b"jwt a"))) == b"a"
-    assert carrier.read(view((b"authorization", b"Bearer a"))) is None
-
-
-@pytest.mark.parametrize("text", ["", "a b", "é", " a", "a\n"])
-def test_names_of_headers_and_schemes_are_words(text):
-    """What could never match is refused when built."""
-    with pytest.raises(ConfigurationError):
-        BearerHeader(name=text)
-    with pytest.raises(ConfigurationError):
-        BearerHeader(scheme=text)
-
 
 SAID = [
     (MissingTokenError(), 401, 'Bearer realm="api"'),
@@ -185,3 +121,131 @@ def test_a_request_remembers_what_was_found_out():
     RequestView(scope).memo["x"] = 1
     assert RequestView(scope).memo == {"x": 1}
     assert view().memo == {}
+
+
+@pytest.mark.parametrize(
+    ("error", "description"),
+    [
+        (CsrfError(), "The request may come from another site."),
+        (CsrfMissingError(), "A CSRF token is required beside the cookie."),
+        (CsrfMismatchError(), "The CSRF token does not belong to this session."),
+        (OriginNotAllowedError(), "Requests with a cookie are not allowed from this origin."),
+    ],
+    ids=["csrf", "missing", "mismatch", "origin"],
+)
+def test_a_csrf_refusal_is_a_403_and_no_missing_token(error, description):
+    """The token was there: logging in again would change nothing."""
+    refusal = Refusal.from_error(error)
+    challenge = f'Bearer realm="api", error="invalid_request", error_description="{description}"'
+    assert (refusal.status, dict(refusal.headers)) == (403, {"WWW-Authenticate": challenge})
+    assert refusal.content.decode() == f'{{"detail":"{description}","code":"{error.code}"}}'
+    assert refusal.close_code == 1008
+
+
+def test_headers_are_found_by_their_exact_name_in_order():
+    """ASGI has names in lower case; a longer or shorter name is another header."""
+    request = view((b"x", b"1"), (b"xx", b"2"), (b"x", b"3"))
+    assert request.header_values(b"x") == [b"1", b"3"]
+    assert request.header_values(b"") == []
+
+
+def test_a_socket_has_no_method():
+    """Only a request has, in the case in which it came."""
+    assert (socket().method, socket().is_websocket) == ("", True)
+    assert (view(method="post").method, view().is_websocket) == ("post", False)
+
+
+@pytest.mark.parametrize(
+    ("query", "values"),
+    [
+        (b"a=1", [b"1"]),
+        (b"a=1&b=2&a=3", [b"1", b"3"]),
+        (b"a=%41%2B%26+x", [b"A+& x"]),
+        (b"%61=1", [b"1"]),
+        (b"a", [b""]),
+        (b"a=", [b""]),
+        (b"a=b=c", [b"b=c"]),
+        (b"a=%", [b"%"]),
+        (b"a=%zz%4", [b"%zz%4"]),
+        (b"a=%ff%00\xfe", [b"\xff\x00\xfe"]),
+        (b"a=1;a=2", [b"1;a=2"]),
+        (b"A=1&aa=2& a=3&a%00=4&=5&&", []),
+        (b"", []),
+    ],
+)
+async def test_a_query_and_a_form_are_read_alike(query, values):
+    """WHATWG URL §5.1: in bytes, and no byte is an error."""
+    assert view(query_string=query).query_values(b"a") == values
+    assert await form(query).form_values(b"a") == values
+
+
+def test_a_scope_without_query_has_no_parameters():
+    """ASGI lets a server leave it out."""
+    assert view().query_values(b"a") == []
+
+
+@pytest.mark.parametrize(
+    "kind", [FORM, FORM.upper(), FORM + b";charset=utf-8", b" " + FORM + b"\t; charset=latin-1"]
+)
+async def test_a_form_says_what_it_is(kind):
+    """In any case, and with any parameter."""
+    request = view((b"content-type", kind), (b"content-length", b"3"), body=b"a=1")
+    assert await request.form_values(b"a") == [b"1"]
+
+
+NO_FORM = {
+    "no kind": [(b"content-length", b"3")],
+    "another kind": [(b"content-type", b"text/plain"), (b"content-length", b"3")],
+    "multipart": [(b"content-type", b"multipart/form-data; boundary=a"), (b"content-length", b"3")],
+    "longer kind": [(b"content-type", FORM + b"-x"), (b"content-length", b"3")],
+    "two kinds": [(b"content-type", FORM)] * 2 + [(b"content-length", b"3")],
+    "no length": [(b"content-type", FORM)],
+    "two lengths": [(b"content-type", FORM), *[(b"content-length", b"3")] * 2],
+    "chunked": [(b"content-type", FORM), (b"transfer-encoding", b"chunked")],
+}
+LENGTHS = [b"262145", b"9" * 99, b"-3", b"+3", b" 3", b"3\n", b"3,3", b"0x3", b"3.0", b"", b"\xb3"]
+NO_FORM |= {
+    f"length {length!r}": [(b"content-type", FORM), (b"content-length", length)]
+    for length in LENGTHS
+}
+
+
+@pytest.mark.parametrize("headers", NO_FORM.values(), ids=NO_FORM)
+async def test_what_is_no_short_form_is_not_read(headers):
+    """The body is not even asked for: it may be endless."""
+    asked = []
+
+    async def body():
+        asked.append(True)
+        return b"a=1"
+
+    request = RequestView({"type": "http", "method": "POST", "headers": headers}, body)
+    assert await request.form_values(b"a") == []
+    assert asked == []
+
+
+async def test_a_form_may_be_256_kib_long():
+    """To the byte; and where nobody can read the body there is no form."""
+    body = b"a=" + b"x" * (262_144 - 2)
+    assert await form(body).form_values(b"a") == [body[2:]]
+    assert await form(body + b"x").form_values(b"a") == []
+    headers = [(b"content-type", FORM), (b"content-length", b"3")]
+    assert await view(*headers, method="POST").form_values(b"a") == []
+
+
+@pytest.mark.parametrize(
+    ("headers", "values"),
+    [
+        ([b"a=1"], [b"1"]),
+        ([b"x=0; a=1;a=2 ;\ta\t=\t3\t"], [b"1", b"2", b"3"]),
+        ([b"x=0", b"a=1", b"b=2; a=3"], [b"1", b"3"]),
+        ([b'a=b=c; a="q"; a=\xff'], [b"b=c", b'"q"', b"\xff"]),
+        ([b"a"], [b""]),
+        ([b"A=1; aa=2; %61=3; =4; ;; a\x00=5; b=a=6", b""], []),
+    ],
+    ids=["one", "spaces", "several headers", "as it came", "no value", "other names"],
+)
+def test_cookies_are_found_by_their_exact_name(headers, values):
+    """RFC 6265 §5.4: names are case-sensitive, and nothing is decoded."""
+    request = view(*((b"cookie", header) for header in headers))
+    assert request.cookie_values(b"a") == values

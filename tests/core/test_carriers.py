@@ -1,0 +1,305 @@
+"""Where requests carry tokens, besides cookies."""
+
+import pytest
+
+from tests.core.http_requests import socket, view
+from tests.support import engine_with
+from tokenward import (
+    Authenticator,
+    BearerHeader,
+    ConfigurationError,
+    InvalidRequestError,
+    InvalidTokenError,
+    MissingTokenError,
+    QueryCarrier,
+    Requirement,
+    WebSocketProtocolCarrier,
+)
+
+
+def bearer(value: bytes) -> bytes | None:
+    """Read one Authorization header."""
+    return BearerHeader().read(view((b"authorization", value)), "access")
+
+
+def query(text: bytes, name: str = "access_token") -> bytes | None:
+    """Read a query."""
+    return QueryCarrier(name=name).read(view(query_string=text), "access")
+
+
+def offered(*values: bytes, marker: str = "bearer") -> bytes | None:
+    """Read the subprotocols that a WebSocket's handshake offers."""
+    headers = ((b"sec-websocket-protocol", value) for value in values)
+    return WebSocketProtocolCarrier(marker=marker).read(socket(*headers), "access")
+
+
+@pytest.mark.parametrize("scheme", [b"Bearer", b"bearer", b"BEARER", b"bEaReR"])
+@pytest.mark.parametrize("space", [b" ", b"   "])
+def test_the_scheme_is_read_in_any_case(scheme, space):
+    """RFC 9110 §11.1: schemes are case-insensitive; RFC 6750 §2.1: spaces follow."""
+    assert bearer(scheme + space + b"a.b.c") == b"a.b.c"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [b"Basic dTpw", b"", b"a.b.c", b"Bearera.b.c", b"Token a.b.c", b"\xff\xfe x"],
+)
+def test_another_scheme_is_no_token(value):
+    """Somebody else's credentials are left to somebody else, and no bare token passes."""
+    assert bearer(value) is None
+
+
+def test_a_tab_does_not_hide_a_token():
+    """It is part of a token that is there, and that the engine will find malformed."""
+    assert bearer(b"Bearer\ta.b.c") == b"\ta.b.c"
+
+
+@pytest.mark.parametrize("value", [b"Bearer", b"Bearer ", b"Bearer   "])
+def test_the_scheme_alone_is_an_empty_token(value):
+    """It is there and bad, which is not the same as absent."""
+    assert bearer(value) == b""
+
+
+def test_without_the_header_there_is_no_token():
+    """Other headers are of no interest."""
+    assert BearerHeader().read(view((b"x-authorization", b"Bearer a")), "access") is None
+
+
+@pytest.mark.parametrize("second", [b"Bearer a", b"Bearer b", b"Basic dTpw"])
+def test_two_headers_are_refused(second):
+    """Whether they agree or not: another reader might take the other one."""
+    request = view((b"authorization", b"Bearer a"), (b"authorization", second))
+    with pytest.raises(InvalidRequestError):
+        BearerHeader().read(request, "access")
+
+
+def test_header_and_scheme_can_be_named():
+    """For a gateway that keeps Authorization to itself."""
+    carrier = BearerHeader(name="X-Service-Token", scheme="JWT")
+    assert carrier.read(view((b"x-service-token", b"jwt a")), "access") == b"a"
+    assert carrier.read(view((b"authorization", b"Bearer a")), "access") is None
+
+
+@pytest.mark.parametrize("scheme", ["a.c", "a|b", "[abc]", "a$"])
+def test_a_scheme_is_no_pattern(scheme):
+    """What would mean something in a regular expression means itself."""
+    carrier = BearerHeader(scheme=scheme)
+    request = view((b"authorization", scheme.upper().encode() + b" t"))
+    assert carrier.read(request, "access") == b"t"
+    assert carrier.read(view((b"authorization", b"abc t")), "access") is None
+
+
+def test_the_header_is_read_from_a_socket_too():
+    """Clients that are no browsers can set it there, and it carries every type."""
+    request = socket((b"authorization", b"Bearer a"))
+    assert BearerHeader().read(request, "access") == b"a"
+    assert BearerHeader().read(request, "refresh") == b"a"
+
+
+@pytest.mark.parametrize(
+    ("text", "token"),
+    [
+        (b"access_token=a.b.c", b"a.b.c"),
+        (b"x=1&access_token=a.b.c&y=", b"a.b.c"),
+        (b"access_token=a%2Eb%2ec", b"a.b.c"),
+        (b"access%5Ftoken=a.b.c", b"a.b.c"),
+        (b"access_token=a+b%20c", b"a b c"),
+        (b"access_token=\xff%FE%00", b"\xff\xfe\x00"),
+        (b"access_token=%zz", b"%zz"),
+        (b"access_token=", b""),
+        (b"access_token", b""),
+    ],
+)
+def test_a_token_in_the_query_is_decoded_once(text, token):
+    """Whatever bytes it is; one that is empty is there and bad."""
+    assert query(text) == token
+
+
+@pytest.mark.parametrize(
+    "text", [b"", b"Access_Token=a", b"access_token2=a", b"token=access_token=a", b"=a", b"%"]
+)
+def test_another_parameter_is_no_token(text):
+    """Names are exact."""
+    assert query(text) is None
+
+
+@pytest.mark.parametrize("second", [b"access_token=a", b"access%5ftoken=a", b"access_token"])
+def test_a_token_twice_in_the_query_is_refused(second):
+    """However it is spelt."""
+    with pytest.raises(InvalidRequestError):
+        query(b"access_token=a&" + second)
+
+
+def test_the_parameter_can_be_named():
+    """One is as good as another, and of a socket it is read likewise."""
+    assert query(b"t=a", name="t") == b"a"
+    assert query(b"access_token=a", name="t") is None
+    assert QueryCarrier().read(socket(query_string=b"access_token=a"), "access") == b"a"
+
+
+async def test_a_twice_encoded_token_is_no_token_of_ours(engine):
+    """What is decoded once is not decoded again."""
+    authenticator = Authenticator(engine, carriers=[QueryCarrier()])
+    token = await engine.issue("alice")
+    once, twice = token.replace(".", "%2E"), token.replace(".", "%252E")
+    good = view(query_string=f"access_token={once}".encode())
+    assert (await authenticator.authenticate(good, Requirement())).sub == "alice"
+    with pytest.raises(InvalidTokenError):
+        await authenticator.authenticate(
+            view(query_string=f"access_token={twice}".encode()), Requirement()
+        )
+
+
+@pytest.mark.parametrize(
+    ("values", "token"),
+    [
+        ([b"bearer, a.b.c"], b"a.b.c"),
+        ([b"bearer,a.b.c"], b"a.b.c"),
+        ([b" bearer\t,\ta.b.c "], b"a.b.c"),
+        ([b"chat, bearer, a.b.c, v2"], b"a.b.c"),
+        ([b"bearer", b"a.b.c"], b"a.b.c"),
+        ([b"chat", b"bearer, a.b.c"], b"a.b.c"),
+        ([b"bearer, \xff\x00"], b"\xff\x00"),
+        ([b"bearer, a%2Eb"], b"a%2Eb"),
+        ([b"bearer"], b""),
+        ([b"bearer,"], b""),
+        ([b"bearer,,a.b.c"], b""),
+        ([b"chat, bearer"], b""),
+    ],
+    ids=repr,
+)
+def test_the_token_is_the_subprotocol_after_the_marker(values, token):
+    """RFC 6455 §11.3.4: in one header or in several; what is empty is there and bad."""
+    assert offered(*values) == token
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [],
+        [b""],
+        [b"chat"],
+        [b"a.b.c"],
+        [b"Bearer, a"],
+        [b"bearer a"],
+        [b"xbearer, a"],
+        [b"a;bearer"],
+    ],
+    ids=repr,
+)
+def test_without_the_marker_no_subprotocol_is_a_token(values):
+    """The marker is exact: subprotocols are case-sensitive (RFC 6455 §4.1)."""
+    assert offered(*values) is None
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [b"bearer, a, bearer, b"],
+        [b"bearer, a, bearer, a"],
+        [b"bearer, a", b"bearer, b"],
+        [b"bearer, bearer"],
+        [b"bearer, a, bearer"],
+    ],
+    ids=repr,
+)
+def test_two_markers_are_refused(values):
+    """The second announces a second token."""
+    with pytest.raises(InvalidRequestError):
+        offered(*values)
+
+
+def test_a_request_has_no_subprotocol():
+    """Whatever header it sends: a page can make no request with it, others would be no browsers."""
+    headers = (b"sec-websocket-protocol", b"bearer, a"), (b"upgrade", b"websocket")
+    assert WebSocketProtocolCarrier().read(view(*headers), "access") is None
+
+
+def test_the_marker_can_be_named():
+    """For a service whose clients already say something else."""
+    assert offered(b"bearer, a, token, b", marker="token") == b"b"
+
+
+SECURITY_SCHEMES = [
+    (BearerHeader(), {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}),
+    (
+        BearerHeader(name="AUTHORIZATION", scheme="JWT"),
+        {"type": "http", "scheme": "jwt", "bearerFormat": "JWT"},
+    ),
+    (BearerHeader(name="X-Token"), {"type": "apiKey", "in": "header", "name": "X-Token"}),
+    (QueryCarrier(), {"type": "apiKey", "in": "query", "name": "access_token"}),
+    (QueryCarrier(name="t"), {"type": "apiKey", "in": "query", "name": "t"}),
+    (
+        WebSocketProtocolCarrier(),
+        {"type": "apiKey", "in": "header", "name": "Sec-WebSocket-Protocol"},
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("carrier", "said"),
+    SECURITY_SCHEMES,
+    ids=["bearer", "other scheme", "other header", "query", "other parameter", "socket"],
+)
+def test_each_carrier_says_what_it_is_to_openapi(carrier, said):
+    """OpenAPI 3.1 §4.8.27: "http" is the Authorization header, everything else an "apiKey"."""
+    assert carrier.security_scheme == said
+
+
+def test_each_carrier_has_the_scheme_of_its_challenge():
+    """As it was given for the header; RFC 6750's for the others."""
+    assert BearerHeader(scheme="JWT").scheme == "JWT"
+    assert QueryCarrier().scheme == WebSocketProtocolCarrier().scheme == "Bearer"
+
+
+@pytest.mark.parametrize("text", ["", "a b", "é", " a", "a\n", "a\tb"])
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda text: BearerHeader(name=text),
+        lambda text: BearerHeader(scheme=text),
+        lambda text: QueryCarrier(name=text),
+        lambda text: WebSocketProtocolCarrier(marker=text),
+    ],
+    ids=["header", "scheme", "parameter", "marker"],
+)
+def test_the_names_of_a_carrier_are_words(build, text):
+    """What could never match is refused when built."""
+    with pytest.raises(ConfigurationError):
+        build(text)
+
+
+def test_a_marker_is_one_subprotocol():
+    """A comma would make two of it."""
+    with pytest.raises(ConfigurationError, match="one subprotocol"):
+        WebSocketProtocolCarrier(marker="bearer,token")
+
+
+class TrailerCarrier:
+    """A carrier of somebody's own: it has the three members, and no class of ours above it."""
+
+    scheme = "Trailer"
+    security_scheme = {"type": "apiKey", "in": "header", "name": "X-Trailer"}  # noqa: RUF012
+
+    def __init__(self):
+        """Note what it is asked for."""
+        self.asked = []
+
+    def read(self, request, type):
+        self.asked.append(type)
+        values = request.header_values(b"x-trailer")
+        return values[0] if values else None
+
+
+async def test_a_carrier_of_ones_own_works(clock):
+    """The protocol is all that is asked of it: for access, for refreshing, and in the challenge."""
+    engine, own = engine_with(clock), TrailerCarrier()
+    authenticator = Authenticator(engine, carriers=[own, BearerHeader()])
+    pair = await engine.issue_pair("alice")
+    request = view((b"x-trailer", pair.access_token.encode()), method="POST")
+    assert (await authenticator.authenticate(request, Requirement())).sub == "alice"
+    traded = view((b"x-trailer", pair.refresh_token.encode()), method="POST")
+    assert await engine.decode((await authenticator.refresh(traded)).access_token)
+    assert own.asked == ["access", "refresh"]
+    said = authenticator.refusal(MissingTokenError()).headers["WWW-Authenticate"]
+    assert said == 'Trailer realm="api"'

@@ -1,0 +1,302 @@
+"""The cookies that hand a pair to a browser, and have it forget them."""
+
+import re
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from tests.core.browser import Browser, attributes_of
+from tests.support import engine_with
+from tokenward import (
+    NEVER,
+    Authenticator,
+    BearerHeader,
+    ConfigurationError,
+    CookieCarrier,
+    TokenPair,
+    TokenPolicy,
+)
+
+PAIR = TokenPair("a.b.c", "d.e.f", 900, refresh_expires_in=2_592_000, csrf_token="0123")
+SHOP = "https://shop.example"
+
+
+def test_the_cookies_of_the_defaults():
+    """Word for word."""
+    assert CookieCarrier().set_cookies(PAIR) == (
+        "__Host-access_token=a.b.c; Max-Age=900; Path=/; SameSite=Lax; Secure; HttpOnly",
+        (
+            "__Secure-refresh_token=d.e.f; Max-Age=2592000; Path=/refresh; SameSite=Lax; Secure; "
+            "HttpOnly"
+        ),
+        "__Host-csrf_token=0123; Max-Age=2592000; Path=/; SameSite=Lax; Secure",
+    )
+    assert CookieCarrier().clear_cookies() == (
+        "__Host-access_token=; Max-Age=0; Path=/; SameSite=Lax; Secure; HttpOnly",
+        "__Secure-refresh_token=; Max-Age=0; Path=/refresh; SameSite=Lax; Secure; HttpOnly",
+        "__Host-csrf_token=; Max-Age=0; Path=/; SameSite=Lax; Secure",
+    )
+
+
+SHARED = CookieCarrier(
+    access_name="__Secure-a",
+    refresh_name="r",
+    csrf_name="c",
+    refresh_path="/auth/refresh",
+    domain="shop.example",
+    same_site="None",
+)
+STRICT = CookieCarrier(refresh_name="__Host-refresh", refresh_path="/", same_site="Strict")
+OPTIONS = {
+    "shared": (
+        SHARED,
+        "__Secure-a=a.b.c; Max-Age=900; Path=/; Domain=shop.example; SameSite=None; Secure; HttpOnly",
+        (
+            "r=d.e.f; Max-Age=2592000; Path=/auth/refresh; Domain=shop.example; SameSite=None; "
+            "Secure; HttpOnly"
+        ),
+        "c=0123; Max-Age=2592000; Path=/; Domain=shop.example; SameSite=None; Secure",
+    ),
+    "strict": (
+        STRICT,
+        "__Host-access_token=a.b.c; Max-Age=900; Path=/; SameSite=Strict; Secure; HttpOnly",
+        "__Host-refresh=d.e.f; Max-Age=2592000; Path=/; SameSite=Strict; Secure; HttpOnly",
+        "__Host-csrf_token=0123; Max-Age=2592000; Path=/; SameSite=Strict; Secure",
+    ),
+    "development": (
+        CookieCarrier(development=True),
+        "access_token=a.b.c; Max-Age=900; Path=/; SameSite=Lax; HttpOnly",
+        "refresh_token=d.e.f; Max-Age=2592000; Path=/refresh; SameSite=Lax; HttpOnly",
+        "csrf_token=0123; Max-Age=2592000; Path=/; SameSite=Lax",
+    ),
+}
+
+
+@pytest.mark.parametrize("row", OPTIONS.values(), ids=OPTIONS)
+def test_every_option_is_in_the_cookies(row):
+    """Word for word."""
+    carrier, *cookies = row
+    assert carrier.set_cookies(PAIR) == tuple(cookies)
+
+
+CARRIERS = {
+    "defaults": CookieCarrier(),
+    "shared": SHARED,
+    "strict": STRICT,
+    "development": CookieCarrier(development=True),
+}
+
+
+@pytest.mark.parametrize("carrier", CARRIERS.values(), ids=CARRIERS)
+def test_clearing_repeats_every_attribute(carrier):
+    """A browser deletes a cookie of the same name, domain and path alone (RFC 6265 §5.3)."""
+    for kept, cleared in zip(carrier.set_cookies(PAIR), carrier.clear_cookies(), strict=True):
+        assert cleared.startswith(kept.partition("=")[0] + "=;")
+        assert attributes_of(cleared) == {**attributes_of(kept), "max-age": "0"}
+
+
+@pytest.mark.parametrize("carrier", CARRIERS.values(), ids=CARRIERS)
+def test_a_browser_keeps_them_and_forgets_them(carrier):
+    """The refresh token goes to its path alone, and nothing is left after the clearing."""
+    site = "http://localhost:8000" if carrier.development else SHOP
+    browser = Browser()
+    browser.receive(f"{site}/login", carrier.set_cookies(PAIR))
+    access, refresh, csrf = (each.partition("=")[0] for each in carrier.set_cookies(PAIR))
+    assert browser.names(site + carrier.refresh_path) == sorted([access, refresh, csrf])
+    elsewhere = {access, csrf} if carrier.refresh_path != "/" else {access, refresh, csrf}
+    assert browser.names(f"{site}/refreshing") == sorted(elsewhere)
+    browser.receive(f"{site}/logout", carrier.clear_cookies())
+    assert list(browser.jar) == []
+
+
+def test_a_browser_sends_them_to_the_own_host_alone():
+    """Never by http; to a subdomain only where a domain says so."""
+    for carrier, shared in ((CookieCarrier(), False), (SHARED, True)):
+        browser = Browser()
+        browser.receive(SHOP, carrier.set_cookies(PAIR))
+        assert bool(browser.names("https://api.shop.example/")) == shared
+        assert browser.names("http://shop.example/") == []
+        assert browser.names("https://notshop.example/") == []
+
+
+@pytest.mark.parametrize(
+    "carrier",
+    [
+        CookieCarrier(),
+        STRICT,
+        CookieCarrier(access_name="__SECURE-a", refresh_name="__host-__Secure-r", refresh_path="/"),
+        CookieCarrier(access_name="my__Host-a", refresh_name="_Secure-r", csrf_name="Host-c"),
+    ],
+    ids=["defaults", "strict", "prefixes", "no prefixes"],
+)
+def test_development_drops_secure_and_the_prefixes_and_nothing_else(carrier):
+    """A prefix is at the beginning, in any case, or it is none (RFC 6265bis §4.1.3)."""
+    relaxed = replace(carrier, development=True)
+    dropped = tuple(
+        re.sub("^(__host-|__secure-)*", "", each, flags=re.IGNORECASE).replace("; Secure", "")
+        for each in carrier.set_cookies(PAIR)
+    )
+    assert relaxed.set_cookies(PAIR) == dropped
+    browser = Browser()
+    browser.receive("http://localhost/", relaxed.set_cookies(PAIR))
+    assert len(browser.jar) == 3
+
+
+async def test_max_age_is_the_life_of_each_token(clock):
+    """Of the CSRF token, that of the refresh token; zero is zero, and NEVER gives none."""
+    policy = TokenPolicy(required_claims={"iat", "sub", "jti", "type"}, access_lifetime=NEVER)
+    engine, carrier = engine_with(clock, policy=policy), CookieCarrier()
+
+    async def ages(**lifetimes):
+        cookies = carrier.set_cookies(await engine.issue_pair("alice", **lifetimes))
+        return [attributes_of(cookie).get("max-age") for cookie in cookies]
+
+    week, zero = timedelta(days=7), timedelta(0)
+    assert await ages(lifetime=timedelta(minutes=5), refresh_lifetime=week) == [
+        "300",
+        "604800",
+        "604800",
+    ]
+    assert await ages(lifetime=zero, refresh_lifetime=zero) == ["0", "0", "0"]
+    assert await ages(refresh_lifetime=zero) == [None, "0", "0"]
+    assert await ages(refresh_lifetime=NEVER) == [None, None, None]
+
+
+async def test_a_session_that_ends_ends_its_cookies(clock):
+    """No cookie outlives its token."""
+    policy = TokenPolicy(session_lifetime=timedelta(hours=1))
+    engine = engine_with(clock, policy=policy)
+    pair = await engine.issue_pair("alice")
+    clock.advance(3590)
+    cookies = CookieCarrier().set_cookies(await engine.refresh(pair.refresh_token))
+    assert [attributes_of(cookie)["max-age"] for cookie in cookies] == ["10", "10", "10"]
+
+
+WRONG = {
+    "an empty name": {"access_name": ""},
+    "a space": {"csrf_name": "c t"},
+    "a line": {"refresh_name": "r\r\nSet-Cookie: x"},
+    "a line at the end": {"access_name": "a\n"},
+    "a semicolon": {"access_name": "a;b"},
+    "an equals sign": {"access_name": "a=b"},
+    "quotes": {"access_name": '"a"'},
+    "no ASCII": {"access_name": "jeton-d'acc\u00e8s"},
+    "two alike": {"access_name": "t", "refresh_name": "t"},
+    "two alike, csrf": {"refresh_name": "t", "csrf_name": "t"},
+    "a domain and __Host-": {"domain": "shop.example"},
+    "a domain and one __Host-": {
+        "domain": "shop.example",
+        "access_name": "a",
+        "refresh_name": "r",
+        "csrf_name": "__HOST-c",
+    },
+    "a path and __Host-": {"refresh_name": "__host-r"},
+    "an empty path": {"refresh_path": ""},
+    "a relative path": {"refresh_path": "refresh"},
+    "a path with more": {"refresh_path": "/; Domain=evil.example"},
+    "a path with a space": {"refresh_path": "/re fresh"},
+    "a path with a line": {"refresh_path": "/refresh\n"},
+    "a path out of ASCII": {"refresh_path": "/\u00e9"},
+    "an unknown SameSite": {"same_site": "lax"},
+    "an empty SameSite": {"same_site": ""},
+    "SameSite=None in development": {"same_site": "None", "development": True},
+    "alike in development": {
+        "access_name": "__Host-token",
+        "refresh_name": "__Secure-token",
+        "development": True,
+    },
+    "alike by case in development": {
+        "access_name": "__host-token",
+        "csrf_name": "token",
+        "development": True,
+    },
+    "nothing left in development": {"access_name": "__Host-", "development": True},
+}
+BARE = {"access_name": "a", "refresh_name": "r", "csrf_name": "c"}
+WRONG |= {
+    f"domain {domain!r}": {**BARE, "domain": domain}
+    for domain in (
+        "",
+        ".shop.example",
+        "shop.example.",
+        "a b",
+        "a;b",
+        "a\n",
+        "https://a",
+        "a:1",
+        "*.a",
+    )
+}
+
+
+@pytest.mark.parametrize("options", WRONG.values(), ids=WRONG)
+def test_what_browsers_would_refuse_is_refused_when_built(options):
+    """Nobody wonders later why a cookie is not there, or is there for others."""
+    with pytest.raises(ConfigurationError):
+        CookieCarrier(**options)
+
+
+def test_names_that_differ_by_their_prefix_alone_are_two_names():
+    """Outside development nothing is dropped."""
+    carrier = CookieCarrier(access_name="__Host-token", refresh_name="__Secure-token")
+    assert len({cookie.partition("=")[0] for cookie in carrier.set_cookies(PAIR)}) == 3
+
+
+@pytest.mark.parametrize("kind", ["access", "refresh", "csrf"])
+def test_a_cookie_that_browsers_would_drop_is_refused_when_set(kind):
+    """At 4,096 bytes it is set, at 4,097 refused by name, before any is given."""
+    carrier, field = CookieCarrier(), f"{kind}_token"
+    place = ["access", "refresh", "csrf"].index(kind)
+    room = 4097 - len(carrier.set_cookies(replace(PAIR, **{field: "x"}))[place])
+    longest = carrier.set_cookies(replace(PAIR, **{field: "x" * room}))
+    assert len(longest[place].encode()) == 4096
+    with pytest.raises(ConfigurationError, match=f"The {kind} cookie is longer than the 4,096"):
+        carrier.set_cookies(replace(PAIR, **{field: "x" * (room + 1)}))
+
+
+def test_a_pair_without_csrf_token_is_refused():
+    """Its cookies would be refused later, at the first POST."""
+    with pytest.raises(ConfigurationError, match="issue_pair or refresh"):
+        CookieCarrier().set_cookies(TokenPair("a.b.c", "d.e.f", 900))
+
+
+@pytest.mark.parametrize("field", ["access_token", "refresh_token", "csrf_token"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "a; Domain=evil",
+        "a\r\nSet-Cookie: b=c",
+        "a\n",
+        "a b",
+        "a,b",
+        "a=b",
+        '"a"',
+        "\u00e9",
+        "a\x00",
+    ],
+    ids=repr,
+)
+def test_what_is_no_token_is_put_into_no_header(field, value):
+    """Nothing in a pair ends a cookie or a line, and the error does not repeat it."""
+    with pytest.raises(ConfigurationError) as caught:
+        CookieCarrier().set_cookies(replace(PAIR, **{field: value}))
+    assert str(caught.value) == "The pair holds something that is not a token."
+
+
+def test_openapi_is_told_the_name_of_the_access_cookie():
+    """As it is sent: without prefix in development."""
+    said = {"type": "apiKey", "in": "cookie", "name": "__Host-access_token"}
+    assert CookieCarrier().security_scheme == said
+    relaxed = CookieCarrier(development=True)
+    assert relaxed.security_scheme == {**said, "name": "access_token"}
+    assert (relaxed.scheme, repr(relaxed).count("_names")) == ("Bearer", 0)
+
+
+async def test_an_authenticator_gives_its_first_carrier_of_cookies(engine):
+    """And says what to do where it has none."""
+    first, second = CookieCarrier(), CookieCarrier(**BARE)
+    assert Authenticator(engine, carriers=[first, second]).cookies is first
+    assert Authenticator(engine, carriers=[BearerHeader(), second]).cookies is second
+    with pytest.raises(ConfigurationError, match="CookieCarrier"):
+        _ = Authenticator(engine).cookies

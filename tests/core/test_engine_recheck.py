@@ -1,0 +1,139 @@
+"""Claims that were good once, and are looked at again."""
+
+import math
+from datetime import timedelta
+
+import pytest
+
+from tests.support import SECRET, engine_with, payload_of, signed
+from tokenward import (
+    NEVER,
+    KeyRing,
+    MemoryStore,
+    RefreshTokenReusedError,
+    StoreUnavailableError,
+    TokenEngine,
+    TokenExpiredError,
+    TokenPolicy,
+    TokenRejectedError,
+    TokenRevokedError,
+)
+
+
+@pytest.fixture
+async def claims(engine):
+    """Give the claims of a good access token, which lives 900 seconds."""
+    return await engine.decode(await engine.issue("alice"))
+
+
+async def test_it_tells_how_many_seconds_are_left(engine, claims, clock):
+    """To the moment at which the token is over."""
+    assert await engine.recheck(claims) == 900
+    clock.advance(899.5)
+    assert await engine.recheck(claims) == 0.5
+    for _ in range(2):
+        clock.advance(0.5)
+        with pytest.raises(TokenExpiredError):
+            await engine.recheck(claims)
+
+
+async def test_leeway_and_the_greatest_age_count_as_in_decode(clock):
+    """A token is over for both at the same moment."""
+    policy = TokenPolicy(
+        leeway=timedelta(seconds=5),
+        access_lifetime=timedelta(seconds=10),
+        refresh_lifetime=timedelta(seconds=60),
+    )
+    engine = engine_with(clock, policy=policy)
+    short = await engine.decode(await engine.issue("alice"))
+    old = await engine.decode(signed(payload_of()))
+    assert (await engine.recheck(short), await engine.recheck(old)) == (15, 65)
+
+
+async def test_a_token_without_expiry_has_infinity_left(clock):
+    """And can still be revoked."""
+    policy = TokenPolicy(required_claims={"iat", "sub", "jti", "type"}, access_lifetime=NEVER)
+    engine = engine_with(clock, policy=policy)
+    claims = await engine.decode(await engine.issue("alice"))
+    clock.advance(1e9)
+    assert await engine.recheck(claims) == math.inf
+    await engine.revoke(claims)
+    with pytest.raises(TokenRevokedError):
+        await engine.recheck(claims)
+
+
+async def test_every_kind_of_revocation_is_seen(engine):
+    """The token's, its session's, and its subject's."""
+    pairs = [await engine.issue_pair("alice") for _ in range(3)]
+    first, second, third = [await engine.decode(pair.access_token) for pair in pairs]
+    await engine.revoke(first)
+    await engine.revoke_session(second)
+    for claims in (first, second):
+        with pytest.raises(TokenRevokedError):
+            await engine.recheck(claims)
+    assert await engine.recheck(third)
+    await engine.revoke_subject("alice")
+    with pytest.raises(TokenRevokedError):
+        await engine.recheck(third)
+
+
+async def test_a_second_use_of_the_refresh_token_is_seen(engine):
+    """It ends the session, and with it what its access tokens opened."""
+    pair = await engine.issue_pair("alice")
+    claims = await engine.decode(pair.access_token)
+    await engine.refresh(pair.refresh_token)
+    assert await engine.recheck(claims)
+    with pytest.raises(RefreshTokenReusedError):
+        await engine.refresh(pair.refresh_token)
+    with pytest.raises(TokenRevokedError):
+        await engine.recheck(claims)
+
+
+class Down(MemoryStore):
+    """A store that does not answer."""
+
+    async def is_revoked(self, **_):
+        raise TimeoutError
+
+
+async def test_an_outage_refuses_unless_the_policy_accepts(claims, clock):
+    """As in decode."""
+    with pytest.raises(StoreUnavailableError):
+        await engine_with(clock, store=Down()).recheck(claims)
+    accepting = engine_with(clock, store=Down(), policy=TokenPolicy(store_outage="accept"))
+    assert await accepting.recheck(claims) == 900
+
+
+async def test_what_is_over_is_over_in_an_outage_too(clock, claims):
+    """The store is not asked about it."""
+    clock.advance(900)
+    with pytest.raises(TokenExpiredError):
+        await engine_with(clock, store=Down()).recheck(claims)
+
+
+async def test_the_hooks_of_revocation_are_asked_and_no_others(engine, claims):
+    """`after_decode` belongs to a request."""
+    seen = []
+    engine.after_decode(seen.append)
+
+    @engine.is_revoked
+    async def refuse(claims):
+        raise TokenRejectedError
+
+    with pytest.raises(TokenRejectedError):
+        await engine.recheck(claims)
+    assert seen == []
+
+
+async def test_without_a_store_the_time_alone_counts(clock, claims):
+    """There is nobody to ask."""
+    engine = TokenEngine(KeyRing.from_secret(SECRET), clock=clock)
+    clock.advance(899)
+    assert await engine.recheck(claims) == 1
+
+
+async def test_a_subject_that_was_revoked_before_may_come_again(engine, clock):
+    """A token that was issued after its subject was revoked is good."""
+    await engine.revoke_subject("alice")
+    later = await engine.decode(await engine.issue("alice"))
+    assert await engine.recheck(later) > 899
