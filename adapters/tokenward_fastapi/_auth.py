@@ -1,15 +1,16 @@
 """`TokenAuth`: the adapter's one public object."""
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from typing import Generic, TypeVar
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request, Response, WebSocket
 
-from tokenward import Authenticator, Carrier, Claims, Requirement, TokenEngine, TokenType
-from tokenward_fastapi._dependency import OptionalClaims, RequiredClaims
+from tokenward import Authenticator, Carrier, Claims, Requirement, TokenEngine, TokenPair, TokenType
+from tokenward_fastapi._dependency import OptionalClaims, RequiredClaims, view_of
 from tokenward_fastapi._openapi import document_refusals
-from tokenward_fastapi._refusals import register_refusals
+from tokenward_fastapi._refusals import close_websocket, register_refusals
 
 __all__ = ["TokenAuth"]
 
@@ -91,6 +92,64 @@ class TokenAuth(Generic[ClaimsT]):
         )
         return OptionalClaims(self.authenticator, requirement)
 
+    async def refresh(
+        self, request: Request, *, carriers: Sequence[Carrier] | None = None
+    ) -> TokenPair:
+        """Trade the refresh token of a request for the next pair; see `TokenEngine.refresh`.
+
+        Args:
+            request: the request.
+            carriers: where the token may be, in place of what `TokenAuth` was given.
+
+        Raises:
+            TokenError: it is refused; left to `init_app`, that is the answer.
+        """
+        return await self.authenticator.refresh(view_of(request), carriers=carriers)
+
+    def set_cookies(self, response: Response, pair: TokenPair) -> None:
+        """Hand a pair to the browser, in the cookies that the `CookieCarrier` describes.
+
+        Raises:
+            ConfigurationError: there is no `CookieCarrier`, or a token is too long for a cookie.
+        """
+        _add_cookies(response, self.authenticator.cookies.set_cookies(pair))
+
+    def clear_cookies(self, response: Response) -> None:
+        """Have the browser forget all that `set_cookies` set. Revoke the session besides.
+
+        Raises:
+            ConfigurationError: there is no `CookieCarrier`.
+        """
+        _add_cookies(response, self.authenticator.cookies.clear_cookies())
+
+    def while_valid(
+        self,
+        websocket: WebSocket,
+        claims: ClaimsT,
+        *,
+        check_every: timedelta = timedelta(seconds=5),
+    ) -> AbstractAsyncContextManager[None]:
+        """Run a block for as long as a token is good; then cancel it, and close the WebSocket.
+
+        ::
+
+            async with auth.while_valid(websocket, claims):
+                async for text in websocket.iter_text(): ...
+
+        Args:
+            websocket: that was accepted.
+            claims: which let it in.
+            check_every: how often the store is asked; an expiry is seen at its time.
+
+        Raises:
+            ConfigurationError: `check_every` is not above zero.
+        """
+
+        async def close(code: int, reason: str) -> None:
+            await close_websocket(websocket, code, reason)
+
+        return self.authenticator.while_valid(claims, close, check_every=check_every)
+
     def init_app(self, app: FastAPI) -> None:
         """Answer in full, and document it.
 
@@ -102,3 +161,9 @@ class TokenAuth(Generic[ClaimsT]):
         """
         register_refusals(app, self.authenticator.refusal)
         document_refusals(app, self.scheme_name)
+
+
+def _add_cookies(response: Response, cookies: tuple[str, ...]) -> None:
+    for cookie in cookies:
+        response.headers.append("Set-Cookie", cookie)
+    response.headers["Cache-Control"] = "no-store"

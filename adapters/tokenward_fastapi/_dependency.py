@@ -2,7 +2,8 @@
 
 from typing import Generic, NoReturn, TypeVar, cast
 
-from fastapi.openapi.models import HTTPBearer
+from fastapi import Request
+from fastapi.openapi.models import SecurityBase as SecurityScheme
 from fastapi.requests import HTTPConnection
 from fastapi.security import SecurityScopes
 from fastapi.security.base import SecurityBase
@@ -10,9 +11,16 @@ from fastapi.security.base import SecurityBase
 from tokenward import Authenticator, Claims, RequestView, Requirement, TokenError
 from tokenward_fastapi._refusals import RefusedRequest, RefusedWebSocket
 
-__all__ = ["OptionalClaims", "RequiredClaims"]
+__all__ = ["OptionalClaims", "RequiredClaims", "view_of"]
 
 ClaimsT = TypeVar("ClaimsT", bound=Claims)
+
+
+def view_of(connection: HTTPConnection) -> RequestView:
+    """Show a request or a handshake to the core; Starlette keeps a body that was read."""
+    return RequestView(
+        connection.scope, connection.body if isinstance(connection, Request) else None
+    )
 
 
 class OptionalClaims(Generic[ClaimsT]):
@@ -31,7 +39,7 @@ class OptionalClaims(Generic[ClaimsT]):
         """Let FastAPI call this once a request."""
         try:
             return await self._authenticator.authenticate(
-                RequestView(connection.scope),
+                view_of(connection),
                 self._requirement,
                 further_scopes=security_scopes.scopes,
             )
@@ -56,7 +64,7 @@ class RequiredClaims(OptionalClaims[ClaimsT], SecurityBase):
     ) -> None:
         """Take what the route asks for, and the name of the security scheme."""
         super().__init__(authenticator, requirement)
-        self.model = HTTPBearer(bearerFormat="JWT")
+        self.model = SecurityScheme.model_validate(authenticator.carriers[0].security_scheme)
         self.scheme_name = scheme_name
 
     async def __call__(

@@ -4,16 +4,14 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from tokenward import Refusal
+
 __all__ = ["document_refusals"]
 
 _BODY = {
     "type": "object",
     "properties": {"detail": {"type": "string"}, "code": {"type": "string"}},
     "required": ["detail", "code"],
-}
-_RESPONSES = {
-    "401": "The token is missing or not acceptable.",
-    "403": "The token does not allow this.",
 }
 
 
@@ -39,6 +37,6 @@ def _names(operation: dict[str, Any], scheme_name: str) -> bool:
 
 def _add_refusals(operation: dict[str, Any]) -> None:
     responses = operation.setdefault("responses", {})
-    for status, description in _RESPONSES.items():
+    for status, description in Refusal.documented.items():
         content = {"application/json": {"schema": _BODY}}
-        responses.setdefault(status, {"description": description, "content": content})
+        responses.setdefault(str(status), {"description": description, "content": content})

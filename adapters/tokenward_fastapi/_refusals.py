@@ -5,13 +5,12 @@ from typing import cast
 
 from fastapi import FastAPI, Request, Response, WebSocket, WebSocketException
 from fastapi.exceptions import HTTPException
-from fastapi.responses import JSONResponse
 from starlette.types import ExceptionHandler
 from starlette.websockets import WebSocketState
 
 from tokenward import Refusal, TokenError
 
-__all__ = ["RefusedRequest", "RefusedWebSocket", "register_refusals"]
+__all__ = ["RefusedRequest", "RefusedWebSocket", "close_websocket", "register_refusals"]
 
 _DENIAL_RESPONSE = "websocket.http.response"
 
@@ -56,15 +55,23 @@ def register_refusals(app: FastAPI, refusal_of: Callable[[TokenError], Refusal])
 
 
 def _response(refusal: Refusal) -> Response:
-    return JSONResponse(refusal.body, refusal.status, dict(refusal.headers))
+    headers = dict(refusal.headers)
+    return Response(refusal.content, refusal.status, headers, media_type="application/json")
 
 
 async def _deny(websocket: WebSocket, refusal: Refusal) -> None:
     """Refuse a handshake, by a response where the server can send one; close an open socket."""
-    if WebSocketState.DISCONNECTED in (websocket.client_state, websocket.application_state):
-        return  # there is nobody left to tell
-    is_handshake = websocket.application_state is WebSocketState.CONNECTING
+    is_handshake = (
+        WebSocketState.DISCONNECTED is not websocket.client_state
+        and websocket.application_state is WebSocketState.CONNECTING
+    )
     if is_handshake and _DENIAL_RESPONSE in (websocket.scope.get("extensions") or ()):
         await websocket.send_denial_response(_response(refusal))
     else:
-        await websocket.close(refusal.close_code, refusal.code)
+        await close_websocket(websocket, refusal.close_code, refusal.code)
+
+
+async def close_websocket(websocket: WebSocket, code: int, reason: str) -> None:
+    """Close a WebSocket, unless there is nobody left to tell."""
+    if WebSocketState.DISCONNECTED not in (websocket.client_state, websocket.application_state):
+        await websocket.close(code, reason)

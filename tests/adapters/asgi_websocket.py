@@ -1,14 +1,18 @@
 """A WebSocket client for tests: speaks ASGI to an app, with no network, and is as strict as a server."""
 
+import asyncio
 from collections import deque
-from collections.abc import Iterable, Mapping, MutableMapping
+from collections.abc import AsyncIterator, Iterable, Mapping, MutableMapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["DENIAL_RESPONSE", "Outcome", "open_websocket"]
+__all__ = ["DENIAL_RESPONSE", "LiveSocket", "Outcome", "live_websocket", "open_websocket"]
 
 DENIAL_RESPONSE: Mapping[str, object] = {"websocket.http.response": {}}
 """The extensions of a server that can answer a handshake with an HTTP response."""
+_PATIENCE_TURNS = 1_000
+"""Of the event loop, before a client whose app wants to hear more hangs up."""
 
 
 @dataclass
@@ -71,6 +75,7 @@ async def open_websocket(
     app: Any,
     path: str,
     *,
+    query: bytes = b"",
     headers: Iterable[tuple[bytes, bytes]] = (),
     subprotocols: Iterable[str] = (),
     extensions: Mapping[str, object] | None = DENIAL_RESPONSE,
@@ -81,6 +86,7 @@ async def open_websocket(
     Args:
         app: an ASGI app.
         path: of the socket.
+        query: of its address.
         headers: of the handshake, as raw bytes.
         subprotocols: that the client offers.
         extensions: of the server; `DENIAL_RESPONSE`, an empty mapping, or None.
@@ -95,6 +101,9 @@ async def open_websocket(
         nonlocal has_hung_up
         if to_come:
             return to_come.popleft()
+        # Quart reads ahead of its handler, which may still have something to say.
+        for _ in range(_PATIENCE_TURNS):
+            await asyncio.sleep(0)
         has_hung_up = True
         return {"type": "websocket.disconnect", "code": 1000}
 
@@ -107,14 +116,82 @@ async def open_websocket(
             raise ConnectionResetError(msg)
         outcome.take(message)
 
-    scope = {
+    scope = _scope_of(path, query, headers, subprotocols, extensions)
+    await app(scope, receive, send)
+    return outcome
+
+
+class LiveSocket:
+    """A WebSocket that stays open while a test goes on."""
+
+    def __init__(self) -> None:
+        """Begin with the handshake."""
+        self.outcome = Outcome()
+        self._to_come: asyncio.Queue[MutableMapping[str, Any]] = asyncio.Queue()
+        self._to_come.put_nowait({"type": "websocket.connect"})
+        self._news = asyncio.Condition()
+
+    async def ask(self, text: str) -> str | bytes:
+        """Send a text, and give the next message that comes back."""
+        seen = len(self.outcome.messages)
+        self._to_come.put_nowait({"type": "websocket.receive", "text": text})
+        await self._wait_for(lambda: len(self.outcome.messages) > seen)
+        return self.outcome.messages[seen]
+
+    async def is_over(self) -> None:
+        """Wait until the app has closed the socket."""
+        await self._wait_for(lambda: self.outcome.is_over)
+
+    def hang_up(self) -> None:
+        """Leave."""
+        self._to_come.put_nowait({"type": "websocket.disconnect", "code": 1000})
+
+    async def receive(self) -> MutableMapping[str, Any]:
+        """Give the app what the client sent; see ASGI."""
+        return await self._to_come.get()
+
+    async def send(self, message: MutableMapping[str, Any]) -> None:
+        """Take what the app sends; see ASGI."""
+        async with self._news:
+            self.outcome.take(message)
+            self._news.notify_all()
+
+    async def _wait_for(self, predicate: Any) -> None:
+        async with asyncio.timeout(10), self._news:
+            await self._news.wait_for(predicate)
+
+
+@asynccontextmanager
+async def live_websocket(
+    app: Any, path: str, *, headers: Iterable[tuple[bytes, bytes]] = ()
+) -> AsyncIterator[LiveSocket]:
+    """Open a WebSocket for as long as the block runs; then hang up, and wait for the app."""
+    socket = LiveSocket()
+    scope = _scope_of(path, b"", headers, (), DENIAL_RESPONSE)
+    running = asyncio.create_task(app(scope, socket.receive, socket.send))
+    try:
+        yield socket
+    finally:
+        socket.hang_up()
+        async with asyncio.timeout(10):
+            await running
+
+
+def _scope_of(
+    path: str,
+    query: bytes,
+    headers: Iterable[tuple[bytes, bytes]],
+    subprotocols: Iterable[str],
+    extensions: Mapping[str, object] | None,
+) -> MutableMapping[str, Any]:
+    return {
         "type": "websocket",
         "asgi": {"version": "3.0", "spec_version": "2.4"},
         "http_version": "1.1",
         "scheme": "ws",
         "path": path,
         "raw_path": path.encode(),
-        "query_string": b"",
+        "query_string": query,
         "root_path": "",
         "headers": [(b"host", b"shop.example"), *headers],
         "client": ("127.0.0.1", 1234),
@@ -123,5 +200,3 @@ async def open_websocket(
         "state": {},
         "extensions": extensions,
     }
-    await app(scope, receive, send)
-    return outcome

@@ -1,11 +1,14 @@
 """The contract of every adapter: one small service, the same questions, the same answers.
 
 It knows no framework. An adapter's own tests give ``build(engine)``, which makes this service as an
-ASGI app and shows the engine to it with the adapter's defaults and its error handling installed.
-All else is the same for all: HTTP is spoken by `client_of`, WebSocket by `asgi_websocket`.
+ASGI app and shows the engine to it twice, with the adapter's error handling installed: once with
+the adapter's defaults, and for the routes below ``/browser`` with `BROWSER_CARRIERS`. All else is the
+same for all: HTTP is spoken by `client_of`, WebSocket by `asgi_websocket`.
 
-The service answers in JSON. ``required`` and ``optional`` are the adapter's own. Where no body is
-named, a route answers ``{"sub": claims.sub}``.
+The service answers in JSON. ``required`` and ``optional`` are the adapter's own, and so are
+``refresh``, ``set_cookies``, ``clear_cookies`` and ``while_valid``. Where no body is named, a route
+answers ``{"sub": claims.sub}``. The pair of a login and of a refresh is also in the answer, as
+``access_token``, ``refresh_token`` and ``csrf_token``, so that the cookies can be held against it.
 
 ===================  =======================================  ======================================
 Route                Asks for                                 Answers
@@ -34,10 +37,38 @@ POST /renew          nothing                                  ``{"scope": pair.s
                                                               that ``engine.refresh(body)`` gives;
                                                               what that raises is left to the
                                                               adapter
+POST /renew-json     nothing                                  the same of the pair that
+                                                              ``engine.refresh(token)`` gives, where
+                                                              ``token`` is ``refresh_token`` of the
+                                                              JSON in the body, as the standard
+                                                              library's ``json`` reads it
+GET /download        required(carriers=[QueryCarrier()])
+GET /either          required(carriers=[QueryCarrier(),
+                     BearerHeader()])
+POST /browser/login  nothing                                  the pair that ``engine.issue_pair``
+                                                              gives alice of acme, and its cookies
+GET, POST, and PUT   required()
+/browser/me
+POST /browser/maybe  optional()                               ``sub``, or null where there are none
+POST /browser/       nothing                                  the pair that ``refresh(request)``
+refresh                                                       gives, and its cookies
+POST /browser/       required()                               ``sub``; revokes the session, and
+logout                                                        clears the cookies
+POST /browser/form   required()                               ``{"note": note}``: that field of the
+                                                              form, as the framework reads it
 WebSocket /ws        required()                               accepts, sends ``sub`` as text, closes
 WebSocket /ws/maybe  optional()                               the same; an empty text for None
 WebSocket /ws/orders required(scopes=["orders:read"]) on the  the same
                      socket, and required() besides
+WebSocket /ws/query  required(carriers=[QueryCarrier()])      the same
+WebSocket            required(carriers=                       the same; accepts with the subprotocol
+/ws/protocol         [WebSocketProtocolCarrier()])            ``bearer``
+WebSocket            required()                               the same
+/browser/ws
+WebSocket /ws/live   required()                               accepts, and ``while_valid``, checked
+                                                              every millisecond, sends back each text
+                                                              it receives
+WebSocket /ws/raises nothing                                  accepts, and raises TokenRevokedError
 ===================  =======================================  ======================================
 """
 
@@ -49,6 +80,9 @@ import httpx
 
 from tests.support import NOW, SECRET, FrozenClock, ShopClaims, payload_of, signed
 from tokenward import (
+    BearerHeader,
+    CookieCarrier,
+    CsrfCheck,
     FreshTokenRequiredError,
     InsufficientScopeError,
     Key,
@@ -71,6 +105,11 @@ OUTAGE = "outage"
 """The subject of whom the store cannot say anything."""
 STORE_SECRET = "hunter2"
 """Stands in the error of the store, and nowhere else may it be seen."""
+ALLOWED_ORIGIN = "https://app.example"
+COOKIES = CookieCarrier(
+    refresh_path="/browser/refresh", csrf=CsrfCheck(allowed_origins=[ALLOWED_ORIGIN])
+)
+BROWSER_CARRIERS = (BearerHeader(), COOKIES)
 
 Headers: TypeAlias = tuple[tuple[bytes, bytes], ...]
 
@@ -206,6 +245,8 @@ class Case:
     answer: Answer
     method: str = "GET"
     content: bytes = field(default=b"", repr=False)
+    cookies: tuple[str, ...] = ()
+    """All that the answer sets."""
 
 
 def ok(**body: object) -> Answer:
@@ -268,6 +309,29 @@ OUT_OF_ORDER = Answer(
     503,
     {"detail": "Revocation cannot be checked at the moment.", "code": "store_unavailable"},
     retry_after="1",
+)
+
+
+CSRF_MISSING = _refused(
+    403,
+    "csrf_missing",
+    "A CSRF token is required beside the cookie.",
+    'Bearer realm="api", error="invalid_request", '
+    'error_description="A CSRF token is required beside the cookie."',
+)
+CSRF_MISMATCH = _refused(
+    403,
+    "csrf_mismatch",
+    "The CSRF token does not belong to this session.",
+    'Bearer realm="api", error="invalid_request", '
+    'error_description="The CSRF token does not belong to this session."',
+)
+FOREIGN_ORIGIN = _refused(
+    403,
+    "origin_not_allowed",
+    "Requests with a cookie are not allowed from this origin.",
+    'Bearer realm="api", error="invalid_request", '
+    'error_description="Requests with a cookie are not allowed from this origin."',
 )
 
 

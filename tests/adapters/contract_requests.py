@@ -89,9 +89,6 @@ CARRIED = [
     Case("UTF-8", "/me", header("Bearer é.ü.ß".encode()), c.MALFORMED),
     Case("no text at all", "/me", header(b"Bearer \xff\xfe.\x80.\x81"), c.MALFORMED),
     Case("bytes as scheme", "/me", header(b"\xff\xfe\xfd " + B_GOOD), c.MISSING),
-    Case("a line break", "/me", header(b"Bearer " + B_GOOD + b"\r\nx-role: admin"), c.MALFORMED),
-    Case("a line break first", "/me", header(b"Bearer \r\n" + B_GOOD), c.MALFORMED),
-    Case("a line break in it", "/me", bearer(f"{HEAD}\n.{BODY}.{SIGNATURE}"), c.MALFORMED),
     Case("a NUL", "/me", header(b"Bearer " + B_GOOD + b"\0"), c.MALFORMED),
     Case("a NUL in the scheme", "/me", header(b"Bear\0er " + B_GOOD), c.MISSING),
     Case("16 KiB", "/me", bearer(f"{HEAD}.{BODY}.{'x' * 16_384}"), c.TOO_LONG),
@@ -106,6 +103,13 @@ CARRIED = [
     Case("in another header", "/me", ((b"x-authorization", b"Bearer " + B_GOOD),), c.MISSING),
     Case("in Proxy-Authorization", "/me", ((b"proxy-authorization", B_GOOD),), c.MISSING),
 ]
+
+LINE_BREAKS = [
+    Case("a line break", "/me", header(b"Bearer " + B_GOOD + b"\r\nx-role: admin"), c.MALFORMED),
+    Case("a line break first", "/me", header(b"Bearer \r\n" + B_GOOD), c.MALFORMED),
+    Case("a line break in it", "/me", bearer(f"{HEAD}\n.{BODY}.{SIGNATURE}"), c.MALFORMED),
+]
+"""What no server hands over (RFC 9110 §5.5), and Quart's own headers do not take."""
 
 FORM = [
     Case("empty segments", "/me", bearer(".."), c.MALFORMED),
@@ -237,7 +241,7 @@ ROUTES = [
     Case("public, bad token", "/public", bearer(FORGED), c.ok(public=True)),
     Case("public, basic", "/public", header(b"Basic eDp5"), c.ok(public=True)),
     Case("public, two headers", "/public", bearer(GOOD) * 2, c.ok(public=True)),
-    Case("public, no text", "/public", header(b"\xff\0\r\n"), c.ok(public=True)),
+    Case("public, no text", "/public", header(b"\xff\0\t"), c.ok(public=True)),
     Case("optional, none", "/maybe", (), c.ok(sub=None)),
     Case("optional, basic", "/maybe", header(b"Basic eDp5"), c.ok(sub=None)),
     Case("optional, good", "/maybe", bearer(GOOD), c.ok(sub="alice")),
@@ -340,7 +344,7 @@ SOCKETS_REFUSED = [
     Case("refresh", "/ws", bearer(REFRESH), c.WRONG_TYPE),
     Case("revoked", "/ws", says(jti=c.REVOKED_TOKEN), c.REVOKED),
     Case("two headers", "/ws", bearer(GOOD) * 2, c.TWO_CREDENTIALS),
-    Case("no text", "/ws", header(b"Bearer \xff\0\r\n.x.y"), c.MALFORMED),
+    Case("no text", "/ws", header(b"Bearer \xff\0\t.x.y"), c.MALFORMED),
     Case("too long", "/ws", header(b"Bearer " + b"x" * 100_000), c.TOO_LONG),
     Case("store outage", "/ws", says(sub=c.OUTAGE), c.OUT_OF_ORDER),
     Case("optional, forged", "/ws/maybe", bearer(FORGED), c.FORGED),

@@ -3,18 +3,26 @@
 `service` and `bare` are fixtures: a module of tests that wants them names them as its own.
 """
 
+import json
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from typing import Annotated, Any
 
 import httpx
 import pytest
-from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request, WebSocket
+from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request, Response, WebSocket
 
 from tests.adapters import contract as c
 from tests.adapters.contract import CountingKey, bearer, client_of, contract_engine, shop_token
 from tests.support import NOW, SECRET, FrozenClock, ShopClaims
-from tokenward import TokenEngine
+from tokenward import (
+    BearerHeader,
+    QueryCarrier,
+    TokenEngine,
+    TokenPair,
+    TokenRevokedError,
+    WebSocketProtocolCarrier,
+)
 from tokenward_fastapi import TokenAuth
 
 GOOD = shop_token()
@@ -30,6 +38,11 @@ def build(engine: TokenEngine[ShopClaims]) -> FastAPI:
     _add_plain_routes(app, auth, engine)
     _add_groups(app, auth)
     add_sockets(app, auth)
+    browser = TokenAuth(engine, carriers=c.BROWSER_CARRIERS, scheme_name="Cookie")
+    browser.init_app(app)
+    _add_browser_routes(app, browser)
+    _add_browser_form(app, browser)
+    _add_more_sockets(app, auth, browser)
     return app
 
 
@@ -47,6 +60,11 @@ def _add_plain_routes(
     @app.post("/renew")
     async def renew(request: Request) -> dict[str, str]:
         pair = await engine.refresh(await request.body())
+        return {"scope": pair.scope}
+
+    @app.post("/renew-json")
+    async def renew_json(request: Request) -> dict[str, str]:
+        pair = await engine.refresh(json.loads(await request.body())["refresh_token"])
         return {"scope": pair.scope}
 
     for path, dependency in {
@@ -68,6 +86,8 @@ def _add_plain_routes(
         "/refresh-only": auth.required(type="refresh"),
         "/checked": auth.required(check=c.check),
         "/checked-async": auth.required(check=c.check_async),
+        "/download": auth.required(carriers=[QueryCarrier()]),
+        "/either": auth.required(carriers=[QueryCarrier(), BearerHeader()]),
     }.items():
         _add_sub(app, path, dependency)
 
@@ -76,6 +96,49 @@ def _add_sub(app: FastAPI | APIRouter, path: str, dependency: Callable[..., Any]
     @app.api_route(path, methods=["POST" if path == "/refresh-only" else "GET"])
     async def sub(claims: Annotated[ShopClaims, Depends(dependency)]) -> dict[str, str]:
         return {"sub": claims.sub}
+
+
+def _add_browser_routes(app: FastAPI, auth: TokenAuth[ShopClaims]) -> None:
+    engine = auth.authenticator.engine
+
+    def hand_over(response: Response, pair: TokenPair) -> dict[str, str | None]:
+        auth.set_cookies(response, pair)
+        names = ("access_token", "refresh_token", "csrf_token")
+        return {name: getattr(pair, name) for name in names}
+
+    @app.post("/browser/login")
+    async def login(response: Response) -> dict[str, str | None]:
+        return hand_over(response, await engine.issue_pair("alice", claims={"tenant": "acme"}))
+
+    @app.post("/browser/refresh")
+    async def refresh(request: Request, response: Response) -> dict[str, str | None]:
+        return hand_over(response, await auth.refresh(request))
+
+    @app.post("/browser/logout")
+    async def logout(
+        response: Response, claims: Annotated[ShopClaims, Depends(auth.required())]
+    ) -> dict[str, str]:
+        await engine.revoke_session(claims)
+        auth.clear_cookies(response)
+        return {"sub": claims.sub}
+
+    @app.post("/browser/maybe")
+    async def maybe(
+        claims: Annotated[ShopClaims | None, Depends(auth.optional())],
+    ) -> dict[str, str | None]:
+        return {"sub": claims.sub if claims else None}
+
+    @app.get("/browser/me")
+    @app.post("/browser/me")
+    @app.put("/browser/me")
+    async def me(claims: Annotated[ShopClaims, Depends(auth.required())]) -> dict[str, str]:
+        return {"sub": claims.sub}
+
+
+def _add_browser_form(app: FastAPI, auth: TokenAuth[ShopClaims]) -> None:
+    @app.post("/browser/form", dependencies=[Depends(auth.required())])
+    async def form(request: Request) -> dict[str, object]:
+        return {"note": (await request.form())["note"]}
 
 
 def _add_groups(app: FastAPI, auth: TokenAuth[ShopClaims]) -> None:
@@ -121,6 +184,37 @@ def add_sockets(app: FastAPI, auth: TokenAuth[ShopClaims]) -> None:
         claims: Annotated[ShopClaims, Depends(auth.required(scopes=["orders:read"]))],
     ) -> None:
         await greet(websocket, claims)
+
+
+def _add_more_sockets(
+    app: FastAPI, auth: TokenAuth[ShopClaims], browser: TokenAuth[ShopClaims]
+) -> None:
+    def add_greeting(path: str, dependency: Callable[..., Any], subprotocol: str | None) -> None:
+        @app.websocket(path)
+        async def greet(
+            websocket: WebSocket, claims: Annotated[ShopClaims, Depends(dependency)]
+        ) -> None:
+            await websocket.accept(subprotocol)
+            await websocket.send_text(claims.sub)
+            await websocket.close()
+
+    add_greeting("/ws/query", auth.required(carriers=[QueryCarrier()]), None)
+    add_greeting("/ws/protocol", auth.required(carriers=[WebSocketProtocolCarrier()]), "bearer")
+    add_greeting("/browser/ws", browser.required(), None)
+
+    @app.websocket("/ws/live")
+    async def live(
+        websocket: WebSocket, claims: Annotated[ShopClaims, Depends(auth.required())]
+    ) -> None:
+        await websocket.accept()
+        async with auth.while_valid(websocket, claims, check_every=timedelta(milliseconds=1)):
+            async for text in websocket.iter_text():
+                await websocket.send_text(text)
+
+    @app.websocket("/ws/raises")
+    async def raises(websocket: WebSocket) -> None:
+        await websocket.accept()
+        raise TokenRevokedError
 
 
 class Service:

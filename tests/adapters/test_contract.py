@@ -7,13 +7,12 @@ each with its answer, are in `contract_requests`.
 import json
 import logging
 import re
-from collections.abc import AsyncIterator, Callable
 
 import httpx
 import pytest
 
 from tests.adapters import contract as c
-from tests.adapters import fastapi_service
+from tests.adapters.adapters import Build
 from tests.adapters.asgi_websocket import DENIAL_RESPONSE, Outcome, open_websocket
 from tests.adapters.contract import Answer, Case, CountingKey, bearer, shop_token
 from tests.adapters.contract_requests import (
@@ -25,32 +24,7 @@ from tests.adapters.contract_requests import (
     says,
 )
 from tests.support import OTHER_SECRET, SECRET, FrozenClock, ShopClaims
-from tokenward import TokenEngine, TokenRejectedError
-
-Build = Callable[[TokenEngine[ShopClaims]], object]
-
-ADAPTERS: dict[str, Build] = {"fastapi": fastapi_service.build}
-
-
-@pytest.fixture(params=ADAPTERS)
-def build(request: pytest.FixtureRequest) -> Build:
-    """Give what builds the service with one adapter."""
-    return ADAPTERS[request.param]
-
-
-@pytest.fixture
-async def app(build: Build, clock: FrozenClock) -> object:
-    """Give the service, with some tokens revoked."""
-    engine = c.contract_engine(clock)
-    await c.revoke_some(engine, clock)
-    return build(engine)
-
-
-@pytest.fixture
-async def client(app: object) -> AsyncIterator[httpx.AsyncClient]:
-    """Give a client of the service."""
-    async with c.client_of(app) as client:
-        yield client
+from tokenward import TokenRejectedError
 
 
 async def ask(client: httpx.AsyncClient, case: Case) -> httpx.Response:
@@ -69,6 +43,9 @@ def assert_answer(response: httpx.Response, expected: Answer) -> None:
     )
     assert response.headers.get("retry-after") == expected.retry_after
     assert response.headers["content-type"].split(";")[0] == "application/json"
+    if response.status_code != 200:
+        assert response.headers["content-type"] == "application/json"
+        assert response.content == json.dumps(response.json(), separators=(",", ":")).encode()
 
 
 def secrets_of(headers: c.Headers, content: bytes = b"") -> set[str]:

@@ -29,16 +29,29 @@ def operations_of(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
 PROTECTED = {
     "get /me", "get /orders", "get /reports", "get /fresh", "get /recent", "post /refresh-only",
     "get /checked", "get /checked-async", "get /twice", "get /crossed", "get /admin",
-    "get /admin/users",
+    "get /admin/users", "get /download", "get /either",
+}  # fmt: skip
+BROWSER = {
+    "get /browser/me", "post /browser/me", "put /browser/me", "post /browser/logout",
+    "post /browser/form",
 }  # fmt: skip
 
 
 def test_openapi_scheme(clock: FrozenClock) -> None:
-    """The document has one security scheme: HTTP bearer, of the format JWT."""
+    """Each adapter of the app has one security scheme: HTTP bearer, of the format JWT."""
     document = build(contract_engine(clock)).openapi()
 
-    assert document["components"]["securitySchemes"] == {
-        "Bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+    bearer = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+    assert document["components"]["securitySchemes"] == {"Bearer": bearer, "Cookie": bearer}
+
+
+def test_openapi_scheme_of_a_cookie(clock: FrozenClock) -> None:
+    """Where the first carrier is a cookie, the document says so."""
+    service = Service(clock, carriers=[c.COOKIES])
+    protect(service)
+
+    assert service.openapi()["components"]["securitySchemes"] == {
+        "Bearer": {"type": "apiKey", "in": "cookie", "name": "__Host-access_token"}
     }
 
 
@@ -51,7 +64,10 @@ def test_openapi_security(clock: FrozenClock) -> None:
         if "security" in operation
     }
 
-    assert named == {name: {"Bearer"} for name in PROTECTED}
+    assert named == {
+        **{name: {"Bearer"} for name in PROTECTED},
+        **{name: {"Cookie"} for name in BROWSER},
+    }
 
 
 def test_openapi_refusals(clock: FrozenClock) -> None:
@@ -62,7 +78,8 @@ def test_openapi_refusals(clock: FrozenClock) -> None:
         for name, operation in operations.items()
     }
 
-    assert refusals == {name: {"401", "403"} if name in PROTECTED else set() for name in operations}
+    closed = PROTECTED | BROWSER
+    assert refusals == {name: {"401", "403"} if name in closed else set() for name in operations}
 
 
 def test_openapi_refusal_body(clock: FrozenClock) -> None:

@@ -11,7 +11,16 @@ from fastapi.responses import JSONResponse, PlainTextResponse
 from tests.adapters import contract as c
 from tests.adapters import fastapi_service
 from tests.adapters.contract import bearer, shop_token
-from tests.adapters.fastapi_service import EXPIRED, GOOD, Service, challenge_of, protect
+from tests.adapters.contract_requests import LINE_BREAKS
+from tests.adapters.fastapi_service import (
+    EXPIRED,
+    GOOD,
+    Service,
+    build,
+    challenge_of,
+    protect,
+)
+from tests.adapters.test_contract import ask, assert_answer
 from tests.support import FrozenClock
 from tokenward import StoreUnavailableError, TokenError, TokenExpiredError, TokenRejectedError
 
@@ -223,3 +232,10 @@ async def test_realm_is_quoted_safely(clock: FrozenClock) -> None:
     protect(service)
     async with service.client:
         assert challenge_of(await service.get("/", None)) == 'Bearer realm="abcd: "'
+
+
+@pytest.mark.parametrize("case", LINE_BREAKS, ids=lambda case: case.name)
+async def test_line_breaks(clock: FrozenClock, case: c.Case) -> None:
+    """A line break that a careless server hands over does not end a token, and is no new header."""
+    async with c.client_of(build(c.contract_engine(clock))) as client:
+        assert_answer(await ask(client, case), case.answer)

@@ -1,22 +1,25 @@
-"""The FastAPI snippet of the README is a program that works."""
+"""The snippets of the README are programs that work."""
 
 import re
 from pathlib import Path
 
 import httpx
+import pytest
 
+from tests.adapters.adapters import WANTED
 from tests.support import SECRET, ShopClaims
 from tokenward import KeyRing, TokenEngine
 
 README = Path(__file__).parents[2] / "README.md"
 
 
-async def test_the_snippet_of_the_readme_runs(clock):
-    """It lets in who has the scope, and nobody else."""
+@pytest.mark.parametrize("name", WANTED)
+async def test_the_snippets_of_the_readme_run(clock, name):
+    """Each lets in who has the scope, and nobody else."""
     text = README.read_text(encoding="utf-8")
-    (snippet,) = re.findall(r"## FastAPI\n\n```python\n(.*?)```", text, re.DOTALL)
+    (snippet,) = re.findall(rf"## {name}\n\n```python\n(.*?)```", text, re.DOTALL | re.IGNORECASE)
     engine = TokenEngine(KeyRing.from_secret(SECRET), claims_model=ShopClaims, clock=clock)
-    names = {"engine": engine, "ShopClaims": ShopClaims}
+    names = {"engine": engine, "ShopClaims": ShopClaims, "__name__": __name__}
     exec(compile(snippet, "README.md", "exec"), names)  # noqa: S102 - our own document
     transport = httpx.ASGITransport(names["app"])
     async with httpx.AsyncClient(transport=transport, base_url="http://shop") as client:

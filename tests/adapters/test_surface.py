@@ -1,0 +1,67 @@
+"""One surface, learnt once: the three adapters offer the same, under the same names."""
+
+import inspect
+from importlib import import_module
+
+import pytest
+
+from tests.adapters.adapters import ALL, WANTED
+
+pytestmark = pytest.mark.skipif(
+    len(WANTED) < len(ALL), reason="one adapter alone is installed: nox -s tests compares all"
+)
+OWN_NAMES = {"on_app_init", "receive_route", "init_app", "current_claims"}
+"""How each framework is told of the adapter, and Quart's way to the claims."""
+
+
+def auths() -> dict[str, type]:
+    """Give the class of each adapter."""
+    return {name: import_module(f"tokenward_{name}").TokenAuth for name in ALL}
+
+
+def parameters_of(method: object) -> list[tuple[str, object, str, object]]:
+    """Give the parameters of a method but the framework's own types."""
+    return [
+        (each.name, each.kind, str(each.annotation), each.default)
+        for each in inspect.signature(method).parameters.values()
+    ]
+
+
+@pytest.mark.parametrize("method", ["required", "optional"])
+def test_requirements_take_the_same_arguments(method: str) -> None:
+    """`required` and `optional` take the same, with the same types and defaults, everywhere."""
+    signatures = [parameters_of(getattr(auth, method)) for auth in auths().values()]
+
+    assert signatures[0] == signatures[1] == signatures[2]
+    assert len(signatures[0]) == 6
+
+
+@pytest.mark.parametrize("method", ["refresh", "set_cookies", "clear_cookies", "while_valid"])
+def test_the_other_verbs_take_the_same_arguments(method: str) -> None:
+    """The other verbs differ in nothing but the framework's own request, response and socket."""
+    signatures = [
+        [(name, kind, default) for name, kind, _, default in parameters_of(getattr(auth, method))]
+        for auth in auths().values()
+    ]
+
+    assert signatures[0] == signatures[1] == signatures[2]
+
+
+def test_no_adapter_has_a_verb_of_its_own() -> None:
+    """What one adapter offers, all do, but for how their framework is told of them."""
+    names = [
+        {name for name in vars(auth) if not name.startswith("_")} - OWN_NAMES
+        for auth in auths().values()
+    ]
+
+    assert names[0] == names[1] == names[2]
+
+
+def test_every_adapter_takes_the_same_settings() -> None:
+    """Engine, carriers, realm and scheme name come in the same words; Litestar adds its keys."""
+    settings = [
+        set(inspect.signature(auth).parameters) - {"dependency_key", "exclude_opt_key"}
+        for auth in auths().values()
+    ]
+
+    assert settings[0] == settings[1] == settings[2]
