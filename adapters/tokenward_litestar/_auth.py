@@ -1,0 +1,216 @@
+"""`TokenAuth`: the adapter's one public object."""
+
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import timedelta
+from typing import Any, Generic, TypeVar
+
+from litestar import Request, Response, WebSocket
+from litestar.config.app import AppConfig
+from litestar.handlers import BaseRouteHandler
+from litestar.plugins import InitPlugin, ReceiveRoutePlugin
+from litestar.routes import BaseRoute, HTTPRoute
+from litestar.types import Guard
+
+from tokenward import (
+    Authenticator,
+    Carrier,
+    Claims,
+    Requirement,
+    TokenEngine,
+    TokenPair,
+    TokenType,
+)
+from tokenward_litestar._cookies import add_cookies
+from tokenward_litestar._guard import ClaimsGuard, provider_of, view_of
+from tokenward_litestar._openapi import document_refusals, document_scheme
+from tokenward_litestar._refusals import close_websocket, register_refusals
+
+__all__ = ["TokenAuth"]
+
+ClaimsT = TypeVar("ClaimsT", bound=Claims)
+
+
+class TokenAuth(InitPlugin, ReceiveRoutePlugin, Generic[ClaimsT]):
+    """One engine, shown to Litestar; ``Litestar(plugins=[auth])`` makes its answers whole."""
+
+    def __init__(
+        self,
+        engine: TokenEngine[ClaimsT],
+        *,
+        carriers: Sequence[Carrier] | None = None,
+        realm: str = "api",
+        scheme_name: str = "Bearer",
+        dependency_key: str = "claims",
+        exclude_opt_key: str = "exclude_from_auth",
+    ) -> None:
+        """Join an engine to Litestar.
+
+        Args:
+            engine: which judges the tokens.
+            carriers: where they may be; by default the ``Authorization: Bearer`` header alone.
+            realm: named in challenges.
+            scheme_name: of the OpenAPI security scheme; one app with two engines needs two names.
+            dependency_key: by which handlers get the claims, as in
+                ``claims: NamedDependency[ShopClaims]``.
+            exclude_opt_key: a handler, controller or router with this key in its ``opt`` is left
+                out by the guards of what it belongs to, and not by its own, as in
+                ``@get("/health", exclude_from_auth=True)``.
+
+        Raises:
+            ConfigurationError: `carriers` is empty.
+        """
+        self.authenticator: Authenticator[ClaimsT] = Authenticator(
+            engine, carriers=carriers, realm=realm
+        )
+        self.scheme_name: str = scheme_name
+        self._dependency_key = dependency_key
+        self._exclude_opt_key = exclude_opt_key
+
+    def required(
+        self,
+        *,
+        type: TokenType = "access",
+        fresh: bool | timedelta = False,
+        scopes: Collection[str] = (),
+        carriers: Sequence[Carrier] | None = None,
+        check: Callable[[ClaimsT], Awaitable[bool] | bool] | None = None,
+    ) -> Guard:
+        """Give a guard for handlers, controllers, routers and the app, HTTP and WebSocket alike.
+
+        The claims are at ``request.auth`` and, by name, among the handler's arguments. Requests that
+        are refused get the statuses and challenges of RFC 6750; a WebSocket is refused before it is
+        accepted.
+
+        Args:
+            type: what the token must be for.
+            fresh: True, or how long ago the user proved who they are at most.
+            scopes: which the token must all have.
+            carriers: where the token may be, in place of what `TokenAuth` was given.
+            check: your own question to the claims, plain or async; only True lets through.
+
+        Raises:
+            ConfigurationError, TypeError: an argument cannot be meant.
+        """
+        requirement = Requirement(
+            type=type, fresh=fresh, scopes=scopes, carriers=carriers, check=check
+        )
+        return self._guard(requirement)
+
+    def optional(
+        self,
+        *,
+        type: TokenType = "access",
+        fresh: bool | timedelta = False,
+        scopes: Collection[str] = (),
+        carriers: Sequence[Carrier] | None = None,
+        check: Callable[[ClaimsT], Awaitable[bool] | bool] | None = None,
+    ) -> Guard:
+        """Give a guard like that of `required`; without a token the claims are None.
+
+        A token that is there and bad is still refused. In OpenAPI the route stays open.
+        """
+        requirement = Requirement(
+            type=type, fresh=fresh, scopes=scopes, carriers=carriers, check=check, optional=True
+        )
+        return self._guard(requirement)
+
+    async def refresh(
+        self, request: Request[Any, Any, Any], *, carriers: Sequence[Carrier] | None = None
+    ) -> TokenPair:
+        """Trade the refresh token of a request for the next pair; see `TokenEngine.refresh`.
+
+        Args:
+            request: the request.
+            carriers: where the token may be, in place of what `TokenAuth` was given.
+
+        Raises:
+            TokenError: it is refused; left to the plugin, that is the answer.
+        """
+        return await self.authenticator.refresh(view_of(request), carriers=carriers)
+
+    def set_cookies(self, response: Response[Any], pair: TokenPair) -> None:
+        """Hand a pair to the browser, in the cookies that the `CookieCarrier` describes.
+
+        Raises:
+            ConfigurationError: there is no `CookieCarrier`, or a token is too long for a cookie.
+        """
+        add_cookies(response, self.authenticator.cookies.set_cookies(pair))
+
+    def clear_cookies(self, response: Response[Any]) -> None:
+        """Have the browser forget all that `set_cookies` set. Revoke the session besides.
+
+        Raises:
+            ConfigurationError: there is no `CookieCarrier`.
+        """
+        add_cookies(response, self.authenticator.cookies.clear_cookies())
+
+    def while_valid(
+        self,
+        websocket: WebSocket[Any, Any, Any],
+        claims: ClaimsT,
+        *,
+        check_every: timedelta = timedelta(seconds=5),
+    ) -> AbstractAsyncContextManager[None]:
+        """Run a block for as long as a token is good; then cancel it, and close the WebSocket.
+
+        ::
+
+            async with auth.while_valid(socket, claims):
+                async for text in socket.iter_data(): ...
+
+        Args:
+            websocket: that was accepted.
+            claims: which let it in.
+            check_every: how often the store is asked; an expiry is seen at its time.
+
+        Raises:
+            ConfigurationError: `check_every` is not above zero.
+        """
+
+        async def close(code: int, reason: str) -> None:
+            await close_websocket(websocket, code, reason)
+
+        return self.authenticator.while_valid(claims, close, check_every=check_every)
+
+    def on_app_init(self, app_config: AppConfig) -> AppConfig:
+        """Let Litestar call this: register the answers, the claims and the security scheme.
+
+        Without the plugin guards answer through Litestar's own exceptions: the same statuses and
+        challenges, and no ``code``.
+        """
+        register_refusals(app_config, self.authenticator.refusal)
+        app_config.dependencies.setdefault(self._dependency_key, provider_of(self._dependency_key))
+        scheme = self.authenticator.carriers[0].security_scheme
+        document_scheme(app_config, self.scheme_name, scheme)
+        return app_config
+
+    def receive_route(self, route: BaseRoute) -> None:
+        """Let Litestar call this for each route: document what its guards ask for."""
+        if isinstance(route, HTTPRoute):
+            for handler in route.route_handlers:
+                scopes = self._scopes_of(handler)
+                if scopes is not None:
+                    document_refusals(handler, self.scheme_name, scopes)
+
+    def _guard(self, requirement: Requirement[ClaimsT]) -> Guard:
+        return ClaimsGuard(
+            self.authenticator,
+            requirement,
+            dependency_key=self._dependency_key,
+            exclude_opt_key=self._exclude_opt_key,
+        )
+
+    def _scopes_of(self, handler: BaseRouteHandler) -> list[str] | None:
+        """Give the scopes that guards of this object ask of a handler; None: there is no guard."""
+        requirements = [
+            guard.requirement
+            for guard in handler.resolve_guards()
+            if isinstance(guard, ClaimsGuard)
+            and guard.authenticator is self.authenticator
+            and not guard.requirement.optional
+            and not guard.leaves_out(handler)
+        ]
+        if not requirements:
+            return None
+        return list(dict.fromkeys(scope for each in requirements for scope in each.scopes))

@@ -1,0 +1,52 @@
+"""Documents guarded routes in OpenAPI, and those alone."""
+
+from collections.abc import Mapping
+from copy import copy
+from dataclasses import dataclass
+from typing import Literal, cast
+
+from litestar.config.app import AppConfig
+from litestar.handlers import HTTPRouteHandler
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.openapi.spec import Components, SecurityScheme
+
+from tokenward import Refusal
+
+__all__ = ["document_refusals", "document_scheme"]
+
+
+@dataclass
+class RefusalBody:
+    """The body of a request that is refused."""
+
+    detail: str
+    code: str
+
+
+def document_scheme(app_config: AppConfig, name: str, scheme: Mapping[str, str]) -> None:
+    """Add the security scheme to the app's document; what the user says of it counts more."""
+    if app_config.openapi_config is None:
+        return
+    config = copy(app_config.openapi_config)
+    told = SecurityScheme(
+        type=cast("Literal['apiKey', 'http']", scheme["type"]),
+        name=scheme.get("name"),
+        security_scheme_in=cast("Literal['query', 'header', 'cookie'] | None", scheme.get("in")),
+        scheme=scheme.get("scheme"),
+        bearer_format=scheme.get("bearerFormat"),
+    )
+    components = config.components
+    others = components if isinstance(components, list) else [components]
+    config.components = [Components(security_schemes={name: told}), *others]
+    app_config.openapi_config = config
+
+
+def document_refusals(handler: HTTPRouteHandler, name: str, scopes: list[str]) -> None:
+    """Add to one route what it asks for, and how it refuses; a second time changes nothing."""
+    # Each element is an alternative, and the guard is asked in all of them (OpenAPI 3.1 §4.8.30).
+    handler.security = [{**other, name: scopes} for other in handler.security or [{}]]
+    told = {
+        status: ResponseSpec(RefusalBody, generate_examples=False, description=description)
+        for status, description in Refusal.documented.items()
+    }
+    handler.responses = {**told, **(handler.responses or {})}

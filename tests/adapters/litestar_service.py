@@ -1,0 +1,255 @@
+"""The contract's service in Litestar, and what Litestar's own tests share; no test in here."""
+
+import json
+from datetime import timedelta
+from typing import Annotated, Any, TypeVar
+
+import httpx
+from litestar import Controller, Litestar, Request, Response, Router, WebSocket, get, post, route
+from litestar.handlers import BaseRouteHandler, HTTPRouteHandler, WebsocketRouteHandler, websocket
+from litestar.types import Guard
+
+from tests.adapters import contract as c
+from tests.adapters.asgi_websocket import Outcome, open_websocket
+from tests.adapters.contract import CountingKey, bearer, client_of, contract_engine, shop_token
+from tests.support import NOW, SECRET, FrozenClock, ShopClaims
+from tokenward import (
+    BearerHeader,
+    QueryCarrier,
+    TokenEngine,
+    TokenPair,
+    TokenRevokedError,
+    WebSocketProtocolCarrier,
+)
+from tokenward_litestar import TokenAuth
+
+try:
+    from litestar.di import NamedDependency
+except ImportError:  # before Litestar 2.23, which tells a dependency by its name alone
+    NamedDependency = Annotated[TypeVar("T"), "a dependency"]  # type: ignore[misc, assignment]
+
+GOOD = shop_token()
+EXPIRED = shop_token(exp=NOW)
+ORDERS = shop_token(scope="orders:read")
+
+
+def build(engine: TokenEngine[ShopClaims]) -> Litestar:
+    """Build the service of the contract."""
+    auth = TokenAuth(engine)
+    browser = TokenAuth(engine, carriers=c.BROWSER_CARRIERS, scheme_name="Cookie")
+    return Litestar(
+        [
+            *_plain_routes(auth, engine),
+            *_groups(auth),
+            *sockets(auth),
+            *_more_sockets(auth, browser),
+            _browser_routes(browser),
+        ],
+        plugins=[auth, browser],
+    )
+
+
+def sub_at(path: str, guard: Guard, *methods: str) -> HTTPRouteHandler:
+    """Give a handler that tells whose token it was."""
+
+    @route(path, http_method=methods or "GET", guards=[guard], status_code=200)
+    async def sub(claims: NamedDependency[ShopClaims]) -> dict[str, str]:
+        return {"sub": claims.sub}
+
+    return sub
+
+
+def maybe_at(path: str, guard: Guard, *methods: str) -> HTTPRouteHandler:
+    """Give a handler that tells whose token it was, if there was one."""
+
+    @route(path, http_method=methods or "GET", guards=[guard], status_code=200)
+    async def maybe(claims: NamedDependency[ShopClaims | None]) -> dict[str, str | None]:
+        return {"sub": claims.sub if claims else None}
+
+    return maybe
+
+
+def _plain_routes(
+    auth: TokenAuth[ShopClaims], engine: TokenEngine[ShopClaims]
+) -> list[HTTPRouteHandler]:
+    @get("/public")
+    async def public() -> dict[str, bool]:
+        return {"public": True}
+
+    @get("/me", guards=[auth.required()])
+    async def me(request: Request[Any, ShopClaims, Any]) -> dict[str, Any]:
+        claims = request.auth
+        return {"sub": claims.sub, "tenant": claims.tenant, "extra": claims.extra}
+
+    @post("/renew", status_code=200)
+    async def renew(request: Request[Any, Any, Any]) -> dict[str, str]:
+        pair = await engine.refresh(await request.body())
+        return {"scope": pair.scope}
+
+    @post("/renew-json", status_code=200)
+    async def renew_json(request: Request[Any, Any, Any]) -> dict[str, str]:
+        pair = await engine.refresh(json.loads(await request.body())["refresh_token"])
+        return {"scope": pair.scope}
+
+    either = [QueryCarrier(), BearerHeader()]
+    return [
+        public,
+        me,
+        renew,
+        renew_json,
+        maybe_at("/maybe", auth.optional()),
+        maybe_at("/maybe-orders", auth.optional(scopes=["orders:read"])),
+        sub_at("/orders", auth.required(scopes=["orders:read"])),
+        sub_at("/reports", auth.required(scopes=["orders:read", "reports:write"])),
+        sub_at("/fresh", auth.required(fresh=True)),
+        sub_at("/recent", auth.required(fresh=timedelta(minutes=10))),
+        sub_at("/refresh-only", auth.required(type="refresh"), "POST"),
+        sub_at("/checked", auth.required(check=c.check)),
+        sub_at("/checked-async", auth.required(check=c.check_async)),
+        sub_at("/download", auth.required(carriers=[QueryCarrier()])),
+        sub_at("/either", auth.required(carriers=either)),
+    ]
+
+
+def _groups(auth: TokenAuth[ShopClaims]) -> list[Router | type[Controller]]:
+    group = Router(
+        "/",
+        guards=[auth.required()],
+        route_handlers=[
+            sub_at("/twice", auth.required(scopes=["orders:read"])),
+            sub_at("/crossed", auth.required(type="refresh")),
+        ],
+    )
+
+    class Admin(Controller):
+        path = "/admin"
+        guards = (auth.required(scopes=["admin"]),)
+
+        @get()
+        async def sub(self, claims: NamedDependency[ShopClaims]) -> dict[str, str]:
+            return {"sub": claims.sub}
+
+        @get("/users")
+        async def users(self) -> dict[str, list[str]]:
+            return {"users": []}
+
+    return [group, Admin]
+
+
+def _browser_routes(auth: TokenAuth[ShopClaims]) -> Router:
+    engine = auth.authenticator.engine
+
+    def hand_over(pair: TokenPair) -> Response[dict[str, str | None]]:
+        names = ("access_token", "refresh_token", "csrf_token")
+        response = Response({name: getattr(pair, name) for name in names})
+        auth.set_cookies(response, pair)
+        return response
+
+    @post("/login", status_code=200)
+    async def login() -> Response[dict[str, str | None]]:
+        return hand_over(await engine.issue_pair("alice", claims={"tenant": "acme"}))
+
+    @post("/refresh", status_code=200)
+    async def refresh(request: Request[Any, Any, Any]) -> Response[dict[str, str | None]]:
+        return hand_over(await auth.refresh(request))
+
+    @post("/logout", guards=[auth.required()], status_code=200)
+    async def logout(claims: NamedDependency[ShopClaims]) -> Response[dict[str, str]]:
+        await engine.revoke_session(claims)
+        response = Response({"sub": claims.sub})
+        auth.clear_cookies(response)
+        return response
+
+    @post("/form", guards=[auth.required()], status_code=200)
+    async def form(request: Request[Any, Any, Any]) -> dict[str, object]:
+        return {"note": (await request.form())["note"]}
+
+    me = sub_at("/me", auth.required(), "GET", "POST", "PUT")
+    maybe = maybe_at("/maybe", auth.optional(), "POST")
+    return Router("/browser", route_handlers=[login, refresh, logout, form, maybe, me])
+
+
+def socket_at(
+    path: str, *guards: Guard, subprotocol: str | None = None, optional: bool = False
+) -> WebsocketRouteHandler:
+    """Give a WebSocket that says whose token it was."""
+    model = ShopClaims | None if optional else ShopClaims
+
+    @websocket(path, guards=guards)
+    async def greet(socket: WebSocket[Any, Any, Any], claims: NamedDependency[model]) -> None:
+        await socket.accept(subprotocol)
+        await socket.send_text(claims.sub if claims else "")
+        await socket.close()
+
+    return greet
+
+
+def sockets(auth: TokenAuth[ShopClaims]) -> list[WebsocketRouteHandler]:
+    """Give the WebSockets of the contract."""
+    return [
+        socket_at("/ws", auth.required()),
+        socket_at("/ws/maybe", auth.optional(), optional=True),
+        socket_at("/ws/orders", auth.required(scopes=["orders:read"]), auth.required()),
+    ]
+
+
+def _more_sockets(
+    auth: TokenAuth[ShopClaims], browser: TokenAuth[ShopClaims]
+) -> list[WebsocketRouteHandler]:
+    @websocket("/ws/live", guards=[auth.required()])
+    async def live(socket: WebSocket[Any, ShopClaims, Any]) -> None:
+        await socket.accept()
+        async with auth.while_valid(socket, socket.auth, check_every=timedelta(milliseconds=1)):
+            async for text in socket.iter_data():
+                await socket.send_text(text)
+
+    @websocket("/ws/raises")
+    async def raises(socket: WebSocket[Any, Any, Any]) -> None:
+        await socket.accept()
+        raise TokenRevokedError
+
+    in_protocol = auth.required(carriers=[WebSocketProtocolCarrier()])
+    return [
+        socket_at("/ws/query", auth.required(carriers=[QueryCarrier()])),
+        socket_at("/ws/protocol", in_protocol, subprotocol="bearer"),
+        socket_at("/browser/ws", browser.required()),
+        live,
+        raises,
+    ]
+
+
+class Service:
+    """An engine and its adapter, for which a test builds its own app of Litestar."""
+
+    def __init__(self, clock: FrozenClock, **options: Any) -> None:
+        """Join them."""
+        self.key = CountingKey.from_secret(SECRET)
+        self.engine = contract_engine(clock, key=self.key)
+        self.auth = TokenAuth(self.engine, **options)
+
+    def app(
+        self, *handlers: BaseRouteHandler | Router | type[Controller], **options: Any
+    ) -> Litestar:
+        """Build an app with the plugin, or with the plugins that are named."""
+        return Litestar(handlers, **{"plugins": [self.auth], **options})
+
+
+async def ask(
+    app: Litestar, path: str = "/", token: str | None = GOOD, method: str = "GET", **more: Any
+) -> httpx.Response:
+    """Send a request with a token, or without one."""
+    headers = [] if token is None else list(bearer(token))
+    async with client_of(app) as client:
+        return await client.request(method, path, headers=headers, **more)
+
+
+async def connect(app: Litestar, path: str, token: str | None = GOOD, **more: Any) -> Outcome:
+    """Open a WebSocket with a token, or without one."""
+    headers = () if token is None else bearer(token)
+    return await open_websocket(app, path, headers=headers, **more)
+
+
+def challenge_of(response: httpx.Response) -> str | None:
+    """Give the challenge of a response, or None."""
+    value: str | None = response.headers.get("www-authenticate")
+    return value

@@ -1,0 +1,261 @@
+"""Claims in Litestar: at ``request.auth``, and by name among a handler's arguments."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from litestar import Controller, Request, get
+from litestar.di import Provide
+
+from tests.adapters.contract import bearer, client_of, contract_engine, shop_token
+from tests.adapters.litestar_service import (
+    GOOD,
+    ORDERS,
+    NamedDependency,
+    Service,
+    ask,
+    challenge_of,
+    maybe_at,
+    sub_at,
+)
+from tests.support import OTHER_SECRET, FrozenClock, ShopClaims
+from tokenward import BearerHeader, Claims, Key, RequestView
+from tokenward_litestar import TokenAuth
+
+
+@pytest.fixture
+def service(clock: FrozenClock) -> Service:
+    """Give an engine and its adapter."""
+    return Service(clock)
+
+
+async def test_both_ways_lead_to_the_same(service: Service) -> None:
+    """``request.auth`` and the argument are one object, of the engine's claims model."""
+    seen: list[object] = []
+
+    @get("/", guards=[service.auth.required(), service.auth.optional()])
+    async def root(
+        request: Request[Any, ShopClaims, Any], claims: NamedDependency[ShopClaims]
+    ) -> None:
+        seen.extend([request.auth, claims])
+
+    await ask(service.app(root))
+
+    assert [type(each) for each in seen] == [ShopClaims, ShopClaims]
+    assert seen[0] is seen[1]
+
+
+async def test_each_request_has_its_own_claims(service: Service) -> None:
+    """Two requests with the same token do not share a claims object or a part of one."""
+    seen: list[ShopClaims] = []
+
+    @get("/", guards=[service.auth.required()])
+    async def root(claims: NamedDependency[ShopClaims]) -> None:
+        claims.extra["role"] = f"set by request {len(seen)}"
+        seen.append(claims)
+
+    app, token = service.app(root), shop_token(role="customer")
+    await ask(app, token=token)
+    await ask(app, token=token)
+
+    assert seen[0] is not seen[1]
+    assert [claims.extra["role"] for claims in seen] == ["set by request 0", "set by request 1"]
+
+
+@pytest.mark.parametrize(("token", "sub"), [(GOOD, "alice"), (None, None)])
+async def test_optional(service: Service, token: str | None, sub: str | None) -> None:
+    """Without a token the claims of an optional guard are None, in both places."""
+
+    @get("/auth", guards=[service.auth.optional()])
+    async def auth(request: Request[Any, ShopClaims | None, Any]) -> dict[str, str | None]:
+        return {"sub": request.auth and request.auth.sub}
+
+    app = service.app(maybe_at("/", service.auth.optional()), auth)
+
+    assert (await ask(app, token=token)).json() == {"sub": sub}
+    assert (await ask(app, "/auth", token)).json() == {"sub": sub}
+
+
+async def test_a_handler_in_a_thread(service: Service) -> None:
+    """A handler that is no coroutine function gets the claims as well."""
+
+    @get("/", guards=[service.auth.required()], sync_to_thread=True)
+    def root(claims: NamedDependency[ShopClaims]) -> str:
+        return claims.sub
+
+    assert (await ask(service.app(root))).text == "alice"
+
+
+async def test_claims_of_a_parent_class(service: Service) -> None:
+    """A handler may ask for `Claims`, of which the engine's model is one."""
+
+    @get("/", guards=[service.auth.required()])
+    async def root(claims: NamedDependency[Claims]) -> str:
+        return type(claims).__name__
+
+    assert (await ask(service.app(root))).text == "ShopClaims"
+
+
+async def test_claims_in_another_dependency(service: Service) -> None:
+    """A dependency of the user's own may ask for the claims, and clean up after the request."""
+    seen: list[str] = []
+
+    async def user(claims: NamedDependency[ShopClaims]) -> AsyncIterator[str]:
+        yield claims.sub
+        seen.append("cleaned up")
+
+    class Users(Controller):
+        guards = (service.auth.required(),)
+        dependencies = {"user": Provide(user)}  # noqa: RUF012 - as Litestar's own are written
+
+        @get("/")
+        async def root(self, user: NamedDependency[str]) -> str:
+            return user
+
+    assert (await ask(service.app(Users))).text == "alice"
+    assert seen == ["cleaned up"]
+
+
+async def test_own_dependency_key(clock: FrozenClock) -> None:
+    """The claims may have another name; the usual one is then free for the user's own things."""
+    service = Service(clock, dependency_key="token")
+
+    @get("/", guards=[service.auth.required()])
+    async def root(token: NamedDependency[ShopClaims], claims: NamedDependency[int]) -> list[Any]:
+        return [token.sub, claims]
+
+    app = service.app(root, dependencies={"claims": Provide(_seven, sync_to_thread=False)})
+
+    assert (await ask(app)).json() == ["alice", 7]
+
+
+def _seven() -> int:
+    return 7
+
+
+async def test_own_dependency_wins(service: Service) -> None:
+    """A dependency of the app with the same name is left in its place, as in a test of the user's."""
+
+    def tester() -> ShopClaims:
+        return ShopClaims(sub="tester", tenant="t")
+
+    dependencies = {"claims": Provide(tester, sync_to_thread=False)}
+    app = service.app(sub_at("/", service.auth.optional()), dependencies=dependencies)
+
+    assert (await ask(app, token=None)).json() == {"sub": "tester"}
+
+
+@pytest.mark.parametrize("token", [None, GOOD], ids=["none", "good"])
+@pytest.mark.parametrize("left_out", [False, True])
+async def test_claims_without_a_guard(
+    service: Service, token: str | None, left_out: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A handler that asks for claims and has no guard is a mistake, and answers 500 to all."""
+    called: list[object] = []
+
+    @get("/", exclude_from_auth=left_out)
+    async def root(claims: NamedDependency[ShopClaims | None]) -> None:
+        called.append(claims)
+
+    app = service.app(root, guards=[service.auth.required()] if left_out else [])
+    response = await ask(app, token=token)
+    debugged = await ask(service.app(root, debug=True), token=token)
+
+    assert (response.status_code, called) == (500, [])
+    assert response.json() == {"status_code": 500, "detail": "Internal Server Error"}
+    assert "A handler with claims needs guards=[auth.required()]" in debugged.text
+
+
+@pytest.mark.parametrize("model", ["another", "no None"])
+async def test_claims_of_the_wrong_type(service: Service, model: str) -> None:
+    """A handler that asks for what the guard does not give is never called."""
+    called: list[object] = []
+
+    class OtherClaims(Claims):
+        shop: str
+
+    wanted = OtherClaims if model == "another" else ShopClaims
+
+    @get("/", guards=[service.auth.optional()])
+    async def root(claims: NamedDependency[wanted]) -> None:
+        called.append(claims)
+
+    response = await ask(service.app(root), token=GOOD if model == "another" else None)
+
+    assert (response.status_code >= 400, called) == (True, [])
+    assert "alice" not in response.text
+
+
+OWN = BearerHeader(name="X-Staff")
+
+
+@pytest.mark.parametrize("keys", [("claims", "claims"), ("claims", "staff")])
+async def test_two_engines(clock: FrozenClock, keys: tuple[str, str]) -> None:
+    """Two engines in one app judge their own routes, by one name of the claims or by two."""
+    shop = TokenAuth(contract_engine(clock), realm="shop", dependency_key=keys[0])
+    staff_engine = contract_engine(clock, key=Key.from_secret(OTHER_SECRET))
+    staff = TokenAuth(staff_engine, scheme_name="Staff", realm="staff", dependency_key=keys[1])
+    service = Service(clock)
+    app = service.app(
+        get("/shop", guards=[shop.required()])(_who),
+        get("/staff", guards=[staff.required()])(_who),
+        get("/both", guards=[shop.required(), staff.required()])(_who),
+        plugins=[shop, staff],
+    )
+    theirs = await staff_engine.issue("eve", claims={"tenant": "acme"})
+    answers = {
+        (path, name): await ask(app, path, token)
+        for path in ("/shop", "/staff", "/both")
+        for name, token in {"shop": GOOD, "staff": theirs}.items()
+    }
+
+    assert {key: answer.text for key, answer in answers.items() if answer.status_code == 200} == {
+        ("/shop", "shop"): "alice",
+        ("/staff", "staff"): "eve",
+    }
+    realms = [challenge_of(await ask(app, path, None)) for path in ("/shop", "/staff", "/both")]
+    assert realms == [f'Bearer realm="{realm}"' for realm in ("shop", "staff", "shop")]
+
+
+async def _who(request: Request[Any, ShopClaims, Any]) -> str:
+    return request.auth.sub
+
+
+async def test_claims_of_two_engines_in_one_request(clock: FrozenClock) -> None:
+    """Claims with names of their own are those of their own engine, whichever guard is last."""
+    shop = TokenAuth(contract_engine(clock))
+    staff_engine = contract_engine(clock, key=Key.from_secret(OTHER_SECRET))
+    staff = TokenAuth(staff_engine, carriers=[OWN], scheme_name="Staff", dependency_key="staff")
+
+    async def root(
+        claims: NamedDependency[ShopClaims], staff: NamedDependency[ShopClaims]
+    ) -> list[str]:
+        return [claims.sub, staff.sub]
+
+    app = Service(clock).app(
+        get("/one", guards=[shop.required(), staff.required()])(root),
+        get("/two", guards=[staff.required(), shop.required()])(root),
+        get("/half", guards=[staff.required()])(root),
+        plugins=[shop, staff],
+    )
+    theirs = await staff_engine.issue("eve", claims={"tenant": "acme"})
+    headers = [*bearer(GOOD), (b"x-staff", b"Bearer " + theirs.encode())]
+    async with client_of(app) as client:
+        answers = [await client.get(path, headers=headers) for path in ("/one", "/two", "/half")]
+
+    assert [answer.json() for answer in answers[:2]] == [["alice", "eve"]] * 2
+    assert answers[2].status_code == 500
+
+
+async def test_a_carrier_of_the_users_own(clock: FrozenClock) -> None:
+    """A carrier that the user writes sees the request as those of the core do."""
+
+    class PathCarrier(BearerHeader):
+        def read(self, request: RequestView, type: str) -> bytes | None:
+            return next(iter(request.query_values(b"t")), None)
+
+    service = Service(clock, carriers=[PathCarrier()])
+    app = service.app(sub_at("/", service.auth.required()))
+
+    assert (await ask(app, f"/?t={ORDERS}", None)).json() == {"sub": "alice"}
+    assert (await ask(app)).status_code == 401

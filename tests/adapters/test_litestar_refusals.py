@@ -1,0 +1,250 @@
+"""How Litestar refuses: with the plugin or without, by its handlers or the user's own."""
+
+from typing import Any
+
+import pytest
+from litestar import Litestar, Request, Response, Router, get, post
+from litestar.exceptions import HTTPException, NotAuthorizedException
+
+from tests.adapters import contract as c
+from tests.adapters.contract import client_of, shop_token
+from tests.adapters.litestar_service import (
+    EXPIRED,
+    GOOD,
+    Service,
+    ask,
+    challenge_of,
+)
+from tests.support import FrozenClock
+from tokenward import StoreUnavailableError, TokenError, TokenExpiredError, TokenRejectedError
+from tokenward_litestar import TokenAuth
+
+
+@pytest.fixture
+def service(clock: FrozenClock) -> Service:
+    """Give an engine and its adapter."""
+    return Service(clock)
+
+
+@get("/")
+async def plain() -> str:
+    """Answer anyone who comes this far."""
+    return "inside"
+
+
+@get("/teapot")
+async def teapot() -> None:
+    """Raise what is not of the adapter."""
+    raise HTTPException(status_code=418, detail="short and stout")
+
+
+def guarded(service: Service, **options: Any) -> Litestar:
+    """Build an app with one guarded route and one that raises an HTTPException."""
+    handler = get("/", guards=[service.auth.required()])(plain.fn)
+    return service.app(handler, teapot, **options)
+
+
+@pytest.mark.parametrize(
+    ("token", "scope", "answer"),
+    [
+        (None, [], c.MISSING),
+        (EXPIRED, [], c.EXPIRED),
+        (GOOD, ["orders:read"], c.too_little("orders:read")),
+        (shop_token(sub=c.OUTAGE), [], c.OUT_OF_ORDER),
+    ],
+    ids=["missing", "expired", "scope", "outage"],
+)
+async def test_without_the_plugin(
+    service: Service, token: str | None, scope: list[str], answer: c.Answer
+) -> None:
+    """The status and the headers are the same, and the body is Litestar's, without a code."""
+    handler = get("/", guards=[service.auth.required(scopes=scope)])(plain.fn)
+    response = await ask(service.app(handler, plugins=[]), token=token)
+
+    assert (response.status_code, challenge_of(response)) == (answer.status, answer.challenge)
+    assert response.headers.get("retry-after") == answer.retry_after
+    detail = answer.body["detail"]
+    assert response.json() == {"status_code": answer.status, "detail": detail}
+
+
+async def test_a_good_token_without_the_plugin(service: Service) -> None:
+    """Without the plugin the claims are at ``request.auth`` all the same."""
+
+    @get("/", guards=[service.auth.required()])
+    async def root(request: Request[Any, Any, Any]) -> str:
+        sub: str = request.auth.sub
+        return sub
+
+    assert (await ask(service.app(root, plugins=[]))).text == "alice"
+
+
+@pytest.mark.parametrize("debug", [False, True])
+@pytest.mark.parametrize("plain_function", [False, True], ids=["async", "plain"])
+@pytest.mark.parametrize(
+    ("error", "answer"),
+    [
+        (TokenExpiredError(), c.EXPIRED),
+        (TokenRejectedError("No \u00fcbergabe."), None),
+        (StoreUnavailableError(), c.OUT_OF_ORDER),
+        (TokenError(), None),
+    ],
+    ids=["expired", "own words", "outage", "root"],
+)
+async def test_error_of_a_handler(
+    service: Service,
+    error: TokenError,
+    answer: c.Answer | None,
+    plain_function: bool,
+    debug: bool,
+) -> None:
+    """A TokenError that a handler raises is answered in full."""
+
+    async def raises() -> None:
+        raise error
+
+    def raises_in_a_thread() -> None:
+        raise error
+
+    handler = (
+        get("/", sync_to_thread=True)(raises_in_a_thread) if plain_function else get("/")(raises)
+    )
+    response = await ask(service.app(handler, debug=debug, logging_config=None))
+    expected = answer or c.Answer(
+        401,
+        {"detail": str(error), "code": error.code},
+        'Bearer realm="api", error="invalid_token", '
+        f'error_description="{str(error).replace(chr(252), "")}"',
+    )
+
+    assert (response.status_code, challenge_of(response)) == (expected.status, expected.challenge)
+    assert response.json() == expected.body
+
+
+async def test_decode_in_a_handler(service: Service) -> None:
+    """`engine.decode` in a handler refuses as the guard does."""
+
+    @post("/introspect", status_code=200)
+    async def introspect(request: Request[Any, Any, Any]) -> str:
+        return (await service.engine.decode(await request.body())).sub
+
+    async with client_of(service.app(introspect)) as client:
+        good = await client.post("/introspect", content=GOOD)
+        bad = await client.post("/introspect", content=EXPIRED)
+
+    assert good.text == "alice"
+    assert (bad.status_code, bad.json()) == (401, c.EXPIRED.body)
+    assert challenge_of(bad) == c.EXPIRED.challenge
+
+
+async def test_media_type_of_the_handler(service: Service) -> None:
+    """A refusal is JSON, whatever the handler would have sent."""
+    handler = get("/", guards=[service.auth.required()], media_type="text/html")(plain.fn)
+    response = await ask(service.app(handler), token=None)
+
+    assert response.headers.get_list("content-type") == ["application/json"]
+    assert response.json() == c.MISSING.body
+
+
+def _own_answer(_: Request[Any, Any, Any], error: HTTPException) -> Response[str]:
+    text = f"own {error.status_code}"
+    return Response(
+        text, status_code=error.status_code, headers=error.headers, media_type="text/plain"
+    )
+
+
+@pytest.mark.parametrize("with_plugin", [True, False])
+@pytest.mark.parametrize("at", ["app", "router", "handler"])
+async def test_own_handler_for_a_status(service: Service, with_plugin: bool, at: str) -> None:
+    """A handler for the status 401 is asked, with the challenge at hand, as Litestar documents."""
+    handlers = {at: {401: _own_answer}}
+    guards = [service.auth.required()]
+    handler = get("/", guards=guards, exception_handlers=handlers.get("handler"))(plain.fn)
+    router = Router("/", route_handlers=[handler], exception_handlers=handlers.get("router"))
+    plugins = [service.auth] if with_plugin else []
+    app = service.app(router, plugins=plugins, exception_handlers=handlers.get("app"))
+    response = await ask(app, token=None)
+
+    assert (response.status_code, response.text) == (401, "own 401")
+    assert challenge_of(response) == 'Bearer realm="api"'
+
+
+@pytest.mark.parametrize("with_plugin", [True, False])
+async def test_own_handler_for_http_exception(service: Service, with_plugin: bool) -> None:
+    """A handler for HTTPException keeps all others; refusals are the plugin's where there is one."""
+    plugins = [service.auth] if with_plugin else []
+    app = guarded(service, plugins=plugins, exception_handlers={HTTPException: _own_answer})
+    refused = (await ask(app, token=None)).text
+
+    assert refused == (
+        '{"detail":"A token is required.","code":"token_missing"}' if with_plugin else "own 401"
+    )
+    assert (await ask(app, "/teapot")).text == "own 418"
+
+
+async def test_own_handler_for_token_error(service: Service) -> None:
+    """A handler of the app for TokenError takes over what handlers raise."""
+
+    def own(_: Request[Any, Any, Any], error: TokenError) -> Response[dict[str, str]]:
+        return Response({"own": error.code}, status_code=401)
+
+    @get("/")
+    async def root() -> None:
+        raise TokenExpiredError
+
+    app = service.app(root, exception_handlers={TokenError: own})
+
+    assert (await ask(app)).json() == {"own": "token_expired"}
+
+
+async def test_exceptions_of_litestar_are_left_alone(service: Service) -> None:
+    """A 401 of the user's own is not changed by the plugin."""
+
+    @get("/")
+    async def root() -> None:
+        raise NotAuthorizedException(detail="mine", headers={"WWW-Authenticate": "Mine"})
+
+    response = await ask(service.app(root))
+
+    assert response.json() == {"status_code": 401, "detail": "mine"}
+    assert challenge_of(response) == "Mine"
+
+
+async def test_other_errors_are_left_alone(service: Service) -> None:
+    """An error that has nothing to do with tokens is Litestar's 500."""
+
+    @get("/")
+    async def root() -> None:
+        raise LookupError
+
+    assert (await ask(service.app(root))).status_code == 500
+
+
+async def test_the_first_object_answers_for_handlers(clock: FrozenClock) -> None:
+    """Of two plugins the one that is named first says what a handler's TokenError is."""
+    service = Service(clock)
+    shop = TokenAuth(service.engine, realm="shop")
+    staff = TokenAuth(service.engine, realm="staff")
+
+    @get("/")
+    async def root() -> None:
+        raise TokenExpiredError
+
+    response = await ask(service.app(root, plugins=[shop, staff]))
+
+    assert str(challenge_of(response)).startswith('Bearer realm="shop", error="invalid_token"')
+
+
+@pytest.mark.parametrize("path", ["/nowhere", "/teapot"])
+async def test_other_answers(service: Service, path: str) -> None:
+    """Where the adapter has nothing to say, it says nothing."""
+    response = await ask(guarded(service), path, None)
+
+    assert response.status_code in {404, 418}
+    assert challenge_of(response) is None
+
+
+async def test_realm_is_quoted_safely(clock: FrozenClock) -> None:
+    """A realm cannot break out of its quotes or of the header."""
+    service = Service(clock, realm='a"b\\c\r\nd: \u00fc')
+
+    assert challenge_of(await ask(guarded(service), token=None)) == 'Bearer realm="abcd: "'
