@@ -1,0 +1,59 @@
+"""How a refusal travels through Quart, and how it is sent.
+
+Where the app knows the adapter, as a `TokenError`; otherwise as one of werkzeug's HTTPExceptions.
+Either stops `before_request` functions as well as handlers.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Final, cast
+
+from quart import Quart, Response, Websocket, current_app
+from quart.typing import ResponseReturnValue
+from werkzeug.exceptions import HTTPException, default_exceptions
+
+from tokenward import Refusal, TokenError
+from tokenward_quart._connection import Connection, connection, scope_of
+from tokenward_quart._sockets import close_refused
+
+__all__ = ["refuse", "register_refusals"]
+
+_EXTENSION: Final = "tokenward"
+_REFUSAL: Final = "tokenward.refusal"
+
+
+async def refuse(found: Connection, error: TokenError, refusal: Refusal) -> Exception:
+    """Give what to raise."""
+    if _EXTENSION in current_app.extensions:
+        # The handler of another engine may be the one that is asked.
+        scope_of(found)[_REFUSAL] = (error, refusal)
+        return error
+    if isinstance(found, Websocket):
+        await close_refused(found, refusal)
+    return _http_exception(refusal)
+
+
+def register_refusals(app: Quart, refusal_of: Callable[[TokenError], Refusal]) -> None:
+    """Have the app answer every TokenError, whoever raises it."""
+
+    async def token_error(error: TokenError) -> HTTPException | ResponseReturnValue | None:
+        found = connection()
+        refused, refusal = scope_of(found).get(_REFUSAL, (None, None))
+        if refused is not error:
+            refusal = refusal_of(error)
+        if isinstance(found, Websocket) and await close_refused(found, refusal):
+            return None
+        # The app's own handlers of a status or of HTTPException are asked here. To raise it would
+        # not do: TRAP_HTTP_EXCEPTIONS makes that a 500.
+        return await app.handle_http_exception(_http_exception(refusal))
+
+    app.extensions[_EXTENSION] = refusal_of
+    # None is no answer to a request, and none is needed for a socket that is closed.
+    handler = cast("Callable[[TokenError], Awaitable[ResponseReturnValue]]", token_error)
+    app.register_error_handler(TokenError, handler)
+
+
+def _http_exception(refusal: Refusal) -> HTTPException:
+    response = Response(
+        refusal.content, refusal.status, dict(refusal.headers), content_type="application/json"
+    )
+    return default_exceptions[refusal.status](refusal.detail, response)

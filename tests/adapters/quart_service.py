@@ -1,0 +1,269 @@
+"""The contract's service in Quart, and what Quart's own tests share; no test in here.
+
+`service` and `bare` are fixtures: a module of tests that wants them names them as its own.
+"""
+
+import json
+from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+from quart import Blueprint, Quart, Response, jsonify, request, websocket
+
+from tests.adapters import contract as c
+from tests.adapters.contract import CountingKey, bearer, client_of, contract_engine, shop_token
+from tests.support import NOW, SECRET, FrozenClock, ShopClaims
+from tokenward import (
+    BearerHeader,
+    QueryCarrier,
+    TokenEngine,
+    TokenPair,
+    TokenRevokedError,
+    WebSocketProtocolCarrier,
+)
+from tokenward_quart import TokenAuth, current_claims
+
+GOOD = shop_token()
+EXPIRED = shop_token(exp=NOW)
+ORDERS = shop_token(scope="orders:read")
+
+Decorator = Callable[[Any], Any]
+
+
+def build(engine: TokenEngine[ShopClaims]) -> Quart:
+    """Build the service of the contract."""
+    auth = TokenAuth(engine)
+    app = Quart(__name__)
+    auth.init_app(app)
+    _add_plain_routes(app, auth)
+    _add_groups(app, auth)
+    add_sockets(app, auth)
+    browser = TokenAuth(engine, carriers=c.BROWSER_CARRIERS, scheme_name="Cookie")
+    browser.init_app(app)
+    _add_browser_routes(app, browser)
+    _add_more_sockets(app, auth, browser)
+    return app
+
+
+def _add_plain_routes(app: Quart, auth: TokenAuth[ShopClaims]) -> None:
+    engine = auth.authenticator.engine
+
+    @app.get("/public")
+    async def public() -> dict[str, bool]:
+        return {"public": True}
+
+    @app.get("/me")
+    @auth.required()
+    async def me() -> dict[str, Any]:
+        claims = auth.current_claims
+        return {"sub": claims.sub, "tenant": claims.tenant, "extra": claims.extra}
+
+    @app.post("/renew")
+    async def renew() -> dict[str, str]:
+        return {"scope": (await engine.refresh(await request.get_data())).scope}
+
+    @app.post("/renew-json")
+    async def renew_json() -> dict[str, str]:
+        token = json.loads(await request.get_data())["refresh_token"]
+        return {"scope": (await engine.refresh(token)).scope}
+
+    for path, decorator in {
+        "/maybe": auth.optional(),
+        "/maybe-orders": auth.optional(scopes=["orders:read"]),
+        "/orders": auth.required(scopes=["orders:read"]),
+        "/reports": auth.required(scopes=["orders:read", "reports:write"]),
+        "/fresh": auth.required(fresh=True),
+        "/recent": auth.required(fresh=timedelta(minutes=10)),
+        "/refresh-only": auth.required(type="refresh"),
+        "/checked": auth.required(check=c.check),
+        "/checked-async": auth.required(check=c.check_async),
+        "/download": auth.required(carriers=[QueryCarrier()]),
+        "/either": auth.required(carriers=[QueryCarrier(), BearerHeader()]),
+    }.items():
+        _add_sub(app, path, decorator)
+
+
+def _add_sub(app: Quart | Blueprint, path: str, decorator: Decorator) -> None:
+    methods = ["POST" if path == "/refresh-only" else "GET"]
+
+    @app.route(path, methods=methods, endpoint=f"sub{path.replace('/', '-')}")
+    @decorator
+    async def sub() -> dict[str, str | None]:
+        return {"sub": current_claims.sub if current_claims else None}
+
+
+def _add_groups(app: Quart, auth: TokenAuth[ShopClaims]) -> None:
+    group = Blueprint("group", __name__)
+
+    @group.before_request
+    @auth.required()
+    async def guard() -> None: ...
+
+    _add_sub(group, "/twice", auth.required(scopes=["orders:read"]))
+    _add_sub(group, "/crossed", auth.required(type="refresh"))
+    app.register_blueprint(group)
+
+    admin = Blueprint("admin", __name__, url_prefix="/admin")
+
+    @admin.before_request
+    @auth.required(scopes=["admin"])
+    async def guard_admin() -> None: ...
+
+    @admin.get("")
+    async def root() -> dict[str, str]:
+        return {"sub": current_claims.sub}
+
+    @admin.get("/users")
+    async def users() -> dict[str, list[str]]:
+        return {"users": []}
+
+    app.register_blueprint(admin)
+
+
+def _add_browser_routes(app: Quart, auth: TokenAuth[ShopClaims]) -> None:
+    engine = auth.authenticator.engine
+    browser = Blueprint("browser", __name__, url_prefix="/browser")
+
+    def hand_over(pair: TokenPair) -> Response:
+        names = ("access_token", "refresh_token", "csrf_token")
+        response = jsonify({name: getattr(pair, name) for name in names})
+        auth.set_cookies(response, pair)
+        return response
+
+    @browser.post("/login")
+    async def login() -> Response:
+        return hand_over(await engine.issue_pair("alice", claims={"tenant": "acme"}))
+
+    @browser.post("/refresh")
+    async def refresh() -> Response:
+        return hand_over(await auth.refresh(request))
+
+    @browser.post("/logout")
+    @auth.required()
+    async def logout() -> Response:
+        await engine.revoke_session(auth.current_claims)
+        response = jsonify(sub=current_claims.sub)
+        auth.clear_cookies(response)
+        return response
+
+    @browser.post("/maybe")
+    @auth.optional()
+    async def maybe() -> dict[str, str | None]:
+        return {"sub": current_claims.sub if current_claims else None}
+
+    @browser.route("/me", methods=["GET", "POST", "PUT"])
+    @auth.required()
+    async def me() -> dict[str, str]:
+        return {"sub": current_claims.sub}
+
+    @browser.post("/form")
+    @auth.required()
+    async def form() -> dict[str, object]:
+        return {"note": (await request.form)["note"]}
+
+    app.register_blueprint(browser)
+
+
+async def greet() -> None:
+    """Accept the WebSocket, say whose claims let it in, and close it."""
+    await websocket.accept()
+    await websocket.send(current_claims.sub if current_claims else "")
+    await websocket.close(1000)
+
+
+def add_sockets(app: Quart, auth: TokenAuth[ShopClaims]) -> None:
+    """Add the WebSockets of the contract."""
+    app.websocket("/ws", endpoint="ws")(auth.required()(greet))
+    app.websocket("/ws/maybe", endpoint="ws-maybe")(auth.optional()(greet))
+    group = Blueprint("sockets", __name__)
+
+    @group.before_websocket
+    @auth.required()
+    async def guard() -> None: ...
+
+    group.websocket("/ws/orders")(auth.required(scopes=["orders:read"])(greet))
+    app.register_blueprint(group)
+
+
+def _add_more_sockets(
+    app: Quart, auth: TokenAuth[ShopClaims], browser: TokenAuth[ShopClaims]
+) -> None:
+    @app.websocket("/ws/protocol")
+    @auth.required(carriers=[WebSocketProtocolCarrier()])
+    async def protocol() -> None:
+        await websocket.accept(subprotocol="bearer")
+        await greet()
+
+    query = auth.required(carriers=[QueryCarrier()])
+    app.websocket("/ws/query", endpoint="ws-query")(query(greet))
+    app.websocket("/browser/ws", endpoint="browser-ws")(browser.required()(greet))
+
+    @app.websocket("/ws/live")
+    @auth.required()
+    async def live() -> None:
+        await websocket.accept()
+        every = timedelta(milliseconds=1)
+        async with auth.while_valid(websocket, auth.current_claims, check_every=every):
+            while True:
+                await websocket.send(await websocket.receive())
+
+    @app.websocket("/ws/raises")
+    async def raises() -> None:
+        await websocket.accept()
+        raise TokenRevokedError
+
+
+class Service:
+    """An engine, its adapter, an app of Quart, and a client of it."""
+
+    def __init__(self, clock: FrozenClock, *, init_app: bool = True, **options: Any) -> None:
+        """Join them."""
+        self.key = CountingKey.from_secret(SECRET)
+        self.engine = contract_engine(clock, key=self.key)
+        self.auth = TokenAuth(self.engine, **options)
+        self.app = Quart(__name__)
+        if init_app:
+            self.auth.init_app(self.app)
+        self.client = client_of(self.app)
+
+    async def get(self, path: str, token: str | None = GOOD, **more: Any) -> httpx.Response:
+        """Send a GET with a token, or without one."""
+        headers = [] if token is None else list(bearer(token))
+        return await self.client.get(path, headers=headers, **more)
+
+
+@pytest.fixture
+async def service(clock: FrozenClock) -> AsyncIterator[Service]:
+    """Give a service whose adapter was given the app."""
+    service = Service(clock)
+    async with service.client:
+        yield service
+
+
+@pytest.fixture
+async def bare(clock: FrozenClock) -> AsyncIterator[Service]:
+    """Give a service whose app knows nothing of the adapter."""
+    service = Service(clock, init_app=False)
+    async with service.client:
+        yield service
+
+
+def challenge_of(response: httpx.Response) -> str | None:
+    """Give the challenge of a response, or None."""
+    value: str | None = response.headers.get("www-authenticate")
+    return value
+
+
+def protect(service: Service) -> list[str]:
+    """Add a route that asks for a token, and give a list that tells whether it was run."""
+    seen: list[str] = []
+
+    @service.app.get("/")
+    @service.auth.required()
+    async def root() -> str:
+        seen.append("called")
+        return current_claims.sub
+
+    return seen

@@ -1,0 +1,299 @@
+"""Quart's decorators: their claims, and where they may stand.
+
+On a handler of either kind, on a class, on a blueprint, on the app: one verification.
+"""
+
+import asyncio
+import threading
+from datetime import timedelta
+
+import pytest
+from quart import Blueprint, Quart, websocket
+from quart.views import MethodView
+
+from tests.adapters import contract as c
+from tests.adapters import quart_service
+from tests.adapters.asgi_websocket import live_websocket, open_websocket
+from tests.adapters.contract import bearer, client_of, contract_engine
+from tests.adapters.quart_service import EXPIRED, GOOD, ORDERS, Service, greet
+from tests.adapters.test_contract import assert_answer
+from tests.support import FrozenClock, ShopClaims
+from tokenward import ConfigurationError
+from tokenward_quart import TokenAuth, current_claims
+
+service, bare = quart_service.service, quart_service.bare  # fixtures
+
+
+async def test_claims_are_the_users_own(service: Service) -> None:
+    """`auth.current_claims` is `current_claims`, and stands for the engine's claims model."""
+    seen: list[object] = []
+
+    @service.app.get("/")
+    @service.auth.required()
+    async def root() -> str:
+        seen.append(current_claims._get_current_object())  # type: ignore[attr-defined]
+        return service.auth.current_claims.tenant
+
+    assert (await service.get("/")).text == "acme"
+    assert [type(claims) for claims in seen] == [ShopClaims]
+    assert service.auth.current_claims is current_claims
+
+
+async def test_each_request_has_its_own_claims(service: Service) -> None:
+    """What one request changes in its claims, another with the same token does not see."""
+
+    @service.app.get("/")
+    @service.auth.required()
+    async def root() -> dict[str, object]:
+        before = dict(current_claims.extra)
+        current_claims.extra["role"] = "admin"
+        return before
+
+    assert [(await service.get("/")).json() for _ in range(2)] == [{}, {}]
+
+
+@pytest.mark.parametrize("decorator", ["required", "optional"])
+async def test_plain_handlers(service: Service, decorator: str) -> None:
+    """A handler that is no coroutine function runs in a thread, and has the claims there."""
+    threads: set[int] = set()
+
+    @service.app.get("/")
+    @getattr(service.auth, decorator)()
+    def root() -> str:
+        threads.add(threading.get_ident())
+        return current_claims.sub
+
+    assert (await service.get("/")).text == "alice"
+    assert (await service.get("/", EXPIRED)).status_code == 401
+    assert threads
+    assert threading.get_ident() not in threads
+
+
+async def test_arguments_and_names_are_kept(service: Service) -> None:
+    """The decorated handler has its own name and docstring, and gets the parts of the path."""
+
+    @service.app.get("/<int:number>/<name>")
+    @service.auth.required()
+    async def order(number: int, name: str) -> str:
+        """Show an order."""
+        return f"{number * 2} {name}"
+
+    assert (order.__name__, order.__doc__) == ("order", "Show an order.")
+    assert service.app.view_functions["order"] is order
+    assert (await service.get("/21/x")).text == "42 x"
+
+
+async def test_two_decorators(service: Service) -> None:
+    """Every decorator of a handler is asked, and the signature is checked once."""
+
+    @service.app.get("/")
+    @service.auth.required(scopes=["orders:read"])
+    @service.auth.optional()
+    @service.auth.required(fresh=timedelta(minutes=10))
+    async def root() -> str:
+        return current_claims.sub
+
+    assert_answer(await service.get("/"), c.too_little("orders:read"))
+    assert_answer(await service.get("/", ORDERS), c.too_old(600))
+    assert service.key.verified == 2
+
+
+async def test_optional(service: Service) -> None:
+    """Without a token `current_claims` is false; with a bad one the request is refused."""
+
+    @service.app.get("/")
+    @service.auth.optional()
+    async def root() -> dict[str, bool]:
+        return {"known": bool(current_claims)}
+
+    assert (await service.get("/", None)).json() == {"known": False}
+    assert (await service.get("/")).json() == {"known": True}
+    assert_answer(await service.get("/", EXPIRED), c.EXPIRED)
+
+
+async def test_claims_where_there_are_none(service: Service) -> None:
+    """Claims of an undecorated handler, or outside of any, are an error that says what to do."""
+    seen: list[str] = []
+
+    @service.app.get("/")
+    async def root() -> str:
+        with pytest.raises(
+            RuntimeError, match=r"decorate the handler with auth\.required\(\)"
+        ) as e:
+            current_claims.sub  # noqa: B018 - it is what raises
+        seen.append(str(e.value))
+        return ""
+
+    assert (await service.get("/")).status_code == 200
+    assert len(seen) == 1
+    with pytest.raises(RuntimeError, match="no request and no WebSocket is being handled"):
+        current_claims.sub  # noqa: B018 - it is what raises
+
+
+async def test_class_of_methods(service: Service) -> None:
+    """`decorators` of a MethodView guard all its methods, and one method may ask for more."""
+
+    class Orders(MethodView):
+        decorators = [service.auth.required()]  # noqa: RUF012 - Quart's own
+
+        async def get(self) -> str:
+            return current_claims.sub
+
+        @service.auth.required(scopes=["orders:read"])
+        async def post(self) -> str:
+            return current_claims.sub
+
+    service.app.add_url_rule("/", view_func=Orders.as_view("orders"))
+    headers = list(bearer(GOOD))
+
+    assert_answer(await service.get("/", None), c.MISSING)
+    assert (await service.get("/")).text == "alice"
+    assert_answer(await service.client.post("/", headers=headers), c.too_little("orders:read"))
+    assert (await service.client.post("/", headers=list(bearer(ORDERS)))).text == "alice"
+
+
+@pytest.mark.parametrize("is_plain", [False, True], ids=["async", "plain"])
+async def test_before_request(service: Service, is_plain: bool) -> None:
+    """A decorated `before_request` function guards its blueprint, and no other route."""
+    group = Blueprint("group", __name__)
+    seen: list[str] = []
+
+    def note() -> None:
+        seen.append(current_claims.sub)
+
+    async def note_async() -> None:
+        note()
+
+    group.before_request(service.auth.required()(note if is_plain else note_async))
+    group.get("/inside", endpoint="inside")(lambda: current_claims.sub)
+    service.app.get("/outside", endpoint="outside")(lambda: "outside")
+    service.app.register_blueprint(group)
+
+    assert_answer(await service.get("/inside", None), c.MISSING)
+    assert seen == []
+    assert (await service.get("/inside")).text == "alice"
+    assert seen == ["alice"]
+    assert (await service.get("/outside", None)).text == "outside"
+
+
+async def test_routes_of_a_blueprint(service: Service) -> None:
+    """A decorated route of a blueprint is guarded under its prefix, in nested ones as well."""
+    outer, inner = Blueprint("outer", __name__), Blueprint("inner", __name__)
+
+    @inner.get("/")
+    @service.auth.required()
+    async def root() -> str:
+        return current_claims.sub
+
+    outer.register_blueprint(inner, url_prefix="/inner")
+    service.app.register_blueprint(outer, url_prefix="/outer")
+
+    assert_answer(await service.get("/outer/inner/", None), c.MISSING)
+    assert (await service.get("/outer/inner/")).text == "alice"
+
+
+async def test_on_the_app(service: Service) -> None:
+    """A decorated `before_request` function of the app guards all that it serves."""
+
+    @service.app.before_request
+    @service.auth.required()
+    async def guard() -> None: ...
+
+    service.app.get("/")(lambda: current_claims.sub)
+
+    assert [(await service.get(path, None)).status_code for path in ("/", "/none")] == [401, 401]
+    assert [(await service.get(path)).status_code for path in ("/", "/none")] == [200, 404]
+
+
+async def test_factory(clock: FrozenClock) -> None:
+    """One `TokenAuth` made before any app serves several of them, each as a whole."""
+    auth = TokenAuth(contract_engine(clock))
+
+    def create_app(scope: str) -> Quart:
+        app = Quart(scope)
+        auth.init_app(app)
+        app.get("/", endpoint="root")(auth.required(scopes=[scope])(lambda: current_claims.sub))
+        return app
+
+    for scope, status in {"orders:read": 200, "orders:write": 403}.items():
+        async with client_of(create_app(scope)) as client:
+            response = await client.get("/", headers=list(bearer(ORDERS)))
+        assert response.status_code == status
+
+
+async def test_init_app_after_the_routes(bare: Service) -> None:
+    """`init_app` may come after the routes, and may come twice."""
+    quart_service.protect(bare)
+
+    @bare.app.get("/raises")
+    async def raises() -> None:
+        await bare.engine.decode(EXPIRED)
+
+    bare.auth.init_app(bare.app)
+    bare.auth.init_app(bare.app)
+
+    assert_answer(await bare.get("/", None), c.MISSING)
+    assert_answer(await bare.get("/raises"), c.EXPIRED)
+    assert (await bare.get("/")).text == "alice"
+
+
+@pytest.mark.parametrize("arguments", [{"type": "id"}, {"fresh": 1}, {"carriers": []}], ids=str)
+@pytest.mark.parametrize("decorator", ["required", "optional"])
+def test_what_cannot_be_meant(
+    service: Service, decorator: str, arguments: dict[str, object]
+) -> None:
+    """An argument that cannot be meant is an error where it is written."""
+    with pytest.raises(ConfigurationError):
+        getattr(service.auth, decorator)(**arguments)
+
+
+async def test_plain_socket_handler(service: Service) -> None:
+    """A WebSocket's handler that is no coroutine function is guarded as well."""
+    seen: list[str] = []
+    is_run = threading.Event()
+
+    @service.app.websocket("/ws")
+    @service.auth.required()
+    def socket() -> None:
+        seen.append(current_claims.sub)
+        is_run.set()
+
+    assert (await open_websocket(service.app, "/ws")).status == 401
+    assert seen == []
+    async with live_websocket(service.app, "/ws", headers=bearer(GOOD)):
+        assert await asyncio.to_thread(is_run.wait, 10)
+    assert seen == ["alice"]
+
+
+async def test_an_app_called_by_a_socket(service: Service) -> None:
+    """A WebSocket's token does not open what its handler asks of an app in the same context."""
+    seen = quart_service.protect(service)
+    statuses: list[int] = []
+
+    @service.app.websocket("/ws")
+    @service.auth.required()
+    async def socket() -> None:
+        async with client_of(service.app) as client:
+            statuses.append((await client.get("/")).status_code)
+        await greet()
+
+    outcome = await open_websocket(service.app, "/ws", headers=bearer(GOOD))
+
+    assert (outcome.messages, statuses, seen) == (["alice"], [500], [])
+
+
+async def test_claims_of_a_socket(service: Service) -> None:
+    """The claims stay at hand for as long as the WebSocket is open."""
+
+    @service.app.websocket("/ws")
+    @service.auth.required()
+    async def socket() -> None:
+        while True:
+            await websocket.receive()
+            await websocket.send(current_claims.sub)
+
+    outcome = await open_websocket(
+        service.app, "/ws", headers=bearer(GOOD), messages=["once", "twice"]
+    )
+
+    assert outcome.messages == ["alice", "alice"]

@@ -1,0 +1,290 @@
+"""How Quart refuses: with `init_app` or without, by its handlers or the user's own.
+
+What a refusal must not let through or give away is here too: debug mode, other methods, cookies.
+"""
+
+import json
+from traceback import walk_tb
+from typing import Any
+
+import pytest
+from quart import Blueprint, Quart, Response, g, jsonify, make_response, request
+from werkzeug.exceptions import HTTPException, Unauthorized
+
+from tests.adapters import contract as c
+from tests.adapters import quart_service
+from tests.adapters.contract import bearer, client_of, contract_engine, shop_token
+from tests.adapters.quart_service import EXPIRED, GOOD, Service, challenge_of, protect
+from tests.adapters.test_contract import assert_answer
+from tests.support import OTHER_SECRET, FrozenClock
+from tokenward import (
+    Key,
+    StoreUnavailableError,
+    TokenError,
+    TokenExpiredError,
+    TokenRevokedError,
+)
+from tokenward_quart import TokenAuth
+
+service, bare = quart_service.service, quart_service.bare  # fixtures
+
+
+@pytest.mark.parametrize("init_app", [True, False], ids=["init_app", "bare"])
+@pytest.mark.parametrize(
+    ("token", "scope", "answer"),
+    [
+        (None, [], c.MISSING),
+        (EXPIRED, [], c.EXPIRED),
+        (GOOD, ["orders:read"], c.too_little("orders:read")),
+        (shop_token(sub=c.OUTAGE), [], c.OUT_OF_ORDER),
+    ],
+    ids=["missing", "expired", "scope", "outage"],
+)
+async def test_without_init_app(
+    clock: FrozenClock, init_app: bool, token: str | None, scope: list[str], answer: c.Answer
+) -> None:
+    """The decorator's own refusals are the same without `init_app`."""
+    service = Service(clock, init_app=init_app)
+    service.app.get("/")(service.auth.required(scopes=scope)(lambda: ""))
+
+    assert_answer(await service.get("/", token), answer)
+
+
+async def test_guard_without_init_app(bare: Service) -> None:
+    """A refused `before_request` function stops the request, even one that is called by hand."""
+    seen = protect(bare)
+
+    @bare.auth.required(scopes=["admin"])
+    async def guard() -> None: ...
+
+    @bare.app.before_request
+    async def call_guard() -> None:
+        await guard()
+
+    assert_answer(await bare.get("/"), c.too_little("admin"))
+    assert seen == []
+
+
+@pytest.mark.parametrize("error", [TokenExpiredError(), StoreUnavailableError()], ids=str)
+async def test_error_of_a_handler(service: Service, error: TokenError) -> None:
+    """A TokenError that a handler raises is answered in full."""
+
+    @service.app.get("/")
+    async def root() -> None:
+        raise error
+
+    assert_answer(
+        await service.get("/"), c.EXPIRED if error.code == "token_expired" else c.OUT_OF_ORDER
+    )
+
+
+async def own_status(error: HTTPException) -> tuple[str, int]:
+    """Answer an HTTPException in words of one's own."""
+    return f"own {error.code}", int(error.code or 0)
+
+
+@pytest.mark.parametrize("init_app", [True, False], ids=["init_app", "bare"])
+@pytest.mark.parametrize("kind", [401, Unauthorized, HTTPException], ids=str)
+async def test_own_handler_of_http(clock: FrozenClock, init_app: bool, kind: Any) -> None:
+    """The app's handler of a status or of HTTPException has the last word."""
+    service = Service(clock, init_app=init_app)
+    service.app.register_error_handler(kind, own_status)
+    seen = protect(service)
+
+    response = await service.get("/", None)
+
+    assert (response.status_code, response.text, seen) == (401, "own 401", [])
+
+
+@pytest.mark.parametrize("init_app", [True, False], ids=["init_app", "bare"])
+async def test_own_handler_changes_the_answer(clock: FrozenClock, init_app: bool) -> None:
+    """A handler may take the response, challenge and all, and change its body."""
+    service = Service(clock, init_app=init_app)
+    protect(service)
+
+    @service.app.errorhandler(HTTPException)
+    async def own(error: HTTPException) -> Response:
+        response: Response = error.get_response()  # type: ignore[assignment]
+        response.set_data(f"{error.name}: {error.description}")
+        return response
+
+    response = await service.get("/", None)
+
+    assert response.text == "Unauthorized: A token is required."
+    assert (response.status_code, challenge_of(response)) == (401, c.MISSING.challenge)
+
+
+@pytest.mark.parametrize("where", ["app", "blueprint"])
+@pytest.mark.parametrize("kind", [TokenError, TokenExpiredError], ids=["root", "one"])
+async def test_own_handler_of_token_errors(
+    service: Service, kind: type[TokenError], where: str
+) -> None:
+    """A handler of TokenError answers the decorator's refusals, and what handlers raise."""
+    group = Blueprint("group", __name__)
+    (service.app if where == "app" else group).register_error_handler(
+        kind, lambda error: ({"own": error.code}, 418)
+    )
+    group.get("/")(service.auth.required()(lambda: ""))
+
+    @group.post("/")
+    async def decode() -> str:
+        return (await service.engine.decode(await request.get_data())).sub
+
+    service.app.register_blueprint(group)
+    by_decorator = await service.get("/", EXPIRED)
+    by_handler = await service.client.post("/", content=EXPIRED)
+
+    for response in (by_decorator, by_handler):
+        assert (response.status_code, response.json()) == (418, {"own": "token_expired"})
+    assert (await service.client.post("/", content=GOOD)).text == "alice"
+
+
+@pytest.mark.parametrize("init_app", [True, False], ids=["init_app", "bare"])
+@pytest.mark.parametrize("mode", ["testing", "debug"])
+async def test_debug_mode(clock: FrozenClock, init_app: bool, mode: str) -> None:
+    """In debug or testing mode a refusal is no page of tracebacks."""
+    service = Service(clock, init_app=init_app)
+    setattr(service.app, mode, True)
+    seen = protect(service)
+
+    assert_answer(await service.get("/", EXPIRED), c.EXPIRED)
+    assert seen == []
+
+
+@pytest.mark.parametrize("mode", ["testing", "debug", "neither"])
+@pytest.mark.parametrize("trap", ["TRAP_HTTP_EXCEPTIONS", "TRAP_BAD_REQUEST_ERRORS"])
+async def test_trapped_exceptions(service: Service, trap: str, mode: str) -> None:
+    """An app that traps HTTPExceptions still answers a refusal."""
+    service.app.config.update({trap: True, "TESTING": mode == "testing", "DEBUG": mode == "debug"})
+    protect(service)
+    two = [*bearer(GOOD), *bearer(GOOD)]
+
+    assert_answer(await service.get("/", EXPIRED), c.EXPIRED)
+    assert_answer(await service.client.get("/", headers=two), c.TWO_CREDENTIALS)
+
+
+async def test_tracebacks_hold_no_claims(service: Service) -> None:
+    """Where the user's own error is shown with local variables, the adapter adds no claims."""
+    seen: dict[str, str] = {}
+
+    @service.app.get("/")
+    @service.auth.required()
+    async def root() -> None:
+        raise ZeroDivisionError
+
+    @service.app.errorhandler(ZeroDivisionError)
+    async def own(error: ZeroDivisionError) -> str:
+        for frame, _ in walk_tb(error.__traceback__):
+            seen[frame.f_code.co_name] = repr(frame.f_locals)
+        return ""
+
+    await service.get("/")
+
+    assert {"guarded", "root"} <= seen.keys()
+    assert not [name for name, said in seen.items() if "acme" in said or GOOD in said]
+
+
+async def test_after_request_runs(service: Service) -> None:
+    """What the app does after a request it does after a refusal too, and teardown follows."""
+    seen = protect(service)
+
+    @service.app.after_request
+    async def add_header(response: Response) -> Response:
+        response.headers["X-Own"] = "yes"
+        return response
+
+    @service.app.teardown_request
+    async def tear_down(error: BaseException | None) -> None:
+        g.error = error
+        seen.append("torn down")
+
+    response = await service.get("/", None)
+
+    assert_answer(response, c.MISSING)
+    assert (response.headers["x-own"], seen) == ("yes", ["torn down"])
+
+
+@pytest.mark.parametrize("token", [None, EXPIRED, GOOD], ids=["none", "expired", "good"])
+async def test_head_and_options(service: Service, token: str | None) -> None:
+    """HEAD is refused as GET is; OPTIONS names the methods, and neither runs the handler unasked."""
+    seen = protect(service)
+    headers = [] if token is None else list(bearer(token))
+
+    head = await service.client.head("/", headers=headers)
+    options = await service.client.options("/", headers=headers)
+
+    assert (head.status_code, seen) == ((200, ["called"]) if token == GOOD else (401, []))
+    assert head.content == b""
+    assert (options.status_code, options.content) == (200, b"")
+    assert set(options.headers["allow"].split(", ")) == {"GET", "HEAD", "OPTIONS"}
+
+
+@pytest.mark.parametrize("order", [["shop", "staff"], ["staff", "shop"]], ids=str)
+async def test_two_engines(clock: FrozenClock, order: list[str]) -> None:
+    """Each engine refuses the other's tokens in its own realm, whichever is installed last."""
+    auths = {
+        "shop": TokenAuth(contract_engine(clock), realm="shop"),
+        "staff": TokenAuth(
+            contract_engine(clock, key=Key.from_secret(OTHER_SECRET)), realm="staff"
+        ),
+    }
+    app = Quart(__name__)
+    for name in order:
+        auths[name].init_app(app)
+        app.get(f"/{name}", endpoint=name)(auths[name].required()(lambda: ""))
+    app.get("/both")(auths["shop"].required()(auths["staff"].required()(lambda: "")))
+
+    async with client_of(app) as client:
+        headers = list(bearer(GOOD))
+        asked = [
+            await client.get(f"/{name}", headers=headers) for name in ("shop", "staff", "both")
+        ]
+        refused = [await client.get(f"/{name}") for name in ("shop", "staff")]
+
+    assert [response.status_code for response in asked] == [200, 401, 401]
+    assert str(challenge_of(asked[2])).startswith('Bearer realm="staff", error="invalid_token"')
+    assert [challenge_of(each) for each in refused] == [
+        'Bearer realm="shop"',
+        'Bearer realm="staff"',
+    ]
+
+
+async def test_a_refusal_is_forgotten(service: Service) -> None:
+    """A handler's own error is answered as itself, where a refusal was caught before it."""
+
+    @service.auth.required(scopes=["admin"])
+    async def guard() -> None: ...
+
+    @service.app.get("/")
+    async def root() -> None:
+        with pytest.raises(TokenError):
+            await guard()
+        raise TokenRevokedError
+
+    assert_answer(await service.get("/"), c.REVOKED)
+
+
+async def test_cookies_keep_what_is_there(clock: FrozenClock) -> None:
+    """Setting and clearing cookies leaves others alone, and replaces Cache-Control."""
+    service = Service(clock, carriers=c.BROWSER_CARRIERS)
+    pair = await service.engine.issue_pair("alice", claims={"tenant": "acme"})
+
+    @service.app.get("/<what>")
+    async def root(what: str) -> Response:
+        response = await make_response(jsonify({}))
+        response.set_cookie("theme", "dark")
+        response.headers["Cache-Control"] = "public, max-age=60"
+        if what == "set":
+            service.auth.set_cookies(response, pair)
+        else:
+            service.auth.clear_cookies(response)
+        return response
+
+    for what, cookies in {
+        "set": c.COOKIES.set_cookies(pair),
+        "clear": c.COOKIES.clear_cookies(),
+    }.items():
+        response = await service.get(f"/{what}")
+        assert response.headers.get_list("set-cookie") == ["theme=dark; Path=/", *cookies]
+        assert response.headers.get_list("cache-control") == ["no-store"]
+        assert json.loads(response.text) == {}

@@ -1,0 +1,289 @@
+"""Quart's API document, which quart-schema makes: the scheme, and what each route asks for."""
+
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from quart import Blueprint, Quart
+
+from tests.adapters import contract as c
+from tests.adapters import quart_service
+from tests.adapters.contract import client_of, contract_engine
+from tests.adapters.quart_service import Service
+from tests.support import OTHER_SECRET, FrozenClock
+from tokenward import Key, QueryCarrier
+from tokenward_quart import TokenAuth
+
+quart_schema = pytest.importorskip(
+    "quart_schema", reason="quart-schema is not installed: pip install quart-schema"
+)
+service, bare = quart_service.service, quart_service.bare  # fixtures
+
+BEARER = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+
+
+async def document_of(app: Quart) -> dict[str, Any]:
+    """Give the document as the app serves it, with nothing done before."""
+    async with client_of(app) as client:
+        document: dict[str, Any] = (await client.get("/openapi.json")).json()
+    return document
+
+
+def security_of(document: dict[str, Any]) -> dict[str, object]:
+    """Give what each path with GET asks for; None: it names nothing."""
+    return {path: item["get"].get("security") for path, item in document["paths"].items()}
+
+
+def add_routes(app: Quart, auth: TokenAuth[Any]) -> None:
+    """Add a route of each kind."""
+    for path, decorator in {
+        "/required": auth.required(),
+        "/scoped": auth.required(scopes=["orders:read"]),
+        "/optional": auth.optional(scopes=["orders:read"]),
+        "/open": lambda view: view,
+    }.items():
+        app.get(path, endpoint=path[1:])(decorator(lambda: ""))
+
+
+@pytest.mark.parametrize("order", ["schema first", "auth first", "routes first"])
+@pytest.mark.parametrize("is_started", [True, False], ids=["started", "not started"])
+async def test_security(bare: Service, order: str, is_started: bool) -> None:
+    """Guarded routes name the scheme, whatever came first; public and optional ones are open."""
+    app, auth = bare.app, bare.auth
+    steps = {
+        "schema first": (
+            quart_schema.QuartSchema,
+            auth.init_app,
+            lambda app: add_routes(app, auth),
+        ),
+        "auth first": (auth.init_app, quart_schema.QuartSchema, lambda app: add_routes(app, auth)),
+        "routes first": (
+            lambda app: add_routes(app, auth),
+            auth.init_app,
+            quart_schema.QuartSchema,
+        ),
+    }
+    for step in steps[order]:
+        step(app)
+    if is_started:
+        async with app.test_app():
+            document = await document_of(app)
+    else:
+        document = await document_of(app)
+
+    assert document["components"]["securitySchemes"] == {"Bearer": BEARER}
+    assert security_of(document) == {
+        "/required": [{"Bearer": []}],
+        "/scoped": [{"Bearer": ["orders:read"]}],
+        "/optional": None,
+        "/open": None,
+    }
+
+
+async def test_refusals(service: Service) -> None:
+    """401 and 403 are documented on guarded routes alone, with their meaning and their body."""
+    quart_schema.QuartSchema(service.app)
+    add_routes(service.app, service.auth)
+    paths = (await document_of(service.app))["paths"]
+    responses = paths["/scoped"]["get"]["responses"]
+
+    assert {path: sorted(item["get"]["responses"]) for path, item in paths.items()} == {
+        "/required": ["401", "403"],
+        "/scoped": ["401", "403"],
+        "/optional": [],
+        "/open": [],
+    }
+    assert responses["401"]["description"] == "The token is missing or not acceptable."
+    body = responses["403"]["content"]["application/json"]["schema"]
+    assert set(body["required"]) == set(body["properties"]) == {"detail", "code"}
+
+
+@dataclass
+class OwnRefusal:
+    """Mine."""
+
+    reason: str
+
+
+async def test_own_responses_are_kept(service: Service) -> None:
+    """What a route says of its own 401 stays, above and below the decorator; 403 is added."""
+    quart_schema.QuartSchema(service.app)
+    document = quart_schema.document_response(OwnRefusal, 401)
+    required = service.auth.required()
+
+    async def raw() -> str:
+        return ""
+
+    below = document(raw)
+    service.app.get("/raw", endpoint="raw")(below)
+    service.app.get("/below", endpoint="below")(required(below))
+    service.app.get("/above", endpoint="above")(document(required(lambda: "")))
+    paths = (await document_of(service.app))["paths"]
+    said = {
+        path: {status: each["description"] for status, each in item["get"]["responses"].items()}
+        for path, item in paths.items()
+    }
+
+    both = {"401": "Mine.", "403": "The token does not allow this."}
+    assert said == {"/raw": {"401": "Mine."}, "/below": both, "/above": both}
+
+
+async def test_cookie_first(clock: FrozenClock) -> None:
+    """Where the first carrier is a cookie, the scheme is an API key in that cookie."""
+    service = Service(clock, carriers=[c.COOKIES], scheme_name="Cookie")
+    quart_schema.QuartSchema(service.app, security_schemes={"Own": {"type": "http", "scheme": "a"}})
+    add_routes(service.app, service.auth)
+    document = await document_of(service.app)
+
+    assert document["components"]["securitySchemes"] == {
+        "Own": {"type": "http", "scheme": "a"},
+        "Cookie": {"type": "apiKey", "in": "cookie", "name": "__Host-access_token"},
+    }
+    assert security_of(document)["/required"] == [{"Cookie": []}]
+
+
+async def test_several_requirements(clock: FrozenClock) -> None:
+    """What several decorators of one route ask for stands together, and is no choice."""
+    shop = TokenAuth(contract_engine(clock), scheme_name="Shop")
+    staff_engine = contract_engine(clock, key=Key.from_secret(OTHER_SECRET))
+    staff = TokenAuth(staff_engine, scheme_name="Staff", carriers=[QueryCarrier()])
+    app = Quart(__name__)
+    quart_schema.QuartSchema(app)
+    for auth in (shop, staff):
+        auth.init_app(app)
+    scoped = shop.required(scopes=["b", "a"])
+    app.get("/", endpoint="root")(shop.required(scopes=["a"])(staff.required()(scoped(lambda: ""))))
+    document = await document_of(app)
+
+    assert document["components"]["securitySchemes"] == {
+        "Shop": BEARER,
+        "Staff": {"type": "apiKey", "in": "query", "name": "access_token"},
+    }
+    assert security_of(document) == {"/": [{"Shop": ["b", "a"], "Staff": []}]}
+
+
+async def test_groups(service: Service) -> None:
+    """Routes of a guarded blueprint name the scheme, nested ones too, and routes beside it do not."""
+    quart_schema.QuartSchema(service.app)
+    outer, inner = Blueprint("outer", __name__), Blueprint("inner", __name__)
+
+    @outer.before_request
+    @service.auth.required(scopes=["outer"])
+    async def guard() -> None: ...
+
+    @inner.before_request
+    @service.auth.required(scopes=["inner"])
+    async def guard_inner() -> None: ...
+
+    outer.get("/outer", endpoint="root")(lambda: "")
+    inner.get("/inner", endpoint="root")(service.auth.required(scopes=["own"])(lambda: ""))
+    service.app.get("/beside", endpoint="beside")(lambda: "")
+    outer.register_blueprint(inner)
+    service.app.register_blueprint(outer)
+
+    assert security_of(await document_of(service.app)) == {
+        "/outer": [{"Bearer": ["outer"]}],
+        "/inner": [{"Bearer": ["outer", "inner", "own"]}],
+        "/beside": None,
+    }
+
+
+async def test_guard_of_the_app(service: Service) -> None:
+    """A guard of the app counts for every route, and for the document itself."""
+    quart_schema.QuartSchema(service.app)
+    service.app.before_request(service.auth.required()(lambda: None))
+    service.app.get("/", endpoint="root")(lambda: "")
+
+    async with client_of(service.app) as client:
+        assert (await client.get("/openapi.json")).status_code == 401
+    document = (await service.get("/openapi.json")).json()
+    assert security_of(document) == {"/": [{"Bearer": []}]}
+
+
+async def test_without_init_app(bare: Service) -> None:
+    """Without `init_app` routes still name the scheme, and nothing describes it."""
+    quart_schema.QuartSchema(bare.app)
+    add_routes(bare.app, bare.auth)
+    document = await document_of(bare.app)
+
+    assert "securitySchemes" not in document["components"]
+    assert security_of(document)["/required"] == [{"Bearer": []}]
+
+
+async def test_the_contract_with_a_document(clock: FrozenClock) -> None:
+    """quart-schema, added last to the whole service, names every guarded route and no other."""
+    app = quart_service.build(contract_engine(clock))
+    quart_schema.QuartSchema(app)
+    paths = (await document_of(app))["paths"]
+    named = {
+        (path, scheme)
+        for path, item in paths.items()
+        for operation in item.values()
+        for asked in operation.get("security", ())
+        for scheme in asked
+    }
+
+    assert named == {
+        *((path, "Bearer") for path in ("/me", "/orders", "/reports", "/fresh", "/recent")),
+        *((path, "Bearer") for path in ("/refresh-only", "/checked", "/checked-async", "/twice")),
+        *(
+            (path, "Bearer")
+            for path in ("/crossed", "/admin", "/admin/users", "/download", "/either")
+        ),
+        *((f"/browser/{name}", "Cookie") for name in ("me", "logout", "form")),
+    }
+
+
+WITHOUT_QUART_SCHEMA = """
+import asyncio, sys
+
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "quart_schema":
+            raise ModuleNotFoundError(name)
+
+sys.meta_path.insert(0, Absent())
+from quart import Quart
+from tokenward import KeyRing, TokenEngine
+from tokenward_quart import TokenAuth
+
+async def main():
+    engine = TokenEngine(KeyRing.generate("HS256"))
+    app, auth = Quart("shop"), TokenAuth(engine)
+    auth.init_app(app)
+    app.get("/", endpoint="root")(auth.required()(lambda: auth.current_claims.sub))
+    async with app.test_app() as running:
+        client = running.test_client()
+        print((await client.get("/")).status_code)
+        headers = {"Authorization": f"Bearer {await engine.issue('alice')}"}
+        print(await (await client.get("/", headers=headers)).get_data(as_text=True))
+    assert "quart_schema" not in sys.modules
+
+asyncio.run(main())
+"""
+
+
+def test_without_quart_schema() -> None:
+    """Where quart-schema is not installed, everything but the document works."""
+    ran = subprocess.run(  # noqa: S603 - this file's own program
+        [sys.executable, "-W", "error", "-c", WITHOUT_QUART_SCHEMA],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert (ran.stdout.split(), ran.stderr) == (["401", "alice"], "")
+
+
+async def test_decorated_without_quart_schema(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A route that is decorated where quart-schema cannot be imported is guarded, and says nothing."""
+    monkeypatch.setitem(sys.modules, "quart_schema", None)
+    seen = quart_service.protect(service)
+
+    assert (await service.get("/", None)).status_code == 401
+    assert ((await service.get("/")).text, seen) == ("alice", ["called"])

@@ -1,0 +1,233 @@
+"""Quart's WebSockets: without `init_app`, with errors of their handlers, and with guards of groups."""
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+from quart import Blueprint, Websocket, websocket
+
+from tests.adapters import contract as c
+from tests.adapters import quart_service
+from tests.adapters.asgi_websocket import DENIAL_RESPONSE, live_websocket, open_websocket
+from tests.adapters.contract import bearer, shop_token
+from tests.adapters.quart_service import EXPIRED, GOOD, Service, greet
+from tests.support import FrozenClock
+from tokenward import TokenError
+from tokenward_quart import current_claims
+
+service, bare = quart_service.service, quart_service.bare  # fixtures
+
+EXTENSIONS = pytest.mark.parametrize(
+    "extensions", [DENIAL_RESPONSE, {}, None], ids=["denial", "none", "null"]
+)
+
+
+@EXTENSIONS
+@pytest.mark.parametrize("init_app", [True, False], ids=["init_app", "bare"])
+@pytest.mark.parametrize("guards", ["handler", "group"])
+@pytest.mark.parametrize(
+    ("headers", "answer"),
+    [
+        ((), c.MISSING),
+        (bearer(EXPIRED), c.EXPIRED),
+        (bearer(shop_token(sub=c.OUTAGE)), c.OUT_OF_ORDER),
+    ],
+    ids=["missing", "expired", "outage"],
+)
+async def test_refused(
+    clock: FrozenClock,
+    headers: c.Headers,
+    answer: c.Answer,
+    guards: str,
+    init_app: bool,
+    extensions: dict[str, object] | None,
+) -> None:
+    """A refused handshake gets a response or is closed, and the handler never runs."""
+    service = Service(clock, init_app=init_app)
+    group = Blueprint("group", __name__)
+    seen: list[str] = []
+
+    async def handler() -> None:
+        seen.append("called")
+
+    async def guard() -> None: ...
+
+    if guards == "group":
+        group.before_websocket(service.auth.required()(guard))
+        group.websocket("/ws")(handler)
+    else:
+        group.websocket("/ws")(service.auth.required()(handler))
+    service.app.register_blueprint(group)
+    outcome = await open_websocket(service.app, "/ws", headers=headers, extensions=extensions)
+
+    assert (outcome.accepted, seen) == (False, [])
+    if extensions:
+        assert (outcome.status, json.loads(outcome.body)) == (answer.status, answer.body)
+    else:
+        assert (outcome.close_code, outcome.close_reason) == (answer.close_code, answer.code)
+
+
+def add_late_socket(service: Service, *, accept: bool, close: bool = False) -> None:
+    """Add a WebSocket whose handler decodes a token itself."""
+
+    @service.app.websocket("/late")
+    async def late() -> None:
+        token = websocket.headers.get("x-token", "")
+        if accept:
+            await websocket.accept()
+            token = str(await websocket.receive())
+        if close:
+            await websocket.close(4000)
+        await websocket.send((await service.engine.decode(token)).sub)
+        await websocket.close(1000)
+
+
+@EXTENSIONS
+async def test_error_before_accept(service: Service, extensions: dict[str, object] | None) -> None:
+    """A TokenError before the handler accepts is a response, or a close code without one."""
+    add_late_socket(service, accept=False)
+    headers = [(b"x-token", EXPIRED.encode())]
+    outcome = await open_websocket(service.app, "/late", headers=headers, extensions=extensions)
+
+    assert not outcome.accepted
+    if extensions:
+        assert (outcome.status, json.loads(outcome.body)) == (401, c.EXPIRED.body)
+        assert (b"www-authenticate", str(c.EXPIRED.challenge).encode()) in outcome.headers
+    else:
+        assert (outcome.close_code, outcome.close_reason) == (1008, "token_expired")
+
+
+@EXTENSIONS
+@pytest.mark.parametrize(
+    ("token", "code", "reason"),
+    [
+        (EXPIRED, 1008, "token_expired"),
+        ("x", 1008, "token_malformed"),
+        (shop_token(sub=c.OUTAGE), 1013, "store_unavailable"),
+    ],
+    ids=["expired", "malformed", "outage"],
+)
+async def test_error_after_accept(
+    service: Service, token: str, code: int, reason: str, extensions: dict[str, object] | None
+) -> None:
+    """A TokenError on a socket that is open closes it, whatever the server can do."""
+    add_late_socket(service, accept=True)
+    outcome = await open_websocket(service.app, "/late", messages=[token], extensions=extensions)
+
+    assert (outcome.accepted, outcome.close_code, outcome.close_reason) == (True, code, reason)
+
+
+@EXTENSIONS
+@pytest.mark.parametrize("accept", [True, False], ids=["accepted", "handshake"])
+async def test_error_after_close_is_quiet(
+    service: Service,
+    accept: bool,
+    extensions: dict[str, object] | None,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A TokenError on a socket that the handler has closed sends nothing more."""
+    add_late_socket(service, accept=accept, close=True)
+    headers = [(b"x-token", EXPIRED.encode())]
+    outcome = await open_websocket(
+        service.app, "/late", headers=headers, messages=[EXPIRED], extensions=extensions
+    )
+
+    assert (outcome.close_code, outcome.messages, outcome.status) == (4000, [], None)
+    assert not caplog.records
+
+
+async def test_good_token_after_accept(service: Service) -> None:
+    """A token may also come as the first message of an open socket."""
+    add_late_socket(service, accept=True)
+    outcome = await open_websocket(service.app, "/late", messages=[GOOD])
+
+    assert (outcome.messages, outcome.close_code) == (["alice"], 1000)
+
+
+@EXTENSIONS
+@pytest.mark.parametrize("kind", [401, TokenError], ids=["status", "error"])
+async def test_own_handler(
+    service: Service, kind: Any, extensions: dict[str, object] | None
+) -> None:
+    """The app's own handler answers a handshake, and cannot let it in."""
+    service.app.register_error_handler(kind, lambda _: ("own", 401))
+    service.app.websocket("/ws")(service.auth.required()(greet))
+    outcome = await open_websocket(service.app, "/ws", extensions=extensions)
+
+    assert (outcome.accepted, outcome.messages) == (False, [])
+    assert (outcome.status, outcome.body) == ((401, b"own") if extensions else (None, b""))
+    assert (outcome.close_code is None) == bool(extensions)
+
+
+@pytest.mark.parametrize("mode", ["testing", "debug"])
+async def test_debug_mode(service: Service, mode: str) -> None:
+    """In debug or testing mode a refused handshake is the same, and so is one that is trapped."""
+    setattr(service.app, mode, True)
+    service.app.config["TRAP_HTTP_EXCEPTIONS"] = True
+    service.app.websocket("/ws")(service.auth.required()(greet))
+    denied = await open_websocket(service.app, "/ws")
+    closed = await open_websocket(service.app, "/ws", extensions={})
+
+    assert (denied.status, json.loads(denied.body)) == (401, c.MISSING.body)
+    assert (closed.close_code, closed.close_reason) == (1008, "token_missing")
+
+
+async def test_own_class_of_sockets(clock: FrozenClock) -> None:
+    """An app with a WebSocket class of its own keeps it."""
+    service = Service(clock, init_app=False)
+
+    class OwnWebsocket(Websocket):
+        own = "own"
+
+    service.app.websocket_class = OwnWebsocket
+    service.auth.init_app(service.app)
+
+    @service.app.websocket("/ws")
+    @service.auth.required()
+    async def socket() -> None:
+        await websocket.send(f"{websocket.own} {current_claims.sub}")  # type: ignore[attr-defined]
+
+    outcome = await open_websocket(service.app, "/ws", headers=bearer(GOOD))
+
+    assert outcome.messages == ["own alice"]
+
+
+@pytest.mark.parametrize("init_app", [True, False], ids=["init_app", "bare"])
+async def test_while_valid(clock: FrozenClock, init_app: bool) -> None:
+    """A socket is closed once its token is over, and at once where it is over already."""
+    service = Service(clock, init_app=init_app)
+
+    @service.app.websocket("/ws")
+    @service.auth.required()
+    async def socket() -> None:
+        await websocket.accept()
+        clock.advance(900)
+        async with service.auth.while_valid(websocket, service.auth.current_claims):
+            await websocket.receive()
+
+    async with live_websocket(service.app, "/ws", headers=bearer(GOOD)) as live:
+        await live.is_over()
+
+    assert (live.outcome.close_code, live.outcome.close_reason) == (1008, "token_expired")
+
+
+async def test_while_valid_of_a_closed_socket(service: Service, clock: FrozenClock) -> None:
+    """A socket that the handler has closed is not closed a second time."""
+    is_over = asyncio.Event()
+
+    @service.app.websocket("/ws")
+    @service.auth.required()
+    async def socket() -> None:
+        await websocket.accept()
+        async with service.auth.while_valid(websocket, service.auth.current_claims):
+            await websocket.close(4000)
+            clock.advance(900)
+            await websocket.receive()
+        is_over.set()
+
+    async with live_websocket(service.app, "/ws", headers=bearer(GOOD)) as live:
+        async with asyncio.timeout(10):
+            await is_over.wait()
+
+    assert live.outcome.close_code == 4000
