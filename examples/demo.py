@@ -1,46 +1,27 @@
-"""Walks the example over HTTP: a success of each kind, and a refusal of each kind.
+"""Walks the examples over HTTPS: a success of each kind, and a refusal of each kind.
 
-It serves `fastapi_app` under a real uvicorn on a free port of the loopback, prints one line a step
-(request, status, code), and exits with 1 where an answer is not the expected one.
+``demo.py [fastapi] [litestar] [quart]`` serves each of them (all three by default) under a real
+uvicorn on a free port of the loopback, prints one line a step (request, status, code), and exits
+with 1 where an answer is not the expected one. ``demo.py --serve fastapi`` serves it for your own
+browser until Ctrl-C.
 """
 
-import os
+import argparse
+import logging
 import secrets
-import socket
 import sys
 import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import httpx
 import jwt
-import uvicorn
+import websockets.sync.client
+from websockets.exceptions import ConnectionClosed
 
-SECRET = secrets.token_hex(32)
-START_SECONDS = 20.0
+from serving import FRAMEWORKS, Site, app_of, served
+from shop import SECRET
 
-
-@contextmanager
-def served() -> Iterator[str]:
-    """Serve the example, and give its address."""
-    os.environ["TOKENWARD_SECRET"] = SECRET
-    server = uvicorn.Server(uvicorn.Config("fastapi_app:app", log_level="warning"))
-    # Bound here and handed over, so that nobody can take the port in between.
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-        thread.start()
-        deadline = time.monotonic() + START_SECONDS
-        while not server.started:
-            if not thread.is_alive() or time.monotonic() > deadline:
-                sys.exit("The server did not start.")
-            time.sleep(0.01)
-        try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            thread.join()
+USER = {"username": "test", "password": "test"}
 
 
 @dataclass
@@ -59,10 +40,11 @@ class Walk:
         *,
         token: str | None = None,
         json: object = None,
+        headers: dict[str, str] | None = None,
     ) -> httpx.Response:
         """Send one request, print what came back, and hold it against what was expected."""
-        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
-        answer = self.client.request(method, path, headers=headers, json=json)
+        sent = {**({} if token is None else bearer(token)), **(headers or {})}
+        answer = self.client.request(method, path, headers=sent, json=json)
         code = answer.json().get("code", "") if answer.content else ""
         good = (answer.status_code, code) == expected
         self.failures += not good
@@ -75,6 +57,11 @@ class Walk:
         good = found == expected
         self.failures += not good
         print(f"{what:<42} {found!r} {'ok' if good else f'EXPECTED {expected!r}'}")
+
+
+def bearer(token: str) -> dict[str, str]:
+    """Give the header that carries a token."""
+    return {"Authorization": f"Bearer {token}"}
 
 
 def expired(token: str) -> str:
@@ -90,13 +77,11 @@ def forged(token: str) -> str:
     return jwt.encode(claims | {"sub": "admin"}, secrets.token_hex(32), algorithm="HS256")
 
 
-def walk(client: httpx.Client) -> int:
-    """Go through everything; give the number of answers that were not as expected."""
-    steps = Walk(client)
-    user = {"username": "test", "password": "test"}
-    wrong = {**user, "password": "wrong"}
+def walk_tokens(steps: Walk) -> None:
+    """Log in, use the token and misuse it, refresh it, and log out."""
+    wrong = {**USER, "password": "wrong"}
     steps.step("a wrong password", "POST", "/login", (401, ""), json=wrong)
-    pair = steps.step("log in", "POST", "/login", (200, ""), json=user).json()
+    pair = steps.step("log in", "POST", "/login", (200, ""), json=USER).json()
     access, refresh = pair["access_token"], pair["refresh_token"]
 
     read = steps.step("the additional claims", "GET", "/claims", (200, ""), token=access)
@@ -121,16 +106,13 @@ def walk(client: httpx.Client) -> int:
     steps.step("with the older token of the session", "GET", "/claims", revoked, token=access)
     body = {"refresh_token": pair["refresh_token"]}
     steps.step("refresh again", "POST", "/refresh", revoked, json=body)
-    walk_sessions(steps)
-    return steps.failures
 
 
 def walk_sessions(steps: Walk) -> None:
     """Log in from two devices, replay a refresh token, log one out, log all out."""
-    user = {"username": "test", "password": "test"}
     devices = ("the laptop", "the phone", "the tablet")
     laptop, phone, tablet = (
-        steps.step(f"log in on {device}", "POST", "/login", (200, ""), json=user).json()
+        steps.step(f"log in on {device}", "POST", "/login", (200, ""), json=USER).json()
         for device in devices
     )
     used = {"refresh_token": tablet["refresh_token"]}
@@ -147,17 +129,98 @@ def walk_sessions(steps: Walk) -> None:
     steps.step("the phone", "GET", "/claims", (200, ""), token=token)
     steps.step("log out everywhere", "POST", "/logout/everywhere", (200, ""), token=token)
     steps.step("the phone", "GET", "/claims", revoked, token=token)
-    again = steps.step("log in again at once", "POST", "/login", (200, ""), json=user).json()
+    again = steps.step("log in again at once", "POST", "/login", (200, ""), json=USER).json()
     steps.step("the new token", "GET", "/claims", (200, ""), token=again["access_token"])
+
+
+def walk_cookies(steps: Walk) -> None:
+    """Do as a browser does: log in, read, post with and without CSRF, refresh, log out."""
+    jar = steps.client.cookies
+    login = steps.step("log in as a browser", "POST", "/session", (200, ""), json=USER)
+    steps.expect("  which answers without a token", list(login.json()), ["detail"])
+    steps.step("a cookie in place of a header", "GET", "/orders", (200, ""))
+
+    csrf = {"X-CSRF-Token": jar["__Host-csrf_token"]}
+    steps.step("post without a CSRF token", "POST", "/orders", (403, "csrf_missing"))
+    wrong = {"X-CSRF-Token": "wrong"}
+    steps.step("with a wrong one", "POST", "/orders", (403, "csrf_mismatch"), headers=wrong)
+    steps.step("with the session's", "POST", "/orders", (200, ""), headers=csrf)
+    foreign = {**csrf, "Origin": "https://elsewhere.example"}
+    refused = (403, "origin_not_allowed")
+    steps.step("from another page", "POST", "/orders", refused, headers=foreign)
+
+    before = dict(jar)
+    steps.step("refresh by cookie", "POST", "/session/refresh", (200, ""), headers=csrf)
+    changed = sorted(name for name, value in jar.items() if value != before[name])
+    rotated = ["__Host-access_token", "__Secure-refresh_token"]
+    steps.expect("  which changed", changed, rotated)
+    steps.step("log out", "POST", "/logout", (200, ""), headers=csrf)
+    steps.expect("  which leaves of the cookies", list(jar), [])
+    steps.step("try again", "GET", "/orders", (401, "token_missing"))
+
+
+def walk_websocket(steps: Walk, site: Site) -> None:
+    """Open a WebSocket, and end its session from elsewhere."""
+    pair = steps.step("log in", "POST", "/login", (200, ""), json=USER).json()
+    with websockets.sync.client.connect(
+        f"wss://localhost:{site.port}/ws",
+        ssl=site.tls,
+        additional_headers=bearer(pair["access_token"]),
+    ) as socket:
+        socket.send("hello")
+        steps.expect("a WebSocket that echoes", socket.recv(timeout=10), "hello")
+        token = pair["access_token"]
+        steps.step("log out", "POST", "/logout", (200, ""), token=token)
+        try:
+            socket.recv(timeout=10)
+        except ConnectionClosed as closed:
+            frame = closed.rcvd
+            said = None if frame is None else (frame.code, frame.reason)
+            steps.expect("  which closes the WebSocket", said, (1008, "token_revoked"))
+
+
+def walk(framework: str) -> int:
+    """Serve one example and go through everything; give the number of unexpected answers."""
+    print(f"\n{framework}\n{'-' * len(framework)}")
+    with (
+        served(app_of(framework)) as site,
+        httpx.Client(base_url=site.origin, verify=site.tls, timeout=10) as client,
+    ):
+        steps = Walk(client)
+        walk_tokens(steps)
+        walk_sessions(steps)
+        walk_cookies(steps)
+        walk_websocket(steps, site)
+    return steps.failures
+
+
+def serve(framework: str) -> None:
+    """Serve one example until Ctrl-C."""
+    with served(app_of(framework)) as site:
+        print(f"{site.origin} (self-signed certificate; user test, password test). Ctrl-C ends it.")
+        try:
+            threading.Event().wait()
+        except KeyboardInterrupt:
+            print()
 
 
 def main() -> None:
     """Serve, walk, and say how it went."""
-    with served() as address, httpx.Client(base_url=address, timeout=10) as client:
-        failures = walk(client)
+    parser = argparse.ArgumentParser(description="Walk the examples, each served by uvicorn.")
+    parser.add_argument("frameworks", nargs="*", metavar="framework", help=", ".join(FRAMEWORKS))
+    parser.add_argument("--serve", choices=FRAMEWORKS, help="serve this one for your own browser")
+    wanted = parser.parse_args()
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # Litestar turns every logger on
+    unknown = [name for name in wanted.frameworks if name not in FRAMEWORKS]
+    if unknown:
+        parser.error(f"unknown: {', '.join(unknown)} (choose from {', '.join(FRAMEWORKS)})")
+    if wanted.serve:
+        serve(wanted.serve)
+        return
+    failures = sum(walk(framework) for framework in wanted.frameworks or FRAMEWORKS)
     if failures:
         sys.exit(f"{failures} answers were not as expected.")
-    print("Every answer was as expected.")
+    print("\nEvery answer was as expected.")
 
 
 if __name__ == "__main__":

@@ -1,108 +1,96 @@
-"""A small shop behind Tokenward, on FastAPI. Run it with ``uvicorn fastapi_app:app``."""
+"""The shop on FastAPI. ``uvicorn fastapi_app:app``; for browsers ``demo.py --serve fastapi``."""
 
-import os
-import secrets
-from datetime import timedelta
 from typing import Annotated
 
-from fastapi import Depends, FastAPI, HTTPException, Security
-from pydantic import BaseModel
+from fastapi import Depends, FastAPI, Request, Response, Security, WebSocket
+from fastapi.responses import JSONResponse
 
-from tokenward import Claims, KeyRing, MemoryStore, TokenEngine, TokenPair, TokenPolicy
+import shop
+from tokenward import TokenPair
 from tokenward_fastapi import TokenAuth
 
-
-class ShopClaims(Claims):
-    """What this shop's tokens say besides the registered claims."""
-
-    foo: tuple[str, ...]
-
-
-# Made anew at every start where none is configured: tokens then end with the process.
-SECRET = os.environ.get("TOKENWARD_SECRET") or secrets.token_hex(32)
-
-engine = TokenEngine(
-    KeyRing.from_secret(SECRET),
-    policy=TokenPolicy(
-        issuer="https://shop.example",
-        audience="shop-api",
-        access_lifetime=timedelta(minutes=15),
-        refresh_lifetime=timedelta(days=14),  # idle for longer, a session is over
-        session_lifetime=timedelta(days=90),  # and after that in any case
-    ),
-    claims_model=ShopClaims,
-    store=MemoryStore(),  # one process; for several: RedisStore(url) or SqlStore(url)
-)
-auth = TokenAuth(engine)
 app = FastAPI(title="A shop behind Tokenward")
+app.add_exception_handler(
+    shop.BadPasswordError, lambda _, error: JSONResponse({"detail": str(error)}, 401)
+)
+auth = TokenAuth(shop.engine, carriers=shop.CARRIERS)
 auth.init_app(app)
+app.add_middleware(shop.BrowserPage)
 
-# A service has a database here, and hashes its passwords.
-USERS = {"test": "test"}
-
-
-class Refresh(BaseModel):
-    """A refresh token, named as in RFC 6749 §6."""
-
-    refresh_token: str
-
-
-class Login(BaseModel):
-    """A user name and a password."""
-
-    username: str
-    password: str
+Somebody = Annotated[shop.ShopClaims, Depends(auth.required())]
+Reader = Annotated[shop.ShopClaims, Security(auth.required(), scopes=["orders:read"])]
+Writer = Annotated[shop.ShopClaims, Depends(auth.required(scopes=["orders:write"], fresh=True))]
 
 
 @app.post("/login")
-async def login(user: Login) -> TokenPair:
+async def login(user: shop.Login) -> TokenPair:
     """Trade a password for an access and a refresh token of one session."""
-    if USERS.get(user.username) != user.password:
-        raise HTTPException(401, "Bad username or password")
-    return await engine.issue_pair(
-        user.username, claims={"foo": ["fiz", "baz"]}, scope=["orders:read"], fresh=True
-    )
+    return await shop.open_session(user)
+
+
+@app.post("/refresh")
+async def refresh(body: shop.Refresh) -> TokenPair:
+    """Trade a refresh token, once, for a new pair of the same session."""
+    return await shop.engine.refresh(body.refresh_token)
+
+
+@app.post("/session")
+async def log_in(user: shop.Login, response: Response) -> dict[str, str]:
+    """Trade a password for cookies: no script sees a token."""
+    auth.set_cookies(response, await shop.open_session(user))
+    return {"detail": "You are logged in."}
+
+
+@app.post("/session/refresh")
+async def refresh_session(request: Request, response: Response) -> dict[str, str]:
+    """Trade the refresh token in the cookie, once, for new cookies."""
+    auth.set_cookies(response, await auth.refresh(request))
+    return {"detail": "Your session goes on."}
+
+
+@app.post("/logout")
+async def logout(claims: Somebody, response: Response) -> dict[str, str]:
+    """End the session: its access tokens and its refresh token, in cookies or not."""
+    await shop.engine.revoke_session(claims)
+    auth.clear_cookies(response)
+    return {"detail": "You are logged out."}
+
+
+@app.post("/logout/everywhere")
+async def log_out_everywhere(claims: Somebody) -> dict[str, str]:
+    """End all sessions of the user, on every device."""
+    await shop.engine.revoke_subject(claims.sub)
+    return {"detail": "You are logged out everywhere."}
 
 
 @app.get("/claims")
-async def claims(claims: Annotated[ShopClaims, Depends(auth.required())]) -> dict[str, object]:
+async def read_claims(claims: Somebody) -> dict[str, object]:
     """Give back the additional claims that the login put into the token."""
     return {"foo": claims.foo}
 
 
 @app.get("/orders")
-async def orders(
-    claims: Annotated[ShopClaims, Security(auth.required(), scopes=["orders:read"])],
-) -> dict[str, str]:
+async def read_orders(claims: Reader) -> dict[str, str]:
     """Need a scope that every login gives."""
     return {"orders_of": claims.sub}
 
 
+@app.post("/orders")
+async def place_order(claims: Somebody) -> dict[str, str]:
+    """Need a CSRF token besides an access token that is in a cookie."""
+    return {"ordered_by": claims.sub}
+
+
 @app.delete("/orders")
-async def delete_orders(
-    claims: Annotated[ShopClaims, Depends(auth.required(scopes=["orders:write"], fresh=True))],
-) -> dict[str, str]:
+async def delete_orders(claims: Writer) -> dict[str, str]:
     """Need a scope that no login gives."""
     return {"deleted_orders_of": claims.sub}
 
 
-@app.post("/refresh")
-async def refresh(body: Refresh) -> TokenPair:
-    """Trade a refresh token, once, for a new pair of the same session."""
-    return await engine.refresh(body.refresh_token)
-
-
-@app.post("/logout")
-async def logout(claims: Annotated[ShopClaims, Depends(auth.required())]) -> dict[str, str]:
-    """End the session: its access tokens and its refresh token."""
-    await engine.revoke_session(claims)
-    return {"detail": "You are logged out."}
-
-
-@app.post("/logout/everywhere")
-async def log_out_everywhere(
-    claims: Annotated[ShopClaims, Depends(auth.required())],
-) -> dict[str, str]:
-    """End all sessions of the user, on every device."""
-    await engine.revoke_subject(claims.sub)
-    return {"detail": "You are logged out everywhere."}
+@app.websocket("/ws")
+async def echo(websocket: WebSocket, claims: Somebody) -> None:
+    """Send everything back for as long as the session lasts."""
+    await websocket.accept()
+    async with auth.while_valid(websocket, claims, check_every=shop.CHECK_EVERY):
+        async for text in websocket.iter_text():
+            await websocket.send_text(text)

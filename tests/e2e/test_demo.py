@@ -1,37 +1,67 @@
 """The demo runs, and fails when an answer is not the expected one."""
 
-import runpy
 import subprocess
 import sys
 from pathlib import Path
 
 import httpx
+import pytest
 
-DEMO = Path(__file__).parents[2] / "examples" / "demo.py"
+from demo import Walk
+from serving import FRAMEWORKS
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
-def test_the_demo_walks_the_example_to_the_end():
-    """Served by a real uvicorn, every answer is the expected one, one line a step."""
-    run = subprocess.run(  # noqa: S603 - our own script
-        [sys.executable, str(DEMO)], capture_output=True, text=True, timeout=120, check=False
+def run_demo(*arguments):
+    """Run the script as a user does."""
+    return subprocess.run(  # noqa: S603 - our own script
+        [sys.executable, str(EXAMPLES / "demo.py"), *arguments],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_the_demo_walks_each_example_to_the_end(framework):
+    """Served by a real uvicorn, every answer is the expected one, one line a step."""
+    run = run_demo(framework)
     assert run.returncode == 0, run.stdout + run.stderr
+    assert run.stderr == ""
+    assert run.stdout.split()[0] == framework
     assert "{'foo': ['fiz', 'baz']}" in run.stdout
     codes = (
         "token_missing", "signature_invalid", "token_expired", "token_type_invalid",
         "insufficient_scope", "token_revoked", "refresh_token_reused",
+        "csrf_missing", "csrf_mismatch", "origin_not_allowed",
     )  # fmt: skip
     assert all(code in run.stdout for code in codes)
+    assert "(1008, 'token_revoked') ok" in run.stdout
     assert "EXPECTED" not in run.stdout
+
+
+def test_an_unknown_framework_is_a_usage_error():
+    """Nothing is served, and the names that are known are told."""
+    run = run_demo("fastapi", "flask")
+    assert run.returncode == 2
+    assert run.stdout == ""
+    assert "unknown: flask (choose from fastapi, litestar, quart)" in run.stderr
 
 
 def test_a_wrong_answer_is_counted_and_shown(capsys):
     """A server that lets everybody in does not pass."""
     transport = httpx.MockTransport(lambda request: httpx.Response(200, json={}))
-    steps = runpy.run_path(str(DEMO))["Walk"](
-        httpx.Client(transport=transport, base_url="http://x")
-    )
+    steps = Walk(httpx.Client(transport=transport, base_url="http://x"))
     steps.step("no token", "GET", "/claims", (401, "token_missing"))
     steps.expect("which are", {}, {"foo": ["fiz", "baz"]})
     assert steps.failures == 2
     assert capsys.readouterr().out.count("EXPECTED") == 2
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_each_example_is_at_most_a_hundred_lines(framework):
+    """What a framework needs fits on two screens; what all three need is in `shop`."""
+    text = (EXAMPLES / f"{framework}_app.py").read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 100

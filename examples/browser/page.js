@@ -1,0 +1,78 @@
+// Every request is an ordinary one: the browser adds the cookies, and keeps those of the answer.
+// All that a script adds is the CSRF token, which is worth nothing without the cookies.
+
+const byId = (id) => document.getElementById(id);
+
+const csrfToken = () => document.cookie.match(/(?:^|; )__Host-csrf_token=([^;]*)/)?.[1];
+
+const csrfHeader = () => {
+  const token = csrfToken();
+  return token ? { "X-CSRF-Token": token } : {};
+};
+
+function show(kind, what, status, said, isGood) {
+  const entry = document.createElement("li");
+  entry.className = isGood ? "good" : "bad";
+  for (const [name, text] of Object.entries({ kind, what, status, said })) {
+    const part = document.createElement("span");
+    part.className = name;
+    part.textContent = text;
+    entry.append(part);
+  }
+  byId("log").prepend(entry);
+  showCookies();
+}
+
+function showCookies() {
+  const seen = document.cookie.replaceAll("; ", "\n").replaceAll("=", "\n= ");
+  byId("cookies").textContent = seen || "nothing";
+}
+
+async function send(method, path, { headers = {}, json } = {}) {
+  const body = json && JSON.stringify(json);
+  const type = json && { "Content-Type": "application/json" };
+  try {
+    const answer = await fetch(path, { method, headers: { ...type, ...headers }, body });
+    const content = await answer.json();
+    show(method, path, answer.status, content.code ?? summary(content), answer.ok);
+  } catch (error) {
+    show(method, path, "—", error.message, false);
+  }
+}
+
+const summary = (content) =>
+  content.detail ??
+  Object.entries(content)
+    .map(([name, value]) => `${name}: ${value}`)
+    .join(", ");
+
+function openSocket() {
+  const socket = new WebSocket(`wss://${location.host}/ws`);
+  let isOpen = false;
+  socket.addEventListener("open", () => {
+    isOpen = true;
+    byId("socket").textContent = "open";
+    show("WS", "/ws", "open", "send hello", true);
+    socket.send("hello");
+  });
+  socket.addEventListener("message", ({ data }) => show("WS", "/ws", "open", `receive ${data}`, true));
+  socket.addEventListener("close", ({ code, reason }) => {
+    byId("socket").textContent = isOpen ? `closed: ${code} ${reason}` : "refused";
+    show("WS", "/ws", code, isOpen ? reason : "refused", false);
+  });
+}
+
+byId("login").addEventListener("submit", (event) => {
+  event.preventDefault();
+  send("POST", "/session", { json: Object.fromEntries(new FormData(event.target)) });
+});
+const steps = {
+  read: () => send("GET", "/orders"),
+  refresh: () => send("POST", "/session/refresh", { headers: csrfHeader() }),
+  place: () => send("POST", "/orders", { headers: csrfHeader() }),
+  forget: () => send("POST", "/orders"),
+  open: openSocket,
+  logout: () => send("POST", "/logout", { headers: csrfHeader() }),
+};
+for (const [id, step] of Object.entries(steps)) byId(id).addEventListener("click", step);
+showCookies();

@@ -1,0 +1,99 @@
+"""The shop on Litestar. ``uvicorn litestar_app:app``; for browsers ``demo.py --serve litestar``."""
+
+from typing import Annotated, Any
+
+from litestar import Controller, Litestar, Request, Response, WebSocket, delete, get, post
+from litestar.exceptions import ClientException
+from litestar.handlers import websocket
+from litestar.params import Body
+
+import shop
+from tokenward import TokenPair
+from tokenward_litestar import TokenAuth
+
+auth = TokenAuth(shop.engine, carriers=shop.CARRIERS)
+Login = Annotated[shop.Login, Body()]
+Refresh = Annotated[shop.Refresh, Body()]
+ShopRequest = Request[Any, shop.ShopClaims, Any]
+ShopSocket = WebSocket[Any, shop.ShopClaims, Any]
+
+
+class Shop(Controller):
+    """The routes; guards say what each of them asks for."""
+
+    @post("/login", status_code=200)
+    async def login(self, data: Login) -> TokenPair:
+        """Trade a password for an access and a refresh token of one session."""
+        return await shop.open_session(data)
+
+    @post("/refresh", status_code=200)
+    async def refresh(self, data: Refresh) -> TokenPair:
+        """Trade a refresh token, once, for a new pair of the same session."""
+        return await shop.engine.refresh(data.refresh_token)
+
+    @post("/session", status_code=200)
+    async def log_in(self, request: ShopRequest, data: Login) -> Response[dict[str, str]]:
+        """Trade a password for cookies: no script sees a token."""
+        if request.content_type[0] != "application/json":  # which no form can send
+            raise ClientException
+        response = Response({"detail": "You are logged in."})
+        auth.set_cookies(response, await shop.open_session(data))
+        return response
+
+    @post("/session/refresh", status_code=200)
+    async def refresh_session(self, request: ShopRequest) -> Response[dict[str, str]]:
+        """Trade the refresh token in the cookie, once, for new cookies."""
+        response = Response({"detail": "Your session goes on."})
+        auth.set_cookies(response, await auth.refresh(request))
+        return response
+
+    @post("/logout", status_code=200, guards=[auth.required()])
+    async def logout(self, request: ShopRequest) -> Response[dict[str, str]]:
+        """End the session: its access tokens and its refresh token, in cookies or not."""
+        await shop.engine.revoke_session(request.auth)
+        response = Response({"detail": "You are logged out."})
+        auth.clear_cookies(response)
+        return response
+
+    @post("/logout/everywhere", status_code=200, guards=[auth.required()])
+    async def log_out_everywhere(self, request: ShopRequest) -> dict[str, str]:
+        """End all sessions of the user, on every device."""
+        await shop.engine.revoke_subject(request.auth.sub)
+        return {"detail": "You are logged out everywhere."}
+
+    @get("/claims", guards=[auth.required()])
+    async def read_claims(self, request: ShopRequest) -> dict[str, object]:
+        """Give back the additional claims that the login put into the token."""
+        return {"foo": request.auth.foo}
+
+    @get("/orders", guards=[auth.required(scopes=["orders:read"])])
+    async def read_orders(self, request: ShopRequest) -> dict[str, str]:
+        """Need a scope that every login gives."""
+        return {"orders_of": request.auth.sub}
+
+    @post("/orders", status_code=200, guards=[auth.required()])
+    async def place_order(self, request: ShopRequest) -> dict[str, str]:
+        """Need a CSRF token besides an access token that is in a cookie."""
+        return {"ordered_by": request.auth.sub}
+
+    @delete("/orders", status_code=200, guards=[auth.required(scopes=["orders:write"], fresh=True)])
+    async def delete_orders(self, request: ShopRequest) -> dict[str, str]:
+        """Need a scope that no login gives."""
+        return {"deleted_orders_of": request.auth.sub}
+
+    @websocket("/ws", guards=[auth.required()])
+    async def echo(self, socket: ShopSocket) -> None:
+        """Send everything back for as long as the session lasts."""
+        await socket.accept()
+        async with auth.while_valid(socket, socket.auth, check_every=shop.CHECK_EVERY):
+            async for text in socket.iter_data("text"):
+                await socket.send_text(text)
+
+
+def bad_password(_: ShopRequest, error: Exception) -> Response[dict[str, str]]:
+    """Answer a login that failed."""
+    return Response({"detail": str(error)}, status_code=401)
+
+
+app = Litestar([Shop], plugins=[auth], exception_handlers={shop.BadPasswordError: bad_password})
+app.asgi_handler = shop.BrowserPage(app.asgi_handler)

@@ -1,0 +1,100 @@
+"""The shop on Quart. ``uvicorn quart_app:app``; for browsers ``demo.py --serve quart``."""
+
+from pydantic import ValidationError
+from quart import Quart, Response, jsonify, request, websocket
+
+import shop
+from tokenward_quart import TokenAuth
+
+app = Quart(__name__)
+app.asgi_app = shop.BrowserPage(app.asgi_app)  # type: ignore[method-assign]
+app.register_error_handler(ValidationError, lambda _: ({"detail": "Bad request body"}, 400))
+app.register_error_handler(shop.BadPasswordError, lambda error: ({"detail": str(error)}, 401))
+auth = TokenAuth(shop.engine, carriers=shop.CARRIERS)
+auth.init_app(app)
+
+
+@app.post("/login")
+async def login() -> Response:
+    """Trade a password for an access and a refresh token of one session."""
+    user = shop.Login.model_validate(await request.get_json())
+    return jsonify(await shop.open_session(user))
+
+
+@app.post("/refresh")
+async def refresh() -> Response:
+    """Trade a refresh token, once, for a new pair of the same session."""
+    body = shop.Refresh.model_validate(await request.get_json())
+    return jsonify(await shop.engine.refresh(body.refresh_token))
+
+
+@app.post("/session")
+async def log_in() -> Response:
+    """Trade a password for cookies: no script sees a token."""
+    user = shop.Login.model_validate(await request.get_json())
+    response = jsonify(detail="You are logged in.")
+    auth.set_cookies(response, await shop.open_session(user))
+    return response
+
+
+@app.post("/session/refresh")
+async def refresh_session() -> Response:
+    """Trade the refresh token in the cookie, once, for new cookies."""
+    response = jsonify(detail="Your session goes on.")
+    auth.set_cookies(response, await auth.refresh(request))
+    return response
+
+
+@app.post("/logout")
+@auth.required()
+async def logout() -> Response:
+    """End the session: its access tokens and its refresh token, in cookies or not."""
+    await shop.engine.revoke_session(auth.current_claims)
+    response = jsonify(detail="You are logged out.")
+    auth.clear_cookies(response)
+    return response
+
+
+@app.post("/logout/everywhere")
+@auth.required()
+async def log_out_everywhere() -> Response:
+    """End all sessions of the user, on every device."""
+    await shop.engine.revoke_subject(auth.current_claims.sub)
+    return jsonify(detail="You are logged out everywhere.")
+
+
+@app.get("/claims")
+@auth.required()
+async def read_claims() -> Response:
+    """Give back the additional claims that the login put into the token."""
+    return jsonify(foo=auth.current_claims.foo)
+
+
+@app.get("/orders")
+@auth.required(scopes=["orders:read"])
+async def read_orders() -> Response:
+    """Need a scope that every login gives."""
+    return jsonify(orders_of=auth.current_claims.sub)
+
+
+@app.post("/orders")
+@auth.required()
+async def place_order() -> Response:
+    """Need a CSRF token besides an access token that is in a cookie."""
+    return jsonify(ordered_by=auth.current_claims.sub)
+
+
+@app.delete("/orders")
+@auth.required(scopes=["orders:write"], fresh=True)
+async def delete_orders() -> Response:
+    """Need a scope that no login gives."""
+    return jsonify(deleted_orders_of=auth.current_claims.sub)
+
+
+@app.websocket("/ws")
+@auth.required()
+async def echo() -> None:
+    """Send everything back for as long as the session lasts."""
+    async with auth.while_valid(websocket, auth.current_claims, check_every=shop.CHECK_EVERY):
+        while True:
+            await websocket.send(await websocket.receive())

@@ -1,0 +1,106 @@
+"""Serves the examples over TLS, as browsers want it for cookies, in a thread of this process."""
+
+import ssl
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from importlib import import_module
+from ipaddress import ip_address
+from pathlib import Path
+from socket import create_server
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
+
+import uvicorn
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+__all__ = ["FRAMEWORKS", "Site", "app_of", "served"]
+
+FRAMEWORKS = ("fastapi", "litestar", "quart")
+START_SECONDS = 20.0
+STOP_SECONDS = 5
+
+
+class Site(NamedTuple):
+    """Where a service is reached."""
+
+    port: int
+    tls: ssl.SSLContext
+    """For clients: it trusts this service's certificate, and no other."""
+
+    @property
+    def origin(self) -> str:
+        """The address, as browsers write it in ``Origin``."""
+        return f"https://localhost:{self.port}"
+
+
+def app_of(framework: str) -> Any:  # noqa: ANN401 - an ASGI app; each framework has its own type
+    """Give the example in one framework; the others need not be installed."""
+    return import_module(f"{framework}_app").app
+
+
+@contextmanager
+def served(app: Any, *, lifespan: bool = True) -> Iterator[Site]:  # noqa: ANN401 - as above
+    """Serve an ASGI app on a free port of the loopback, under a real uvicorn.
+
+    Raises:
+        RuntimeError: the server did not start.
+    """
+    with TemporaryDirectory() as directory, create_server(("127.0.0.1", 0)) as listener:
+        certificate = _write_certificate(Path(directory))
+        config = uvicorn.Config(
+            app,
+            ssl_certfile=certificate,
+            lifespan="on" if lifespan else "off",
+            log_level="warning",
+            timeout_graceful_shutdown=STOP_SECONDS,
+        )
+        server = uvicorn.Server(config)
+        # Bound here and handed over, so that nobody can take the port in between.
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+        thread.start()
+        deadline = time.monotonic() + START_SECONDS
+        while not server.started:
+            if not thread.is_alive() or time.monotonic() > deadline:
+                msg = "The server did not start."
+                raise RuntimeError(msg)
+            time.sleep(0.01)
+        try:
+            yield Site(listener.getsockname()[1], ssl.create_default_context(cafile=certificate))
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+def _write_certificate(directory: Path) -> Path:
+    """Write a key and its self-signed certificate for this machine, good for a day."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    names = [x509.DNSName("localhost"), x509.IPAddress(ip_address("127.0.0.1"))]
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    file = directory / "localhost.pem"
+    file.touch(mode=0o600)
+    file.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        + certificate.public_bytes(serialization.Encoding.PEM)
+    )
+    return file
