@@ -16,7 +16,11 @@ PYPROJECT = nox.project.load_toml("pyproject.toml")
 RELEASES = {
     "core": {"oldest": ["pyjwt==2.15.0", "pydantic==2.11.0"], "newest": ["pyjwt", "pydantic"]},
     "fastapi": {"oldest": ["fastapi==0.115.0"], "newest": ["fastapi"]},
+    "litestar": {"oldest": ["litestar==2.19.0"], "newest": ["litestar"]},
+    "quart": {"oldest": ["quart==0.20.0"], "newest": ["quart"]},
 }
+FRAMEWORKS = [name for name in RELEASES if name != "core"]
+PACKAGES = ["tokenward", *(f"tokenward_{name}" for name in FRAMEWORKS)]
 
 
 def install(session: nox.Session, *groups: str, extras: str = "all") -> None:
@@ -27,7 +31,7 @@ def install(session: nox.Session, *groups: str, extras: str = "all") -> None:
 
 @nox.session
 def demo(session: nox.Session) -> None:
-    """Serve the example under a real uvicorn and walk through it over HTTP."""
+    """Serve the examples, or those named, under a real uvicorn and walk through them over HTTP."""
     install(session, "demo")
     session.run("python", "examples/demo.py", *session.posargs)
 
@@ -46,7 +50,7 @@ def types(session: nox.Session) -> None:
     """Check the types: of the code, of its public face, and of code that uses it."""
     install(session, "types")
     session.run("mypy")
-    for package in ("tokenward", "tokenward_fastapi"):
+    for package in PACKAGES:
         session.run("basedpyright", "--verifytypes", package, "--ignoreexternal")
 
 
@@ -69,7 +73,7 @@ def core(session: nox.Session, release: str) -> None:
     """Run the core's tests where no web framework is installed."""
     install(session, "core-tests", extras="")
     session.install("--upgrade", *RELEASES["core"][release])
-    for framework in ("fastapi", "starlette", "litestar", "quart"):
+    for framework in ("starlette", *FRAMEWORKS):
         session.run(
             "python",
             "-c",
@@ -80,11 +84,12 @@ def core(session: nox.Session, release: str) -> None:
 
 @nox.session
 @nox.parametrize("release", ["oldest", "newest"])
-@nox.parametrize("framework", [name for name in RELEASES if name != "core"])
+@nox.parametrize("framework", FRAMEWORKS)
 def adapter(session: nox.Session, framework: str, release: str) -> None:
     """Run an adapter's tests with the oldest or the newest release of its framework."""
-    install(session, "tests", extras=framework)
+    install(session, "adapter-tests", extras=framework)
     session.install("--upgrade", *RELEASES[framework][release])
+    session.env["TOKENWARD_ADAPTER"] = framework
     session.run("pytest", "tests/adapters", *session.posargs)
 
 
@@ -101,9 +106,11 @@ def package(session: nox.Session) -> None:
     session.install("--force-reinstall", str(wheel))
     with session.chdir(outside):
         session.run("python", "-Ic", "import tokenward; tokenward.KeyRing.generate()")
-    session.install(f"tokenward[fastapi] @ {wheel.absolute().as_uri()}")
+    session.install(f"tokenward[{','.join(FRAMEWORKS)}] @ {wheel.absolute().as_uri()}")
     with session.chdir(outside):
-        session.run("python", "-Ic", "import tokenward_fastapi; tokenward_fastapi.TokenAuth")
+        for name in FRAMEWORKS:
+            module = f"tokenward_{name}"
+            session.run("python", "-Ic", f"import {module}; {module}.TokenAuth")
 
 
 @nox.session
