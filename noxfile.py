@@ -15,7 +15,7 @@ PYPROJECT = nox.project.load_toml("pyproject.toml")
 # What must work with its oldest and with its newest release: the core's own two, and each framework.
 RELEASES = {
     "core": {"oldest": ["pyjwt==2.15.0", "pydantic==2.11.0"], "newest": ["pyjwt", "pydantic"]},
-    "fastapi": {"oldest": ["fastapi==0.115.0"], "newest": ["fastapi"]},
+    "fastapi": {"oldest": ["fastapi==0.115.3"], "newest": ["fastapi"]},
     "litestar": {"oldest": ["litestar==2.19.0"], "newest": ["litestar"]},
     "quart": {"oldest": ["quart==0.20.0"], "newest": ["quart"]},
 }

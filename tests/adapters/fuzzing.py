@@ -55,7 +55,7 @@ PATHS = [
 NOWHERE = ["/nowhere", "//me", "/ME", "/me\x00", "/é", "/me/../me"]
 SOCKETS = ["/ws", "/ws/maybe", "/ws/orders", "/browser/ws"]
 POSTED = {"/refresh-only", "/renew", "/browser/maybe", "/browser/refresh"}
-METHODS = ["HEAD", "OPTIONS", "PUT", "DELETE", "TRACE", "CONNECT", "BREW", "get", "", "G\x00T", "é"]
+METHODS = ["HEAD", "OPTIONS", "PUT", "DELETE", "TRACE", "CONNECT", "BREW", "get", "G\x00T", "é"]
 SCHEMES = [
     *(b"Bearer", b"bearer", b"BEARER", b"Basic", b"Digest", b"Bearer:", b"", b"Bear er", b"\xff"),
     *(
