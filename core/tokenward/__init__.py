@@ -4,8 +4,8 @@ from tokenward._issuing import TokenPair
 from tokenward.authenticator import Authenticator, Requirement
 from tokenward.carriers import BearerHeader, Carrier, QueryCarrier, WebSocketProtocolCarrier
 from tokenward.claims import Claims, TokenType
-from tokenward.cookies import CookieCarrier
-from tokenward.csrf import CsrfCheck
+from tokenward.cookies import CookieCarrier, render_cookie
+from tokenward.csrf import CsrfCheck, check_csrf_token
 from tokenward.engine import TokenEngine
 from tokenward.errors import (
     AlgorithmMismatchError,
@@ -43,7 +43,7 @@ from tokenward.errors import (
 from tokenward.hooks import TokenDraft
 from tokenward.http import Refusal, RequestView
 from tokenward.keyring import KeyRing
-from tokenward.keys import Key
+from tokenward.keys import Key, WeakSecretWarning
 from tokenward.policy import NEVER, TokenPolicy
 from tokenward.revocation import Revocation, RevocationStore
 from tokenward.stores.memory import MemoryStore
@@ -100,6 +100,9 @@ __all__ = [
     "TokenwardError",
     "UnknownKeyError",
     "UnsupportedHeaderError",
+    "WeakSecretWarning",
     "WebSocketProtocolCarrier",
     "WrongTokenTypeError",
+    "check_csrf_token",
+    "render_cookie",
 ]

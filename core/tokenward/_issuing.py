@@ -1,9 +1,9 @@
 """From a grant to signed tokens: what goes into a token, and that nothing else does."""
 
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Final, Generic, Literal, NamedTuple, TypeVar
+from typing import Final, Generic, Literal, NamedTuple, TypeVar, cast
 
 from pydantic import JsonValue
 
@@ -20,6 +20,7 @@ __all__ = [
     "TokenPair",
     "TokenWriter",
     "check_identity",
+    "check_type",
     "joined_scope",
     "new_grant",
     "new_identity",
@@ -67,12 +68,11 @@ class Grant(NamedTuple):
     fresh: bool
     audience: str | Collection[str] | None
     headers: Mapping[str, JsonValue] | None
-    auth_time: float | None
+    registered: Mapping[str, object]
+    """Registered claims that only some tokens have: ``auth_time``, ``csrf``."""
     session: str | None = None
     session_end: float | None = None
     """When the session ends; no token of it lives longer."""
-    csrf: str | None = None
-    """The same for all tokens of a session, so that a page stays good while they are refreshed."""
 
 
 def new_grant(
@@ -103,7 +103,7 @@ def new_grant(
         fresh,
         audience,
         headers,
-        now_ms // 1000 if fresh else None,
+        {"auth_time": now_ms // 1000} if fresh else {},
     )
 
 
@@ -127,6 +127,20 @@ def check_identity(value: str, argument: str) -> None:
         raise ConfigurationError(msg)
 
 
+def check_type(type: TokenType, *, fresh: bool) -> None:
+    """Refuse what no token is for, and a refresh token that is marked fresh.
+
+    Raises:
+        ConfigurationError: it is one of these.
+    """
+    if type not in {"access", "refresh"}:
+        msg = "type must be 'access' or 'refresh'."
+        raise ConfigurationError(msg)
+    if type == "refresh" and fresh:
+        msg = "A refresh token is not fresh: the tokens that it gives are not."
+        raise ConfigurationError(msg)
+
+
 class TokenWriter(Generic[ClaimsT]):
     """Writes the tokens of one engine."""
 
@@ -136,8 +150,9 @@ class TokenWriter(Generic[ClaimsT]):
         policy: TokenPolicy,
         model: type[ClaimsT],
         hooks: RegisteredHooks[ClaimsT],
+        new_jti: Callable[[], str],
     ) -> None:
-        """Take what all tokens of the engine share."""
+        """Take what all tokens of the engine share, and what makes their identities."""
         self._jws = jws
         self._policy = policy
         self._lifetimes_ms: Mapping[TokenType, int | None] = {
@@ -149,6 +164,8 @@ class TokenWriter(Generic[ClaimsT]):
             self._policy_claims["iss"] = policy.issuer
         if policy.audience is not None:
             self._policy_claims["aud"] = policy.audience
+        self._writes_more = policy.also_write
+        self._new_jti = new_jti
         self._hooks = hooks
         self._model = model
         # Only presence is looked at: to validate each token again would cost a third of its issuing.
@@ -162,7 +179,9 @@ class TokenWriter(Generic[ClaimsT]):
         """Give a grant a session of its own, and the end that the policy sets it."""
         lasts = self._policy.session_lifetime
         end = None if lasts is None else now_ms // 1000 + int(lasts.total_seconds())
-        return grant._replace(session=new_identity(), session_end=end, csrf=new_identity())
+        # The same for all tokens of a session, so that a page stays good while they are refreshed.
+        registered = {**grant.registered, "csrf": new_identity()}
+        return grant._replace(session=new_identity(), session_end=end, registered=registered)
 
     async def write_pair(
         self,
@@ -174,11 +193,11 @@ class TokenWriter(Generic[ClaimsT]):
         refresh_lifetime: Lifetime | None = None,
     ) -> Successors:
         """Write an access and a refresh token of the grant's session; see `write`."""
-        refresh_jti = new_identity()
+        refresh_jti = self._new_jti()
         access = await self.write(
             grant._replace(claims={**grant.claims, **(access_claims or {})}),
             "access",
-            jti=new_identity(),
+            jti=self._new_jti(),
             lifetime=lifetime,
             issued_ms=issued_ms,
         )
@@ -191,7 +210,7 @@ class TokenWriter(Generic[ClaimsT]):
             expires_in=self._expires_in(grant, "access", lifetime, issued_ms),
             scope=grant.scope,
             refresh_expires_in=self._expires_in(grant, "refresh", refresh_lifetime, issued_ms),
-            csrf_token=grant.csrf,
+            csrf_token=cast("str", grant.registered["csrf"]),
         )
         return Successors(pair, refresh_jti)
 
@@ -225,6 +244,7 @@ class TokenWriter(Generic[ClaimsT]):
         claims: dict[str, object] = {
             **grant.claims,
             **self._policy_claims,
+            **grant.registered,
             "sub": grant.subject,
             # Whole seconds, because readers that count in them would take a fraction for the
             # future; and an expiry is rounded down, so that nothing outlives what was asked for.
@@ -233,6 +253,8 @@ class TokenWriter(Generic[ClaimsT]):
             "jti": jti,
             "type": kind,
         }
+        if self._writes_more:
+            self._write_more(claims)
         exp = _expiry(grant, lifetime_ms, issued_ms)
         if exp is not None:
             claims["exp"] = exp
@@ -240,16 +262,19 @@ class TokenWriter(Generic[ClaimsT]):
             claims["aud"] = grant.audience
         if grant.session is not None:
             claims["sid"] = grant.session
-            claims["csrf"] = grant.csrf
         if grant.scope:
             claims["scope"] = grant.scope
         if kind == "access":
             claims["fresh"] = grant.fresh
         elif grant.session_end is not None:
             claims["session_exp"] = grant.session_end
-        if grant.auth_time is not None:
-            claims["auth_time"] = grant.auth_time
         return self._jws.sign(dumps(claims), typ=_TYP[kind], headers=grant.headers)
+
+    def _write_more(self, claims: dict[str, object]) -> None:
+        if "nbf" in self._writes_more:
+            claims["nbf"] = claims["iat"]
+        if "csrf" in self._writes_more:
+            claims.setdefault("csrf", new_identity())
 
     async def _drafted(self, grant: Grant, kind: TokenType) -> Grant:
         claims = dict(grant.claims)

@@ -69,14 +69,14 @@ def as_bytes(value: str | bytes, name: str) -> bytes:
     return value.encode()
 
 
-def check_secret(secret: bytes, algorithm: Algorithm) -> None:
+def check_secret(secret: bytes, algorithm: Algorithm, *, may_be_short: bool) -> None:
     """Refuse what must not be an HMAC secret.
 
     Raises:
-        InvalidKeyError: shorter than the hash (RFC 7518 §3.2), or the text of an asymmetric key, of
+        InvalidKeyError: empty, shorter than the hash (RFC 7518 §3.2), or the text of an asymmetric key, of
             a certificate or of a JWK: public text, with which anybody could sign (RFC 8725 §2.1).
     """
-    if len(secret) < algorithm.digest_bytes:
+    if len(secret) < (1 if may_be_short else algorithm.digest_bytes):
         msg = (
             f"The secret for {algorithm.name} must be at least {algorithm.digest_bytes} bytes long "
             "(RFC 7518 §3.2). Make one with: python -c 'import secrets; print(secrets.token_hex(64))'"

@@ -86,10 +86,16 @@ def successor_grant(claims: Claims) -> Grant:
         audience=claims.aud,
         headers=None,
         session=_session_of(claims),
-        auth_time=claims.auth_time,
+        registered=_carried_over(claims),
         session_end=claims.session_exp,
-        csrf=claims.csrf or new_identity(),
     )
+
+
+def _carried_over(claims: Claims) -> dict[str, object]:
+    carried: dict[str, object] = {"csrf": claims.csrf or new_identity()}
+    if claims.auth_time is not None:
+        carried["auth_time"] = claims.auth_time
+    return carried
 
 
 def _session_of(claims: Claims) -> str:

@@ -77,7 +77,9 @@ class ClaimsValidator(Generic[ClaimsT]):
         # Raised out here: inside `except` it would carry Pydantic's error, and that the payload.
         raise refusal
 
-    def check(self, claims: ClaimsT, jws: VerifiedJws, *, expected: TokenType, now: float) -> None:
+    def check(
+        self, claims: ClaimsT, jws: VerifiedJws, *, expected: TokenType | None, now: float
+    ) -> None:
         """Hold claims against the policy (RFC 7519 §4.1 and §7.2, RFC 8725 §3.8 to §3.12).
 
         Raises:
@@ -97,12 +99,13 @@ class ClaimsValidator(Generic[ClaimsT]):
                 raise InvalidAudienceError
         elif policy.audiences:
             raise MissingClaimError(claim="aud")
-        if self._type_of(claims, jws.typ) != expected:
+        kind = self._type_of(claims, jws.typ)
+        if kind is None or expected not in {kind, None}:
             raise WrongTokenTypeError
-        if claims.nbf is not None and now < claims.nbf - self._leeway:
-            raise TokenNotYetValidError
         if claims.iat is not None and claims.iat > now + self._leeway:
-            raise TokenNotYetValidError
+            raise TokenNotYetValidError(claim="iat")
+        if claims.nbf is not None and now < claims.nbf - self._leeway:
+            raise TokenNotYetValidError(claim="nbf")
         if now >= self.over_at(claims):
             raise TokenExpiredError
 

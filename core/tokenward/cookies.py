@@ -10,7 +10,7 @@ from tokenward.csrf import CsrfCheck
 from tokenward.errors import ConfigurationError, InvalidRequestError
 from tokenward.http import RequestView
 
-__all__ = ["CookieCarrier", "SameSite"]
+__all__ = ["CookieCarrier", "SameSite", "render_cookie"]
 
 SameSite: TypeAlias = Literal["Lax", "Strict", "None"]
 
@@ -56,7 +56,6 @@ class CookieCarrier:
 
     scheme: ClassVar[str] = "Bearer"
     _names: dict[TokenType | Literal["csrf"], str] = field(init=False, repr=False, compare=False)
-    _attributes: str = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Check everything once."""
@@ -81,9 +80,6 @@ class CookieCarrier:
             _refuse("A __Host- cookie has the path /: begin refresh_name with __Secure- instead.")
         access, refresh, csrf = sent
         object.__setattr__(self, "_names", {"access": access, "refresh": refresh, "csrf": csrf})
-        domain = "" if self.domain is None else f"; Domain={self.domain}"
-        secure = "" if self.development else "; Secure"
-        object.__setattr__(self, "_attributes", f"{domain}; SameSite={self.same_site}{secure}")
 
     @property
     def security_scheme(self) -> dict[str, str]:
@@ -139,17 +135,68 @@ class CookieCarrier:
         path: str,
         http_only: bool,
     ) -> str:
-        if not _VALUE.fullmatch(value):
-            _refuse("The pair holds something that is not a token.")
-        age = "" if max_age is None else f"; Max-Age={max_age}"
-        hidden = "; HttpOnly" if http_only else ""
-        cookie = f"{self._names[kind]}={value}{age}; Path={path}{self._attributes}{hidden}"
-        if len(cookie) > _LONGEST:
-            _refuse(
-                f"The {kind} cookie is longer than the 4,096 bytes that browsers keep: "
-                "put fewer claims into the token."
-            )
-        return cookie
+        return render_cookie(
+            self._names[kind],
+            value,
+            max_age=max_age,
+            path=path,
+            domain=self.domain,
+            same_site=self.same_site,
+            secure=not self.development,
+            http_only=http_only,
+        )
+
+
+def render_cookie(
+    name: str,
+    value: str,
+    *,
+    max_age: int | None = None,
+    path: str = "/",
+    domain: str | None = None,
+    same_site: SameSite | None = "Lax",
+    secure: bool = True,
+    http_only: bool = True,
+) -> str:
+    """Write a ``Set-Cookie`` value for one token, or for an empty text, as RFC 6265 §4.1.1 has it.
+
+    Args:
+        name: of the cookie.
+        value: a token, or anything of the letters that tokens are made of.
+        max_age: in seconds; zero has it forgotten, None ends it with the browser.
+        path: below which it is sent.
+        domain: with whose subdomains it is shared; None: with nobody.
+        same_site: None leaves it to the browser.
+        secure: whether it is sent over https alone.
+        http_only: whether it is hidden from scripts.
+
+    Raises:
+        ConfigurationError: a part would end the cookie, or it is longer than the 4,096 bytes that
+            browsers keep.
+    """
+    if not (
+        _NAME.fullmatch(name)
+        and _PATH.fullmatch(path)
+        and (domain is None or _DOMAIN.fullmatch(domain))
+    ):
+        _refuse("The name, the path or the domain of a cookie has a letter that RFC 6265 bars.")
+    if not _VALUE.fullmatch(value):
+        _refuse("The value of the cookie is not a token.")
+    attributes = {
+        "Max-Age": max_age,
+        "Path": path,
+        "Domain": domain,
+        "SameSite": same_site,
+    }
+    told = "".join(f"; {key}={each}" for key, each in attributes.items() if each is not None)
+    flags = f"{'; Secure' if secure else ''}{'; HttpOnly' if http_only else ''}"
+    cookie = f"{name}={value}{told}{flags}"
+    if len(cookie) > _LONGEST:
+        _refuse(
+            f"The cookie {name} is longer than the 4,096 bytes that browsers keep: "
+            "put fewer claims into the token."
+        )
+    return cookie
 
 
 def _is_host_only(name: str) -> bool:

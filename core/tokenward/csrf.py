@@ -6,7 +6,7 @@ Two answers that do not depend on each other: where the browser says that the re
 
 import hmac
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,7 +19,7 @@ from tokenward.errors import (
 )
 from tokenward.http import RequestView
 
-__all__ = ["CsrfCheck"]
+__all__ = ["CsrfCheck", "check_csrf_token"]
 
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})  # RFC 9110 §9.2.1
 _SAME_ORIGIN: Final = b"same-origin"
@@ -108,15 +108,25 @@ class CsrfCheck:
         sent = request.header_values(self.header.lower().encode())
         if not sent:
             sent = await request.form_values(self.form_field.encode())
-        if not sent:
-            raise CsrfMissingError
-        # In bytes: compare_digest takes no text that is not ASCII.
-        if (
-            len(sent) != 1
-            or not claims.csrf
-            or not hmac.compare_digest(sent[0], claims.csrf.encode())
-        ):
-            raise CsrfMismatchError
+        check_csrf_token(sent, claims)
+
+
+def check_csrf_token(sent: Sequence[bytes], claims: Claims) -> None:
+    """Return where exactly one value was sent, and it is the ``csrf`` claim of the token.
+
+    Args:
+        sent: every value that came, from anywhere but a cookie.
+        claims: verified.
+
+    Raises:
+        CsrfMissingError: nothing was sent.
+        CsrfMismatchError: something else was, or the token has no such claim.
+    """
+    if not sent:
+        raise CsrfMissingError
+    # In bytes: compare_digest takes no text that is not ASCII.
+    if len(sent) != 1 or not claims.csrf or not hmac.compare_digest(sent[0], claims.csrf.encode()):
+        raise CsrfMismatchError
 
 
 def _single(request: RequestView, name: bytes) -> bytes | None:

@@ -11,6 +11,7 @@ from tokenward._issuing import (
     TokenPair,
     TokenWriter,
     check_identity,
+    check_type,
     new_grant,
     new_identity,
 )
@@ -59,6 +60,7 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
         policy: TokenPolicy = ...,
         store: RevocationStore | None = ...,
         clock: Callable[[], float] = ...,
+        new_jti: Callable[[], str] = ...,
     ) -> None: ...
     @overload
     def __init__(
@@ -69,6 +71,7 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
         claims_model: type[ClaimsT],
         store: RevocationStore | None = ...,
         clock: Callable[[], float] = ...,
+        new_jti: Callable[[], str] = ...,
     ) -> None: ...
     def __init__(
         self,
@@ -78,6 +81,7 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
         claims_model: type[ClaimsT] = Claims,  # type: ignore[assignment] # the overloads tell
         store: RevocationStore | None = None,
         clock: Callable[[], float] = time.time,
+        new_jti: Callable[[], str] = new_identity,
     ) -> None:
         """Join keys, rules, claims and a store.
 
@@ -87,6 +91,8 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
             claims_model: the type of the claims that `decode` gives.
             store: where revocations are kept. Without one nothing can be revoked or refreshed.
             clock: the time in seconds since 1970; the only clock of the engine.
+            new_jti: makes the ``jti`` of a token; by default 128 random bits in hexadecimal. What it
+                gives must not be given twice, and must not be guessed.
 
         Raises:
             ConfigurationError: `keys` is no ring, or `claims_model` no subclass of `Claims`.
@@ -100,11 +106,12 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
             raise ConfigurationError(msg)
         self.policy = policy
         self._clock = clock
+        self._new_jti = new_jti
         self._floor_ms = 0
         self._jws = CompactJws(keys, max_bytes=policy.max_token_bytes)
         self._validator = ClaimsValidator(claims_model, policy)
         self._denial = Denial(store, policy, self._hooks)
-        self._writer = TokenWriter(self._jws, policy, claims_model, self._hooks)
+        self._writer = TokenWriter(self._jws, policy, claims_model, self._hooks, new_jti)
         self._rotation = Rotation(self._denial, policy, self._hooks)
 
     async def issue(
@@ -117,8 +124,9 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
         lifetime: Lifetime | None = None,
         audience: str | Collection[str] | None = None,
         headers: Mapping[str, JsonValue] | None = None,
+        type: TokenType = "access",
     ) -> str:
-        """Issue one access token (RFC 7519, RFC 9068).
+        """Issue one token that belongs to no session: an access token by default (RFC 9068).
 
         Args:
             subject: whom it is about; becomes ``sub``.
@@ -128,15 +136,18 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
             lifetime: in place of the policy's; zero is over at once, `NEVER` has no ``exp``.
             audience: in place of the policy's.
             headers: further members of the JOSE header.
+            type: what it is for. A refresh token becomes the root of a session when it is used.
 
         Returns:
             The token, in compact form.
 
         Raises:
-            ConfigurationError: an argument cannot be used, a claim or a header is the engine's own,
+            ConfigurationError: an argument cannot be used, `fresh` for a refresh token, a claim or a header is the engine's own,
                 the claims do not fit the claims model, or the ring cannot sign.
             TypeError: `subject` is not text, or `scope` is one text.
         """
+        if type != "access":
+            check_type(type, fresh=fresh)
         now_ms = self._now_ms()
         grant = new_grant(
             subject,
@@ -148,7 +159,7 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
             now_ms=now_ms,
         )
         return await self._writer.write(
-            grant, "access", jti=new_identity(), lifetime=lifetime, issued_ms=now_ms
+            grant, type, jti=self._new_jti(), lifetime=lifetime, issued_ms=now_ms
         )
 
     async def issue_pair(
@@ -199,7 +210,7 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
         )
         return made.pair
 
-    async def decode(self, token: str | bytes, *, type: TokenType = "access") -> ClaimsT:
+    async def decode(self, token: str | bytes, *, type: TokenType | None = "access") -> ClaimsT:
         """Check a token in full and give its claims.
 
         In this order: the form, the signature, the types of the claims, issuer, audience, type and
@@ -207,7 +218,7 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
 
         Args:
             token: the compact form (RFC 7515 §7.1).
-            type: what it must be for.
+            type: what it must be for; None: anything that is known, and ``claims.type`` says what.
 
         Returns:
             The claims: an object of their own for every call.
@@ -346,7 +357,7 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
     def _read(self, token: str | bytes) -> ClaimsT:
         return self._validator.read(self._jws.verify(token).payload)
 
-    async def _decode(self, token: str | bytes, expected: TokenType, now: float) -> ClaimsT:
+    async def _decode(self, token: str | bytes, expected: TokenType | None, now: float) -> ClaimsT:
         jws = self._jws.verify(token)
         claims = self._validator.read(jws.payload)
         self._validator.check(claims, jws, expected=expected, now=now)

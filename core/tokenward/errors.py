@@ -214,10 +214,15 @@ class WrongTokenTypeError(InvalidTokenError):
 
 
 class TokenNotYetValidError(InvalidTokenError):
-    """The token says that its time has not come: ``nbf`` or ``iat`` is in the future."""
+    """The token says that its time has not come: `claim`, ``nbf`` or ``iat``, is in the future."""
 
     code = "token_not_yet_valid"
     message = "The token is not valid yet."
+
+    def __init__(self, message: str | None = None, *, claim: str = "nbf") -> None:
+        """Take the name of the claim that says so."""
+        super().__init__(message)
+        self.claim = claim
 
 
 class TokenExpiredError(InvalidTokenError):

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import secrets
+import warnings
 from collections.abc import Mapping
 from typing import Final, Self
 
@@ -30,7 +31,7 @@ from tokenward._material import (
 )
 from tokenward.errors import InvalidKeyError, InvalidSignatureError, SigningKeyError
 
-__all__ = ["Key"]
+__all__ = ["Key", "WeakSecretWarning"]
 
 _GENERATED_RSA_BITS: Final = 3072  # NIST SP 800-57: 128 bits of security, as ES256 and EdDSA have.
 _EC_CURVES: Final[Mapping[str, type[ec.EllipticCurve]]] = {
@@ -47,6 +48,10 @@ _THUMBPRINT_MEMBERS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 
 
+class WeakSecretWarning(UserWarning):
+    """A secret is too short to keep anybody from guessing it."""
+
+
 class Key:
     """One key, one algorithm.
 
@@ -57,7 +62,12 @@ class Key:
     __slots__ = ("_algorithm", "_kid", "_signature_bytes", "_signing", "_verifying")
 
     def __init__(
-        self, material: bytes | PrivateKey | PublicKey, algorithm: Algorithm, kid: str | None
+        self,
+        material: bytes | PrivateKey | PublicKey,
+        algorithm: Algorithm,
+        kid: str | None,
+        *,
+        may_be_short: bool = False,
     ) -> None:
         """Bind material that is parsed already; the class methods parse it first."""
         if algorithm.name not in (row.name for row in _fitting(material)):
@@ -66,7 +76,7 @@ class Key:
         self._signing: bytes | PrivateKey | None
         self._verifying: bytes | PublicKey
         if isinstance(material, bytes):
-            check_secret(material, algorithm)
+            check_secret(material, algorithm, may_be_short=may_be_short)
             self._signing = self._verifying = material
         else:
             check_key_object(material)
@@ -96,11 +106,36 @@ class Key:
             InvalidKeyError: too short, or the text of a PEM, DER, SSH or JWK key.
             ConfigurationError: the algorithm is unknown.
         """
-        row = algorithm_named(algorithm)
-        if row.key_type != "oct":
-            msg = f"{row.name} does not take a secret. Use from_pem, from_jwk or generate."
-            raise InvalidKeyError(msg)
-        return cls(as_bytes(secret, "secret"), row, kid)
+        return cls(as_bytes(secret, "secret"), _hmac_named(algorithm), kid)
+
+    @classmethod
+    def from_weak_secret(
+        cls, secret: str | bytes, *, algorithm: str = "HS256", kid: str | None = None
+    ) -> Self:
+        """Make an HMAC key of a secret that may be too short, for tokens that exist.
+
+        Whoever holds one token can guess such a secret, and then sign as they like. Warns with
+        `WeakSecretWarning` where the secret is shorter than `from_secret` takes.
+
+        Args:
+            secret: see `from_secret`; at least one byte.
+            algorithm: see `from_secret`.
+            kid: see `from_secret`.
+
+        Raises:
+            InvalidKeyError: empty, or the text of a PEM, DER, SSH or JWK key.
+            ConfigurationError: the algorithm is unknown.
+        """
+        row, material = _hmac_named(algorithm), as_bytes(secret, "secret")
+        key = cls(material, row, kid, may_be_short=True)
+        if len(material) < row.digest_bytes:
+            warnings.warn(
+                f"The secret for {row.name} is shorter than {row.digest_bytes} bytes "
+                "(RFC 7518 §3.2): it can be guessed from a single token. Replace it.",
+                WeakSecretWarning,
+                stacklevel=2,
+            )
+        return key
 
     @classmethod
     def from_pem(
@@ -250,6 +285,14 @@ class Key:
         chosen = {name: members[name] for name in _THUMBPRINT_MEMBERS[self.algorithm.key_type]}
         text = json.dumps(chosen, separators=(",", ":"), sort_keys=True).encode()
         return b64url_encode(hashlib.sha256(text).digest())
+
+
+def _hmac_named(name: str) -> Algorithm:
+    row = algorithm_named(name)
+    if row.key_type != "oct":
+        msg = f"{row.name} does not take a secret. Use from_pem, from_jwk or generate."
+        raise InvalidKeyError(msg)
+    return row
 
 
 def _fitting(material: bytes | PrivateKey | PublicKey) -> list[Algorithm]:

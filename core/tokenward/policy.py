@@ -106,12 +106,21 @@ class TokenPolicy:
 
     Accepting lets revoked tokens in for as long as the store is down; each one is logged.
     """
+    also_write: Collection[Literal["csrf", "nbf"]] = ()
+    """Registered claims that every token is to have besides the usual ones.
+
+    ``nbf`` equals ``iat`` (for readers that insist on it); ``csrf`` is what `CsrfCheck` asks for, and
+    tokens of sessions have it in any case.
+    """
 
     audiences: frozenset[str] = field(init=False, repr=False, compare=False, default=frozenset())
     """`audience` for look-ups; empty where none is configured."""
 
     def __post_init__(self) -> None:
         """Check everything once."""
+        self._set("also_write", frozenset(self.also_write))
+        if not {"csrf", "nbf"}.issuperset(self.also_write):
+            _refuse("also_write takes 'csrf' and 'nbf'.")
         if self.audience is not None:
             self._set("audiences", names_of(self.audience, "audience"))
         if isinstance(self.required_claims, str):

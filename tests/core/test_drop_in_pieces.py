@@ -1,0 +1,244 @@
+"""What the engine has for whoever builds another library's face over it."""
+
+import warnings
+from uuid import UUID, uuid4
+
+import pytest
+
+from tests.core.key_material import KEY_TEXTS
+from tests.support import NOW, SECRET, engine_with, payload_of, signed
+from tokenward import (
+    Claims,
+    ConfigurationError,
+    CsrfMismatchError,
+    CsrfMissingError,
+    InvalidKeyError,
+    Key,
+    KeyRing,
+    MemoryStore,
+    TokenEngine,
+    TokenNotYetValidError,
+    TokenPolicy,
+    WeakSecretWarning,
+    WrongTokenTypeError,
+    check_csrf_token,
+    render_cookie,
+)
+from tokenward._codec import b64url_decode, loads_header
+
+
+def payload_in(token):
+    """Give the payload of a token."""
+    return loads_header(b64url_decode(token.split(".")[1]))
+
+
+@pytest.mark.parametrize("algorithm", ["HS256", "HS384", "HS512"])
+def test_a_weak_secret_warns_once(algorithm):
+    """A secret that is too short makes a key, and one warning that does not repeat it."""
+    with pytest.warns(WeakSecretWarning) as caught:
+        key = Key.from_weak_secret("sesame", algorithm=algorithm)
+
+    assert len(caught) == 1
+    assert "sesame" not in str(caught[0].message)
+    key.verify(b"message", key.sign(b"message"))
+
+
+def test_a_long_secret_is_quiet():
+    """A secret that is long enough makes the same key as ever, with no warning."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        key = Key.from_weak_secret(SECRET, kid="one")
+
+    Key.from_secret(SECRET).verify(b"message", key.sign(b"message"))
+    assert key.kid == "one"
+
+
+@pytest.mark.parametrize("secret", ["", *KEY_TEXTS.values()], ids=["empty", *KEY_TEXTS])
+def test_no_weakness_excuses_these(secret):
+    """An empty secret, and the text of a key that may be public, are refused all the same."""
+    with pytest.raises(InvalidKeyError):
+        Key.from_weak_secret(secret)
+
+
+@pytest.mark.parametrize("algorithm", ["RS256", "EdDSA"])
+def test_a_weak_secret_is_for_hmac(algorithm):
+    """Other algorithms take no secret, weak or not."""
+    with pytest.raises(InvalidKeyError, match="does not take a secret"):
+        Key.from_weak_secret("sesame", algorithm=algorithm)
+
+
+def test_from_secret_takes_no_weak_one():
+    """The usual way stays strict."""
+    with pytest.raises(InvalidKeyError, match="at least 32 bytes"):
+        Key.from_secret("sesame")
+
+
+async def test_identities_of_the_users_own(clock):
+    """What makes identities makes those of access tokens, of refresh tokens and of both in a pair."""
+    engine = TokenEngine(
+        KeyRing.from_secret(SECRET),
+        clock=clock,
+        store=MemoryStore(),
+        new_jti=lambda: str(uuid4()),
+    )
+    pair = await engine.issue_pair("alice")
+    renewed = await engine.refresh(pair.refresh_token)
+    tokens = [await engine.issue("alice"), await engine.issue("alice", type="refresh")]
+    tokens += [pair.access_token, pair.refresh_token, renewed.access_token, renewed.refresh_token]
+    found = [payload_in(token)["jti"] for token in tokens]
+
+    assert {UUID(jti).version for jti in found} == {4}
+    assert len(set(found)) == len(found)
+
+
+async def test_a_single_refresh_token(engine):
+    """A refresh token of no session is the root of one when it is used."""
+    token = await engine.issue("alice", type="refresh")
+    claims = await engine.decode(token, type="refresh")
+    pair = await engine.refresh(token)
+
+    assert (claims.type, claims.sid, claims.fresh) == ("refresh", None, False)
+    assert (await engine.decode(pair.access_token)).sid == claims.jti
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"type": "refresh", "fresh": True}, "A refresh token is not fresh"),
+        ({"type": "other"}, "type must be 'access' or 'refresh'"),
+        ({"type": None}, "type must be 'access' or 'refresh'"),
+    ],
+)
+async def test_types_that_cannot_be_issued(engine, options, message):
+    """A fresh refresh token, and a type that nobody asks for, are refused."""
+    with pytest.raises(ConfigurationError, match=message):
+        await engine.issue("alice", **options)
+
+
+async def test_either_type_is_decoded(engine):
+    """None asks for any known type, and the claims say which it is."""
+    for kind in ("access", "refresh"):
+        token = await engine.issue("alice", type=kind)
+        assert (await engine.decode(token, type=None)).type == kind
+
+
+@pytest.mark.parametrize("changes", [{"type": "id"}, {"type": "Access"}])
+async def test_an_unknown_type_is_never_decoded(engine, changes):
+    """None is no excuse for a type that nobody knows."""
+    with pytest.raises(WrongTokenTypeError):
+        await engine.decode(signed(payload_of(**changes)), type=None)
+
+
+@pytest.mark.parametrize("also", [(), {"nbf"}, {"csrf"}, ["nbf", "csrf"]])
+async def test_claims_that_are_written_besides(clock, also):
+    """Each is written into every token where the policy says so, and nowhere else."""
+    engine = engine_with(clock, policy=TokenPolicy(also_write=also))
+    for kind in ("access", "refresh"):
+        payload = payload_in(await engine.issue("alice", type=kind))
+        assert {"nbf", "csrf"} & payload.keys() == set(also)
+        assert payload.get("nbf", payload["iat"]) == payload["iat"]
+
+
+async def test_the_csrf_token_of_a_session_stays_its_own(clock):
+    """Where it is written besides, the tokens of a session still share theirs."""
+    engine = engine_with(clock, policy=TokenPolicy(also_write={"csrf"}))
+    pair = await engine.issue_pair("alice")
+    written = [payload_in(token)["csrf"] for token in (pair.access_token, pair.refresh_token)]
+
+    assert written == [pair.csrf_token] * 2
+    assert payload_in(await engine.issue("alice"))["csrf"] != pair.csrf_token
+
+
+@pytest.mark.parametrize("also", [{"exp"}, {"nbf", "sub"}, "nbf"])
+def test_other_claims_cannot_be_written_besides(also):
+    """The policy takes the two names and no other."""
+    with pytest.raises(ConfigurationError, match="also_write takes 'csrf' and 'nbf'"):
+        TokenPolicy(also_write=also)
+
+
+@pytest.mark.parametrize(
+    ("sent", "claim", "error"),
+    [
+        ([b"proof"], "proof", None),
+        (["pröof".encode()], "pröof", None),
+        ([], "proof", CsrfMissingError),
+        ([], None, CsrfMissingError),
+        ([b"other"], "proof", CsrfMismatchError),
+        ([b""], "", CsrfMismatchError),
+        ([b"proof"], None, CsrfMismatchError),
+        ([b"proof", b"proof"], "proof", CsrfMismatchError),
+        ([b"\xff"], "proof", CsrfMismatchError),
+    ],
+)
+def test_a_csrf_token(sent, claim, error):
+    """One value that is the claim passes; nothing, two, and any other are told apart."""
+    claims = Claims(sub="alice", csrf=claim)
+    if error is None:
+        check_csrf_token(sent, claims)
+    else:
+        with pytest.raises(error):
+            check_csrf_token(sent, claims)
+
+
+@pytest.mark.parametrize(
+    ("options", "cookie"),
+    [
+        ({}, "n=v; Path=/; SameSite=Lax; Secure; HttpOnly"),
+        ({"max_age": 60}, "n=v; Max-Age=60; Path=/; SameSite=Lax; Secure; HttpOnly"),
+        ({"max_age": 0}, "n=v; Max-Age=0; Path=/; SameSite=Lax; Secure; HttpOnly"),
+        ({"path": "/a"}, "n=v; Path=/a; SameSite=Lax; Secure; HttpOnly"),
+        ({"domain": "a.b"}, "n=v; Path=/; Domain=a.b; SameSite=Lax; Secure; HttpOnly"),
+        ({"same_site": None}, "n=v; Path=/; Secure; HttpOnly"),
+        ({"same_site": "None"}, "n=v; Path=/; SameSite=None; Secure; HttpOnly"),
+        ({"secure": False}, "n=v; Path=/; SameSite=Lax; HttpOnly"),
+        ({"http_only": False}, "n=v; Path=/; SameSite=Lax; Secure"),
+    ],
+)
+def test_a_cookie(options, cookie):
+    """Each parameter is said as RFC 6265 has it."""
+    assert render_cookie("n", "v", **options) == cookie
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"name": "a;b"},
+        {"name": ""},
+        {"name": "a\r\n"},
+        {"value": "a;b"},
+        {"value": "a\n"},
+        {"path": "a"},
+        {"path": "/;"},
+        {"path": "/\r\n"},
+        {"domain": "a; HttpOnly"},
+        {"domain": ""},
+    ],
+)
+def test_a_cookie_that_would_end_early(change):
+    """What would end the cookie or the line is refused."""
+    with pytest.raises(ConfigurationError):
+        render_cookie(**{"name": "n", "value": "v", **change})
+
+
+def test_a_cookie_that_is_too_long():
+    """The longest that browsers keep is written, and one byte more is not."""
+    room = 4096 - len(render_cookie("n", ""))
+
+    assert len(render_cookie("n", "x" * room)) == 4096
+    with pytest.raises(ConfigurationError, match="longer than the 4,096 bytes"):
+        render_cookie("n", "x" * (room + 1))
+
+
+@pytest.mark.parametrize(
+    ("changes", "claim"),
+    [
+        ({"iat": NOW + 9}, "iat"),
+        ({"nbf": NOW + 9}, "nbf"),
+        ({"iat": NOW + 9, "nbf": NOW + 9}, "iat"),
+    ],
+)
+async def test_which_claim_is_in_the_future(engine, changes, claim):
+    """The error names the claim that says so."""
+    with pytest.raises(TokenNotYetValidError) as caught:
+        await engine.decode(signed(payload_of(**changes)))
+    assert (caught.value.claim, str(caught.value)) == (claim, "The token is not valid yet.")
