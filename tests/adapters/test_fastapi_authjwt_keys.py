@@ -1,0 +1,127 @@
+"""The drop-in's keys and algorithms: secrets, key pairs, and what is said where one is missing."""
+
+import pytest
+
+from tests.adapters import authjwt_service
+from tests.adapters.authjwt_service import configure, old_token
+from tests.core.key_material import EC_KEY, ED_KEY, RSA_KEY, private_text, public_text
+from tests.support import SECRET
+from tokenward import InvalidKeyError
+from tokenward_fastapi.authjwt import AuthJWT
+from tokenward_fastapi.authjwt.exceptions import JWTDecodeError
+
+auth = authjwt_service.auth  # a fixture
+
+PAIRS = {"RS256": RSA_KEY, "ES256": EC_KEY, "EdDSA": ED_KEY}
+
+
+def pair_of(algorithm: str) -> dict[str, object]:
+    """Give the settings of a key pair."""
+    key = PAIRS[algorithm]
+    return {
+        "algorithm": algorithm,
+        "private_key": private_text(key).decode(),
+        "public_key": public_text(key).decode(),
+    }
+
+
+@pytest.mark.parametrize("algorithm", ["HS384", "HS512", "RS256", "RS512", "PS256"])
+async def test_algorithm_of_one_token(auth: type[AuthJWT], algorithm: str) -> None:
+    """A token signed with another algorithm is taken where the settings allow that, else not."""
+    keys = {**pair_of("RS256"), "algorithm": "HS256", "secret_key": SECRET * 2}
+    configure(auth, **keys, decode_algorithms=["HS256", algorithm])
+    token = await auth().create_access_token("alice", algorithm=algorithm)
+    assert (await auth().get_raw_jwt(token))["sub"] == "alice"
+    assert (await auth().get_unverified_jwt_headers(token))["alg"] == algorithm
+
+    configure(auth, **keys)
+    with pytest.raises(JWTDecodeError, match="The specified alg value is not allowed"):
+        await auth().get_raw_jwt(await auth().create_access_token("alice", algorithm=algorithm))
+
+
+async def test_one_key_pair_under_two_algorithms(auth: type[AuthJWT]) -> None:
+    """Tokens of each are verified, with a key id and, as the reference writes them, without."""
+    configure(auth, **pair_of("RS256"), decode_algorithms=["RS512", "RS256"])
+    for algorithm in ("RS256", "RS512"):
+        token = await auth().create_access_token("alice", algorithm=algorithm)
+        assert (await auth().get_raw_jwt(token))["sub"] == "alice"
+
+
+@pytest.mark.parametrize("algorithm", PAIRS)
+async def test_key_pairs(auth: type[AuthJWT], algorithm: str) -> None:
+    """The private key signs and the public key verifies."""
+    configure(auth, **pair_of(algorithm))
+    token = await auth().create_access_token("alice")
+    assert (await auth().get_raw_jwt(token))["sub"] == "alice"
+
+    configure(auth, **{**pair_of(algorithm), "private_key": None})
+    assert (await auth().get_raw_jwt(token))["sub"] == "alice"
+
+
+async def test_a_public_key_of_another_pair_verifies_its_own(auth: type[AuthJWT]) -> None:
+    """What our private key signs is refused where the public key belongs to somebody else."""
+    other = public_text(PAIRS["ES256"]).decode()
+    configure(auth, **{**pair_of("RS256"), "public_key": other}, decode_algorithms=["ES256"])
+    token = await auth().create_access_token("alice")
+
+    with pytest.raises(JWTDecodeError, match="The specified alg value is not allowed"):
+        await auth().get_raw_jwt(token)
+
+
+async def test_an_algorithm_without_a_key_is_left_out(auth: type[AuthJWT]) -> None:
+    """Where one algorithm has a key and another has none, or an unfit one, the first works."""
+    configure(auth, decode_algorithms=["RS256", "HS256"])
+    assert await auth().get_jti(await auth().create_access_token("alice"))
+    configure(auth, **pair_of("RS256"), decode_algorithms=["ES256", "RS256"])
+    assert await auth().get_jti(await auth().create_access_token("alice"))
+
+
+MISSING = [
+    ("HS256", "secret", "symmetric"),
+    ("HS512", "secret", "symmetric"),
+    ("RS256", "private", "asymmetric"),
+    ("ES256", "private", "asymmetric"),
+]
+
+
+@pytest.mark.parametrize(("algorithm", "key", "family"), MISSING)
+async def test_missing_key_to_sign(
+    auth: type[AuthJWT], algorithm: str, key: str, family: str
+) -> None:
+    """It is a RuntimeError in the reference's words, when a token is made."""
+    configure(auth, algorithm=algorithm, secret_key=None)
+    message = f"authjwt_{key}_key must be set when using {family} algorithm {algorithm}"
+
+    with pytest.raises(RuntimeError, match=message):
+        await auth().create_access_token("alice")
+
+
+@pytest.mark.parametrize(("algorithm", "key", "family"), MISSING)
+async def test_missing_key_to_verify(
+    auth: type[AuthJWT], algorithm: str, key: str, family: str
+) -> None:
+    """It is one when a token is read, too; for a pair it is the public key that is missed."""
+    configure(auth, algorithm=algorithm, secret_key=None)
+    key = "public" if key == "private" else key
+    message = f"authjwt_{key}_key must be set when using {family} algorithm {algorithm}"
+
+    with pytest.raises(RuntimeError, match=message):
+        await auth().get_raw_jwt(old_token())
+
+
+async def test_unknown_algorithm(auth: type[AuthJWT]) -> None:
+    """It is a ValueError in the reference's words."""
+    with pytest.raises(ValueError, match="Algorithm XS256 could not be found"):
+        await auth().create_access_token("alice", algorithm="XS256")
+    configure(auth, algorithm="none")
+    with pytest.raises(ValueError, match="Algorithm none could not be found"):
+        await auth().get_raw_jwt(old_token())
+
+
+async def test_unfit_keys_are_not_shown(auth: type[AuthJWT]) -> None:
+    """A key that cannot be used is a ValueError that says nothing of it."""
+    configure(auth, algorithm="RS256", private_key="not a key", public_key="not a key")
+    for call in (auth().create_access_token("alice"), auth().get_jti(old_token())):
+        with pytest.raises(InvalidKeyError) as caught:
+            await call
+        assert "not a key" not in str(caught.value)

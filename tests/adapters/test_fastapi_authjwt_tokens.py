@@ -1,0 +1,248 @@
+"""Making tokens with the drop-in: what is in them, how long they live, and what is refused."""
+
+import time
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from tests.adapters import authjwt_service
+from tests.adapters.authjwt_service import BOTH, COOKIES, configure
+from tokenward_fastapi.authjwt import AuthJWT
+from tokenward_fastapi.authjwt.exceptions import JWTDecodeError
+
+auth = authjwt_service.auth  # a fixture
+
+MAKERS = ["create_access_token", "create_refresh_token"]
+
+
+async def made(auth: type[AuthJWT], maker: str = "create_access_token", **given: Any) -> Any:
+    """Make a token, and read it again."""
+    authorize = auth()
+    token = await getattr(authorize, maker)(**{"subject": "alice", **given})
+    return await authorize.get_raw_jwt(token)
+
+
+async def test_claims_of_an_access_token(auth: type[AuthJWT]) -> None:
+    """It has the claims of the reference, and of ours nothing shows."""
+    raw = await made(auth)
+
+    assert {"sub": "alice", "type": "access", "fresh": False}.items() <= raw.items()
+    assert raw.keys() == {"sub", "iat", "nbf", "jti", "exp", "type", "fresh"}
+    assert UUID(raw["jti"]).version == 4
+    assert raw["nbf"] == raw["iat"] == pytest.approx(time.time(), abs=5)
+    assert raw["exp"] == raw["iat"] + 900
+
+
+async def test_claims_of_a_refresh_token(auth: type[AuthJWT]) -> None:
+    """It is for refreshing, says nothing of freshness, and lives 30 days."""
+    raw = await made(auth, "create_refresh_token")
+
+    assert raw.keys() == {"sub", "iat", "nbf", "jti", "exp", "type"}
+    assert (raw["type"], raw["exp"] - raw["iat"]) == ("refresh", 30 * 24 * 3600)
+
+
+async def test_fresh(auth: type[AuthJWT]) -> None:
+    """A fresh token says so."""
+    assert (await made(auth, fresh=True))["fresh"] is True
+
+
+@pytest.mark.parametrize("maker", MAKERS)
+async def test_csrf_claim_where_cookies_are_a_location(auth: type[AuthJWT], maker: str) -> None:
+    """Tokens have a CSRF claim of their own where cookies are used and protected."""
+    configure(auth, **BOTH)
+    first, second = await made(auth, maker), await made(auth, maker)
+    configure(auth, **COOKIES, cookie_csrf_protect=False)
+    unprotected = await made(auth, maker)
+
+    assert first["csrf"]
+    assert first["csrf"] != second["csrf"]
+    assert "csrf" not in unprotected
+
+
+@pytest.mark.parametrize("maker", MAKERS)
+async def test_issuer_is_written(auth: type[AuthJWT], maker: str) -> None:
+    """Either token names the issuer of the settings."""
+    configure(auth, encode_issuer="urn:us")
+
+    assert (await made(auth, maker))["iss"] == "urn:us"
+
+
+@pytest.mark.parametrize("maker", MAKERS)
+@pytest.mark.parametrize(
+    ("given", "written"),
+    [
+        ("a", "a"),
+        (["a", "b"], ["a", "b"]),
+        (("a",), ["a"]),
+        ({"a"}, ["a"]),
+        (frozenset("a"), ["a"]),
+    ],
+)
+async def test_audience_is_written(
+    auth: type[AuthJWT], maker: str, given: object, written: object
+) -> None:
+    """A token names the audience that it was given."""
+    configure(auth, decode_audience="a")
+
+    assert (await made(auth, maker, audience=given))["aud"] == written
+
+
+@pytest.mark.parametrize("given", [None, "", []])
+async def test_no_audience_is_written_unasked(auth: type[AuthJWT], given: object) -> None:
+    """The audience of the settings is demanded of tokens, and not written into them."""
+    token = await auth().create_access_token("alice", audience=given)
+    configure(auth, decode_audience="a")
+
+    with pytest.raises(JWTDecodeError) as caught:
+        await auth().get_raw_jwt(token)
+    assert caught.value.message == 'Token is missing the "aud" claim'
+
+
+@pytest.mark.parametrize("maker", MAKERS)
+@pytest.mark.parametrize("subject", [0, 1, -7, 10**30])
+async def test_integer_subject_comes_back(auth: type[AuthJWT], maker: str, subject: int) -> None:
+    """An integer comes back as an integer; in the token it is text, with a note beside it."""
+    token = await getattr(auth(), maker)(subject)
+    claims = await auth.engine().decode(token, type=None)
+
+    assert (await auth().get_raw_jwt(token))["sub"] == subject
+    assert (claims.sub, claims.extra) == (str(subject), {"int_sub": True})
+
+
+async def test_text_of_digits_stays_text(auth: type[AuthJWT]) -> None:
+    """A subject that looks like a number is not made one."""
+    assert (await made(auth, subject="42"))["sub"] == "42"
+
+
+async def test_user_claims(auth: type[AuthJWT]) -> None:
+    """Further claims are in the token as they were given, scopes among them."""
+    raw = await made(auth, user_claims={"foo": ["fiz", {"n": 1}], "scope": "read write"})
+
+    assert (raw["foo"], raw["scope"]) == (["fiz", {"n": 1}], "read write")
+
+
+async def test_what_is_read_is_the_callers_own(auth: type[AuthJWT]) -> None:
+    """Changing claims that were read changes nothing for the next reader."""
+    token = await auth().create_access_token("alice", user_claims={"foo": ["fiz"]})
+    authorize = auth()
+    await authorize.jwt_required("websocket", token=token)
+    (await authorize.get_raw_jwt())["foo"].append("baz")
+
+    assert (await authorize.get_raw_jwt())["foo"] == ["fiz"]
+
+
+RESERVED = [
+    "sub",
+    "exp",
+    "iat",
+    "nbf",
+    "jti",
+    "type",
+    "fresh",
+    "iss",
+    "aud",
+    "csrf",
+    "int_sub",
+    "sid",
+]
+
+
+@pytest.mark.parametrize("maker", MAKERS)
+@pytest.mark.parametrize("name", RESERVED)
+async def test_reserved_claims_are_refused(auth: type[AuthJWT], maker: str, name: str) -> None:
+    """What would override a claim of the token is refused by its name."""
+    with pytest.raises(ValueError, match=f"user_claims must not name {name}:"):
+        await getattr(auth(), maker)("alice", user_claims={name: "mallory"})
+
+
+@pytest.mark.parametrize("scope", [["a"], " a", "a  b", 1])
+async def test_scope_that_would_not_come_back_is_refused(
+    auth: type[AuthJWT], scope: object
+) -> None:
+    """Scopes are one text with single spaces, or the token would say something else."""
+    with pytest.raises(ValueError, match="scope in user_claims"):
+        await auth().create_access_token("alice", user_claims={"scope": scope})
+
+
+async def test_headers(auth: type[AuthJWT]) -> None:
+    """Further members of the header are there, and need no verification to be read."""
+    authorize = auth()
+    token = await authorize.create_access_token("alice", headers={"tenant": "acme"})
+
+    assert (await authorize.get_unverified_jwt_headers(token))["tenant"] == "acme"
+
+
+DEFAULT = {"create_access_token": 600, "create_refresh_token": 1200}
+LIFETIMES = [
+    (None, None),
+    (True, None),
+    (60, 60),
+    (timedelta(days=1), 86_400),
+    (0, 0),
+    (-5, 0),
+    (timedelta(seconds=-5), 0),
+]
+
+
+@pytest.mark.parametrize("maker", MAKERS)
+@pytest.mark.parametrize(("given", "seconds"), LIFETIMES)
+async def test_lifetime(auth: type[AuthJWT], maker: str, given: Any, seconds: int | None) -> None:
+    """Seconds, a timedelta or the settings' own say when a token is over; zero is over at once."""
+    configure(auth, access_token_expires=600, refresh_token_expires=timedelta(minutes=20))
+    token = await getattr(auth(), maker)("alice", expires_time=given)
+    if seconds == 0:
+        with pytest.raises(JWTDecodeError, match="Signature has expired"):
+            await auth().get_raw_jwt(token)
+    else:
+        raw = await auth().get_raw_jwt(token)
+        assert raw["exp"] - raw["iat"] == (DEFAULT[maker] if seconds is None else seconds)
+
+
+@pytest.mark.parametrize("maker", MAKERS)
+async def test_no_end(auth: type[AuthJWT], maker: str) -> None:
+    """False has no end, in an argument as in the settings, and True is what the settings say."""
+    assert "exp" not in await made(auth, maker, expires_time=False)
+    configure(auth, access_token_expires=False, refresh_token_expires=False)
+    assert "exp" not in await made(auth, maker)
+    assert "exp" not in await made(auth, maker, expires_time=True)
+    assert "exp" in await made(auth, maker, expires_time=60)
+
+
+@pytest.mark.parametrize("maker", MAKERS)
+async def test_zero_in_the_settings(auth: type[AuthJWT], maker: str) -> None:
+    """A lifetime of zero in the settings is over at once, and not the default."""
+    configure(auth, access_token_expires=0, refresh_token_expires=0)
+
+    with pytest.raises(JWTDecodeError, match="Signature has expired"):
+        await made(auth, maker)
+
+
+WRONG = [
+    ("subject", None, "subject must be a string or integer"),
+    ("subject", 1.5, "subject must be a string or integer"),
+    ("subject", True, "subject must be a string or integer"),
+    ("audience", 1, "audience must be a string or sequence"),
+    ("algorithm", 1, "algorithm must be a string"),
+    ("user_claims", "asd", "user_claims must be a dictionary"),
+    ("user_claims", [], "user_claims must be a dictionary"),
+    ("expires_time", "soon", "expires_time must be between timedelta, int, bool"),
+    ("expires_time", 1.5, "expires_time must be between timedelta, int, bool"),
+]
+
+
+@pytest.mark.parametrize("maker", MAKERS)
+@pytest.mark.parametrize(("argument", "value", "message"), WRONG)
+async def test_arguments_of_a_wrong_type(
+    auth: type[AuthJWT], maker: str, argument: str, value: object, message: str
+) -> None:
+    """Each is a TypeError in the reference's words."""
+    with pytest.raises(TypeError, match=message):
+        await made(auth, maker, **{argument: value})
+
+
+async def test_fresh_of_a_wrong_type(auth: type[AuthJWT]) -> None:
+    """So is a freshness that is neither True nor False."""
+    with pytest.raises(TypeError, match="fresh must be a boolean"):
+        await auth().create_access_token("alice", fresh="lol")

@@ -1,0 +1,204 @@
+"""The drop-in on WebSockets: tokens by hand and in cookies, and a clean end where one is refused."""
+
+from typing import Annotated
+from urllib.parse import quote
+
+import pytest
+from fastapi import Depends, WebSocket
+
+from tests.adapters import authjwt_service
+from tests.adapters.asgi_websocket import DENIAL_RESPONSE, Outcome, open_websocket
+from tests.adapters.authjwt_service import BOTH, COOKIES, Service, configure, old_token
+from tokenward_fastapi.authjwt import AuthJWT
+from tokenward_fastapi.authjwt.exceptions import AuthJWTException, MissingTokenError
+
+auth, service = authjwt_service.auth, authjwt_service.service  # fixtures
+
+KINDS = {"required": "access", "fresh": "access", "optional": "access", "refresh": "refresh"}
+
+
+async def by_token(service: Service, path: str, token: str | None) -> Outcome:
+    """Open a socket with a token in its query."""
+    query = b"" if token is None else f"token={quote(token)}".encode()
+    return await open_websocket(service.app, f"/ws/{path}", query=query)
+
+
+async def by_cookie(service: Service, path: str, proof: str | None, **changes: object) -> Outcome:
+    """Open a socket with a token in a cookie, and its proof in the query."""
+    kind = KINDS[path]
+    token = old_token(**{"type": kind, "fresh": True, "csrf": "proof", **changes})
+    query = b"" if proof is None else f"csrf_token={quote(proof)}".encode()
+    cookie = (b"cookie", f"{kind}_token_cookie={token}".encode())
+    return await open_websocket(service.app, f"/ws/cookie/{path}", query=query, headers=[cookie])
+
+
+@pytest.mark.parametrize("path", KINDS)
+async def test_token_by_hand(service: Service, path: str) -> None:
+    """A token from the query opens the socket, and its subject is known inside."""
+    outcome = await by_token(service, path, old_token(type=KINDS[path], fresh=True))
+
+    assert (outcome.accepted, outcome.messages) == (True, ["alice"])
+
+
+@pytest.mark.parametrize("path", ["required", "fresh", "refresh"])
+async def test_no_token_by_hand(service: Service, path: str) -> None:
+    """Without a token the socket is closed, and the reason says where it was missed."""
+    outcome = await by_token(service, path, None)
+
+    assert (outcome.accepted, outcome.close_code, outcome.close_reason) == (
+        False,
+        1008,
+        f"Missing {KINDS[path]} token from Query or Path",
+    )
+
+
+async def test_optional_without_a_token(service: Service) -> None:
+    """An optional socket opens without, and knows nobody."""
+    assert (await by_token(service, "optional", None)).messages == ["None"]
+    outcome = await open_websocket(service.app, "/ws/cookie/optional")
+    assert outcome.messages == ["None"]
+
+
+@pytest.mark.parametrize("extensions", [DENIAL_RESPONSE, {}], ids=["denial", "none"])
+@pytest.mark.parametrize("has_handler", [True, False])
+@pytest.mark.parametrize(
+    ("token", "reason"),
+    [
+        ("a", "Not enough segments"),
+        (old_token(exp=1), "Signature has expired"),
+        (old_token(type="refresh"), "Only access tokens are allowed"),
+        ("\udcff\u20ac.\x00.é", "Invalid header string: must be a json object"),
+    ],
+)
+async def test_bad_token_by_hand(
+    auth: type[AuthJWT], token: str, reason: str, has_handler: bool, extensions: dict[str, object]
+) -> None:
+    """A bad token closes the socket, whether or not the app has a handler for HTTP."""
+    service = Service(auth, has_handler=has_handler)
+    query = f"token={quote(token, errors='surrogateescape')}".encode()
+    outcome = await open_websocket(service.app, "/ws/required", query=query, extensions=extensions)
+
+    assert (outcome.accepted, outcome.close_code, outcome.close_reason) == (False, 1008, reason)
+
+
+@pytest.mark.parametrize("locations", [COOKIES, BOTH])
+@pytest.mark.parametrize("path", KINDS)
+async def test_token_in_a_cookie(service: Service, path: str, locations: dict[str, object]) -> None:
+    """A cookie opens the socket with the CSRF token that belongs to it, and not without."""
+    configure(service.auth, **locations)
+
+    assert (await by_cookie(service, path, "proof")).messages == ["alice"]
+    assert [
+        ((await by_cookie(service, path, proof, **changes)).close_reason, changes and None)
+        for proof, changes in (
+            (None, {}),
+            ("", {}),
+            ("other", {}),
+            ("prööf", {}),
+            ("proof", {"csrf": ...}),
+        )
+    ] == [
+        ("Missing CSRF Token", {}),
+        ("Missing CSRF Token", {}),
+        ("CSRF double submit tokens do not match", {}),
+        ("CSRF double submit tokens do not match", {}),
+        ("Missing claim: csrf", None),
+    ]
+
+
+async def test_cookie_without_protection(service: Service) -> None:
+    """Where CSRF protection is off, the cookie is enough."""
+    configure(service.auth, **COOKIES, cookie_csrf_protect=False)
+
+    assert (await by_cookie(service, "required", None)).messages == ["alice"]
+
+
+async def test_no_cookie(service: Service) -> None:
+    """A missing cookie is named in the reason."""
+    configure(service.auth, **COOKIES)
+    outcome = await open_websocket(service.app, "/ws/cookie/required")
+
+    assert (outcome.close_code, outcome.close_reason) == (
+        1008,
+        "Missing cookie access_token_cookie",
+    )
+
+
+async def test_header_of_the_handshake(service: Service) -> None:
+    """A socket that asks as a request does is let in by the header, and closed without."""
+    headers = [(b"authorization", f"Bearer {old_token()}".encode())]
+    opened = await open_websocket(service.app, "/ws/request/required", headers=headers)
+    closed = await open_websocket(service.app, "/ws/request/required")
+
+    assert opened.messages == ["alice"]
+    assert (closed.close_code, closed.close_reason) == (1008, "Missing Authorization Header")
+
+
+async def test_errors_can_be_caught(service: Service) -> None:
+    """What is raised on a socket is the reference's exception, and a handler may answer it."""
+
+    @service.app.websocket("/own")
+    async def own(websocket: WebSocket, token: str | None = None) -> None:
+        await websocket.accept()
+        authorize = service.auth()
+        try:
+            await authorize.jwt_required("websocket", token=token)
+        except MissingTokenError as error:
+            await websocket.send_text(f"{error.status_code} {error.message}")
+        except AuthJWTException as error:
+            await websocket.send_text(f"{error.status_code} {error.message}")
+        await websocket.close()
+
+    missing = await open_websocket(service.app, "/own")
+    bad = await open_websocket(service.app, "/own", query=b"token=a")
+
+    assert missing.messages == ["1008 Missing access token from Query or Path"]
+    assert bad.messages == ["422 Not enough segments"]
+
+
+async def test_an_open_socket_is_closed(service: Service) -> None:
+    """What nobody catches after the socket was accepted closes it."""
+
+    @service.app.websocket("/late")
+    async def late(websocket: WebSocket) -> None:
+        await websocket.accept()
+        await service.auth(websocket).jwt_required("websocket", token="a")
+
+    outcome = await open_websocket(service.app, "/late")
+
+    assert (outcome.accepted, outcome.close_code) == (True, 1008)
+
+
+async def test_a_request_may_bring_its_token_by_hand(service: Service) -> None:
+    """On an HTTP route a token from the query works too, and a missing one is a 401."""
+
+    @service.app.get("/download")
+    async def download(
+        authorize: Annotated[AuthJWT, Depends(service.auth)], token: str = ""
+    ) -> None:
+        await authorize.jwt_required("websocket", token=token)
+
+    assert (await service.client.get("/download", params={"token": old_token()})).status_code == 200
+    assert await service.send("/download") == (401, "Missing access token from Query or Path")
+
+
+async def test_a_socket_outlives_its_token(service: Service) -> None:
+    """Asked again, the same token is verified once, and its time and the deny-list each time."""
+    configure(service.auth, denylist_enabled=True)
+    service.count_decoding()
+    denied: set[str] = set()
+    service.auth.token_in_denylist_loader(lambda raw: raw["jti"] in denied)
+
+    @service.app.websocket("/loop")
+    async def loop(websocket: WebSocket) -> None:
+        await websocket.accept()
+        authorize = service.auth(websocket)
+        async for token in websocket.iter_text():
+            await authorize.jwt_required("websocket", token=token)
+            await websocket.send_text(str(await authorize.get_jwt_subject()))
+            denied.add(await authorize.get_jti(token))
+
+    outcome = await open_websocket(service.app, "/loop", messages=[old_token()] * 2)
+
+    assert (outcome.messages, outcome.close_reason) == (["alice"], "Token has been revoked")
+    assert len(service.decoded) == 1
