@@ -1,6 +1,6 @@
 """Walks the examples over HTTPS: a success of each kind, and a refusal of each kind.
 
-``demo.py [fastapi] [litestar] [quart]`` serves each of them (all three by default) under a real
+``demo.py [fastapi] [litestar] [quart] [authjwt]`` serves each of them (all by default) under a real
 uvicorn on a free port of the loopback, prints one line a step (request, status, code), and exits
 with 1 where an answer is not the expected one. ``demo.py --serve fastapi`` serves it for your own
 browser until Ctrl-C.
@@ -8,60 +8,18 @@ browser until Ctrl-C.
 
 import argparse
 import logging
-import secrets
 import sys
 import threading
-from dataclasses import dataclass, field
 
 import httpx
 import jwt
 import websockets.sync.client
 from websockets.exceptions import ConnectionClosed
 
-from serving import FRAMEWORKS, Site, app_of, served
+from authjwt_walk import walk_authjwt
+from serving import EXAMPLES, FRAMEWORKS, Site, app_of, served
 from shop import SECRET
-
-USER = {"username": "test", "password": "test"}
-
-
-@dataclass
-class Walk:
-    """The steps, one after the other, and how many went wrong."""
-
-    client: httpx.Client
-    failures: int = field(default=0)
-
-    def step(
-        self,
-        what: str,
-        method: str,
-        path: str,
-        expected: tuple[int, str],
-        *,
-        token: str | None = None,
-        json: object = None,
-        headers: dict[str, str] | None = None,
-    ) -> httpx.Response:
-        """Send one request, print what came back, and hold it against what was expected."""
-        sent = {**({} if token is None else bearer(token)), **(headers or {})}
-        answer = self.client.request(method, path, headers=sent, json=json)
-        code = answer.json().get("code", "") if answer.content else ""
-        good = (answer.status_code, code) == expected
-        self.failures += not good
-        mark = "ok" if good else f"EXPECTED {expected}"
-        print(f"{what:<42} {method:<6} {path:<18} {answer.status_code} {code:<22} {mark}")
-        return answer
-
-    def expect(self, what: str, found: object, expected: object) -> None:
-        """Hold a part of an answer against what was expected."""
-        good = found == expected
-        self.failures += not good
-        print(f"{what:<42} {found!r} {'ok' if good else f'EXPECTED {expected!r}'}")
-
-
-def bearer(token: str) -> dict[str, str]:
-    """Give the header that carries a token."""
-    return {"Authorization": f"Bearer {token}"}
+from steps import USER, Walk, bearer, forged
 
 
 def expired(token: str) -> str:
@@ -69,12 +27,6 @@ def expired(token: str) -> str:
     claims = jwt.decode(token, options={"verify_signature": False})
     claims |= {"iat": claims["iat"] - 7200, "exp": claims["exp"] - 7200}
     return jwt.encode(claims, SECRET, algorithm="HS256", headers={"typ": "at+jwt"})
-
-
-def forged(token: str) -> str:
-    """Sign the claims of a token again, with a key that is not the service's."""
-    claims = jwt.decode(token, options={"verify_signature": False})
-    return jwt.encode(claims | {"sub": "admin"}, secrets.token_hex(32), algorithm="HS256")
 
 
 def walk_tokens(steps: Walk) -> None:
@@ -179,8 +131,13 @@ def walk_websocket(steps: Walk, site: Site) -> None:
             steps.expect("  which closes the WebSocket", said, (1008, "token_revoked"))
 
 
-def walk(framework: str) -> int:
+def walk(example: str) -> int:
     """Serve one example and go through everything; give the number of unexpected answers."""
+    return walk_authjwt() if example == "authjwt" else walk_shop(example)
+
+
+def walk_shop(framework: str) -> int:
+    """Serve the shop in one framework; give the number of unexpected answers."""
     print(f"\n{framework}\n{'-' * len(framework)}")
     with (
         served(app_of(framework)) as site,
@@ -194,9 +151,9 @@ def walk(framework: str) -> int:
     return steps.failures
 
 
-def serve(framework: str) -> None:
+def serve(example: str) -> None:
     """Serve one example until Ctrl-C."""
-    with served(app_of(framework)) as site:
+    with served(app_of(example)) as site:
         print(f"{site.origin} (self-signed certificate; user test, password test). Ctrl-C ends it.")
         try:
             threading.Event().wait()
@@ -207,17 +164,18 @@ def serve(framework: str) -> None:
 def main() -> None:
     """Serve, walk, and say how it went."""
     parser = argparse.ArgumentParser(description="Walk the examples, each served by uvicorn.")
-    parser.add_argument("frameworks", nargs="*", metavar="framework", help=", ".join(FRAMEWORKS))
-    parser.add_argument("--serve", choices=FRAMEWORKS, help="serve this one for your own browser")
+    parser.add_argument("examples", nargs="*", metavar="example", help=", ".join(EXAMPLES))
+    parser.add_argument("--serve", choices=EXAMPLES, help="serve this one for your own browser")
     wanted = parser.parse_args()
     logging.getLogger("httpx").setLevel(logging.WARNING)  # Litestar turns every logger on
-    unknown = [name for name in wanted.frameworks if name not in FRAMEWORKS]
+    unknown = [name for name in wanted.examples if name not in EXAMPLES]
     if unknown:
-        parser.error(f"unknown: {', '.join(unknown)} (choose from {', '.join(FRAMEWORKS)})")
+        shop = ", ".join(FRAMEWORKS)
+        parser.error(f"unknown: {', '.join(unknown)} (choose from {shop}), or authjwt")
     if wanted.serve:
         serve(wanted.serve)
         return
-    failures = sum(walk(framework) for framework in wanted.frameworks or FRAMEWORKS)
+    failures = sum(walk(example) for example in wanted.examples or EXAMPLES)
     if failures:
         sys.exit(f"{failures} answers were not as expected.")
     print("\nEvery answer was as expected.")

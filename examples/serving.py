@@ -18,9 +18,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-__all__ = ["FRAMEWORKS", "Site", "app_of", "served"]
+__all__ = ["EXAMPLES", "FRAMEWORKS", "Site", "app_of", "served"]
 
 FRAMEWORKS = ("fastapi", "litestar", "quart")
+# The shop in each framework, and a program of async-fastapi-jwt-auth's documentation.
+EXAMPLES = {**{name: f"{name}_app" for name in FRAMEWORKS}, "authjwt": "authjwt_additional_claims"}
 START_SECONDS = 20.0
 STOP_SECONDS = 5
 
@@ -38,9 +40,9 @@ class Site(NamedTuple):
         return f"https://localhost:{self.port}"
 
 
-def app_of(framework: str) -> Any:  # noqa: ANN401 - an ASGI app; each framework has its own type
-    """Give the example in one framework; the others need not be installed."""
-    return import_module(f"{framework}_app").app
+def app_of(example: str) -> Any:  # noqa: ANN401 - an ASGI app; each framework has its own type
+    """Give one example; the frameworks of the others need not be installed."""
+    return import_module(EXAMPLES[example]).app
 
 
 @contextmanager
