@@ -115,7 +115,9 @@ def package(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure against PyJWT, and the stores; ``nox -s bench -- --quick`` for a first look."""
+    """Measure against PyJWT and async-fastapi-jwt-auth, and the stores; ``-- --quick`` for a look."""
     install(session)
     session.run("python", "benchmarks/decode.py", *session.posargs)
     session.run("python", "benchmarks/stores.py", *session.posargs)
+    kept = session.cache_dir / "async-fastapi-jwt-auth"
+    session.run("python", "benchmarks/authjwt.py", "--reference", str(kept), *session.posargs)

@@ -1,0 +1,287 @@
+"""The steps of docs/migrating.md, applied one after the other; the service is asked after each."""
+
+import inspect
+import re
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated
+
+import httpx
+import jwt
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from fastapi import Depends, FastAPI, Request, Response
+
+from tokenward import Claims, TokenRevokedError
+from tokenward_fastapi import TokenAuth
+from tokenward_fastapi.authjwt import AuthJWT
+from tokenward_fastapi.authjwt.config import LoadConfig
+
+GUIDE = Path(__file__).parents[2] / "docs" / "migrating.md"
+TEXT = GUIDE.read_text(encoding="utf-8")
+# 2a is the first half of the second step: the old secret is still good.
+STEPS = ("1", "2a", "2", "3", "4", "5", "6")
+USER = {"username": "alice"}
+pytestmark = pytest.mark.filterwarnings("ignore::tokenward.WeakSecretWarning")
+
+
+def blocks_of(step):
+    """Give the changes of one step: pairs of a language and a text."""
+    (section,) = re.findall(rf"\n## {step[0]}\. .*?(?=\n## )", TEXT, re.DOTALL)
+    blocks = re.findall(r"```(diff|python)\n(.*?)```", section, re.DOTALL)
+    return blocks[:-1] if step == "2a" else blocks
+
+
+def changed(program, language, text):
+    """Apply one change to a program; what it takes out must be there, once."""
+    if language == "python":
+        return f"{program}\n\n{text}"
+    lines = text.splitlines(keepends=True)
+    before = "".join(line[1:] or line for line in lines if line[0] != "+")
+    after = "".join(line[1:] or line for line in lines if line[0] != "-")
+    if not program:
+        return after
+    assert program.count(before) == 1, before
+    return program.replace(before, after)
+
+
+def program_at(step):
+    """Give the service as it is after a step."""
+    program = ""
+    for each in ("1", "2a") if step == "2a" else "123456"[: int(step)]:
+        for block in blocks_of(each):
+            program = changed(program, *block)
+    return program
+
+
+@pytest.fixture
+def service_at(tmp_path, monkeypatch):
+    """Give what runs the service of a step; its key pair stays the same."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    private = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    public = key.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    (tmp_path / "private.pem").write_bytes(private)
+    (tmp_path / "public.pem").write_bytes(public)
+    monkeypatch.chdir(tmp_path)
+
+    def run(step):
+        names = {"__name__": __name__}
+        exec(compile(program_at(step), GUIDE.name, "exec"), names)  # noqa: S102 - our own document
+        transport = httpx.ASGITransport(names["app"])
+        client = httpx.AsyncClient(transport=transport, base_url="https://shop.example")
+        client.names = names
+        return client
+
+    yield run
+    AuthJWT.load_config(list)
+
+
+def bearer(token):
+    """Give the header that carries a token."""
+    return {"Authorization": f"Bearer {token}"}
+
+
+async def log_in(client):
+    """Give the tokens of a login."""
+    answer = await client.post("/login", json=USER)
+    assert answer.status_code == 200
+    return answer.json()
+
+
+async def profile(client, token):
+    """Give the status and the body of a request for the profile."""
+    answer = await client.get("/profile", headers=bearer(token))
+    return answer.status_code, answer.json()
+
+
+async def assert_good(client, tokens):
+    """Both tokens of a login do what they are for."""
+    assert await profile(client, tokens["access_token"]) == (
+        200,
+        {"user": "alice", "plan": "free"},
+    )
+    answer = await client.post("/refresh", headers=bearer(tokens["refresh_token"]))
+    assert answer.status_code == 200
+    assert (await profile(client, answer.json()["access_token"]))[0] == 200
+
+
+@pytest.mark.parametrize("step", STEPS)
+async def test_the_service_runs_after_each_step(service_at, step):
+    """It lets in who is logged in, and nobody else."""
+    client = service_at(step)
+    tokens = await log_in(client)
+    await assert_good(client, tokens)
+    is_native = step >= "4"
+    claims = jwt.decode(tokens["access_token"], options={"verify_signature": False})
+    forged = jwt.encode(claims, "x" * 32)
+    assert (await profile(client, forged))[0] == (401 if is_native else 422)
+    assert (await client.get("/profile")).status_code == 401
+    assert (await profile(client, tokens["refresh_token"]))[0] == (401 if is_native else 422)
+
+
+@pytest.mark.parametrize(("step", "following"), list(pairwise(STEPS)))
+async def test_tokens_of_each_step_are_good_after_the_next(service_at, step, following):
+    """Nobody is logged out by a deployment, until the old secret is taken out."""
+    tokens = await log_in(service_at(step))
+    await assert_good(service_at(following), tokens)
+
+
+@pytest.mark.parametrize(("former", "step"), list(pairwise(STEPS[1:])))
+async def test_tokens_of_each_step_are_good_before_it(service_at, former, step):
+    """A deployment can be taken back, and old and new processes can run side by side."""
+    tokens = await log_in(service_at(step))
+    await assert_good(service_at(former), tokens)
+
+
+async def test_the_old_secret_is_good_for_nothing_once_it_is_out(service_at):
+    """A token that was signed with it is refused by old routes and by new."""
+    tokens = await log_in(service_at("1"))
+    client = service_at("3")
+    assert await profile(client, tokens["access_token"]) == (
+        422,
+        {"detail": "The specified alg value is not allowed"},
+    )
+    answer = await client.get("/plan", headers=bearer(tokens["access_token"]))
+    assert (answer.status_code, answer.json()["code"]) == (401, "algorithm_mismatch")
+
+
+async def test_native_routes_live_beside_the_old_ones(service_at):
+    """They take the same token, and refuse it in their own words."""
+    client = service_at("3")
+    tokens = await log_in(client)
+    assert (await profile(client, tokens["access_token"]))[0] == 200
+    answer = await client.get("/plan", headers=bearer(tokens["access_token"]))
+    assert (answer.status_code, answer.json()) == (200, {"plan": "free"})
+    answer = await client.get("/plan", headers=bearer(tokens["refresh_token"]))
+    assert (answer.status_code, answer.json()["code"]) == (401, "token_type_invalid")
+    assert answer.headers["WWW-Authenticate"].startswith("Bearer ")
+
+
+async def test_native_sessions_rotate(service_at):
+    """A refresh token of before is good for one use as well."""
+    old = await log_in(service_at("4"))
+    client = service_at("5")
+    pair = (await client.post("/refresh", headers=bearer(old["refresh_token"]))).json()
+    answer = await client.post("/refresh", headers=bearer(old["refresh_token"]))
+    assert (answer.status_code, answer.json()["code"]) == (401, "refresh_token_reused")
+    assert (await profile(client, pair["access_token"]))[1]["code"] == "token_revoked"
+
+
+async def test_native_sessions_live_in_cookies(service_at):
+    """Browsers log in, refresh with the CSRF token and from an allowed origin alone, and log out."""
+    client = service_at("5")
+    assert "access_token" not in (await client.post("/session", json=USER)).text
+    assert (await client.get("/profile")).json() == {"user": "alice", "plan": "free"}
+    assert (await client.post("/session/refresh")).json()["code"] == "csrf_missing"
+    csrf = {"X-CSRF-Token": client.cookies["__Host-csrf_token"]}
+    foreign = {**csrf, "Origin": "https://elsewhere.example"}
+    answer = await client.post("/session/refresh", headers=foreign)
+    assert answer.json()["code"] == "origin_not_allowed"
+    assert (await client.post("/session/refresh", headers=csrf)).status_code == 200
+    assert (await client.post("/logout", headers=csrf)).status_code == 200
+    assert dict(client.cookies) == {}
+
+
+@pytest.mark.parametrize("step", ["4", "5"])
+async def test_logging_out_ends_a_token_of_before_and_a_session(service_at, step):
+    """The token of a session takes the others with it."""
+    tokens = await log_in(service_at("4"))
+    client = service_at("5")
+    if step == "5":
+        tokens = await log_in(client)
+    headers = bearer(tokens["access_token"])
+    assert (await client.post("/logout", headers=headers)).status_code == 200
+    assert (await profile(client, tokens["access_token"]))[1]["code"] == "token_revoked"
+    answer = await client.post("/refresh", headers=bearer(tokens["refresh_token"]))
+    assert answer.status_code == (401 if step == "5" else 200)
+
+
+async def test_old_cookies_are_good_under_their_old_names(service_at):
+    """The carrier of the guide reads what the drop-in set, and sets what it will read."""
+    names = service_at("5").names
+    (carrier,) = re.findall(r"```python carrier\n(.*?)```", TEXT, re.DOTALL)
+    auth = TokenAuth(names["engine"], carriers=[eval(carrier, names)])  # noqa: S307 - our own document
+    app = FastAPI()
+    auth.init_app(app)
+    old = type("OldAuthJWT", (AuthJWT,), {})
+    settings = {**AuthJWT._settings.model_dump(), "authjwt_token_location": {"cookies"}}
+    old.load_config(settings.items)
+
+    @app.post("/login")
+    async def log_in(authorize: Annotated[AuthJWT, Depends(old)]):
+        await authorize.set_access_cookies(await authorize.create_access_token("alice"))
+        await authorize.set_refresh_cookies(await authorize.create_refresh_token("alice"))
+
+    @app.post("/orders")
+    async def order(claims: Annotated[Claims, Depends(auth.required())]):
+        return claims.sub
+
+    @app.post("/refresh")
+    async def refresh(request: Request, response: Response):
+        auth.set_cookies(response, await auth.refresh(request))
+
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="https://shop.example") as client:
+        await client.post("/login")
+        for path, csrf in (
+            ("/orders", "csrf_access_token"),
+            ("/refresh", "csrf_refresh_token"),
+            ("/orders", "csrf_access_token"),
+            ("/refresh", "csrf_access_token"),
+            ("/orders", "csrf_access_token"),
+        ):
+            assert (await client.post(path)).json()["code"] == "csrf_missing"
+            headers = {"X-CSRF-Token": client.cookies[csrf]}
+            assert (await client.post(path, headers=headers)).status_code == 200
+
+
+async def test_the_old_deny_list_is_asked_by_native_routes(service_at):
+    """A token that its callback knows is refused by both."""
+    client = service_at("3")
+    tokens = await log_in(client)
+    denying = type("DenyingAuthJWT", (AuthJWT,), {})
+    settings = {**AuthJWT._settings.model_dump(), "authjwt_denylist_enabled": True}
+    denying.load_config(settings.items)
+    denied = jwt.decode(tokens["access_token"], options={"verify_signature": False})["jti"]
+    denying.token_in_denylist_loader(lambda claims: claims["jti"] == denied)
+    with pytest.raises(TokenRevokedError):
+        await denying.engine().decode(tokens["access_token"])
+
+
+async def test_nothing_of_the_old_library_is_left_at_the_end():
+    """The last step takes out all that the first has put in."""
+    program = program_at("6")
+    for name in ("AuthJWT", "authjwt", "auth_dep", "JSONResponse"):
+        assert name not in program
+
+
+def rows_of(heading):
+    """Give the left cells of the table that has this heading."""
+    table = TEXT.partition(heading)[2].partition("\n\n")[0]
+    return [line.split("|")[1] for line in table.splitlines() if line.startswith("| ")]
+
+
+def test_every_method_has_its_row():
+    """The table of the calls names each public method of `AuthJWT`."""
+    told = " ".join(rows_of("| AuthJWT | native |"))
+    methods = {
+        name
+        for name, member in inspect.getmembers(AuthJWT, callable)
+        if not name.startswith("_") and name != "engine"
+    }
+    assert len(methods) >= 17
+    assert methods <= set(re.findall(r"\w+", told))
+
+
+def test_every_setting_has_its_row():
+    """The table of the settings names each setting, and no other."""
+    told = " ".join(rows_of("| `authjwt_...` | native |"))
+    settings = {name.removeprefix("authjwt_") for name in LoadConfig.model_fields}
+    assert set(re.findall(r"\w+", told)) == settings
