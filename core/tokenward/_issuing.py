@@ -1,144 +1,21 @@
 """From a grant to signed tokens: what goes into a token, and that nothing else does."""
 
-import os
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
-from typing import Final, Generic, Literal, NamedTuple, TypeVar, cast
-
-from pydantic import JsonValue
+from collections.abc import Callable, Mapping
+from typing import Final, Generic, TypeVar, cast
 
 from tokenward._codec import dumps
+from tokenward._grants import Grant, Successors, TokenPair, new_identity
 from tokenward._jws import CompactJws
 from tokenward.claims import RESERVED_CLAIMS, Claims, TokenType
 from tokenward.errors import ConfigurationError
 from tokenward.hooks import RegisteredHooks, TokenDraft, run_hooks
-from tokenward.policy import NEVER, Lifetime, TokenPolicy, names_of
+from tokenward.policy import NEVER, Lifetime, TokenPolicy
 
-__all__ = [
-    "Grant",
-    "Successors",
-    "TokenPair",
-    "TokenWriter",
-    "check_identity",
-    "check_type",
-    "joined_scope",
-    "new_grant",
-    "new_identity",
-]
+__all__ = ["TokenWriter"]
 
 ClaimsT = TypeVar("ClaimsT", bound=Claims)
 
-_TEXT: Final = (str, bytes)
 _TYP: Final[Mapping[TokenType, str]] = {"access": "at+jwt", "refresh": "JWT"}
-
-
-@dataclass(frozen=True, slots=True)
-class TokenPair:
-    """An access and a refresh token of one session, named as in RFC 6749 §5.1.
-
-    Ready to be a JSON response. Its repr shows neither token.
-    """
-
-    access_token: str = field(repr=False)
-    refresh_token: str = field(repr=False)
-    expires_in: int | None
-    """The life of the access token in whole seconds; None: it never expires."""
-    token_type: Literal["Bearer"] = "Bearer"  # noqa: S105 - RFC 6750, no password
-    scope: str = ""
-    refresh_expires_in: int | None = None
-    """The life of the refresh token in whole seconds; None: it never expires."""
-    csrf_token: str | None = field(default=None, repr=False)
-    """What must be repeated beside either token where it travels in a cookie (`CsrfCheck`)."""
-
-
-class Successors(NamedTuple):
-    """A pair, and by which identity its refresh token will be known."""
-
-    pair: TokenPair
-    refresh_jti: str
-
-
-class Grant(NamedTuple):
-    """Everything that decides what a token will say."""
-
-    subject: str
-    claims: Mapping[str, object]
-    scope: str
-    """Separated by spaces (RFC 6749 §3.3)."""
-    fresh: bool
-    audience: str | Collection[str] | None
-    headers: Mapping[str, JsonValue] | None
-    registered: Mapping[str, object]
-    """Registered claims that only some tokens have: ``auth_time``, ``csrf``."""
-    session: str | None = None
-    session_end: float | None = None
-    """When the session ends; no token of it lives longer."""
-
-
-def new_grant(
-    subject: str,
-    *,
-    claims: Mapping[str, object] | None,
-    scope: Collection[str],
-    fresh: bool,
-    audience: str | Collection[str] | None,
-    headers: Mapping[str, JsonValue] | None,
-    now_ms: int,
-) -> Grant:
-    """Check the arguments of `issue` and `issue_pair`.
-
-    Raises:
-        ConfigurationError, TypeError: one cannot be used.
-    """
-    check_identity(subject, "subject")
-    if not isinstance(fresh, bool):
-        msg = "fresh must be True or False."
-        raise TypeError(msg)
-    if audience is not None:
-        names_of(audience, "audience")
-    return Grant(
-        subject,
-        {} if claims is None else claims,
-        joined_scope(scope) if scope else "",
-        fresh,
-        audience,
-        headers,
-        {"auth_time": now_ms // 1000} if fresh else {},
-    )
-
-
-def new_identity() -> str:
-    """Give 128 random bits as text, for a ``jti`` or a ``sid``."""
-    return os.urandom(16).hex()
-
-
-def check_identity(value: str, argument: str) -> None:
-    """Refuse what does not name anybody.
-
-    Raises:
-        TypeError: it is no text; RFC 7519 §4.1.2 wants a number written as text.
-        ConfigurationError: it is empty.
-    """
-    if not isinstance(value, str):
-        msg = f"{argument} must be text: for a number, str(number)."
-        raise TypeError(msg)
-    if not value:
-        msg = f"{argument} must not be empty."
-        raise ConfigurationError(msg)
-
-
-def check_type(type: TokenType, *, fresh: bool) -> None:
-    """Refuse what no token is for, and a refresh token that is marked fresh.
-
-    Raises:
-        ConfigurationError: it is one of these.
-    """
-    if type not in {"access", "refresh"}:
-        msg = "type must be 'access' or 'refresh'."
-        raise ConfigurationError(msg)
-    if type == "refresh" and fresh:
-        msg = "A refresh token is not fresh: the tokens that it gives are not."
-        raise ConfigurationError(msg)
 
 
 class TokenWriter(Generic[ClaimsT]):
@@ -241,6 +118,17 @@ class TokenWriter(Generic[ClaimsT]):
             grant = await self._drafted(grant, kind)
         if not (RESERVED_CLAIMS.isdisjoint(grant.claims) and self._needed <= grant.claims.keys()):
             raise ConfigurationError(self._misfit(grant.claims))
+        claims = self._claims_of(
+            grant, kind, jti, _expiry(grant, lifetime_ms, issued_ms), issued_ms
+        )
+        payload, signer = dumps(claims), self._jws.signer
+        if signer is None:
+            return self._jws.sign(payload, typ=_TYP[kind], headers=grant.headers)
+        return await self._jws.sign_with(signer, payload, typ=_TYP[kind], headers=grant.headers)
+
+    def _claims_of(
+        self, grant: Grant, kind: TokenType, jti: str, exp: float | None, issued_ms: int
+    ) -> dict[str, object]:
         claims: dict[str, object] = {
             **grant.claims,
             **self._policy_claims,
@@ -255,7 +143,6 @@ class TokenWriter(Generic[ClaimsT]):
         }
         if self._writes_more:
             self._write_more(claims)
-        exp = _expiry(grant, lifetime_ms, issued_ms)
         if exp is not None:
             claims["exp"] = exp
         if grant.audience is not None:
@@ -268,7 +155,7 @@ class TokenWriter(Generic[ClaimsT]):
             claims["fresh"] = grant.fresh
         elif grant.session_end is not None:
             claims["session_exp"] = grant.session_end
-        return self._jws.sign(dumps(claims), typ=_TYP[kind], headers=grant.headers)
+        return claims
 
     def _write_more(self, claims: dict[str, object]) -> None:
         if "nbf" in self._writes_more:
@@ -313,30 +200,3 @@ def _expiry(grant: Grant, lifetime_ms: int | None, issued_ms: int) -> float | No
 
 def _milliseconds(lifetime: Lifetime) -> int | None:
     return None if lifetime is NEVER else round(lifetime.total_seconds() * 1000)
-
-
-def joined_scope(scope: Collection[str], *, argument: str = "scope") -> str:
-    """Check scopes that the programmer gave, and join them by spaces.
-
-    Raises:
-        TypeError: one text instead of several: ``"orders:read"`` for ``["orders:read"]``.
-        ConfigurationError: a scope is empty, or has a space, a quote or another letter that
-            RFC 6749 §3.3 bars.
-    """
-    if isinstance(scope, _TEXT):
-        msg = f"{argument} must be several scopes, as in {argument}=['orders:read']."
-        raise TypeError(msg)
-    if not scope:
-        return ""
-    joined = " ".join(scope)
-    # RFC 6749 §3.3: printable ASCII without space, quote and backslash, at least one letter.
-    if (
-        "" in scope
-        or joined.count(" ") != len(scope) - 1
-        or not (joined.isascii() and joined.isprintable())
-        or '"' in joined
-        or "\\" in joined
-    ):
-        msg = f"{argument} holds something that is not a scope (RFC 6749 §3.3)."
-        raise ConfigurationError(msg)
-    return joined

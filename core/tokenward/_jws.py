@@ -6,9 +6,16 @@ from typing import Final, NamedTuple
 from pydantic import JsonValue
 
 from tokenward._codec import b64url_decode, b64url_encode, dumps, loads_header
-from tokenward.errors import ConfigurationError, MalformedTokenError, UnsupportedHeaderError
+from tokenward.errors import (
+    ConfigurationError,
+    InvalidSignatureError,
+    MalformedTokenError,
+    SigningKeyError,
+    UnsupportedHeaderError,
+)
 from tokenward.keyring import KeyRing
 from tokenward.keys import Key
+from tokenward.keysources import RemoteKeys, Signer
 
 __all__ = ["CompactJws", "VerifiedJws"]
 
@@ -38,16 +45,23 @@ class VerifiedJws(NamedTuple):
 class CompactJws:
     """Signs with a ring's active key, and verifies with whichever key the header belongs to."""
 
-    __slots__ = ("_headers", "_keys", "_max_bytes", "_signing_headers")
+    __slots__ = ("_headers", "_keys", "_max_bytes", "_ring", "_signing_headers", "_version")
 
-    def __init__(self, keys: KeyRing, *, max_bytes: int) -> None:
-        """Take the ring, and the length above which a token is not even looked at."""
+    def __init__(self, keys: KeyRing | RemoteKeys, *, max_bytes: int) -> None:
+        """Take the keys, and the length above which a token is not even looked at."""
         self._keys = keys
+        self._ring = keys if isinstance(keys, KeyRing) else None
+        self._version = keys.version
         self._max_bytes = max_bytes
         # A service sees the same few headers all day. Only those that came with a good signature
         # are remembered, so that no stranger can fill this.
         self._headers: dict[str, _Header] = {}
         self._signing_headers: dict[str, str] = {}
+
+    @property
+    def signer(self) -> Signer | None:
+        """What signs elsewhere; None: `sign` does."""
+        return None if self._ring is None else self._ring.signer
 
     def sign(self, payload: bytes, *, typ: str, headers: Mapping[str, JsonValue] | None) -> str:
         """Give the compact form of a payload.
@@ -56,14 +70,40 @@ class CompactJws:
             ConfigurationError: `headers` names one that only the engine may set.
             SigningKeyError: the active key only verifies.
         """
-        key = self._keys.active
+        key, message = self._begun(payload, typ, headers)
+        return f"{message}.{b64url_encode(key.sign(message.encode()))}"
+
+    async def sign_with(
+        self, signer: Signer, payload: bytes, *, typ: str, headers: Mapping[str, JsonValue] | None
+    ) -> str:
+        """Give the compact form of a payload that is signed elsewhere; see `sign`.
+
+        Raises:
+            SigningKeyError: the signature is not of the signer's key.
+        """
+        key, message = self._begun(payload, typ, headers)
+        signature = await signer.sign(message.encode())
+        try:
+            key.verify(message.encode(), signature)
+        except InvalidSignatureError as exc:
+            msg = "The signer gave a signature that is not of its key."
+            raise SigningKeyError(msg) from exc
+        return f"{message}.{b64url_encode(signature)}"
+
+    def _begun(
+        self, payload: bytes, typ: str, headers: Mapping[str, JsonValue] | None
+    ) -> tuple[Key, str]:
+        if self._ring is None:
+            raise SigningKeyError
+        if self._version != self._ring.version:
+            self._forget()
+        key = self._ring.active
         head = self._signing_headers.get(typ) if not headers else None
         if head is None:
             head = _encode_header(key, typ, headers or {})
             if not headers:
                 self._signing_headers[typ] = head
-        message = f"{head}.{b64url_encode(payload)}"
-        return f"{message}.{b64url_encode(key.sign(message.encode()))}"
+        return key, f"{head}.{b64url_encode(payload)}"
 
     def verify(self, token: str | bytes) -> VerifiedJws:
         """Check a signature, after everything that can be checked without it.
@@ -81,6 +121,8 @@ class CompactJws:
             msg = "The token is malformed. Expected three segments."
             raise MalformedTokenError(msg)
         head, payload_segment, signature_segment = segments
+        if self._version != self._keys.version:
+            self._forget()
         remembered = self._headers.get(head)
         header = remembered or self._read_header(head)
         signature = b64url_decode(signature_segment)
@@ -90,6 +132,21 @@ class CompactJws:
         if remembered is None:
             self._remember(head, header)
         return VerifiedJws(payload, header.typ)
+
+    def kid_of(self, token: str | bytes) -> str | None:
+        """Give the key id that a token names, which nobody vouches for.
+
+        Raises:
+            MalformedTokenError: see `verify`.
+        """
+        kid = loads_header(b64url_decode(self._as_text(token).split(".")[0])).get("kid")
+        return kid if isinstance(kid, str) else None
+
+    def _forget(self) -> None:
+        # A key that left verifies nothing, also where its header was seen before.
+        self._version = self._keys.version
+        self._headers.clear()
+        self._signing_headers.clear()
 
     def _as_text(self, token: str | bytes) -> str:
         if len(token) > self._max_bytes:

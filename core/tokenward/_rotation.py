@@ -5,7 +5,12 @@ from typing import Generic, TypeVar
 from cryptography.exceptions import InvalidTag
 
 from tokenward._denial import Denial
-from tokenward._issuing import Grant, Successors, TokenPair, new_identity
+from tokenward._grants import (
+    Grant,
+    Successors,
+    TokenPair,
+    new_identity,
+)
 from tokenward._sealing import open_pair, seal_pair
 from tokenward.claims import RESERVED_CLAIMS, Claims
 from tokenward.errors import MissingClaimError, RefreshTokenReusedError, StoreUnavailableError

@@ -7,7 +7,7 @@ from typing import Final
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pydantic import TypeAdapter
 
-from tokenward._issuing import TokenPair
+from tokenward._grants import TokenPair
 
 __all__ = ["open_pair", "seal_pair"]
 

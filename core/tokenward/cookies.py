@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass, field
 from typing import ClassVar, Final, Literal, NoReturn, TypeAlias
 
-from tokenward._issuing import TokenPair
+from tokenward._grants import TokenPair
 from tokenward.claims import TokenType
 from tokenward.csrf import CsrfCheck
 from tokenward.errors import ConfigurationError, InvalidRequestError

@@ -2,20 +2,20 @@
 
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from typing import Generic, TypeVar, overload
+from typing import Generic, TypeVar, cast, overload
 
 from pydantic import JsonValue
 
 from tokenward._denial import Denial
-from tokenward._issuing import (
+from tokenward._grants import (
     TokenPair,
-    TokenWriter,
     check_identity,
     check_type,
     new_grant,
     new_identity,
 )
-from tokenward._jws import CompactJws
+from tokenward._issuing import TokenWriter
+from tokenward._jws import CompactJws, VerifiedJws
 from tokenward._rotation import Rotation, successor_grant
 from tokenward._validation import ClaimsValidator
 from tokenward.claims import Claims, TokenType
@@ -24,9 +24,12 @@ from tokenward.errors import (
     MissingClaimError,
     PermissionDeniedError,
     TokenExpiredError,
+    UnknownKeyError,
+    WrongTokenTypeError,
 )
 from tokenward.hooks import LifecycleHooks, run_guards, settled
 from tokenward.keyring import KeyRing
+from tokenward.keysources import RemoteKeys
 from tokenward.policy import Lifetime, TokenPolicy
 from tokenward.revocation import Revocation, RevocationStore
 
@@ -55,7 +58,7 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
     @overload
     def __init__(
         self: "TokenEngine[Claims]",
-        keys: KeyRing,
+        keys: KeyRing | RemoteKeys,
         *,
         policy: TokenPolicy = ...,
         store: RevocationStore | None = ...,
@@ -65,7 +68,7 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
     @overload
     def __init__(
         self,
-        keys: KeyRing,
+        keys: KeyRing | RemoteKeys,
         *,
         policy: TokenPolicy = ...,
         claims_model: type[ClaimsT],
@@ -75,7 +78,7 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
     ) -> None: ...
     def __init__(
         self,
-        keys: KeyRing,
+        keys: KeyRing | RemoteKeys,
         *,
         policy: TokenPolicy = TokenPolicy(),  # noqa: B008 - frozen
         claims_model: type[ClaimsT] = Claims,  # type: ignore[assignment] # the overloads tell
@@ -86,7 +89,7 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
         """Join keys, rules, claims and a store.
 
         Args:
-            keys: the ring that signs and verifies.
+            keys: the ring that signs and verifies; or the keys of somebody else, which verify.
             policy: what is demanded of tokens, and given to them.
             claims_model: the type of the claims that `decode` gives.
             store: where revocations are kept. Without one nothing can be revoked or refreshed.
@@ -98,7 +101,7 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
             ConfigurationError: `keys` is no ring, or `claims_model` no subclass of `Claims`.
         """
         super().__init__()
-        if not isinstance(keys, KeyRing):
+        if not isinstance(keys, KeyRing | RemoteKeys):
             msg = "keys must be a KeyRing, as in KeyRing.from_secret(os.environ['SECRET'])."
             raise ConfigurationError(msg)
         if not (isinstance(claims_model, type) and issubclass(claims_model, Claims)):
@@ -108,6 +111,8 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
         self._clock = clock
         self._new_jti = new_jti
         self._floor_ms = 0
+        self._ring = keys if isinstance(keys, KeyRing) else None
+        self._remote_keys = None if isinstance(keys, KeyRing) else keys
         self._jws = CompactJws(keys, max_bytes=policy.max_token_bytes)
         self._validator = ClaimsValidator(claims_model, policy)
         self._denial = Denial(store, policy, self._hooks)
@@ -277,9 +282,13 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
         Raises:
             RefreshTokenReusedError: it was used before.
             PermissionDeniedError: `check` did not say True.
+            WrongTokenTypeError: it is no refresh token, or the keys here only verify, so that its
+                issuer alone can trade it.
             InvalidTokenError, StoreUnavailableError: see `decode`; an outage is never accepted.
             ConfigurationError: the engine has no store.
         """
+        if not self._can_issue:
+            raise WrongTokenTypeError
         # One moment for all of it: what is revoked from now on covers the new tokens as well.
         now_ms, now = self._now_ms(), self.now()
         claims = await self._decode(token, "refresh", now)
@@ -303,7 +312,7 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
 
         Not checked: issuer, audience and type; whoever holds the token may give it up.
         """
-        claims = token if isinstance(token, Claims) else self._read(token)
+        claims = token if isinstance(token, Claims) else await self._read(token)
         if not claims.jti:
             raise MissingClaimError(claim="jti")
         now = self.now()
@@ -350,15 +359,25 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
         now = self._clock()
         return now if now * 1000 > self._floor_ms else self._floor_ms / 1000
 
+    @property
+    def _can_issue(self) -> bool:
+        ring = self._ring
+        return ring is not None and (ring.active.can_sign or ring.signer is not None)
+
     def _now_ms(self) -> int:
         now_ms = int(self._clock() * 1000)
         return now_ms if now_ms > self._floor_ms else self._floor_ms  # noqa: FURB136 - hot path
 
-    def _read(self, token: str | bytes) -> ClaimsT:
-        return self._validator.read(self._jws.verify(token).payload)
+    async def _read(self, token: str | bytes) -> ClaimsT:
+        return self._validator.read((await self._verify(token, self.now())).payload)
 
     async def _decode(self, token: str | bytes, expected: TokenType | None, now: float) -> ClaimsT:
-        jws = self._jws.verify(token)
+        ring = self._ring
+        jws = (
+            self._jws.verify(token)
+            if ring is not None and now < ring.next_change_at
+            else await self._verify(token, now)
+        )
         claims = self._validator.read(jws.payload)
         self._validator.check(claims, jws, expected=expected, now=now)
         if self._denial.is_asked:
@@ -366,3 +385,20 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
         if self._hooks.after_decode:
             await run_guards(self._hooks.after_decode, claims)
         return claims
+
+    async def _verify(self, token: str | bytes, now: float) -> VerifiedJws:
+        ring = self._ring
+        if ring is not None:
+            ring.advance(now)
+            return self._jws.verify(token)
+        return await self._verify_remotely(token, now)
+
+    async def _verify_remotely(self, token: str | bytes, now: float) -> VerifiedJws:
+        keys = cast("RemoteKeys", self._remote_keys)
+        await keys.refresh_if_due(now)
+        try:
+            return self._jws.verify(token)
+        except UnknownKeyError:
+            if not await keys.fetch_for(self._jws.kid_of(token), now):
+                raise
+        return self._jws.verify(token)

@@ -1,17 +1,43 @@
-"""The ring of keys that an engine holds.
+"""The keys that an engine holds, from the day one is published to the day it is gone.
 
-A token's header never chooses an algorithm: it may name a key, and the key knows its own.
+A token's header never chooses an algorithm: it may name a key, and the key knows its own. ::
+
+    pending ──rotate──▶ active ──rotate──▶ verify-only ──its time is over──▶ gone
+       published, verifies   signs            verifies         retire: from any state but active
 """
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Self
+from datetime import timedelta
+from typing import Literal, NamedTuple, Self, TypeAlias
 
 from pydantic import JsonValue
 
 from tokenward.errors import AlgorithmMismatchError, ConfigurationError, UnknownKeyError
 from tokenward.keys import Key
+from tokenward.keysources import Signer
 
-__all__ = ["KeyRing"]
+__all__ = ["KeyEntry", "KeyRing", "KeyState"]
+
+KeyState: TypeAlias = Literal["pending", "active", "verify-only"]
+
+
+class KeyEntry(NamedTuple):
+    """One key of a ring, and what it is there for."""
+
+    key: Key
+    state: KeyState
+    verify_until: float | None = None
+    """When a verify-only key is gone, in seconds since 1970; None: not until it is retired."""
+
+
+class _Snapshot(NamedTuple):
+    """A ring at one moment: it is replaced as a whole, so that no reader sees half of a change."""
+
+    entries: tuple[KeyEntry, ...]
+    by_kid: Mapping[str, Key]
+    by_algorithm: Mapping[str, list[Key]]
+    signer: Signer | None
 
 
 class KeyRing:
@@ -21,37 +47,61 @@ class KeyRing:
 
         KeyRing.from_secret(os.environ["TOKENWARD_SECRET"])
         KeyRing(Key.from_pem(new), verifiers=[Key.from_pem(old_public)])
+        ring.rotate(Key.generate("EdDSA"), verify_for=timedelta(days=30))
 
-    It cannot be changed. A new ring, in a new engine, is a new configuration.
+    What changes it (`publish`, `rotate`, `retire`, `replace`) takes effect at once, in every engine
+    that holds it, and is whole: it may be called from another thread.
     """
 
-    __slots__ = ("_active", "_by_algorithm", "_by_kid", "_keys")
+    __slots__ = ("_snapshot", "_undated", "next_change_at", "version")
 
-    def __init__(self, active: Key, *, verifiers: Iterable[Key] = ()) -> None:
+    def __init__(
+        self, active: Key | Signer, *, verifiers: Iterable[Key] = (), pending: Iterable[Key] = ()
+    ) -> None:
         """Take the key that signs, and those that only verify.
 
         Args:
             active: the signer. Where it has no private part, the ring verifies and cannot issue.
             verifiers: keys whose tokens are accepted too; usually those that signed before.
+            pending: keys that are published and accepted, and will sign later.
 
         Raises:
             ConfigurationError: two keys have the same id, or two of one algorithm have none.
         """
-        self._active = active
-        self._keys = tuple(dict.fromkeys((active, *verifiers)))
-        self._by_kid: dict[str, Key] = {}
-        self._by_algorithm: dict[str, list[Key]] = {}
-        for key in self._keys:
-            siblings = self._by_algorithm.setdefault(key.algorithm.name, [])
-            if key.kid is None and any(sibling.kid is None for sibling in siblings):
-                msg = f"Two {key.algorithm.name} keys of the ring have no id: give each its kid=."
-                raise ConfigurationError(msg)
-            if key.kid in self._by_kid:
-                msg = "Two keys of the ring have the same id."
-                raise ConfigurationError(msg)
-            if key.kid is not None:
-                self._by_kid[key.kid] = key
-            siblings.append(key)
+        self.version: int = 0
+        """A number that grows with every change."""
+        self.next_change_at: float = math.inf
+        """When `advance` has something to do, in seconds since 1970."""
+        self._undated: dict[Key, float] = {}
+        key, signer = _parts(active)
+        self._install(
+            [
+                KeyEntry(key, "active"),
+                *(
+                    KeyEntry(each, "verify-only")
+                    for each in dict.fromkeys(verifiers)
+                    if each != key
+                ),
+                *(KeyEntry(each, "pending") for each in dict.fromkeys(pending)),
+            ],
+            signer,
+        )
+
+    @classmethod
+    def from_entries(cls, entries: Iterable[KeyEntry]) -> Self:
+        """Make a ring of keys with their states, as `entries` gives them.
+
+        Raises:
+            ConfigurationError: not exactly one is active, or see `KeyRing`.
+        """
+        listed = list(entries)
+        active = [entry for entry in listed if entry.state == "active"]
+        if len(active) != 1 or any(entry.state not in _STATES for entry in listed):
+            msg = "A ring has exactly one active key; the others are pending or verify-only."
+            raise ConfigurationError(msg)
+        ring = cls(active[0].key)
+        ring._install([*active, *(each for each in listed if each.state != "active")], None)
+        return ring
 
     @classmethod
     def from_secret(
@@ -91,7 +141,110 @@ class KeyRing:
     @property
     def active(self) -> Key:
         """The key that signs."""
-        return self._active
+        return self._snapshot.entries[0].key
+
+    @property
+    def signer(self) -> Signer | None:
+        """What signs elsewhere for the active key; None: the key itself does."""
+        return self._snapshot.signer
+
+    def entries(self) -> tuple[KeyEntry, ...]:
+        """Give every key with its state, the active one first.
+
+        Raises:
+            ConfigurationError: `rotate` was given no time, and no engine has used the ring since.
+        """
+        if self._undated:
+            msg = "The ring does not know the time yet: give rotate its now=."
+            raise ConfigurationError(msg)
+        return self._snapshot.entries
+
+    def publish(self, key: Key) -> None:
+        """Add a pending key: its tokens are accepted, and its public half is in `public_jwks`.
+
+        Do this a while before `rotate`, so that whoever keeps a copy of the set knows the key.
+
+        Raises:
+            ConfigurationError: a key of this id is there already.
+        """
+        snapshot = self._snapshot
+        self._install([*snapshot.entries, KeyEntry(key, "pending")], snapshot.signer)
+
+    def rotate(
+        self, new_key: Key | Signer, *, verify_for: timedelta | None, now: float | None = None
+    ) -> None:
+        """Have another key sign from now on; the one that signed before only verifies.
+
+        Args:
+            new_key: a new one, or one that is pending or verify-only.
+            verify_for: how long the old key still verifies: at least as long as its tokens live.
+                Zero: it is gone at once. None: until it is retired.
+            now: seconds since 1970; None: the time at which an engine next uses the ring.
+
+        Raises:
+            ConfigurationError: the key is the active one, its id is that of another key, or
+                `verify_for` is negative.
+        """
+        if verify_for is not None and verify_for < timedelta(0):
+            msg = "verify_for must not be negative."
+            raise ConfigurationError(msg)
+        key, signer = _parts(new_key)
+        old, *others = self._snapshot.entries
+        if key.kid == old.key.kid:
+            msg = "This key, or one of its id, is the active one: a new key needs an id of its own."
+            raise ConfigurationError(msg)
+        kept = [each for each in others if each.key.kid != key.kid or each.key.kid is None]
+        seconds = None if verify_for is None else verify_for.total_seconds()
+        until = None if seconds is None or now is None else now + seconds
+        retiring = [] if seconds == 0 else [KeyEntry(old.key, "verify-only", until)]
+        undated = {} if seconds is None or until is not None else {old.key: seconds}
+        self._install([KeyEntry(key, "active"), *retiring, *kept], signer, self._undated | undated)
+
+    def retire(self, kid: str) -> None:
+        """Let a key go at once: what it signed is refused from now on.
+
+        Raises:
+            ConfigurationError: there is no such key, or it is the active one.
+        """
+        snapshot = self._snapshot
+        if kid == self.active.kid:
+            msg = "The active key cannot be retired: rotate to another first."
+            raise ConfigurationError(msg)
+        kept = [entry for entry in snapshot.entries if entry.key.kid != kid]
+        if len(kept) == len(snapshot.entries):
+            msg = "There is no key of this id in the ring."
+            raise ConfigurationError(msg)
+        self._install(kept, snapshot.signer)
+
+    def replace(self, other: "KeyRing") -> None:
+        """Take over the keys of another ring as they are, in one step.
+
+        Raises:
+            ConfigurationError: see `entries`.
+        """
+        self._install(list(other.entries()), other.signer)
+
+    def advance(self, now: float) -> None:
+        """Let the keys go whose time is over. Engines call it when `next_change_at` has come."""
+        undated = self._undated
+        dated = [
+            entry._replace(verify_until=now + undated[entry.key]) if entry.key in undated else entry
+            for entry in self._snapshot.entries
+        ]
+        kept = [each for each in dated if each.verify_until is None or each.verify_until > now]
+        self._install(kept, self._snapshot.signer, {})
+
+    def public_jwks(self) -> dict[str, JsonValue]:
+        """Give the set of public keys (RFC 7517 §5): pending, active and verify-only ones.
+
+        Secrets have no public half, and are not in it; nor is any private member.
+        """
+        published = [
+            entry.key.public_jwk()
+            for entry in self._snapshot.entries
+            if entry.key.algorithm.key_type != "oct"
+        ]
+        return {"keys": [*published]}
 
     def find(self, *, kid: str | None, algorithm: str) -> Key:
         """Find the key of a header: exactly by its ``kid``, or the only one of that algorithm.
@@ -100,14 +253,15 @@ class KeyRing:
             UnknownKeyError: there is none, or more than one could be meant.
             AlgorithmMismatchError: the key is bound to another algorithm, or no key has this one.
         """
+        snapshot = self._snapshot
         if kid is None:
-            candidates = self._by_algorithm.get(algorithm)
+            candidates = snapshot.by_algorithm.get(algorithm)
             if candidates is None:
                 raise AlgorithmMismatchError
             if len(candidates) > 1:
                 raise UnknownKeyError
             return candidates[0]
-        key = self._by_kid.get(kid)
+        key = snapshot.by_kid.get(kid)
         if key is None:
             raise UnknownKeyError
         if key.algorithm.name != algorithm:
@@ -116,12 +270,47 @@ class KeyRing:
 
     def __iter__(self) -> Iterator[Key]:
         """Go through the keys, the signer first."""
-        return iter(self._keys)
+        return (entry.key for entry in self._snapshot.entries)
 
     def __len__(self) -> int:
         """Count the keys."""
-        return len(self._keys)
+        return len(self._snapshot.entries)
 
     def __repr__(self) -> str:
         """Say which keys there are, and nothing of what they hold."""
         return f"KeyRing(active={self.active!r}, keys={len(self)})"
+
+    def _install(
+        self,
+        entries: list[KeyEntry],
+        signer: Signer | None,
+        undated: Mapping[Key, float] | None = None,
+    ) -> None:
+        """Check keys, then have them all at once; `undated` says how long some still verify."""
+        by_kid: dict[str, Key] = {}
+        by_algorithm: dict[str, list[Key]] = {}
+        for key, _, _ in entries:
+            siblings = by_algorithm.setdefault(key.algorithm.name, [])
+            if key.kid is None and any(sibling.kid is None for sibling in siblings):
+                msg = f"Two {key.algorithm.name} keys of the ring have no id: give each its kid=."
+                raise ConfigurationError(msg)
+            if key.kid in by_kid:
+                msg = "Two keys of the ring have the same id."
+                raise ConfigurationError(msg)
+            if key.kid is not None:
+                by_kid[key.kid] = key
+            siblings.append(key)
+        ends = [entry.verify_until for entry in entries if entry.verify_until is not None]
+        waiting = self._undated if undated is None else undated
+        self._undated = {entry.key: waiting[entry.key] for entry in entries if entry.key in waiting}
+        self._snapshot = _Snapshot(tuple(entries), by_kid, by_algorithm, signer)
+        self.next_change_at = -math.inf if self._undated else min(ends, default=math.inf)
+        # Last: whoever sees the number sees the keys.
+        self.version += 1
+
+
+_STATES = frozenset({"pending", "active", "verify-only"})
+
+
+def _parts(key: Key | Signer) -> tuple[Key, Signer | None]:
+    return (key, None) if isinstance(key, Key) else (key.key, key)

@@ -1,0 +1,189 @@
+"""Keys come and go: pending, active, verify-only, and gone at once."""
+
+from datetime import timedelta
+
+import pytest
+
+from tests.support import NOW, SECRET, engine_with
+from tokenward import (
+    ConfigurationError,
+    Key,
+    KeyEntry,
+    KeyRing,
+    TokenPolicy,
+    UnknownKeyError,
+)
+
+DAY = timedelta(days=1)
+
+
+def key(kid: str) -> Key:
+    """Make a key of this id."""
+    return Key.generate("ES256", kid=kid)
+
+
+def states_of(ring: KeyRing) -> list[tuple[str | None, str, float | None]]:
+    """Give the ring in short."""
+    return [(entry.key.kid, entry.state, entry.verify_until) for entry in ring.entries()]
+
+
+@pytest.fixture
+def ring() -> KeyRing:
+    """Give a ring of one key."""
+    return KeyRing(key("old"))
+
+
+async def test_an_old_key_verifies_until_its_end(ring, clock):
+    """Its tokens live as long as verify_for, to the second, and the new key signs at once."""
+    engine = engine_with(clock, keys=ring, policy=TokenPolicy(access_lifetime=3 * DAY))
+    token = await engine.issue("alice")
+    ring.rotate(key("new"), verify_for=DAY, now=clock())
+
+    assert ring.active.kid == "new"
+    assert (await engine.decode(await engine.issue("alice"))).sub == "alice"
+    clock.advance(DAY.total_seconds() - 1)
+    assert (await engine.decode(token)).sub == "alice"
+    clock.advance(1)
+    with pytest.raises(UnknownKeyError):
+        await engine.decode(token)
+    assert len(ring) == 1
+
+
+async def test_a_rotation_without_a_time_counts_from_its_next_use(ring, clock):
+    """The engine that uses the ring next says when now is."""
+    engine = engine_with(clock, keys=ring, policy=TokenPolicy(access_lifetime=3 * DAY))
+    token = await engine.issue("alice")
+    ring.rotate(key("new"), verify_for=DAY)
+    with pytest.raises(ConfigurationError, match="give rotate its now="):
+        ring.entries()
+
+    clock.advance(10)
+    await engine.decode(token)
+    assert states_of(ring) == [
+        ("new", "active", None),
+        ("old", "verify-only", NOW + 10 + DAY.total_seconds()),
+    ]
+
+
+@pytest.mark.parametrize("how", ["retire", "rotate", "replace"])
+async def test_a_key_that_left_verifies_nothing_also_what_was_seen_before(ring, clock, how):
+    """A remembered header does not outlive its key."""
+    engine = engine_with(clock, keys=ring)
+    token = await engine.issue("alice")
+    await engine.decode(token)
+    if how == "replace":
+        ring.replace(KeyRing(key("other")))
+    else:
+        ring.rotate(key("new"), verify_for=DAY if how == "retire" else timedelta(0), now=NOW)
+        if how == "retire":
+            ring.retire("old")
+
+    with pytest.raises(UnknownKeyError):
+        await engine.decode(token)
+    assert (await engine.decode(await engine.issue("bob"))).sub == "bob"
+
+
+async def test_a_key_of_the_same_id_is_another_key(ring, clock):
+    """Remembered headers name a key, and not an id."""
+    engine = engine_with(clock, keys=ring)
+    token = await engine.issue("alice")
+    await engine.decode(token)
+    ring.replace(KeyRing(key("old")))
+    with pytest.raises(Exception, match="signature"):
+        await engine.decode(token)
+
+
+async def test_a_pending_key_is_known_and_does_not_sign(ring, clock):
+    """Another process may have rotated already: its tokens are good here."""
+    engine, pending = engine_with(clock, keys=ring), key("next")
+    ahead = engine_with(clock, keys=KeyRing(pending))
+    ring.publish(pending)
+
+    assert (await engine.decode(await ahead.issue("alice"))).sub == "alice"
+    assert ring.active.kid == "old"
+    assert [each["kid"] for each in ring.public_jwks()["keys"]] == ["old", "next"]
+    ring.rotate(pending, verify_for=None)
+    assert states_of(ring) == [("next", "active", None), ("old", "verify-only", None)]
+
+
+def test_a_rotation_may_go_back(ring):
+    """A verify-only key that is asked to sign again is active, and is no longer about to end."""
+    old = ring.active
+    ring.rotate(key("new"), verify_for=DAY, now=NOW)
+    ring.rotate(old, verify_for=DAY, now=NOW + 5)
+    assert states_of(ring) == [
+        ("old", "active", None),
+        ("new", "verify-only", NOW + 5 + DAY.total_seconds()),
+    ]
+    ring.advance(NOW + 2 * DAY.total_seconds())
+    assert states_of(ring) == [("old", "active", None)]
+
+
+def test_the_public_set_has_nothing_private(ring):
+    """No private member, and no secret."""
+    ring = KeyRing(ring.active, verifiers=[Key.from_secret(SECRET, kid="secret")])
+    (published,) = ring.public_jwks()["keys"]
+    assert published.keys() == {"kty", "crv", "x", "y", "kid", "alg", "use"}
+    assert KeyRing.from_secret(SECRET).public_jwks() == {"keys": []}
+
+
+def test_a_ring_is_rebuilt_from_its_entries(ring):
+    """With every state and time."""
+    ring.rotate(key("new"), verify_for=DAY, now=NOW)
+    ring.publish(key("next"))
+    again = KeyRing.from_entries(reversed(ring.entries()))
+    assert sorted(again.entries()[1:], key=str) == sorted(ring.entries()[1:], key=str)
+    assert again.active is ring.active
+    assert again.next_change_at == NOW + DAY.total_seconds()
+
+
+@pytest.mark.parametrize(
+    "states",
+    [[], ["pending"], ["active", "active"], ["active", "retired"]],
+    ids=["none", "no active", "two active", "unknown"],
+)
+def test_a_ring_has_exactly_one_active_key(states):
+    """And no state that it does not know."""
+    entries = [KeyEntry(key(str(at)), state) for at, state in enumerate(states)]
+    with pytest.raises(ConfigurationError, match="exactly one active"):
+        KeyRing.from_entries(entries)
+
+
+WRONG = {
+    "publish twice": lambda ring: ring.publish(key("old")),
+    "rotate to the active one": lambda ring: ring.rotate(ring.active, verify_for=DAY),
+    "rotate to one of its id": lambda ring: ring.rotate(key("old"), verify_for=DAY),
+    "a negative time": lambda ring: ring.rotate(key("new"), verify_for=-DAY),
+    "retire the active one": lambda ring: ring.retire("old"),
+    "retire a stranger": lambda ring: ring.retire("stranger"),
+    "two secrets without id": lambda ring: [
+        ring.publish(Key.from_secret(SECRET)),
+        ring.publish(Key.from_secret(SECRET)),
+    ],
+}
+
+
+@pytest.mark.parametrize("change", WRONG.values(), ids=WRONG)
+def test_what_cannot_be_is_refused_and_changes_nothing(ring, change):
+    """The ring stays as it was."""
+    before = ring.active
+    with pytest.raises(ConfigurationError):
+        change(ring)
+    assert ring.active is before
+    assert {entry.state for entry in ring.entries()} <= {"active", "pending"}
+
+
+def test_a_refused_rotation_forgets_no_time(ring):
+    """A rotation that fails leaves what an earlier one said of times."""
+    ring.rotate(key("new"), verify_for=DAY)
+    with pytest.raises(ConfigurationError):
+        ring.rotate(key("new"), verify_for=DAY)
+    ring.advance(NOW)
+    assert states_of(ring)[1] == ("old", "verify-only", NOW + DAY.total_seconds())
+
+
+def test_two_keys_without_id_may_follow_each_other():
+    """A ring of secrets rotates as well, as long as one of the two has an id."""
+    ring = KeyRing.from_secret(SECRET)
+    ring.rotate(Key.from_secret(SECRET[::-1], kid="2026"), verify_for=DAY, now=NOW)
+    assert states_of(ring)[1] == (None, "verify-only", NOW + DAY.total_seconds())

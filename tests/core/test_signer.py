@@ -1,0 +1,182 @@
+"""Keys that are elsewhere: a signer that holds the private half, and keys of somebody else."""
+
+import pytest
+
+from tests.support import engine_with, payload_of, signed
+from tokenward import (
+    ConfigurationError,
+    InvalidSignatureError,
+    Key,
+    KeyRing,
+    MemoryStore,
+    MissingClaimError,
+    SigningKeyError,
+    TokenEngine,
+    UnknownKeyError,
+    WrongTokenTypeError,
+)
+
+
+class Vault:
+    """A key management service, in short: it signs, and never gives its key away."""
+
+    def __init__(self) -> None:
+        self._private = Key.generate("ES256")
+        self.key = Key.from_jwk(self._private.public_jwk())
+        self.asked: list[bytes] = []
+
+    async def sign(self, message: bytes) -> bytes:
+        """Sign, and count."""
+        self.asked.append(message)
+        return self._private.sign(message)
+
+
+class Liar(Vault):
+    """A signer whose signature is of another message."""
+
+    async def sign(self, message: bytes) -> bytes:
+        return self._private.sign(message + b"!")
+
+
+async def test_a_signer_elsewhere_signs(clock):
+    """Its tokens are verified here, with its public key, and it sees what it signs alone."""
+    vault = Vault()
+    engine = engine_with(clock, keys=KeyRing(vault))
+    pair = await engine.issue_pair("alice")
+    await engine.refresh(pair.refresh_token)
+
+    assert (await engine.decode(pair.access_token)).sub == "alice"
+    assert len(vault.asked) == 4
+    assert vault.asked[0].decode() == pair.access_token.rpartition(".")[0]
+
+
+async def test_a_wrong_signature_is_not_handed_out(clock):
+    """It is checked before anybody gets the token."""
+    engine = engine_with(clock, keys=KeyRing(Liar()))
+    with pytest.raises(SigningKeyError, match="not of its key") as caught:
+        await engine.issue("alice")
+    assert isinstance(caught.value.__cause__, InvalidSignatureError)
+
+
+async def test_a_ring_rotates_to_a_signer_and_back(clock):
+    """What signs changes, what verifies stays."""
+    ring, vault = KeyRing.generate("EdDSA"), Vault()
+    engine = engine_with(clock, keys=ring)
+    tokens = [await engine.issue("alice")]
+    ring.rotate(vault, verify_for=None)
+    tokens.append(await engine.issue("alice"))
+    ring.publish(Key.generate("EdDSA", kid="next"))
+    assert ring.signer is vault
+    ring.rotate(Key.generate("EdDSA", kid="last"), verify_for=None)
+    tokens.append(await engine.issue("alice"))
+
+    assert (ring.signer, len(vault.asked)) == (None, 1)
+    for token in tokens:
+        assert (await engine.decode(token)).sub == "alice"
+
+
+async def test_what_a_signer_raises_is_left_as_it_is(clock):
+    """Nothing is issued, and the caller learns why."""
+
+    class Down(Vault):
+        async def sign(self, message: bytes) -> bytes:
+            msg = "the vault is sealed"
+            raise ConnectionError(msg)
+
+    with pytest.raises(ConnectionError):
+        await engine_with(clock, keys=KeyRing(Down())).issue("alice")
+
+
+class Elsewhere:
+    """Keys of somebody else: they are there after they were asked for."""
+
+    def __init__(self, *keys: Key, hidden: tuple[Key, ...] = ()) -> None:
+        self.ring = KeyRing(keys[0], verifiers=keys[1:])
+        self.hidden = list(hidden)
+        self.fetched: list[str | None] = []
+        self.checked = 0
+
+    @property
+    def version(self) -> int:
+        return self.ring.version
+
+    def find(self, *, kid: str | None, algorithm: str) -> Key:
+        return self.ring.find(kid=kid, algorithm=algorithm)
+
+    async def refresh_if_due(self, now: float) -> None:
+        self.checked += 1
+
+    async def fetch_for(self, kid: str | None, now: float) -> bool:
+        self.fetched.append(kid)
+        if not self.hidden:
+            return False
+        self.ring.publish(self.hidden.pop())
+        return True
+
+
+async def test_keys_of_somebody_else_verify_and_do_not_sign(clock):
+    """They are asked whether they are fresh before each use."""
+    private = Key.generate("ES256")
+    theirs = Elsewhere(Key.from_jwk(private.public_jwk()))
+    engine = TokenEngine(theirs, clock=clock)
+    token = await engine_with(clock, keys=KeyRing(private)).issue("alice")
+
+    assert (await engine.decode(token)).sub == "alice"
+    assert (theirs.checked, theirs.fetched) == (1, [])
+    with pytest.raises(SigningKeyError):
+        await engine.issue("alice")
+
+
+@pytest.mark.parametrize("where", ["elsewhere", "public"])
+async def test_keys_that_only_verify_trade_no_refresh_token(clock, where):
+    """Its own issuer does; here it is refused like any token of the wrong type, and not used up."""
+    private = Key.generate("ES256")
+    public = Key.from_jwk(private.public_jwk())
+    issuer = engine_with(clock, keys=KeyRing(private))
+    keys = Elsewhere(public) if where == "elsewhere" else KeyRing(public)
+    here = TokenEngine(keys, store=MemoryStore(), clock=clock)
+    token = (await issuer.issue_pair("alice")).refresh_token
+
+    with pytest.raises(WrongTokenTypeError):
+        await here.refresh(token)
+    assert (await issuer.refresh(token)).refresh_token
+
+
+async def test_an_unknown_key_is_looked_for_once(clock):
+    """Where it is found the token is good, and where it is not it is refused."""
+    known, new, strange = (Key.generate("ES256", kid=kid) for kid in ("a", "b", "c"))
+    theirs = Elsewhere(known, hidden=(new,))
+    engine = TokenEngine(theirs, clock=clock)
+
+    token = await engine_with(clock, keys=KeyRing(new)).issue("alice")
+    assert (await engine.decode(token)).sub == "alice"
+    with pytest.raises(UnknownKeyError):
+        await engine.decode(await engine_with(clock, keys=KeyRing(strange)).issue("alice"))
+    assert theirs.fetched == ["b", "c"]
+
+
+async def test_a_token_without_key_id_is_looked_for_as_well(clock):
+    """Several keys of one algorithm, and no id: it is asked for as None, and refused."""
+    theirs = Elsewhere(*(Key.generate("ES256", kid=kid) for kid in ("a", "b")))
+    engine = TokenEngine(theirs, clock=clock)
+    token = signed(payload_of(), key=Key.generate("ES256"), header={"alg": "ES256"})
+    with pytest.raises(UnknownKeyError):
+        await engine.decode(token)
+    assert theirs.fetched == [None]
+
+
+async def test_revoking_asks_for_keys_as_well(clock):
+    """A token is verified before it is revoked, whoever's keys it has."""
+    private = Key.generate("ES256")
+    theirs = Elsewhere(Key.from_jwk(private.public_jwk()))
+    engine = TokenEngine(theirs, clock=clock)
+    token = signed(payload_of(jti=...), key=private)
+    with pytest.raises(MissingClaimError):
+        await engine.revoke(token)
+    assert theirs.checked == 1
+
+
+def test_what_is_neither_ring_nor_remote_is_refused():
+    """The error names the way to build a ring."""
+    with pytest.raises(ConfigurationError, match="KeyRing"):
+        TokenEngine(object())
