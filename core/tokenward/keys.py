@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Mapping
 from typing import Final, Self
 
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from jwt import algorithms as pyjwt
 from pydantic import JsonValue
@@ -87,7 +88,7 @@ class Key:
             raise InvalidKeyError(msg)
         self._algorithm = algorithm
         self._signature_bytes = _signature_bytes(self._verifying, algorithm)
-        self._kid = self._thumbprint() if kid is None else kid
+        self._kid = self.thumbprint if kid is None else kid
 
     @classmethod
     def from_secret(
@@ -237,6 +238,16 @@ class Key:
         return self._kid
 
     @property
+    def thumbprint(self) -> str | None:
+        """The RFC 7638 thumbprint of the public half; None for a secret, which has none."""
+        if isinstance(self._verifying, bytes):
+            return None
+        members = _public_members(self._verifying)
+        chosen = {name: members[name] for name in _THUMBPRINT_MEMBERS[self.algorithm.key_type]}
+        text = json.dumps(chosen, separators=(",", ":"), sort_keys=True).encode()
+        return b64url_encode(hashlib.sha256(text).digest())
+
+    @property
     def can_sign(self) -> bool:
         """Whether there is a private part."""
         return self._signing is not None
@@ -274,17 +285,47 @@ class Key:
         members = _public_members(self._verifying)
         return {**members, "kid": self.kid, "alg": self.algorithm.name, "use": "sig"}
 
+    def private_pem(self) -> bytes:
+        """Give the private half as unencrypted PEM (PKCS #8, RFC 5958), to be kept in a safe place.
+
+        Whoever holds it signs as you do, until every verifier has let the key go.
+
+        Raises:
+            SigningKeyError: the key has no private half.
+            InvalidKeyError: the key is a secret; see `secret_jwk`.
+        """
+        if isinstance(self._verifying, bytes):
+            msg = "A secret has no PEM form: use secret_jwk."
+            raise InvalidKeyError(msg)
+        if not isinstance(self._signing, PrivateKey):
+            raise SigningKeyError
+        return self._signing.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+
+    def secret_jwk(self) -> dict[str, JsonValue]:
+        """Give a secret as a JWK (RFC 7518 §6.4), to be kept in a safe place.
+
+        Whoever holds it signs as you do, and that includes all who verify with it.
+
+        Raises:
+            InvalidKeyError: the key is no secret; see `private_pem` and `public_jwk`.
+        """
+        if not isinstance(self._verifying, bytes):
+            msg = "This key is no secret: use private_pem or public_jwk."
+            raise InvalidKeyError(msg)
+        members: dict[str, JsonValue] = {"kty": "oct", "k": b64url_encode(self._verifying)}
+        if self.kid is not None:
+            members["kid"] = self.kid
+        if not self.can_sign:
+            members["key_ops"] = ["verify"]
+        return {**members, "alg": self.algorithm.name, "use": "sig"}
+
     def __repr__(self) -> str:
         """Say what it is, and nothing of what it holds."""
         return f"Key(kid={self.kid!r}, algorithm={self.algorithm.name!r}, can_sign={self.can_sign})"
-
-    def _thumbprint(self) -> str | None:
-        if isinstance(self._verifying, bytes):
-            return None
-        members = _public_members(self._verifying)
-        chosen = {name: members[name] for name in _THUMBPRINT_MEMBERS[self.algorithm.key_type]}
-        text = json.dumps(chosen, separators=(",", ":"), sort_keys=True).encode()
-        return b64url_encode(hashlib.sha256(text).digest())
 
 
 def _hmac_named(name: str) -> Algorithm:
