@@ -1,0 +1,265 @@
+"""The documents about the keys, in every framework: the same bytes, for everybody."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from importlib import import_module
+from types import ModuleType
+
+import httpx
+import pytest
+
+from tests.adapters import contract as c
+from tests.adapters.adapters import WANTED
+from tests.support import NOW, FrozenClock, ShopClaims
+from tokenward import Key, KeyPublisher, KeyRing, TokenEngine, TokenPolicy
+
+JWKS = "/.well-known/jwks.json"
+METADATA = "/.well-known/oauth-authorization-server"
+OPENID = "/.well-known/openid-configuration"
+PATHS = (JWKS, METADATA, OPENID)
+CONTENT = {"cache-control", "etag", "content-type", "content-length"}
+
+
+@pytest.fixture(params=WANTED)
+def framework(request: pytest.FixtureRequest) -> ModuleType:
+    """Give what builds the service with one adapter."""
+    return import_module(f"tests.adapters.{request.param}_keys")
+
+
+@pytest.fixture
+def ring() -> KeyRing:
+    """Give a ring with a key of each state."""
+    ring = KeyRing(Key.generate("EdDSA"), verifiers=[Key.from_secret("s" * 32, kid="secret")])
+    ring.publish(Key.generate("ES256", kid="next"))
+    return ring
+
+
+@pytest.fixture
+def publisher(ring: KeyRing) -> KeyPublisher:
+    """Give the publisher of the ring."""
+    return KeyPublisher(ring, issuer=c.ISSUER)
+
+
+@pytest.fixture
+def engine(ring: KeyRing, clock: FrozenClock) -> TokenEngine[ShopClaims]:
+    """Give the engine of the ring."""
+    policy = TokenPolicy(issuer=c.ISSUER)
+    return TokenEngine(ring, policy=policy, claims_model=ShopClaims, clock=clock)
+
+
+@pytest.fixture
+def app(framework: ModuleType, engine: TokenEngine[ShopClaims], publisher: KeyPublisher) -> object:
+    """Give the service."""
+    return framework.build(engine, publisher)
+
+
+@pytest.fixture
+async def client(app: object) -> AsyncIterator[httpx.AsyncClient]:
+    """Give a client of the service."""
+    async with c.client_of(app) as client:
+        yield client
+
+
+def said_of_content(response: httpx.Response) -> dict[str, str]:
+    """Give the headers that have to do with the content."""
+    return {name: value for name, value in response.headers.items() if name in CONTENT}
+
+
+async def raw_answer(app: object, method: str, path: str) -> tuple[int, list[object], bytes]:
+    """Ask an app without a client, which would hide a body that should not be there."""
+    messages = []
+    is_sent = False
+
+    async def send(message: dict[str, object]) -> None:
+        messages.append(message)
+
+    async def receive() -> dict[str, object]:
+        nonlocal is_sent
+        if is_sent:
+            await asyncio.Event().wait()
+        is_sent = True
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": method,
+        "scheme": "https",
+        "path": path,
+        "raw_path": path.encode(),
+        "root_path": "",
+        "query_string": b"",
+        "headers": [(b"host", b"shop.example")],
+        "client": ("127.0.0.1", 1),
+        "server": ("shop.example", 443),
+    }
+    await app(scope, receive, send)  # type: ignore[operator]
+    body = b"".join(each.get("body", b"") for each in messages)  # type: ignore[misc]
+    return messages[0]["status"], list(messages[0]["headers"]), body  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_documents(client: httpx.AsyncClient, ring: KeyRing, path: str) -> None:
+    """Each document is sent with exactly the headers of the core, and asks for no token."""
+    response = await client.get(path)
+    content = response.content
+
+    assert response.status_code == 200
+    assert said_of_content(response) == {
+        "cache-control": "public, max-age=300",
+        "etag": response.headers["etag"],
+        "content-type": "application/jwk-set+json" if path == JWKS else "application/json",
+        "content-length": str(len(content)),
+    }
+    assert response.headers.keys() - CONTENT <= {"date", "vary"}
+    assert json.loads(content) == (
+        ring.public_jwks()
+        if path == JWKS
+        else {
+            "issuer": c.ISSUER,
+            "jwks_uri": f"{c.ISSUER}{JWKS}",
+            "access_token_signing_alg_values_supported": ["ES256", "EdDSA"],
+        }
+    )
+
+
+async def test_everything_else_asks_for_a_token(
+    client: httpx.AsyncClient, engine: TokenEngine[ShopClaims]
+) -> None:
+    """The guard of the whole app, which lets the documents out, lets nothing else out."""
+    token = await engine.issue("alice", claims={"tenant": "acme"})
+
+    assert (await client.get("/guarded")).status_code == 401
+    assert (await client.get("/guarded", headers=list(c.bearer("x.y.z")))).status_code == 401
+    assert (await client.get("/guarded", headers=list(c.bearer(token)))).json() == {"guarded": True}
+
+
+@pytest.mark.parametrize("token", ["x.y.z", "", "\xff"])
+async def test_a_bad_token_is_not_looked_at(client: httpx.AsyncClient, token: str) -> None:
+    """Whoever asks for a document gets it, whatever token comes along."""
+    headers = [(b"authorization", b"Bearer " + token.encode())]
+
+    assert (await client.get(JWKS, headers=headers)).status_code == 200
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_head(app: object, client: httpx.AsyncClient, path: str) -> None:
+    """HEAD gets the headers of GET, and no body."""
+    expected = said_of_content(await client.get(path))
+
+    status, headers, body = await raw_answer(app, "HEAD", path)
+
+    assert (status, body) == (200, b"")
+    told = {name.decode().lower(): value.decode() for name, value in headers}  # type: ignore[misc]
+    assert {name: value for name, value in told.items() if name in CONTENT} == expected
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("form", ["{}", "W/{}", '"a", {}', "*", ' W/"x,y" ,\t{}'])
+async def test_not_modified(client: httpx.AsyncClient, method: str, form: str) -> None:
+    """Who has the document already gets 304, with its tag and no content."""
+    tag = (await client.get(JWKS)).headers["etag"]
+
+    response = await client.request(
+        method, JWKS, headers={"If-None-Match": form.replace("{}", tag)}
+    )
+
+    assert (response.status_code, response.content) == (304, b"")
+    assert said_of_content(response) == {"cache-control": "public, max-age=300", "etag": tag}
+
+
+HOSTILE = [b"", b",", b'"', b"W/", b"\xff\xfe", b'"\xff"', b"*, *", b"x" * 8_000, b'"a",' * 2_000]
+
+
+@pytest.mark.parametrize("value", HOSTILE, ids=lambda value: str(value[:8]))
+async def test_hostile_conditions(client: httpx.AsyncClient, value: bytes) -> None:
+    """A condition that makes no sense is none: the document is sent."""
+    headers = [(b"if-none-match", value), (b"if-none-match", b"nonsense")]
+
+    response = await client.get(JWKS, headers=headers)
+
+    assert response.status_code == 200
+    assert response.json()["keys"]
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
+@pytest.mark.parametrize("path", PATHS)
+async def test_other_methods(
+    client: httpx.AsyncClient, engine: TokenEngine[ShopClaims], method: str, path: str
+) -> None:
+    """What is not GET or HEAD is not allowed, and changes nothing.
+
+    Quart asks the guards of an app before it says so.
+    """
+    before = (await client.get(path)).content
+    token = await engine.issue("alice", claims={"tenant": "acme"})
+    headers = list(c.bearer(token))
+
+    response = await client.request(method, path, content=b'{"keys": []}', headers=headers)
+    without = await client.request(method, path, content=b'{"keys": []}')
+
+    assert (response.status_code, without.status_code in {401, 405}) == (405, True)
+    allowed = response.headers.get("allow", "GET, HEAD")  # Litestar 2.19 does not say
+    assert {"GET", "HEAD"} <= set(allowed.replace(" ", "").split(","))
+    assert (await client.get(path)).content == before
+
+
+async def test_after_a_rotation(client: httpx.AsyncClient, ring: KeyRing) -> None:
+    """The next request after a rotation gets the new set, under a new tag; also who had the old."""
+    before = await client.get(JWKS)
+    ring.rotate(Key.generate("EdDSA", kid="new"), verify_for=timedelta(0), now=NOW)
+
+    after = await client.get(JWKS, headers={"If-None-Match": before.headers["etag"]})
+
+    assert after.status_code == 200
+    assert after.headers["etag"] != before.headers["etag"]
+    assert [key["kid"] for key in after.json()["keys"]] == ["new", "next"]
+
+
+async def test_nothing_private(client: httpx.AsyncClient) -> None:
+    """No document holds a private member or a secret."""
+    keys = (await client.get(JWKS)).json()["keys"]
+
+    assert len(keys) == 2
+    assert {member for key in keys for member in key} == {
+        "kty", "crv", "x", "y", "kid", "alg", "use"
+    }  # fmt: skip
+
+
+async def test_documentation(app: object, client: httpx.AsyncClient, framework: ModuleType) -> None:
+    """The documents stay out of OpenAPI."""
+    await client.get(JWKS)
+
+    assert framework.documented_paths(app) == {"/guarded"}
+
+
+async def test_all_frameworks_send_the_same(
+    engine: TokenEngine[ShopClaims], publisher: KeyPublisher
+) -> None:
+    """Status, the headers of the content, and the body are the same bytes everywhere."""
+    answers = []
+    for name in WANTED:
+        app = import_module(f"tests.adapters.{name}_keys").build(engine, publisher)
+        async with c.client_of(app) as client:
+            answers.append(
+                [
+                    (response.status_code, said_of_content(response), response.content)
+                    for path in PATHS
+                    for headers in ({}, {"If-None-Match": "*"})
+                    for response in [await client.get(path, headers=headers)]
+                ]
+            )
+
+    assert all(each == answers[0] for each in answers)
+
+
+async def test_two_rings_in_one_app(framework: ModuleType, engine: TokenEngine[ShopClaims]) -> None:
+    """A second publisher shows another ring at a path of its own."""
+    other = KeyPublisher(KeyRing.generate(kid="other"), jwks_path="/partners/jwks.json")
+    app = framework.build(engine, other)
+    async with c.client_of(app) as client:
+        assert (await client.get("/partners/jwks.json")).json()["keys"][0]["kid"] == "other"
+        assert (await client.get(METADATA)).status_code in {401, 404}
