@@ -34,7 +34,8 @@ error to a status and a challenge. ::
         │   ├── CsrfMissingError
         │   ├── CsrfMismatchError
         │   └── OriginNotAllowedError
-        └── StoreUnavailableError
+        ├── StoreUnavailableError
+        └── KeysUnavailableError
 """
 
 from typing import ClassVar
@@ -54,6 +55,7 @@ __all__ = [
     "InvalidRequestError",
     "InvalidSignatureError",
     "InvalidTokenError",
+    "KeysUnavailableError",
     "MalformedTokenError",
     "MissingClaimError",
     "MissingTokenError",
@@ -320,3 +322,10 @@ class StoreUnavailableError(TokenError):
 
     code = "store_unavailable"
     message = "Revocation cannot be checked at the moment."
+
+
+class KeysUnavailableError(TokenError):
+    """The issuer's keys are not at hand, so nobody can say whether the token is signed by it."""
+
+    code = "keys_unavailable"
+    message = "The issuer's keys cannot be had at the moment."

@@ -16,6 +16,7 @@ from tokenward.errors import (
     InsufficientScopeError,
     InvalidRequestError,
     InvalidTokenError,
+    KeysUnavailableError,
     MissingTokenError,
     PermissionDeniedError,
     StoreUnavailableError,
@@ -176,6 +177,7 @@ class Refusal:
 # request that brought no token; None is no challenge at all. The first row that fits counts.
 _STATUS: Final[Mapping[type[TokenError], tuple[int, str | None]]] = {
     StoreUnavailableError: (503, None),
+    KeysUnavailableError: (503, None),
     InvalidRequestError: (400, "invalid_request"),
     MissingTokenError: (401, ""),
     FreshTokenRequiredError: (401, "insufficient_user_authentication"),

@@ -1,0 +1,1 @@
+"""Keys of another issuer, fetched from a real server. Needs httpx and uvicorn."""

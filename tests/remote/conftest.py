@@ -1,0 +1,50 @@
+"""A local issuer, and keys."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from tests.remote.issuer import Issuer, engine_for, serving
+from tests.support import FrozenClock
+from tokenward import Claims, Key, RemoteKeySet, TokenEngine
+
+OLD = Key.generate("ES256")
+NEW = Key.generate("ES256")
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[list[Issuer]]:
+    """Serve whichever issuer stands in the list."""
+    current: list[Issuer] = []
+
+    async def app(scope: object, receive: object, send: object) -> None:
+        await current[-1](scope, receive, send)
+
+    with serving(app) as port:
+        current.append(Issuer())
+        current[0].url = f"http://127.0.0.1:{port}"
+        yield current
+
+
+@pytest.fixture
+def issuer(server: list[Issuer]) -> Iterator[Issuer]:
+    """Give an issuer that publishes `OLD`."""
+    fresh = Issuer()
+    fresh.url = server[0].url
+    fresh.publish(OLD)
+    server.append(fresh)
+    yield fresh
+    fresh.gate.set()
+
+
+@pytest.fixture
+async def keys(issuer: Issuer) -> AsyncIterator[RemoteKeySet]:
+    """Give the issuer's keys, with the defaults."""
+    async with RemoteKeySet(issuer.jwks_url) as keys:
+        yield keys
+
+
+@pytest.fixture
+def verifier(keys: RemoteKeySet, issuer: Issuer, clock: FrozenClock) -> TokenEngine[Claims]:
+    """Give an engine of these keys."""
+    return engine_for(keys, issuer, clock)

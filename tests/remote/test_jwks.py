@@ -1,0 +1,312 @@
+"""The keys of another issuer: when they are fetched, and for how long they are believed."""
+
+import asyncio
+import gc
+import tracemalloc
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+
+from tests.remote.conftest import NEW, OLD
+from tests.remote.issuer import JWKS, Reply, engine_for, jwks_of, says, settle
+from tests.support import payload_of, signed
+from tokenward import (
+    Key,
+    KeysUnavailableError,
+    RemoteKeySet,
+    SigningKeyError,
+    UnknownKeyError,
+)
+from tokenward.keysources import RemoteKeys
+
+DOWN = Reply(b"Internal Server Error", status=500)
+
+
+def naming(issuer, kid):
+    """Issue a token that names any key id."""
+    header = {"alg": "ES256", "kid": kid}
+    return signed(payload_of(iss=issuer.url), key=OLD, header=header)
+
+
+async def test_tokens_of_the_issuer_are_good(verifier, issuer):
+    """Its keys are fetched when the first token comes, and serve the next ones from memory."""
+    assert issuer.asked == []
+    for _ in range(3):
+        assert (await verifier.decode(issuer.token(OLD))).sub == "alice"
+    assert issuer.asked == [JWKS]
+
+
+async def test_it_is_what_an_engine_takes_and_says_little_of_itself(keys, verifier, issuer):
+    """A source of keys, whose repr has no address."""
+    assert isinstance(keys, RemoteKeys)
+    assert repr(keys) == "RemoteKeySet(keys=0)"
+    with pytest.raises(KeysUnavailableError):
+        keys.find(kid=OLD.kid, algorithm="ES256")
+    await verifier.decode(issuer.token(OLD))
+    assert repr(keys) == "RemoteKeySet(keys=1)"
+
+
+async def test_such_an_engine_issues_nothing(verifier):
+    """The private keys are the issuer's."""
+    with pytest.raises(SigningKeyError):
+        await verifier.issue("alice")
+
+
+async def test_a_thousand_cold_decodes_make_one_fetch(verifier, issuer):
+    """Whoever comes first asks for all."""
+    token = issuer.token(OLD)
+    claims = await asyncio.gather(*(verifier.decode(token) for _ in range(1000)))
+    assert {each.sub for each in claims} == {"alice"}
+    assert issuer.asked == [JWKS]
+
+
+async def test_a_thousand_cold_decodes_of_a_broken_issuer_make_one_fetch(verifier, issuer, clock):
+    """A failure is for all of them, and there is no second try before the cool-down is over."""
+    issuer.replies[JWKS] = DOWN
+    token = issuer.token(OLD)
+    for seconds in (0, 29):
+        clock.advance(seconds)
+        calls = [verifier.decode(token) for _ in range(1000)]
+        answers = await asyncio.gather(*calls, return_exceptions=True)
+        assert {type(answer) for answer in answers} == {KeysUnavailableError}
+    assert issuer.asked == [JWKS]
+    clock.advance(1)
+    issuer.publish(OLD)
+    assert await verifier.decode(token)
+    assert issuer.asked == [JWKS, JWKS]
+
+
+async def test_ten_thousand_unknown_key_ids_make_one_fetch_and_no_growth(verifier, issuer, clock):
+    """Strangers choose key ids, and neither the issuer nor the memory pays for it."""
+    await verifier.decode(issuer.token(OLD))
+    clock.advance(30)
+
+    async def flood(size):
+        tokens = [naming(issuer, uuid4().hex) for _ in range(size)]
+        calls = [verifier.decode(token) for token in tokens]
+        answers = await asyncio.gather(*calls, return_exceptions=True)
+        assert {type(answer) for answer in answers} == {UnknownKeyError}
+
+    await flood(1000)
+    tracemalloc.start()
+    await flood(1000)
+    gc.collect()
+    before = tracemalloc.get_traced_memory()[0]
+    for _ in range(8):
+        await flood(1000)
+    gc.collect()
+    grown = tracemalloc.get_traced_memory()[0] - before
+    tracemalloc.stop()
+    assert issuer.asked == [JWKS, JWKS]
+    # Less than the shortest note of 8,000 key ids would take.
+    assert grown < 200_000
+    assert await verifier.decode(issuer.token(OLD))
+
+
+async def test_strangers_make_one_fetch_a_cool_down_for_ever(keys, verifier, issuer, clock):
+    """Each a new key id, a thousand of them in turn; few are remembered."""
+    await verifier.decode(issuer.token(OLD))
+    for number in range(1000):
+        clock.advance(15)
+        with pytest.raises(UnknownKeyError):
+            await verifier.decode(naming(issuer, str(number)))
+    assert len(issuer.asked) == 501
+    assert len(keys._absent._asked) == 256
+
+
+async def test_a_key_id_that_stays_unknown_is_asked_for_less_and_less(verifier, issuer, clock):
+    """Somebody's old token is not a fetch every thirty seconds until the end of time."""
+    await verifier.decode(issuer.token(OLD))
+    began = len(issuer.asked)
+    for _ in range(600):
+        clock.advance(10)
+        with pytest.raises(UnknownKeyError):
+            await verifier.decode(naming(issuer, "gone"))
+    # In 6,000 seconds the keys are fetched some twelve times as it is.
+    assert len(issuer.asked) - began < 30
+
+
+async def test_a_rotated_set_is_seen_at_the_first_token_of_the_new_key(verifier, issuer, clock):
+    """One that comes within the cool-down is refused, and good after it."""
+    await verifier.decode(issuer.token(OLD))
+    issuer.publish(NEW, OLD)
+    clock.advance(29)
+    with pytest.raises(UnknownKeyError):
+        await verifier.decode(issuer.token(NEW))
+    clock.advance(1)
+    calls = [verifier.decode(issuer.token(NEW)) for _ in range(100)]
+    assert {each.sub for each in await asyncio.gather(*calls)} == {"alice"}
+    assert await verifier.decode(issuer.token(OLD))
+    assert issuer.asked == [JWKS, JWKS]
+
+
+async def test_a_key_that_is_gone_verifies_nothing(keys, verifier, issuer, clock):
+    """Also where its header was remembered."""
+    await verifier.decode(issuer.token(OLD))
+    issuer.publish(NEW)
+    clock.advance(600)
+    version = keys.version
+    with pytest.raises(UnknownKeyError):
+        await verifier.decode(issuer.token(OLD, exp=clock.now + 900, iat=clock.now))
+    assert keys.version > version
+    assert await verifier.decode(issuer.token(NEW))
+
+
+async def test_a_key_that_is_replaced_under_its_id_is_replaced(verifier, issuer, clock):
+    """The id says nothing of what it was yesterday."""
+    first, second = (Key.generate("ES256", kid="the-key") for _ in range(2))
+    issuer.publish(first)
+    assert await verifier.decode(issuer.token(first))
+    issuer.publish(second)
+    clock.advance(600)
+    assert await verifier.decode(issuer.token(second))
+
+
+async def test_a_set_that_stays_keeps_what_was_remembered(keys, verifier, issuer, clock):
+    """No header is read anew because the same keys came again, in another order."""
+    issuer.publish(OLD, NEW)
+    await verifier.decode(issuer.token(OLD))
+    key, version = keys.find(kid=OLD.kid, algorithm="ES256"), keys.version
+    issuer.publish(NEW, OLD)
+    clock.advance(600)
+    await verifier.decode(issuer.token(OLD))
+    assert len(issuer.asked) == 2
+    assert keys.find(kid=OLD.kid, algorithm="ES256") is key
+    assert keys.version == version
+
+
+async def test_keys_are_fetched_anew_before_their_life_is_over(verifier, issuer, clock):
+    """In the background: the token that comes then does not wait, nor do a thousand."""
+    await verifier.decode(issuer.token(OLD))
+    clock.advance(479)
+    await verifier.decode(issuer.token(OLD))
+    assert len(issuer.asked) == 1
+    issuer.gate.clear()
+    clock.advance(1)
+    await asyncio.gather(*(verifier.decode(issuer.token(OLD)) for _ in range(1000)))
+    issuer.gate.set()
+    await settle()
+    clock.advance(479)
+    await verifier.decode(issuer.token(OLD, exp=clock.now + 9))
+    assert len(issuer.asked) == 2
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [
+        ("max-age=100", 100),
+        ("public, Max-Age=100, must-revalidate", 100),
+        ('max-age="100"', 100),
+        ("max-age=3601", 3600),
+        ("max-age=" + "9" * 5000, 3600),
+        ("max-age=100, max-age=3600", 100),
+        ("max-age=-1", 30),
+        ("max-age=", 30),
+        ("max-age=\u0661\u0660\u0660", 30),
+        ("max-age=1e3", 30),
+        ("max-age=0", 30),
+        ("no-store", 30),
+        ("no-cache, max-age=3600", 30),
+        ("private", 600),
+        ("", 600),
+        (",,=,;", 600),
+    ],
+)
+async def test_cache_control_is_honoured_within_bounds(issuer, clock, said, seconds):
+    """Never for longer than an hour, never for less than the cool-down; nonsense is zero."""
+    issuer.replies[JWKS] = lambda: Reply(
+        says(jwks_of(OLD)).body, headers={"cache-control": said.encode().decode("latin-1")}
+    )
+    async with RemoteKeySet(issuer.jwks_url) as keys:
+        await keys.refresh_if_due(clock.now)
+        await keys.refresh_if_due(clock.now + seconds * 0.8 - 1)
+        assert len(issuer.asked) == 1
+        await keys.refresh_if_due(clock.now + seconds)
+        assert len(issuer.asked) == 2
+
+
+@pytest.mark.parametrize(("age", "seconds"), [("40", 60), ("99999", 30), ("-5", 100), ("x", 100)])
+async def test_what_a_cache_held_for_a_while_is_that_much_older(issuer, clock, age, seconds):
+    """RFC 9111 §4.2.3: Age is taken off."""
+    issuer.publish(OLD, cache_control="max-age=100", age=age)
+    async with RemoteKeySet(issuer.jwks_url) as keys:
+        await keys.refresh_if_due(clock.now)
+        await keys.refresh_if_due(clock.now + seconds * 0.8 - 1)
+        assert len(issuer.asked) == 1
+        await keys.refresh_if_due(clock.now + seconds)
+        assert len(issuer.asked) == 2
+
+
+async def test_a_clock_that_is_set_back_stops_nothing(keys, issuer, clock):
+    """Keys are not believed until a moment that was once the future."""
+    await keys.refresh_if_due(clock.now)
+    await keys.refresh_if_due(clock.now - 86_400)
+    assert len(issuer.asked) == 2
+
+
+async def test_stale_keys_serve_for_an_hour_and_then_nobody_is_let_in(verifier, issuer, clock):
+    """While the issuer is down: one fetch a cool-down, and no request waits for it."""
+    began = clock.now
+    await verifier.decode(issuer.token(OLD))
+    issuer.replies[JWKS] = DOWN
+
+    async def ask():
+        return await verifier.decode(issuer.token(OLD, iat=began, exp=clock.now + 9))
+
+    while clock.now < began + 4199:
+        assert await ask()
+        await settle()
+        clock.advance(10)
+    assert 100 < len(issuer.asked) < 130
+    clock.now = began + 4200
+    with pytest.raises(KeysUnavailableError):
+        await ask()
+    issuer.publish(OLD)
+    clock.advance(30)
+    assert await ask()
+
+
+async def test_keys_past_their_life_are_not_used_before_the_issuer_was_asked(
+    verifier, issuer, clock
+):
+    """After a quiet hour the first token waits for the new set."""
+    await verifier.decode(issuer.token(OLD))
+    issuer.publish(NEW)
+    clock.advance(700)
+    with pytest.raises(UnknownKeyError):
+        await verifier.decode(issuer.token(OLD, exp=clock.now + 9))
+
+
+async def test_one_set_serves_several_engines(keys, issuer, clock):
+    """One fetch for all."""
+    for audience in ("shop", "stock"):
+        engine = engine_for(keys, issuer, clock, audience=audience)
+        assert await engine.decode(issuer.token(OLD, aud=audience))
+    assert len(issuer.asked) == 1
+
+
+async def test_lives_can_be_set(issuer, clock):
+    """As the constructor says."""
+    second = timedelta(seconds=1)
+    async with RemoteKeySet(
+        issuer.jwks_url, lifetime=5 * second, cooldown=second, stale_for=timedelta(0)
+    ) as keys:
+        await keys.refresh_if_due(clock.now)
+        issuer.replies[JWKS] = DOWN
+        await keys.refresh_if_due(clock.now + 4)
+        await settle()
+        with pytest.raises(KeysUnavailableError):
+            await keys.refresh_if_due(clock.now + 5)
+        assert len(issuer.asked) == 3
+
+
+async def test_only_the_algorithms_that_are_wanted_are_accepted(issuer, clock):
+    """Whatever else the issuer publishes."""
+    other = Key.generate("EdDSA")
+    issuer.publish(OLD, other)
+    async with RemoteKeySet(issuer.jwks_url, algorithms=["ES256", "RS256"]) as keys:
+        engine = engine_for(keys, issuer, clock)
+        assert await engine.decode(issuer.token(OLD))
+        with pytest.raises(UnknownKeyError):
+            await engine.decode(issuer.token(other))

@@ -1,0 +1,256 @@
+"""From where keys are taken, and from where they are not."""
+
+import sys
+from datetime import timedelta
+
+import httpx
+import pytest
+
+from serving import served
+from tests.remote.conftest import NEW, OLD
+from tests.remote.issuer import JWKS, Issuer, Reply, engine_for, says
+from tokenward import ConfigurationError, KeysUnavailableError, RemoteKeySet
+
+OPENID = "/.well-known/openid-configuration"
+OAUTH = "/.well-known/oauth-authorization-server"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://login.example/keys",
+        "https://login.example:8443/keys?policy=a",
+        "https://xn--bcher-kva.example/keys",
+        "http://localhost/keys",
+        "http://LOCALHOST:8000/keys",
+        "http://127.0.0.1:8000/keys",
+        "http://[::1]:8000/keys",
+    ],
+)
+def test_https_is_taken_and_plain_http_of_this_machine(url):
+    """This machine is called by one of its three names."""
+    assert RemoteKeySet(url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "keys",
+        "//login.example/keys",
+        "https:///keys",
+        "https://",
+        "http://login.example/keys",
+        "http://127.0.0.1.example/keys",
+        "http://localhost.example/keys",
+        "http://localhost.",
+        "http://127.0.0.2/keys",
+        "http://127.1/keys",
+        "http://2130706433/keys",
+        "http://0x7f.0.0.1/keys",
+        "http://0.0.0.0/keys",
+        "http://[::ffff:127.0.0.1]/keys",
+        "http://localtest.me/keys",
+        "http://\uff4c\uff4fcalhost/keys",
+        "http://localhost\\@login.example/keys",
+        "http://localhost@login.example/keys",
+        "https://hunter2:hunter2@login.example/keys",
+        "https://hunter2@login.example/keys",
+        "https://@login.example/keys",
+        "https://login.example/keys#hunter2",
+        "https://login.example/keys#",
+        "https://bücher.example/keys",
+        "https://login.example/a b",
+        "https://login.example/\r\nkeys",
+        "https://login.example:99999999/keys",
+        "https://[::1/keys",
+        "ftp://localhost/keys",
+        "file:///etc/passwd",
+        None,
+        b"https://login.example/keys",
+    ],
+)
+def test_every_other_address_is_refused_and_not_repeated(url):
+    """When it is built, in words that hold nothing of it."""
+    for build in (RemoteKeySet, RemoteKeySet.from_issuer):
+        with pytest.raises(ConfigurationError, match="https URL") as caught:
+            build(url)
+        assert "hunter2" not in str(caught.value)
+        assert "example" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"algorithms": "RS256"},
+        {"algorithms": []},
+        {"algorithms": ["HS256"]},
+        {"algorithms": ["RS256", "none"]},
+        {"lifetime": 600},
+        {"lifetime": timedelta(0)},
+        {"lifetime": timedelta(seconds=29)},
+        {"lifetime": timedelta(hours=2)},
+        {"max_lifetime": timedelta(minutes=9)},
+        {"cooldown": timedelta(0)},
+        {"cooldown": timedelta(minutes=11)},
+        {"timeout": timedelta(seconds=-1)},
+        {"stale_for": timedelta(seconds=-1)},
+    ],
+    ids=repr,
+)
+def test_options_that_cannot_be_meant_are_refused_when_built(options):
+    """By either way of building."""
+    for build in (RemoteKeySet, RemoteKeySet.from_issuer):
+        with pytest.raises(ConfigurationError):
+            build("https://login.example", **options)
+
+
+def test_without_httpx_the_error_names_the_extra(monkeypatch):
+    """The rest of Tokenward needs none."""
+    monkeypatch.setitem(sys.modules, "httpx", None)
+    with pytest.raises(ConfigurationError, match=r"pip install 'tokenward\[jwks\]'"):
+        RemoteKeySet("https://login.example/keys")
+
+
+@pytest.mark.parametrize(
+    ("well_known", "path", "asked"),
+    [
+        ("openid-configuration", "", OPENID),
+        ("openid-configuration", "/", OPENID),
+        ("openid-configuration", "/shop", "/shop" + OPENID),
+        ("openid-configuration", "/shop/", "/shop" + OPENID),
+        ("oauth-authorization-server", "", OAUTH),
+        ("oauth-authorization-server", "/", OAUTH),
+        ("oauth-authorization-server", "/shop", OAUTH + "/shop"),
+    ],
+)
+async def test_an_issuer_says_where_its_keys_are(issuer, clock, well_known, path, asked):
+    """At the first use, in the one place of its well-known document; asked anew for every set."""
+    name = issuer.url + path
+    issuer.replies[asked] = says({"issuer": name, "jwks_uri": issuer.jwks_url})
+    async with RemoteKeySet.from_issuer(name, well_known=well_known) as keys:
+        assert issuer.asked == []
+        await keys.refresh_if_due(clock.now)
+        assert keys.find(kid=OLD.kid, algorithm="ES256")
+        await keys.refresh_if_due(clock.now + 600)
+    assert issuer.asked == [asked, JWKS] * 2
+
+
+def test_an_issuer_has_no_query():
+    """OpenID Connect Discovery §3."""
+    with pytest.raises(ConfigurationError, match="query"):
+        RemoteKeySet.from_issuer("https://login.example/?tenant=a")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"issuer": "{url}/"},
+        {"issuer": "{url}/shop"},
+        {"issuer": "https://login.example"},
+        {"issuer": ["{url}"]},
+        {"issuer": None},
+        {"jwks_uri": None},
+        {"jwks_uri": 1},
+        {"jwks_uri": "/keys"},
+        {"jwks_uri": "http://login.example/keys"},
+        {"jwks_uri": "http://localhost@login.example/keys"},
+        {"jwks_uri": "{url}/keys#x"},
+        {"jwks_uri": "file:///etc/passwd"},
+    ],
+    ids=repr,
+)
+async def test_what_an_issuer_says_must_be_of_itself_and_safe(issuer, clock, change):
+    """Its name is compared letter by letter; the address of the keys is under the same rules."""
+    document = {"issuer": issuer.url, "jwks_uri": issuer.jwks_url} | change
+    text = {
+        name: value.format(url=issuer.url) if isinstance(value, str) else value
+        for name, value in document.items()
+    }
+    issuer.replies[OPENID] = says(text)
+    async with RemoteKeySet.from_issuer(issuer.url) as keys:
+        with pytest.raises(KeysUnavailableError):
+            await keys.refresh_if_due(clock.now)
+    assert issuer.asked == [OPENID]
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply(status=500),
+        Reply(status=302, headers={"location": "/elsewhere"}),
+        Reply(b" " * 1_048_577),
+        Reply(b"<html>"),
+        Reply(never_ends=True),
+    ],
+    ids=["500", "redirect", "long", "html", "hangs"],
+)
+async def test_the_well_known_document_is_fetched_with_the_same_care(issuer, clock, reply):
+    """One time-out for both."""
+    elsewhere = says({"issuer": issuer.url, "jwks_uri": issuer.jwks_url})
+    issuer.replies |= {OPENID: reply, "/elsewhere": elsewhere}
+    short = timedelta(milliseconds=200)
+    async with RemoteKeySet.from_issuer(issuer.url, timeout=short) as keys:
+        with pytest.raises(KeysUnavailableError):
+            await keys.refresh_if_due(clock.now)
+    assert issuer.asked == [OPENID]
+
+
+async def test_keys_that_moved_are_found(issuer, clock):
+    """The address is no more lasting than the keys."""
+    issuer.replies[OPENID] = says({"issuer": issuer.url, "jwks_uri": issuer.jwks_url})
+    async with RemoteKeySet.from_issuer(issuer.url) as keys:
+        engine = engine_for(keys, issuer, clock)
+        await engine.decode(issuer.token(OLD))
+        issuer.publish(NEW)
+        issuer.replies["/moved"] = issuer.replies.pop(JWKS)
+        issuer.replies[OPENID] = says({"issuer": issuer.url, "jwks_uri": issuer.url + "/moved"})
+        clock.advance(600)
+        assert await engine.decode(issuer.token(NEW))
+
+
+async def test_a_distant_issuer_sends_nobody_to_this_machine(issuer, clock):
+    """A service behind the fire-wall is not asked because a stranger says so."""
+
+    def answer(request):
+        issuer.asked.append(str(request.url))
+        document = {"issuer": "https://login.example", "jwks_uri": issuer.jwks_url}
+        return httpx.Response(200, json=document)
+
+    async with (
+        httpx.AsyncClient(transport=httpx.MockTransport(answer)) as client,
+        RemoteKeySet.from_issuer("https://login.example", client=client) as keys,
+    ):
+        with pytest.raises(KeysUnavailableError):
+            await keys.refresh_if_due(clock.now)
+    assert issuer.asked == ["https://login.example" + OPENID]
+
+
+async def test_certificates_are_checked(clock):
+    """Keys come over TLS from whom the system, or the client that is given, trusts."""
+    issuer = Issuer()
+    issuer.publish(OLD)
+
+    async def app(scope, receive, send):
+        await issuer(scope, receive, send)
+
+    with served(app, lifespan=False) as site:
+        async with RemoteKeySet(site.origin + JWKS) as keys:
+            with pytest.raises(KeysUnavailableError):
+                await keys.refresh_if_due(clock.now)
+        assert issuer.asked == []
+        async with (
+            httpx.AsyncClient(verify=site.tls) as client,
+            RemoteKeySet(site.origin + JWKS, client=client) as keys,
+        ):
+            await keys.refresh_if_due(clock.now)
+            assert keys.find(kid=OLD.kid, algorithm="ES256")
+
+
+async def test_a_proxy_of_the_environment_is_not_asked_for_this_machine(issuer, clock, monkeypatch):
+    """What is sent in the clear does not leave it."""
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    async with RemoteKeySet(issuer.jwks_url) as keys:
+        await keys.refresh_if_due(clock.now)
+    assert issuer.asked == [JWKS]

@@ -1,0 +1,285 @@
+"""Issuers that fail, lie or attack: valid tokens of known keys go on working, and nothing blocks."""
+
+import asyncio
+import contextvars
+import dataclasses
+import gzip
+import logging
+import zlib
+from datetime import timedelta
+
+import httpx
+import pytest
+
+from tests.remote.conftest import NEW, OLD
+from tests.remote.issuer import JWKS, Reply, engine_for, jwks_of, says, settle
+from tokenward import KeysUnavailableError, RemoteKeySet
+
+MIB = 1_048_576
+SHORT = timedelta(milliseconds=200)
+GOOD = says(jwks_of(OLD)).body
+PADDED = GOOD + b" " * (MIB - len(GOOD))
+BOMB = zlib.compressobj(9, wbits=31)
+BOMB = BOMB.compress(bytes(200 * MIB)) + BOMB.flush()
+GZIP = {"content-encoding": "gzip"}
+HOSTILE = {
+    "500": Reply(GOOD, status=500),
+    "401": Reply(GOOD, status=401),
+    "204": Reply(status=204),
+    "206": Reply(GOOD, status=206),
+    "redirect": Reply(status=302, headers={"location": "/elsewhere"}),
+    "redirect to another host": Reply(status=302, headers={"location": "{other}/elsewhere"}),
+    "redirect with keys": Reply(GOOD, status=307, headers={"location": "/elsewhere"}),
+    "html": Reply(b"<!doctype html><title>Sign in</title>"),
+    "nothing": Reply(b""),
+    "not utf-8": Reply(b"\xff\xfe" + GOOD),
+    "list": Reply(b"[]"),
+    "object": Reply(b"{}"),
+    "empty set": Reply(b'{"keys":[]}'),
+    "no list": Reply(b'{"keys":{}}'),
+    "two lists": Reply(b'{"keys":[],' + GOOD[1:]),
+    "nested": Reply(b"[" * 100_000),
+    "only secrets": says({"keys": [{"kty": "oct", "k": "c2VjcmV0" * 8, "kid": "x"}]}),
+    "10 MB": Reply(b" " * MIB, chunks=10),
+    "one byte too many": Reply(PADDED + b" "),
+    "bomb": Reply(BOMB, headers=GZIP),
+    "unasked encoding": Reply(GOOD, headers={"content-encoding": "br"}),
+    "no gzip": Reply(GOOD, headers=GZIP),
+    "cut gzip": Reply(gzip.compress(GOOD)[:-40], headers=GZIP),
+    "never answers": Reply(never_ends=True),
+    "drips": Reply(GOOD[:-1], drips=True),
+}
+
+
+@pytest.fixture
+async def keys(issuer):
+    """Give keys that are fetched in a hurry."""
+    async with RemoteKeySet(issuer.jwks_url, timeout=SHORT) as keys:
+        yield keys
+
+
+def turn(issuer, name):
+    """Have the issuer answer so; its other name is another host."""
+    reply = HOSTILE[name]
+    other = issuer.url.replace("127.0.0.1", "localhost")
+    headers = {key: value.format(other=other) for key, value in reply.headers.items()}
+    issuer.replies |= {
+        JWKS: dataclasses.replace(reply, headers=headers),
+        "/elsewhere": says(jwks_of(NEW)),
+    }
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+async def test_known_keys_go_on_working_and_no_others_come(verifier, issuer, clock, caplog, name):
+    """Whatever the answer: one fetch a cool-down, one warning, no word of the answer in it."""
+    token = issuer.token(OLD)
+    assert await verifier.decode(token)
+    turn(issuer, name)
+    caplog.clear()
+    for fetches in (2, 3, 4):
+        clock.advance(580 if fetches == 2 else 30)
+        answers = await asyncio.gather(*(verifier.decode(token) for _ in range(50)))
+        assert {claims.sub for claims in answers} == {"alice"}
+        await settle()
+        assert issuer.asked == [JWKS] * fetches
+    said = [each for each in caplog.records if each.name == "tokenward"]
+    assert len(said) == 1
+    assert said[0].exc_info is None
+    assert issuer.url not in caplog.text.replace(f"GET {issuer.jwks_url}", "")
+    issuer.publish(OLD)
+    clock.advance(30)
+    assert await verifier.decode(issuer.token(OLD))
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+async def test_without_known_keys_requests_are_refused(verifier, issuer, name):
+    """With an error that repeats nothing, and has no cause that could."""
+    turn(issuer, name)
+    for _ in range(2):
+        with pytest.raises(KeysUnavailableError) as caught:
+            await verifier.decode(issuer.token(OLD))
+        assert str(caught.value) == KeysUnavailableError.message
+        assert caught.value.__cause__ is caught.value.__context__ is None
+    assert issuer.asked == [JWKS]
+
+
+async def test_an_issuer_that_is_not_there_is_down(issuer, clock):
+    """A refused connection, as any other outage."""
+    async with RemoteKeySet("http://127.0.0.1:1/keys") as keys:
+        with pytest.raises(KeysUnavailableError):
+            await engine_for(keys, issuer, clock).decode(issuer.token(OLD))
+
+
+@pytest.mark.parametrize(
+    "reply", [Reply(PADDED), Reply(gzip.compress(PADDED), headers=GZIP)], ids=["plain", "gzip"]
+)
+async def test_a_mebibyte_is_not_too_much(verifier, issuer, reply):
+    """Plain, as it is asked for; or in gzip, which some send all the same."""
+    issuer.replies[JWKS] = reply
+    assert await verifier.decode(issuer.token(OLD))
+    assert issuer.headers[0][b"accept-encoding"] == b"identity"
+
+
+async def test_a_cancelled_first_caller_does_not_fail_the_others(verifier, issuer):
+    """Nor does a second one: the fetch belongs to nobody."""
+    issuer.gate.clear()
+    calls = [asyncio.create_task(verifier.decode(issuer.token(OLD))) for _ in range(10)]
+    await asyncio.to_thread(issuer.was_asked.wait)
+    for call in calls[:5]:
+        call.cancel()
+    issuer.gate.set()
+    answers = await asyncio.gather(*calls, return_exceptions=True)
+    assert {type(answer) for answer in answers[:5]} == {asyncio.CancelledError}
+    assert {answer.sub for answer in answers[5:]} == {"alice"}
+    assert issuer.asked == [JWKS]
+
+
+async def test_all_callers_may_go_and_the_fetch_ends(verifier, issuer):
+    """The next one has the keys already."""
+    issuer.gate.clear()
+    call = asyncio.create_task(verifier.decode(issuer.token(OLD)))
+    await asyncio.to_thread(issuer.was_asked.wait)
+    call.cancel()
+    issuer.gate.set()
+    await settle()
+    assert await verifier.decode(issuer.token(OLD))
+    assert issuer.asked == [JWKS]
+
+
+async def test_closing_ends_the_fetch_and_nobody_waits_for_ever(keys, verifier, issuer):
+    """Whoever waits is refused; the next may ask at once, because nothing was answered."""
+    await keys.aclose()
+    issuer.gate.clear()
+    call = asyncio.create_task(verifier.decode(issuer.token(OLD)))
+    await asyncio.to_thread(issuer.was_asked.wait)
+    await keys.aclose()
+    with pytest.raises(KeysUnavailableError):
+        await call
+    issuer.gate.set()
+    assert await verifier.decode(issuer.token(OLD))
+
+
+async def test_the_loop_goes_on_turning_while_the_issuer_hangs(verifier, issuer):
+    """Two hundred who wait hold nobody up."""
+    issuer.replies[JWKS] = Reply(never_ends=True)
+    loop, gaps = asyncio.get_running_loop(), []
+    token = issuer.token(OLD)
+    waiting = asyncio.gather(*(verifier.decode(token) for _ in range(200)), return_exceptions=True)
+    before = loop.time()
+    while not waiting.done():
+        await asyncio.sleep(0)
+        gaps.append(loop.time() - before)
+        before = loop.time()
+    assert {type(answer) for answer in await waiting} == {KeysUnavailableError}
+    assert max(gaps) < 1
+
+
+async def test_an_unknown_key_id_during_an_outage_is_not_held_against_it(verifier, issuer, clock):
+    """That a fetch failed does not say that the key is not there."""
+    await verifier.decode(issuer.token(OLD))
+    issuer.replies[JWKS] = HOSTILE["500"]
+    clock.advance(30)
+    with pytest.raises(Exception, match="not known here"):
+        await verifier.decode(issuer.token(NEW))
+    issuer.publish(NEW)
+    clock.advance(30)
+    assert await verifier.decode(issuer.token(NEW))
+
+
+async def test_nothing_of_a_request_lives_on_in_the_fetch(issuer, clock):
+    """The task has a context of its own."""
+    user = contextvars.ContextVar("user", default="nobody")
+    seen = []
+
+    def answer(request):
+        seen.append(user.get())
+        return httpx.Response(200, content=GOOD)
+
+    user.set("alice")
+    async with (
+        httpx.AsyncClient(transport=httpx.MockTransport(answer)) as client,
+        RemoteKeySet("https://login.example/keys", client=client) as keys,
+    ):
+        await keys.refresh_if_due(clock.now)
+    assert seen == ["nobody"]
+
+
+async def test_redirects_are_refused_though_the_client_follows_them(issuer, clock):
+    """A client that is given keeps its settings, but for this one."""
+    issuer.replies |= {JWKS: HOSTILE["redirect"], "/elsewhere": says(jwks_of(OLD))}
+    async with (
+        httpx.AsyncClient(follow_redirects=True) as client,
+        RemoteKeySet(issuer.jwks_url, client=client) as keys,
+    ):
+        with pytest.raises(KeysUnavailableError):
+            await keys.refresh_if_due(clock.now)
+    assert issuer.asked == [JWKS]
+
+
+def test_a_set_outlives_its_event_loop(issuer, clock):
+    """As in tests, and where an app is run twice; also where a loop ends in the middle of a fetch."""
+    keys = RemoteKeySet(issuer.jwks_url)
+    engine = engine_for(keys, issuer, clock)
+    issuer.gate.clear()
+
+    async def leave():
+        asyncio.get_running_loop().create_task(engine.decode(issuer.token(OLD)))
+        await asyncio.to_thread(issuer.was_asked.wait)
+
+    asyncio.run(leave())
+    issuer.gate.set()
+    for _ in range(2):
+        assert asyncio.run(engine.decode(issuer.token(OLD))).sub == "alice"
+        clock.advance(600)
+        issuer.publish(OLD)
+    assert len(issuer.asked) == 3
+
+
+def test_a_loop_that_was_closed_in_the_middle_holds_up_no_other(clock, caplog):
+    """Its fetch never ends, and another loop begins its own."""
+    never = asyncio.Event()
+    is_first = True
+
+    async def answer(request):
+        nonlocal is_first
+        if is_first:
+            is_first = False
+            await never.wait()
+        return httpx.Response(200, content=GOOD)
+
+    client = httpx.AsyncClient(transport=httpx.MockTransport(answer))
+    keys = RemoteKeySet("https://login.example/keys", client=client)
+    first, second = asyncio.new_event_loop(), asyncio.new_event_loop()
+
+    async def start():
+        keys._begin_if_due(clock.now)
+        await asyncio.sleep(0)
+
+    first.run_until_complete(start())
+    unfinished = [*asyncio.all_tasks(first)]
+    second.run_until_complete(keys.refresh_if_due(clock.now))
+    assert keys.find(kid=OLD.kid, algorithm="ES256")
+    assert keys._tasks.keys() == {first, second}
+    for task in unfinished:
+        task.cancel()
+    first.run_until_complete(asyncio.gather(*unfinished, return_exceptions=True))
+    first.close()
+    second.run_until_complete(keys.refresh_if_due(clock.now + 600))
+    assert keys._tasks.keys() == {second}
+    second.run_until_complete(client.aclose())
+    second.close()
+
+
+async def test_the_largest_set_is_read_in_little_time(verifier, issuer, caplog):
+    """A hundred keys are taken, and one more is an outage."""
+    caplog.set_level(logging.WARNING)
+    jwk = jwks_of(OLD)["keys"][0]
+    many = [jwk | {"kid": str(number)} for number in range(100)]
+    issuer.replies[JWKS] = says({"keys": [*many, jwk]})
+    with pytest.raises(KeysUnavailableError):
+        await verifier.decode(issuer.token(OLD))
+    assert "UnusableKeySetError" in caplog.text
+    issuer.replies["/others"] = says({"keys": [*many[1:], jwk]})
+    async with RemoteKeySet(issuer.url + "/others") as keys:
+        await keys.refresh_if_due(0)
+        assert repr(keys) == "RemoteKeySet(keys=100)"
