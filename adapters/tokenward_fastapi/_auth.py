@@ -7,8 +7,18 @@ from typing import Generic, TypeVar
 
 from fastapi import FastAPI, Request, Response, WebSocket
 
-from tokenward import Authenticator, Carrier, Claims, Requirement, TokenEngine, TokenPair, TokenType
+from tokenward import (
+    Authenticator,
+    Carrier,
+    Claims,
+    KeyPublisher,
+    Requirement,
+    TokenJudge,
+    TokenPair,
+    TokenType,
+)
 from tokenward_fastapi._dependency import OptionalClaims, RequiredClaims, view_of
+from tokenward_fastapi._documents import add_documents
 from tokenward_fastapi._openapi import document_refusals
 from tokenward_fastapi._refusals import close_websocket, register_refusals
 
@@ -22,7 +32,7 @@ class TokenAuth(Generic[ClaimsT]):
 
     def __init__(
         self,
-        engine: TokenEngine[ClaimsT],
+        engine: TokenJudge[ClaimsT],
         *,
         carriers: Sequence[Carrier] | None = None,
         realm: str = "api",
@@ -31,7 +41,7 @@ class TokenAuth(Generic[ClaimsT]):
         """Join an engine to FastAPI.
 
         Args:
-            engine: which judges the tokens.
+            engine: which judges the tokens; or the `Issuers` that know which engine does.
             carriers: where they may be; by default the ``Authorization: Bearer`` header alone.
             realm: named in challenges.
             scheme_name: of the OpenAPI security scheme; one app with two engines needs two names.
@@ -149,6 +159,18 @@ class TokenAuth(Generic[ClaimsT]):
             await close_websocket(websocket, code, reason)
 
         return self.authenticator.while_valid(claims, close, check_every=check_every)
+
+    def publish_keys(self, app: FastAPI, publisher: KeyPublisher) -> None:
+        """Show the public keys, and the metadata of the issuer, at the paths of the publisher.
+
+        Each is for GET and HEAD, needs no token whatever the dependencies of the app, and stays out of
+        the OpenAPI document. A service that signs shows its own ring.
+
+        Args:
+            app: which serves them at the root of its host.
+            publisher: of the ring that the engine holds.
+        """
+        add_documents(app, publisher)
 
     def init_app(self, app: FastAPI) -> None:
         """Answer in full, and document it.

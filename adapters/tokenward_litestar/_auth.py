@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from typing import Any, Generic, TypeVar
 
-from litestar import Request, Response, WebSocket
+from litestar import Litestar, Request, Response, WebSocket
 from litestar.config.app import AppConfig
 from litestar.handlers import BaseRouteHandler
 from litestar.plugins import InitPlugin, ReceiveRoutePlugin
@@ -16,12 +16,14 @@ from tokenward import (
     Authenticator,
     Carrier,
     Claims,
+    KeyPublisher,
     Requirement,
-    TokenEngine,
+    TokenJudge,
     TokenPair,
     TokenType,
 )
 from tokenward_litestar._cookies import add_cookies
+from tokenward_litestar._documents import add_documents
 from tokenward_litestar._guard import ClaimsGuard, provider_of, view_of
 from tokenward_litestar._openapi import document_refusals, document_scheme
 from tokenward_litestar._refusals import close_websocket, register_refusals
@@ -36,7 +38,7 @@ class TokenAuth(InitPlugin, ReceiveRoutePlugin, Generic[ClaimsT]):
 
     def __init__(
         self,
-        engine: TokenEngine[ClaimsT],
+        engine: TokenJudge[ClaimsT],
         *,
         carriers: Sequence[Carrier] | None = None,
         realm: str = "api",
@@ -47,7 +49,7 @@ class TokenAuth(InitPlugin, ReceiveRoutePlugin, Generic[ClaimsT]):
         """Join an engine to Litestar.
 
         Args:
-            engine: which judges the tokens.
+            engine: which judges the tokens; or the `Issuers` that know which engine does.
             carriers: where they may be; by default the ``Authorization: Bearer`` header alone.
             realm: named in challenges.
             scheme_name: of the OpenAPI security scheme; one app with two engines needs two names.
@@ -172,6 +174,18 @@ class TokenAuth(InitPlugin, ReceiveRoutePlugin, Generic[ClaimsT]):
             await close_websocket(websocket, code, reason)
 
         return self.authenticator.while_valid(claims, close, check_every=check_every)
+
+    def publish_keys(self, app: Litestar, publisher: KeyPublisher) -> None:
+        """Show the public keys, and the metadata of the issuer, at the paths of the publisher.
+
+        Each is for GET and HEAD, needs no token whatever the guards of the app, and stays out of
+        the OpenAPI document. A service that signs shows its own ring.
+
+        Args:
+            app: which serves them at the root of its host.
+            publisher: of the ring that the engine holds.
+        """
+        add_documents(app, publisher, self._exclude_opt_key)
 
     def on_app_init(self, app_config: AppConfig) -> AppConfig:
         """Let Litestar call this: register the answers, the claims and the security scheme.

@@ -13,14 +13,16 @@ from tokenward import (
     Authenticator,
     Carrier,
     Claims,
+    KeyPublisher,
     Requirement,
-    TokenEngine,
     TokenError,
+    TokenJudge,
     TokenPair,
     TokenType,
 )
 from tokenward_quart._claims import current_claims, keep_claims
 from tokenward_quart._connection import connection, view_of
+from tokenward_quart._documents import add_documents, is_document
 from tokenward_quart._order import refuse_open_routes
 from tokenward_quart._refusals import refuse, register_refusals
 from tokenward_quart._schema import document_groups, document_scheme, document_view
@@ -37,7 +39,7 @@ class TokenAuth(Generic[ClaimsT]):
 
     def __init__(
         self,
-        engine: TokenEngine[ClaimsT],
+        engine: TokenJudge[ClaimsT],
         *,
         carriers: Sequence[Carrier] | None = None,
         realm: str = "api",
@@ -46,7 +48,7 @@ class TokenAuth(Generic[ClaimsT]):
         """Join an engine to Quart.
 
         Args:
-            engine: which judges the tokens.
+            engine: which judges the tokens; or the `Issuers` that know which engine does.
             carriers: where they may be; by default the ``Authorization: Bearer`` header alone.
             realm: named in challenges.
             scheme_name: of quart-schema's security scheme; one app with two engines needs two names.
@@ -167,6 +169,18 @@ class TokenAuth(Generic[ClaimsT]):
 
         return self.authenticator.while_valid(claims, close_socket, check_every=check_every)
 
+    def publish_keys(self, app: Quart, publisher: KeyPublisher) -> None:
+        """Show the public keys, and the metadata of the issuer, at the paths of the publisher.
+
+        Each is for GET and HEAD, needs no token whatever the guards of the app, and stays out of
+        quart-schema's document. A service that signs shows its own ring.
+
+        Args:
+            app: which serves them at the root of its host.
+            publisher: of the ring that the engine holds.
+        """
+        add_documents(app, publisher)
+
     def init_app(self, app: Quart) -> None:
         """Answer for the whole app, before or after its routes are added, and in a factory.
 
@@ -197,6 +211,9 @@ class TokenAuth(Generic[ClaimsT]):
         def decorate(view: ViewT) -> ViewT:
             @wraps(view)
             async def guarded(*args: object, **kwargs: object) -> object:
+                # Such a view is never decorated: this runs before it, for the app or a group.
+                if is_document(connection()):
+                    return None
                 # No local variable holds claims here: Quart's page of tracebacks would show it.
                 await self._admit(requirement)
                 return await current_app.ensure_async(view)(*args, **kwargs)

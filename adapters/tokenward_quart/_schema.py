@@ -10,7 +10,7 @@ from quart import Quart
 
 from tokenward import Refusal
 
-__all__ = ["document_groups", "document_scheme", "document_view"]
+__all__ = ["document_groups", "document_scheme", "document_view", "hide_view"]
 
 _Asked: TypeAlias = Mapping[str, Sequence[str]]
 """The scopes that are asked for, by the name of the security scheme."""
@@ -22,6 +22,15 @@ def document_view(view: Callable[..., Any], name: str, scopes: Sequence[str]) ->
     asked = _joined(_asked_by(view), {name: scopes})
     setattr(view, _ASKED, asked)
     _describe(view, asked)
+
+
+def hide_view(view: Callable[..., Any]) -> None:
+    """Keep a view out of the document."""
+    try:
+        from quart_schema import hide
+    except ImportError:
+        return
+    hide(view)
 
 
 def document_scheme(app: Quart, name: str, scheme: Mapping[str, str]) -> None:

@@ -1,6 +1,6 @@
 """Tokenward: issue, decode, refresh and revoke JSON Web Tokens, in any async framework or in none."""
 
-from tokenward._issuing import TokenPair
+from tokenward._grants import TokenPair
 from tokenward.authenticator import Authenticator, Requirement
 from tokenward.carriers import BearerHeader, Carrier, QueryCarrier, WebSocketProtocolCarrier
 from tokenward.claims import Claims, TokenType
@@ -22,6 +22,7 @@ from tokenward.errors import (
     InvalidRequestError,
     InvalidSignatureError,
     InvalidTokenError,
+    KeysUnavailableError,
     MalformedTokenError,
     MissingClaimError,
     MissingTokenError,
@@ -42,11 +43,17 @@ from tokenward.errors import (
 )
 from tokenward.hooks import TokenDraft
 from tokenward.http import Refusal, RequestView
-from tokenward.keyring import KeyRing
+from tokenward.issuers import Issuers, TokenJudge
+from tokenward.jwks import RemoteKeySet
+from tokenward.keydir import KeyDirectory
+from tokenward.keyring import KeyEntry, KeyRing
 from tokenward.keys import Key, WeakSecretWarning
+from tokenward.keysources import RemoteKeys, Signer
 from tokenward.policy import NEVER, TokenPolicy
+from tokenward.publishing import KeyPublisher, PublishedAnswer
 from tokenward.revocation import Revocation, RevocationStore
 from tokenward.stores.memory import MemoryStore
+from tokenward.stores.prefixed import PrefixedStore
 
 __all__ = [
     "NEVER",
@@ -70,27 +77,38 @@ __all__ = [
     "InvalidRequestError",
     "InvalidSignatureError",
     "InvalidTokenError",
+    "Issuers",
     "Key",
+    "KeyDirectory",
+    "KeyEntry",
+    "KeyPublisher",
     "KeyRing",
+    "KeysUnavailableError",
     "MalformedTokenError",
     "MemoryStore",
     "MissingClaimError",
     "MissingTokenError",
     "OriginNotAllowedError",
     "PermissionDeniedError",
+    "PrefixedStore",
+    "PublishedAnswer",
     "QueryCarrier",
     "RefreshTokenReusedError",
     "Refusal",
+    "RemoteKeySet",
+    "RemoteKeys",
     "RequestView",
     "Requirement",
     "Revocation",
     "RevocationStore",
+    "Signer",
     "SigningKeyError",
     "StoreUnavailableError",
     "TokenDraft",
     "TokenEngine",
     "TokenError",
     "TokenExpiredError",
+    "TokenJudge",
     "TokenNotYetValidError",
     "TokenPair",
     "TokenPolicy",

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Generic, TypeVar, cast
 
-from tokenward._issuing import TokenPair, joined_scope
+from tokenward._grants import TokenPair, joined_scope
 from tokenward._watch import run_while_good
 from tokenward.carriers import BearerHeader, Carrier
 from tokenward.claims import Claims, TokenType
 from tokenward.cookies import CookieCarrier
-from tokenward.engine import TokenEngine
 from tokenward.errors import (
     ConfigurationError,
     FreshTokenRequiredError,
@@ -23,6 +22,7 @@ from tokenward.errors import (
 )
 from tokenward.hooks import settled
 from tokenward.http import Refusal, RequestView
+from tokenward.issuers import Issuers, TokenJudge
 
 __all__ = ["Authenticator", "Requirement"]
 
@@ -68,11 +68,11 @@ class Requirement(Generic[ClaimsT]):
 
 
 class Authenticator(Generic[ClaimsT]):
-    """One engine, and where requests carry its tokens."""
+    """One engine, or those of several issuers, and where requests carry their tokens."""
 
     def __init__(
         self,
-        engine: TokenEngine[ClaimsT],
+        engine: TokenJudge[ClaimsT],
         *,
         carriers: Sequence[Carrier] | None = None,
         realm: str = "api",
@@ -80,7 +80,7 @@ class Authenticator(Generic[ClaimsT]):
         """Join an engine to HTTP.
 
         Args:
-            engine: which judges the tokens.
+            engine: which judges the tokens; or the `Issuers` that know which engine does.
             carriers: where they may be; by default the ``Authorization: Bearer`` header alone.
             realm: named in challenges.
         """
@@ -235,7 +235,10 @@ class Authenticator(Generic[ClaimsT]):
             raise PermissionDeniedError
 
     def _check_fresh(self, claims: ClaimsT, fresh: bool | timedelta) -> None:  # noqa: FBT001
-        now = self.engine.now()
+        engine = self.engine
+        if isinstance(engine, Issuers):
+            engine = engine.engine_of(claims)
+        now = engine.now()
         if isinstance(fresh, timedelta):
             # A token that is marked fresh was issued at the login itself.
             proved_at = (
@@ -244,7 +247,7 @@ class Authenticator(Generic[ClaimsT]):
                 else claims.auth_time
             )
             max_age = fresh.total_seconds()
-            leeway = self.engine.policy.leeway.total_seconds()
+            leeway = engine.policy.leeway.total_seconds()
             if proved_at is None or now > proved_at + max_age + leeway:
                 raise FreshTokenRequiredError(int(max_age))
         # flask-jwt-extended: True, or the moment until which the token counts as fresh.

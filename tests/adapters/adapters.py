@@ -1,4 +1,4 @@
-"""The adapters that are tested: all, or the one that ``TOKENWARD_ADAPTER`` names.
+"""The adapters that are tested: all, or the one that ``TOKENWARD_TEST_ADAPTER`` names.
 
 A framework that should be there and is not is an error, and not a test that is left out.
 """
@@ -16,7 +16,7 @@ Build = Callable[[TokenEngine[ShopClaims]], object]
 """What makes the service of the contract, as an ASGI app."""
 
 ALL = ("fastapi", "litestar", "quart")
-WANTED = tuple(name for name in ALL if os.environ.get("TOKENWARD_ADAPTER") in {None, "", name})
+WANTED = tuple(name for name in ALL if os.environ.get("TOKENWARD_TEST_ADAPTER") in {None, "", name})
 
 
 def build_of(name: str) -> Build:

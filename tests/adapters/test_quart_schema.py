@@ -13,7 +13,7 @@ from tests.adapters import quart_service
 from tests.adapters.contract import client_of, contract_engine
 from tests.adapters.quart_service import Service
 from tests.support import OTHER_SECRET, FrozenClock
-from tokenward import Key, QueryCarrier
+from tokenward import Key, KeyPublisher, KeyRing, QueryCarrier
 from tokenward_quart import TokenAuth
 
 quart_schema = pytest.importorskip(
@@ -287,3 +287,15 @@ async def test_decorated_without_quart_schema(
 
     assert (await service.get("/", None)).status_code == 401
     assert ((await service.get("/")).text, seen) == ("alice", ["called"])
+
+
+def test_documents_about_keys_need_no_quart_schema(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where quart-schema is not installed, the keys are published all the same."""
+    monkeypatch.setitem(sys.modules, "quart_schema", None)
+    publisher = KeyPublisher(KeyRing.generate())
+
+    service.auth.publish_keys(service.app, publisher)
+
+    assert "/-well-known/jwks-json" in service.app.view_functions

@@ -36,9 +36,11 @@ def test_requirements_take_the_same_arguments(method: str) -> None:
     assert len(signatures[0]) == 6
 
 
-@pytest.mark.parametrize("method", ["refresh", "set_cookies", "clear_cookies", "while_valid"])
+@pytest.mark.parametrize(
+    "method", ["refresh", "set_cookies", "clear_cookies", "while_valid", "publish_keys"]
+)
 def test_the_other_verbs_take_the_same_arguments(method: str) -> None:
-    """The other verbs differ in nothing but the framework's own request, response and socket."""
+    """The other verbs differ in nothing but the framework's own request, response, socket and app."""
     signatures = [
         [(name, kind, default) for name, kind, _, default in parameters_of(getattr(auth, method))]
         for auth in auths().values()

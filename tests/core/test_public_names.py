@@ -9,7 +9,13 @@ import pytest
 import tokenward
 
 # Rooms that need an extra are left out where it is not installed.
-EXTRAS = {"redis": "redis", "sql": "sqlalchemy"}
+EXTRAS = {
+    "redis": "redis",
+    "sql": "sqlalchemy",
+    "settings": "pydantic_settings",
+    "_environment": "pydantic_settings",
+    "cli": "typer",
+}
 MODULES = [
     importlib.import_module(each.name)
     for each in pkgutil.walk_packages(tokenward.__path__, "tokenward.")

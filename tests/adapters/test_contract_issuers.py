@@ -1,0 +1,194 @@
+"""The contract with tokens of two issuers: each adapter takes `Issuers` where it takes an engine."""
+
+from datetime import timedelta
+
+import httpx
+import pytest
+
+from tests.adapters import contract as c
+from tests.adapters.adapters import Build
+from tests.adapters.asgi_websocket import open_websocket
+from tests.adapters.contract import Case, bearer, shop_payload, shop_token
+from tests.adapters.contract_requests import CASES, GOOD, SOCKETS_REFUSED
+from tests.adapters.test_contract import ask, assert_answer
+from tests.support import NOW, OTHER_SECRET, FrozenClock, ShopClaims, payload_of, signed
+from tokenward import (
+    Issuers,
+    Key,
+    KeyRing,
+    KeysUnavailableError,
+    MemoryStore,
+    PrefixedStore,
+    TokenEngine,
+    TokenPolicy,
+)
+
+PARTNER = "https://partner.example"
+PARTNER_KEY = Key.from_secret(OTHER_SECRET)
+# The issuer is looked for before anything else: a token with two faults may be told this one.
+SEEN_FIRST = {"claim_missing", "issuer_invalid", "token_malformed"}
+
+
+class PartnerClaims(ShopClaims):
+    """What the other issuer says; the handlers of the contract are annotated with ShopClaims."""
+
+    tenant: str = "partner"
+
+
+class Unreachable:
+    """Keys of an issuer that is down."""
+
+    version = 0
+
+    def find(self, *, kid: str | None, algorithm: str) -> Key:
+        raise KeysUnavailableError
+
+    async def refresh_if_due(self, now: float) -> None:
+        raise KeysUnavailableError
+
+    async def fetch_for(self, kid: str | None, now: float) -> bool:
+        return False
+
+
+class ContractIssuers(Issuers[ShopClaims]):
+    """Two issuers, and an engine's verbs of issuing for the routes of the contract that log in."""
+
+    def __init__(self, clock: FrozenClock, *, keys: object = None) -> None:
+        """Join the contract's own engine with the partner's."""
+        store = MemoryStore()
+        self.own = c.contract_engine(clock)
+        self.partner = TokenEngine(
+            KeyRing(PARTNER_KEY) if keys is None else keys,
+            policy=TokenPolicy(
+                issuer=PARTNER, audience="partner-api", leeway=timedelta(seconds=30)
+            ),
+            claims_model=PartnerClaims,
+            store=PrefixedStore(store, PARTNER),
+            clock=clock,
+        )
+        super().__init__(self.own, self.partner)
+        self.issue_pair = self.own.issue_pair
+
+
+def partner_token(**changes: object) -> str:
+    """Sign as the partner does."""
+    claims = payload_of(**{"iss": PARTNER, "aud": "partner-api", "sub": "bob", **changes})
+    return signed(claims, key=PARTNER_KEY)
+
+
+@pytest.fixture
+def issuers(clock: FrozenClock) -> ContractIssuers:
+    """Give the two."""
+    return ContractIssuers(clock)
+
+
+@pytest.fixture
+async def app(build: Build, issuers: ContractIssuers, clock: FrozenClock) -> object:
+    """Give the service, with both issuers; it takes the place of the contract's own."""
+    await c.revoke_some(issuers.own, clock)
+    return build(issuers)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+async def test_request(client: httpx.AsyncClient, case: Case) -> None:
+    """Tokens of the first issuer are answered as if it were the only one."""
+    response = await ask(client, case)
+
+    if case.answer.status == 401 and response.json()["code"] in SEEN_FIRST:
+        assert response.status_code == 401
+    else:
+        assert_answer(response, case.answer)
+
+
+async def test_both_issuers_are_let_in(client: httpx.AsyncClient) -> None:
+    """Each with the claims model of its own."""
+    assert_answer(await client.get("/me", headers=list(bearer(GOOD))), c.ME)
+    mine = await client.get("/me", headers=list(bearer(partner_token())))
+    assert_answer(mine, c.ok(sub="bob", tenant="partner", extra={}))
+
+
+@pytest.mark.parametrize(
+    ("token", "answer"),
+    [
+        (partner_token(iss="https://nobody.example"), c.WRONG_ISSUER),
+        (partner_token(iss=...), c.lacks("iss")),
+        (partner_token(iss=7), c.bad("iss")),
+        (partner_token(aud=c.AUDIENCE), c.WRONG_AUDIENCE),
+        (partner_token(exp=NOW - 31), c.EXPIRED),
+        (partner_token(type="refresh"), c.WRONG_TYPE),
+        (signed(shop_payload(), key=PARTNER_KEY), c.FORGED),
+        (shop_token(iss=PARTNER, aud="partner-api"), c.FORGED),
+        (shop_token(aud="partner-api"), c.WRONG_AUDIENCE),
+    ],
+    ids=range(9),
+)
+@pytest.mark.parametrize("path", ["/me", "/maybe", "/twice"])
+async def test_each_by_its_own_rules(
+    client: httpx.AsyncClient, path: str, token: str, answer: c.Answer
+) -> None:
+    """A key, an audience and a leeway of one issuer are not those of the other."""
+    assert_answer(await client.get(path, headers=list(bearer(token))), answer)
+
+
+async def test_freshness_by_the_leeway_of_the_issuer(
+    client: httpx.AsyncClient, clock: FrozenClock
+) -> None:
+    """A route's age of a login is judged by the engine that judged the token."""
+    clock.advance(610)
+    mine, other = shop_token(auth_time=NOW), partner_token(auth_time=NOW)
+    assert_answer(await client.get("/recent", headers=list(bearer(mine))), c.too_old(600))
+    assert_answer(await client.get("/recent", headers=list(bearer(other))), c.ok(sub="bob"))
+
+
+async def test_refresh(client: httpx.AsyncClient, issuers: ContractIssuers) -> None:
+    """A refresh token is traded by its issuer, once."""
+    pair = await issuers.partner.issue_pair("bob", scope=["a"])
+    renewed = await client.post("/renew", content=pair.refresh_token)
+    assert_answer(renewed, c.ok(scope="a"))
+    again = await client.post("/renew", content=pair.refresh_token)
+    assert_answer(again, c.REUSED)
+
+
+async def test_revoked_of_one_issuer(client: httpx.AsyncClient, issuers: ContractIssuers) -> None:
+    """The same jti of the other is good."""
+    await issuers.revoke(partner_token())
+    refused = await client.get("/me", headers=list(bearer(partner_token())))
+    assert_answer(refused, c.REVOKED)
+    assert_answer(await client.get("/me", headers=list(bearer(GOOD))), c.ME)
+
+
+DOWN = c.Answer(
+    503,
+    {"detail": KeysUnavailableError.message, "code": "keys_unavailable"},
+    retry_after="1",
+)
+
+
+async def test_one_issuer_is_down(build: Build, clock: FrozenClock) -> None:
+    """Its tokens get 503 with Retry-After, and those of the other go on working."""
+    app = build(ContractIssuers(clock, keys=Unreachable()))
+    async with c.client_of(app) as client:
+        for path in ("/me", "/maybe"):
+            response = await client.get(path, headers=list(bearer(partner_token())))
+            assert_answer(response, DOWN)
+        assert_answer(await client.get("/me", headers=list(bearer(GOOD))), c.ME)
+    outcome = await open_websocket(app, "/ws", headers=bearer(partner_token()), extensions={})
+    assert (outcome.accepted, outcome.close_code) == (False, 1013)
+    assert outcome.close_reason == "keys_unavailable"
+
+
+@pytest.mark.parametrize("case", SOCKETS_REFUSED, ids=lambda case: case.name)
+async def test_socket_refused(app: object, case: Case) -> None:
+    """A handshake that one engine refuses, two refuse."""
+    outcome = await open_websocket(app, case.path, headers=case.headers)
+
+    assert not outcome.accepted
+    assert outcome.status == case.answer.status
+
+
+@pytest.mark.parametrize(("token", "said"), [(GOOD, "alice"), (partner_token(), "bob")])
+async def test_socket_accepted(app: object, token: str, said: str) -> None:
+    """And one of either issuer is accepted."""
+    outcome = await open_websocket(app, "/ws", headers=bearer(token))
+
+    assert (outcome.accepted, outcome.messages) == (True, [said])

@@ -1,0 +1,51 @@
+"""What a type checker must see of several issuers; it is checked by mypy, and never run."""
+
+from typing import assert_type
+
+from tokenward import (
+    Claims,
+    Issuers,
+    KeyRing,
+    PrefixedStore,
+    RemoteKeySet,
+    RevocationStore,
+    TokenEngine,
+    TokenJudge,
+)
+from tokenward.keysources import RemoteKeys
+from tokenward.stores.memory import MemoryStore
+from tokenward_fastapi import TokenAuth
+
+
+class ShopClaims(Claims):
+    """A user's claims."""
+
+    tenant: str
+
+
+class PartnerClaims(Claims):
+    """Another issuer's."""
+
+    partner: str
+
+
+keys: RemoteKeys = RemoteKeySet("https://login.example/keys")
+store: RevocationStore = PrefixedStore(MemoryStore(), "https://login.example")
+shop = TokenEngine(KeyRing.generate(), claims_model=ShopClaims)
+partner = TokenEngine(keys, claims_model=PartnerClaims)
+plain = TokenEngine(keys)
+same = Issuers(shop, shop)
+both = Issuers(shop, partner)
+three = Issuers(shop, partner, plain)
+judge: TokenJudge[ShopClaims] = same
+
+
+async def use() -> None:
+    """Use them as a handler would."""
+    assert_type(same, Issuers[ShopClaims])
+    assert_type(both, Issuers[ShopClaims | PartnerClaims])
+    assert_type(await both.decode("token"), ShopClaims | PartnerClaims)
+    assert_type(await three.decode("token"), ShopClaims | PartnerClaims | Claims)
+    assert_type(await TokenAuth(same).required()(), ShopClaims)
+    assert_type(await TokenAuth(both).required()(), ShopClaims | PartnerClaims)
+    TokenAuth(both).required(check=lambda claims: isinstance(claims, ShopClaims))
