@@ -1,0 +1,166 @@
+"""Settings that are read strictly: what nobody knows, or what is empty, is refused by its name.
+
+Names of variables and of settings are in the errors; values never are.
+"""
+
+import re
+from collections.abc import Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, ClassVar, Final
+
+from pydantic import PrivateAttr, ValidationError
+from pydantic.fields import FieldInfo
+
+from tokenward.errors import ConfigurationError
+
+try:
+    from pydantic_settings import (
+        BaseSettings,
+        DotEnvSettingsSource,
+        EnvSettingsSource,
+        PydanticBaseSettingsSource,
+        SettingsConfigDict,
+    )
+except ImportError as _absent:
+    _MISSING: Final = (
+        "tokenward.settings needs pydantic-settings: pip install 'tokenward[settings]'"
+    )
+    raise ImportError(_MISSING, name=_absent.name) from _absent
+
+__all__ = ["SettingsConfigDict", "StrictSettings"]
+
+# Behind the prefix: variables of a test suite and of its runner, which are not settings.
+_NOT_SETTINGS: Final = ("test_", "require_")
+
+
+class StrictSettings(BaseSettings):
+    """Settings of the environment and, where one is named, of an env file."""
+
+    model_config: ClassVar[SettingsConfigDict] = SettingsConfigDict(
+        frozen=True, extra="forbid", hide_input_in_errors=True
+    )
+
+    _prefix: str = PrivateAttr("")
+
+    def __init__(self, **values: Any) -> None:  # noqa: ANN401 - whatever the fields take
+        """Read the environment; what is given here comes before it.
+
+        Args:
+            values: settings by their names. Besides ``_env_file``, a file to read where the
+                environment says nothing, and ``_env_prefix``, in place of the usual prefix.
+
+        Raises:
+            ConfigurationError: a variable that no setting has, an empty one, a value that cannot be
+                meant, or settings that contradict each other; the message names the variables.
+        """
+        refusal = ""
+        prefix = values.get("_env_prefix") or type(self).model_config.get("env_prefix", "")
+        try:
+            super().__init__(**values)
+        except ValidationError as exc:
+            refusal = _explained(exc, type(self), prefix)
+        # Raised out here: inside `except` it would carry Pydantic's error, and that the values.
+        if refusal:
+            raise ConfigurationError(refusal)
+        self._prefix = prefix
+
+    def variable(self, setting: str) -> str:
+        """Give the name of the variable that sets something."""
+        return f"{self._prefix}{setting.upper()}"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - Pydantic's signature
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read the environment and an env file in our own, strict way."""
+        return (
+            init_settings,
+            *(
+                _StrictVariables(settings_cls, source)
+                for source in (env_settings, dotenv_settings)
+                if isinstance(source, EnvSettingsSource)
+            ),
+        )
+
+
+class _StrictVariables(PydanticBaseSettingsSource):
+    """The variables of one prefix, each of which must be a setting."""
+
+    def __init__(self, settings_cls: type[BaseSettings], source: EnvSettingsSource) -> None:
+        super().__init__(settings_cls)
+        if isinstance(source, DotEnvSettingsSource):
+            _refuse_absent(source.env_file)
+        self._prefix = source.env_prefix
+        self._variables: Mapping[str, str | None] = source.env_vars
+
+    def get_field_value(
+        self,
+        field: FieldInfo,  # noqa: ARG002 - Pydantic's signature
+        field_name: str,
+    ) -> tuple[str | None, str, bool]:
+        return self._variables.get(f"{self._prefix}{field_name}".lower()), field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        fields = self.settings_cls.model_fields
+        for variable in sorted(self._variables):
+            if not variable.lower().startswith(self._prefix.lower()):
+                continue
+            name = variable[len(self._prefix) :].lower()
+            if name.startswith(_NOT_SETTINGS):
+                continue
+            if name not in fields:
+                raise ConfigurationError(_unknown(variable.upper(), name, fields, self._prefix))
+            found[name], _, _ = self.get_field_value(fields[name], name)
+            if not found[name]:
+                msg = f"{variable.upper()} is empty: give it a value, or do not set it."
+                raise ConfigurationError(msg)
+        return found
+
+
+def _refuse_absent(env_file: object) -> None:
+    files = env_file if isinstance(env_file, list | tuple) else (env_file,)
+    for each in files:
+        if isinstance(each, str | Path) and not Path(each).expanduser().exists():
+            msg = "The env file does not exist."
+            raise ConfigurationError(msg)
+
+
+def _unknown(variable: str, name: str, fields: Mapping[str, FieldInfo], prefix: str) -> str:
+    near = get_close_matches(name, fields, n=1)
+    hint = f" Did you mean {prefix}{near[0].upper()}?" if near else ""
+    return f"{variable} is no setting of Tokenward.{hint}"
+
+
+def _explained(error: ValidationError, model: type[BaseSettings], prefix: str) -> str:
+    """Say what is wrong in the words of the environment, one sentence for each fault."""
+    sentences = []
+    for fault in error.errors(include_url=False, include_input=False):
+        own = fault.get("ctx", {}).get("error")
+        said = str(own) if isinstance(own, ConfigurationError) else f"{fault['msg']}."
+        if not fault["loc"]:
+            sentences.append(_with_variables(said, model, prefix))
+        elif fault["type"] == "extra_forbidden":
+            sentences.append(f"{fault['loc'][0]} is no setting of Tokenward.")
+        else:
+            sentences.append(f"{prefix}{str(fault['loc'][0]).upper()}: {said}")
+    return " ".join(dict.fromkeys(sentences))
+
+
+def _with_variables(sentence: str, model: type[BaseSettings], prefix: str) -> str:
+    """Put variables in the place of settings: at the start, in braces, or with an underscore.
+
+    Many a setting is an English word as well, and stays one elsewhere.
+    """
+    names = "|".join(model.model_fields)
+    long_names = "|".join(name for name in model.model_fields if "_" in name)
+    pattern = rf"\{{({names})\}}|^({names})\b|(?<![\w'])({long_names})\b(?!=)"
+    return re.sub(
+        pattern, lambda found: f"{prefix}{(found[1] or found[2] or found[3]).upper()}", sentence
+    )

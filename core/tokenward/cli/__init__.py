@@ -1,0 +1,36 @@
+"""The command line ``tokenward``. Needs ``tokenward[cli]``; see docs/command-line.md.
+
+Exit codes: 0 good; 1 the token or the configuration is not; 2 the command line cannot be understood;
+3 a store or a key set does not answer; 4 the extra is not installed.
+"""
+
+import sys
+from collections.abc import Sequence
+from importlib.util import find_spec
+from io import TextIOWrapper
+
+__all__ = ["main"]
+
+_NOT_INSTALLED = 4
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command, and exit with its code.
+
+    Args:
+        arguments: by default those of this process.
+
+    Raises:
+        SystemExit: always.
+    """
+    missing = [name for name in ("typer", "rich", "pydantic_settings") if find_spec(name) is None]
+    if missing:
+        sys.stderr.write("tokenward: the command line needs: pip install 'tokenward[cli]'\n")
+        raise SystemExit(_NOT_INSTALLED)
+    from tokenward.cli._app import app
+
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            # A terminal that lacks a letter gets its escape.
+            stream.reconfigure(errors="backslashreplace")
+    app(arguments, prog_name="tokenward")

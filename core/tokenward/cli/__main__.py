@@ -1,0 +1,8 @@
+"""``python -m tokenward.cli``, where the command is not on the path."""
+
+from tokenward.cli import main
+
+__all__: list[str] = []
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,124 @@
+"""From options and the environment to settings, and to an engine that is closed at the end."""
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+from pydantic import SecretStr
+from typer import BadParameter
+
+from tokenward.claims import Claims
+from tokenward.cli._options import Common, KeyOptions
+from tokenward.engine import TokenEngine
+from tokenward.errors import ConfigurationError
+from tokenward.keyring import KeyRing
+from tokenward.revocation import RevocationStore
+from tokenward.settings import KEY_SETTINGS, TokenwardSettings
+from tokenward.stores.memory import MemoryStore
+
+__all__ = ["has_keys", "keys_directory", "open_engine", "settings_of", "shared_store"]
+
+_URLS: Final = ("https://", "http://")
+_TAKE_AN_ALGORITHM: Final = frozenset({"secret", "secret_file", "pem_file", "jwks_url"})
+
+
+def settings_of(common: Common, keys: KeyOptions) -> TokenwardSettings:
+    """Read the settings; keys that options name come in the place of theirs.
+
+    Raises:
+        ConfigurationError: see `TokenwardSettings`.
+        BadParameter: options contradict each other, or a variable is not set.
+    """
+    settings = TokenwardSettings(_env_file=common.env_file)
+    chosen = _chosen(keys)
+    if len(chosen) > 1:
+        msg = "Give one of --keys, --secret-file, --secret-env, --pem and --jwks."
+        raise BadParameter(msg)
+    if keys.pem_password_env is not None:
+        if keys.pem is None:
+            msg = "--pem-password-env is for --pem."
+            raise BadParameter(msg)
+        chosen["pem_password"] = _secret_in(keys.pem_password_env)
+    if keys.algorithm is not None:
+        if _TAKE_AN_ALGORITHM.isdisjoint(chosen):
+            msg = "--algorithm is for --secret-file, --secret-env, --pem and --jwks URL."
+            raise BadParameter(msg)
+        chosen["algorithm"] = keys.algorithm
+    if not chosen:
+        return settings
+    nothing = dict.fromkeys((*KEY_SETTINGS, "pem_password", "algorithm", "kid"))
+    return settings.model_copy(update={**nothing, **chosen})
+
+
+def has_keys(settings: TokenwardSettings) -> bool:
+    """Tell whether keys are named anywhere."""
+    return any(getattr(settings, name) is not None for name in KEY_SETTINGS)
+
+
+def keys_directory(common: Common, keys: Path | None) -> Path:
+    """Give the directory of keys of an option, else of the environment.
+
+    Raises:
+        BadParameter: neither names one.
+    """
+    directory = keys or TokenwardSettings(_env_file=common.env_file).keys_dir
+    if directory is None:
+        msg = "Name the directory of the keys: --keys DIR, or TOKENWARD_KEYS_DIR."
+        raise BadParameter(msg)
+    return directory
+
+
+@asynccontextmanager
+async def open_engine(
+    settings: TokenwardSettings, *, now: float, store: RevocationStore | None = None
+) -> AsyncIterator[TokenEngine[Claims]]:
+    """Make an engine whose clock stands still, and close its store and its keys at the end.
+
+    Where no keys are named it has some that nobody knows.
+    """
+    async with AsyncExitStack() as stack:
+        if store is not None:
+            await stack.enter_async_context(store)
+        keys = settings.to_keys() if has_keys(settings) else KeyRing.generate()
+        if isinstance(keys, AbstractAsyncContextManager):
+            await stack.enter_async_context(keys)
+        yield TokenEngine(keys, policy=settings.to_policy(), store=store, clock=lambda: now)
+
+
+def shared_store(settings: TokenwardSettings) -> RevocationStore:
+    """Give the store; not one in memory, which no other process sees.
+
+    Raises:
+        ConfigurationError: there is none, or it cannot be used.
+    """
+    store = settings.to_store()
+    if store is None or isinstance(store, MemoryStore):
+        msg = (
+            f"A shared store is needed: set {settings.variable('store_url')} to that of the "
+            "service. What is in memory ends with this command."
+        )
+        raise ConfigurationError(msg)
+    return store
+
+
+def _chosen(keys: KeyOptions) -> dict[str, object]:
+    is_url = keys.jwks is not None and keys.jwks.startswith(_URLS)
+    named: dict[str, object] = {
+        "keys_dir": keys.keys,
+        "secret_file": keys.secret_file,
+        "secret": None if keys.secret_env is None else _secret_in(keys.secret_env),
+        "pem_file": keys.pem,
+        "jwks_url": keys.jwks if is_url else None,
+        "jwks_file": Path(keys.jwks) if keys.jwks is not None and not is_url else None,
+    }
+    return {name: value for name, value in named.items() if value is not None}
+
+
+def _secret_in(variable: str) -> SecretStr:
+    value = os.environ.get(variable)
+    if not value:
+        msg = f"The variable {variable} is not set."
+        raise BadParameter(msg)
+    return SecretStr(value)

@@ -1,0 +1,162 @@
+"""``tokenward doctor``: whether a configuration can be used, is safe, and has an effect."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from tokenward._codec import b64url_decode
+from tokenward._durations import duration_text, parse_duration
+from tokenward._keyfiles import read_file
+from tokenward._manifest import MANIFEST_NAME, parsed_manifest
+from tokenward.cli._clock import moment
+from tokenward.cli._config import has_keys, settings_of
+from tokenward.cli._exits import Exit
+from tokenward.cli._findings import Finding, Severity, findings_of_settings
+from tokenward.cli._options import Common, KeyOptions, command
+from tokenward.cli._screen import print_json, print_line
+from tokenward.errors import ConfigurationError
+from tokenward.keyring import KeyRing
+from tokenward.keys import Key
+from tokenward.settings import KEY_SETTINGS, TokenwardSettings
+
+__all__ = ["doctor"]
+
+_STYLES: Final[dict[Severity, str]] = {"error": "bold red", "warning": "yellow", "note": "cyan"}
+_RSA_BITS: Final = 3_072
+
+
+@command
+def doctor(
+    common: Common,
+    keys: KeyOptions,
+    strict: Annotated[  # noqa: FBT002 - an option
+        bool, typer.Option("--strict", help="Take warnings for errors.")
+    ] = False,
+    max_key_age: Annotated[
+        str, typer.Option(metavar="DURATION", help="When the signing key of a directory is old.")
+    ] = "90d",
+) -> Exit:
+    """Check a configuration: what is unsafe, what has no effect, and what to do about it."""
+    oldest = parse_duration(max_key_age)
+    try:
+        settings = settings_of(common, keys)
+    except ConfigurationError as exc:
+        findings = [_fault("configuration_invalid", "TOKENWARD_", exc)]
+    else:
+        findings = [*findings_of_settings(settings), *_about_opening(settings, oldest)]
+    counts = Counter(each.severity for each in findings)
+    if common.json:
+        print_json({"findings": [asdict(each) for each in findings]})
+    else:
+        _print(findings, counts)
+    is_bad = counts["error"] or (strict and counts["warning"])
+    return Exit.BAD if is_bad else Exit.GOOD
+
+
+def _about_opening(settings: TokenwardSettings, oldest: timedelta) -> Iterator[Finding]:
+    """Open what the settings name; nothing is sent anywhere."""
+    try:
+        settings.to_store()
+    except ConfigurationError as exc:
+        yield _fault("store_unusable", settings.variable("store_url"), exc)
+    if not has_keys(settings):
+        return
+    try:
+        ring = settings.to_keys()
+    except ConfigurationError as exc:
+        yield _fault("keys_unusable", _key_variable(settings), exc)
+        return
+    if isinstance(ring, KeyRing):
+        yield from _about_ring(settings, ring)
+    if settings.keys_dir is not None:
+        yield from _about_age(settings, settings.keys_dir, oldest)
+
+
+def _about_ring(settings: TokenwardSettings, ring: KeyRing) -> Iterator[Finding]:
+    variable = _key_variable(settings)
+    if ring.active.algorithm.key_type == "oct" and len(settings.audience or ()) > 1:
+        yield Finding(
+            "secret_shared",
+            "warning",
+            f"{variable}, {settings.variable('audience')}",
+            "Each service of the audience that verifies with the secret can sign with it as well.",
+            "Use a key pair: tokenward keys generate.",
+        )
+    if any(_rsa_bits(key) < _RSA_BITS for key in ring if key.algorithm.key_type == "RSA"):
+        yield Finding(
+            "rsa_short",
+            "note",
+            variable,
+            f"An RSA key is shorter than {_RSA_BITS} bits, which NIST asks for from 2031 on.",
+            "Rotate to an EdDSA or an ES256 key, which are faster as well.",
+        )
+    for entry in ring.entries():
+        if entry.state == "pending":
+            yield Finding(
+                "key_pending",
+                "note",
+                variable,
+                "A key is published, and does not sign yet.",
+                "When all who verify have seen it: tokenward keys rotate.",
+            )
+        if entry.state == "verify-only" and entry.verify_until is None and ring.active.can_sign:
+            yield Finding(
+                "key_without_end",
+                "note",
+                variable,
+                "A key that does not sign any more is accepted for ever.",
+                "Rotate with --verify-for, or take it out of the set.",
+            )
+
+
+def _about_age(
+    settings: TokenwardSettings, directory: Path, oldest: timedelta
+) -> Iterator[Finding]:
+    seconds = _age_of_signing_key(directory)
+    if seconds is not None and seconds > oldest.total_seconds():
+        yield Finding(
+            "key_old",
+            "warning",
+            settings.variable("keys_dir"),
+            f"The key has signed for more than {duration_text(oldest)}.",
+            "tokenward keys generate, and when all who verify have seen it, tokenward keys rotate.",
+        )
+
+
+def _age_of_signing_key(directory: Path) -> float | None:
+    """Give the age of the file that the manifest calls active, in seconds."""
+    if not (directory / MANIFEST_NAME).exists():
+        return None
+    rows = parsed_manifest(read_file(directory, MANIFEST_NAME))
+    (name,) = [row.file for row in rows if row.state == "active"]
+    return moment(None) - (directory / name).stat().st_mtime
+
+
+def _rsa_bits(key: Key) -> int:
+    return len(b64url_decode(str(key.public_jwk()["n"]))) * 8
+
+
+def _key_variable(settings: TokenwardSettings) -> str:
+    (name,) = [each for each in KEY_SETTINGS if getattr(settings, each) is not None]
+    return settings.variable(name)
+
+
+def _fault(code: str, variable: str, error: ConfigurationError) -> Finding:
+    return Finding(code, "error", variable, str(error), "Mend it: nothing starts like this.")
+
+
+def _print(findings: list[Finding], counts: Counter[Severity]) -> None:
+    for each in findings:
+        print_line((f"{each.severity:<9}", _STYLES[each.severity]), f"{each.code}  {each.setting}")
+        print_line(f"         {each.message} {each.advice}")
+    severities: tuple[Severity, ...] = ("error", "warning", "note")
+    print_line(", ".join(_counted(counts[each], each) for each in severities), ".")
+
+
+def _counted(count: int, name: str) -> str:
+    return f"{count} {name}{'' if count == 1 else 's'}"

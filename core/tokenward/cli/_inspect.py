@@ -1,0 +1,113 @@
+"""``tokenward inspect``: what a token says, whether that is to be believed, and what is wrong."""
+
+from collections.abc import Mapping
+from typing import Annotated
+
+import typer
+from pydantic import JsonValue
+
+from tokenward.cli._clock import iso_text, moment
+from tokenward.cli._config import has_keys, open_engine, settings_of
+from tokenward.cli._exits import Exit, code_of
+from tokenward.cli._options import Common, KeyOptions, command
+from tokenward.cli._report import Report, examine
+from tokenward.cli._screen import name_text, print_json, print_line, quoted, signature_text
+from tokenward.cli._token import dissected, token_text
+from tokenward.errors import InvalidAudienceError, TokenError
+
+__all__ = ["inspect"]
+
+_HEADINGS = {"good": "bold green", "bad": "bold red", "not-verified": "bold yellow"}
+_NOT_BELIEVED = "Nothing below is to be believed."
+
+
+@command
+async def inspect(
+    common: Common,
+    keys: KeyOptions,
+    token: Annotated[
+        str | None, typer.Argument(help="The token; '-' or nothing: the standard input.")
+    ] = None,
+    issuer: Annotated[str | None, typer.Option(help="The issuer that the token must have.")] = None,
+    audience: Annotated[
+        list[str] | None, typer.Option(help="Whom the token must be meant for; may be repeated.")
+    ] = None,
+    at: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Judge at this time: ISO 8601, or seconds since 1970."),
+    ] = None,
+) -> Exit:
+    """Show a token, verify it where there are keys, and say what is wrong with it."""
+    now = moment(at)
+    settings = settings_of(common, keys)
+    rules = {"issuer": issuer, "audience": tuple(audience) if audience else None}
+    settings = settings.model_copy(
+        update={name: value for name, value in rules.items() if value is not None}
+    )
+    text = token_text(token)
+    parts = dissected(text, max_bytes=settings.max_token_bytes)
+    async with open_engine(settings, now=now, store=settings.to_store()) as engine:
+        report = await examine(text, parts, engine, has_keys=has_keys(settings))
+    if common.json:
+        print_json(_as_json(report))
+    else:
+        _print(report)
+    codes = [code_of(each) for each in report.problems]
+    return max(codes, default=Exit.GOOD if report.is_verified else Exit.BAD)
+
+
+def _as_json(report: Report) -> Mapping[str, JsonValue]:
+    parts = report.parts
+    return {
+        "verdict": report.verdict,
+        "verified": report.is_verified,
+        "inspected_at": iso_text(report.now),
+        "problems": [_problem(each) for each in report.problems],
+        "header": parts.header,
+        "claims": parts.claims,
+        "times": {
+            name: {"at": date, "relative": words} for name, (date, words) in report.times().items()
+        },
+        "signature": signature_text(parts.signature, parts.signature_bytes),
+    }
+
+
+def _problem(error: TokenError) -> JsonValue:
+    claim = getattr(error, "claim", None)
+    named: dict[str, JsonValue] = {} if claim is None else {"claim": claim}
+    return {"code": error.code, "message": str(error), **named}
+
+
+def _print(report: Report) -> None:
+    print_line((report.verdict.upper().replace("-", " "), _HEADINGS[report.verdict]), _why(report))
+    for error in report.problems:
+        print_line("  ", (error.code, "red"), f": {error}{_hint(error, report)}")
+    _print_members("header", report.parts.header, {})
+    _print_members("claims", report.parts.claims, report.times())
+    print_line(("signature", "bold"))
+    print_line("  ", signature_text(report.parts.signature, report.parts.signature_bytes))
+
+
+def _why(report: Report) -> str:
+    if report.verdict == "good":
+        return ": the signature is valid, and so is the rest."
+    if report.verdict == "bad":
+        return ": the signature is valid, and the token is not."
+    if not report.has_keys:
+        return f": no keys were given. {_NOT_BELIEVED}"
+    return f": no key of ours has signed this. {_NOT_BELIEVED}"
+
+
+def _hint(error: TokenError, report: Report) -> str:
+    is_open = isinstance(error, InvalidAudienceError) and not report.has_audience
+    return " No audience is configured: --audience names one." if is_open else ""
+
+
+def _print_members(
+    heading: str, members: Mapping[str, JsonValue], times: Mapping[str, tuple[str, str]]
+) -> None:
+    print_line((heading, "bold"))
+    width = min(24, max(map(len, map(name_text, members)), default=0))
+    for name, value in members.items():
+        date = f"  {times[name][0]} ({times[name][1]})" if name in times else ""
+        print_line("  ", (name_text(name).ljust(width), "cyan"), f"  {quoted(value)}", date)

@@ -1,0 +1,157 @@
+"""``tokenward keys``: a directory of keys, from the first to the last."""
+
+from pathlib import Path
+from typing import Annotated, TypeAlias
+
+import typer
+from pydantic import JsonValue
+
+from tokenward._durations import parse_duration
+from tokenward.cli._clock import iso_text, moment, relative_text
+from tokenward.cli._config import keys_directory
+from tokenward.cli._options import Common, command
+from tokenward.cli._screen import print_json, print_line
+from tokenward.errors import ConfigurationError
+from tokenward.keydir import KeyDirectory
+from tokenward.keyring import KeyEntry, KeyRing
+from tokenward.keys import Key
+
+__all__ = ["keys_app"]
+
+keys_app = typer.Typer(
+    help="Make, show, rotate and export the keys of a directory.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+Directory: TypeAlias = Annotated[
+    Path | None, typer.Option("--keys", metavar="DIR", help="The directory of the keys.")
+]
+_Algorithm: TypeAlias = Annotated[
+    str, typer.Option(help="EdDSA, ES256, RS256, HS256 and others of RFC 7518.")
+]
+_Kid: TypeAlias = Annotated[
+    str | None, typer.Option(help="The key id; by default the RFC 7638 thumbprint.")
+]
+
+
+@keys_app.command()
+@command
+def generate(
+    common: Common, keys: Directory = None, algorithm: _Algorithm = "EdDSA", kid: _Kid = None
+) -> None:
+    """Make a key: the first of a directory signs at once, later ones are published and wait."""
+    path = keys_directory(common, keys)
+    directory = KeyDirectory(path)
+    key = _new_key(algorithm, kid)
+    if path.is_dir() and any(path.iterdir()):
+        ring = directory.load()
+        ring.publish(key)
+    else:
+        ring = KeyRing(key)
+    directory.save(ring)
+    _print_entries(common, ring, moment(None))
+
+
+@keys_app.command("list")
+@command
+def list_(common: Common, keys: Directory = None) -> None:
+    """Show which keys there are, and what each is for; nothing of what they hold."""
+    ring = KeyDirectory(keys_directory(common, keys)).load()
+    _print_entries(common, ring, moment(None))
+
+
+@keys_app.command()
+@command
+def rotate(
+    common: Common,
+    verify_for: Annotated[
+        str,
+        typer.Option(
+            metavar="DURATION",
+            help="How long the old key still verifies, as 30d: as long as its tokens live.",
+        ),
+    ],
+    keys: Directory = None,
+    algorithm: Annotated[
+        str | None, typer.Option(help="Of a new key; by default that of the old one.")
+    ] = None,
+    kid: Annotated[
+        str | None, typer.Option(help="Of the pending key to take, or of a new one.")
+    ] = None,
+) -> None:
+    """Have another key sign: the pending one, or a new one where none is pending."""
+    directory = KeyDirectory(keys_directory(common, keys))
+    ring = directory.load()
+    now = moment(None)
+    ring.advance(now)
+    ring.rotate(_next_key(ring, algorithm, kid), verify_for=parse_duration(verify_for), now=now)
+    directory.save(ring)
+    _print_entries(common, ring, now)
+
+
+@keys_app.command()
+@command
+def export(
+    common: Common,
+    keys: Directory = None,
+    private: Annotated[  # noqa: FBT002 - an option
+        bool, typer.Option("--private", help="The private keys and secrets, in the clear.")
+    ] = False,
+) -> None:
+    """Print the public keys as a JSON Web Key Set; with --private the private ones."""
+    ring = KeyDirectory(keys_directory(common, keys)).load()
+    ring.advance(moment(None))
+    if not private:
+        print_json(ring.public_jwks())
+        return
+    print_json({"keys": [_private_form(key) for key in ring if key.can_sign]})
+
+
+def _new_key(algorithm: str, kid: str | None) -> Key:
+    key = Key.generate(algorithm, kid=kid)
+    if key.kid is None:
+        msg = "A secret needs an id, because others will follow it: --kid NAME."
+        raise ConfigurationError(msg)
+    return key
+
+
+def _next_key(ring: KeyRing, algorithm: str | None, kid: str | None) -> Key:
+    pending = [entry.key for entry in ring.entries() if entry.state == "pending"]
+    chosen = [key for key in pending if kid in {key.kid, None}]
+    if len(chosen) > 1:
+        msg = "Several keys are pending: say which, with --kid."
+        raise ConfigurationError(msg)
+    if chosen and algorithm is None:
+        return chosen[0]
+    return _new_key(algorithm or ring.active.algorithm.name, kid)
+
+
+def _private_form(key: Key) -> JsonValue:
+    """Give a private JWK (RFC 7517), as TOKENWARD_JWKS_FILE and other libraries read it."""
+    if key.algorithm.key_type == "oct":
+        return key.secret_jwk()
+    backend = key.algorithm.backend
+    members = backend.to_jwk(backend.prepare_key(key.private_pem()), as_dict=True)
+    return {**members, **key.public_jwk(), "key_ops": ["sign", "verify"]}
+
+
+def _print_entries(common: Common, ring: KeyRing, now: float) -> None:
+    if common.json:
+        print_json({"keys": [_as_json(entry) for entry in ring.entries()]})
+        return
+    for key, state, until in ring.entries():
+        end = "" if until is None else f"  until {iso_text(until)} ({relative_text(until, now)})"
+        half = "" if key.can_sign else "  public half only"
+        print_line((f"{state:<11}", "bold"), f"  {key.algorithm.name:<6}  {key.kid}{end}{half}")
+
+
+def _as_json(entry: KeyEntry) -> dict[str, JsonValue]:
+    until = entry.verify_until
+    return {
+        "kid": entry.key.kid,
+        "algorithm": entry.key.algorithm.name,
+        "state": entry.state,
+        "verify_until": None if until is None else iso_text(until),
+        "private": entry.key.can_sign,
+    }

@@ -1,0 +1,40 @@
+"""An environment without settings, and a directory of keys."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.cli.support import run
+from tests.support import SECRET
+
+
+@pytest.fixture(autouse=True)
+def _without_settings(monkeypatch):
+    """Whatever the machine is set to is no concern of a test."""
+    for name in os.environ:
+        if name.startswith("TOKENWARD_") and name != "TOKENWARD_REQUIRE_SERVICES":
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def secret_file(tmp_path) -> Path:
+    """Give a file with the secret of the tests, which its owner alone can read."""
+    path = tmp_path / "secret"
+    path.touch(mode=0o600)
+    path.write_text(f"{SECRET}\n")
+    return path
+
+
+@pytest.fixture
+def keys_dir(tmp_path) -> Path:
+    """Give a directory with one EdDSA key."""
+    path = tmp_path / "keys"
+    assert run("keys", "generate", "--keys", path).exit_code == 0
+    return path
+
+
+@pytest.fixture
+def store_url(tmp_path) -> str:
+    """Give the URL of an SQLite store without tables."""
+    return f"sqlite+aiosqlite:///{tmp_path}/revocations.db"

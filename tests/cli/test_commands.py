@@ -1,0 +1,270 @@
+"""`tokenward issue`, `revoke` and `purge`, the command itself, and its documentation."""
+
+import asyncio
+import contextlib
+import io
+import json
+import re
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.support import installed_command, run, run_installed
+from tests.support import SECRET
+from tokenward import Revocation
+from tokenward.cli import main
+from tokenward.cli._exits import Exit
+from tokenward.settings import TokenwardSettings, engine_from_settings
+
+DOCS = Path(__file__).parents[2] / "docs" / "command-line.md"
+
+
+def issued(*options: object, **env: str) -> str:
+    """Issue a token for alice."""
+    result = run("issue", "alice", *options, **{"TOKENWARD_SECRET": SECRET, **env})
+    assert result.exit_code == 0, result.stderr
+    return result.stdout.removesuffix("\n")
+
+
+def claims_of(token: str) -> dict[str, object]:
+    """Inspect it."""
+    result = run("inspect", token, "--json", TOKENWARD_SECRET=SECRET)
+    assert json.loads(result.stdout)["verified"]
+    return json.loads(result.stdout)["claims"]
+
+
+def test_issue_prints_the_token_and_nothing_else():
+    """One line, which inspect finds to be good."""
+    token = issued()
+    assert re.fullmatch(r"[\w.-]+", token)
+    assert run("inspect", token, TOKENWARD_SECRET=SECRET).exit_code == 0
+    said = run("issue", "alice", "--json", TOKENWARD_SECRET=SECRET).stdout
+    assert list(json.loads(said)) == ["token"]
+
+
+def test_issue_takes_what_a_token_can_say():
+    """Scope, freshness, lifetime, type, and claims of the user's own."""
+    options = ("--scope", "a", "--scope", "b", "--fresh", "--lifetime", "5m")
+    own = ("--claim", "tenant=a=b", "--claims", '{"roles": ["x"], "n": 1}')
+    claims = claims_of(issued(*options, *own))
+    assert (claims["sub"], claims["scope"], claims["tenant"]) == ("alice", "a b", "a=b")
+    assert (claims["roles"], claims["n"]) == (["x"], 1)
+    assert claims["exp"] - claims["iat"] == 300
+    assert claims["fresh"] is not False
+    assert claims_of(issued("--type", "refresh"))["type"] == "refresh"
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "message"),
+    [
+        (("--claims", "["), 2, "JSON object"),
+        (("--claims", "\udcff"), 2, "JSON object"),
+        (("--claim", "tenant"), 2, "NAME=TEXT"),
+        (("--claim", "=x"), 2, "NAME=TEXT"),
+        (("--claim", "a=1", "--claim", "a=2"), 2, "no name twice"),
+        (("--type", "id"), 2, "id"),
+        (("--claim", "exp=1"), 1, "exp"),
+        (("--lifetime", "soon"), 1, "Expected seconds"),
+        (("--lifetime", "never"), 1, "never expires"),
+    ],
+    ids=range(9),
+)
+def test_what_no_token_can_say_is_refused(options, code, message):
+    """Mistakes of the command line with 2, what the engine refuses with 1; no token is printed."""
+    result = run("issue", "alice", *options, TOKENWARD_SECRET=SECRET)
+    assert (result.exit_code, result.stdout) == (code, "")
+    assert message in result.stderr
+
+
+def test_without_keys_that_sign_nothing_is_issued(tmp_path, keys_dir):
+    """Where none are named, and where they only verify."""
+    result = run("issue", "alice")
+    assert (result.exit_code, "There are no keys" in result.stderr) == (1, True)
+    jwks = tmp_path / "jwks.json"
+    jwks.write_text(run("keys", "export", "--keys", keys_dir).stdout)
+    result = run("issue", "alice", "--jwks", jwks)
+    assert (result.exit_code, "key_cannot_sign" in result.stderr) == (1, True)
+
+
+@pytest.fixture
+def shared(store_url) -> dict[str, str]:
+    """Give an environment with a secret, and a store that has its tables."""
+
+    async def create() -> None:
+        async with TokenwardSettings(store_url=store_url).to_store() as store:
+            await store.create_tables()
+
+    asyncio.run(create())
+    return {"TOKENWARD_SECRET": SECRET, "TOKENWARD_STORE_URL": store_url}
+
+
+def is_good(token: str, env: dict[str, str]) -> bool:
+    """Tell what inspect says."""
+    return run("inspect", token, **env).exit_code == 0
+
+
+def test_a_token_is_revoked_from_the_argument_and_the_input(shared):
+    """And no other."""
+    first, second, third = issued(), issued(), issued()
+    result = run("revoke", first, **shared)
+    assert (result.exit_code, result.stdout) == (0, "The token is revoked.\n")
+    assert (
+        run("revoke", "-", "--json", stdin=second, **shared).stdout
+        == '{\n  "revoked": "token"\n}\n'
+    )
+    assert [is_good(each, shared) for each in (first, second, third)] == [False, False, True]
+
+
+def test_a_session_and_a_subject_are_revoked_without_keys(shared):
+    """The store of the service is all that is needed."""
+
+    async def pair() -> str:
+        settings = TokenwardSettings(secret=SECRET)
+        return (await engine_from_settings(settings).issue_pair("bob")).access_token
+
+    of_bob, of_alice = asyncio.run(pair()), issued()
+    store = {"TOKENWARD_STORE_URL": shared["TOKENWARD_STORE_URL"]}
+    assert run("revoke", "--session", claims_of(of_bob)["sid"], **store).exit_code == 0
+    assert (is_good(of_bob, shared), is_good(of_alice, shared)) == (False, True)
+    assert run("revoke", "--subject", "alice", **store).exit_code == 0
+    assert not is_good(of_alice, shared)
+
+
+def test_what_is_no_token_of_ours_is_not_revoked(shared, keys_dir):
+    """Of another key, garbage, nothing at all, or two things at once."""
+    foreign = issued("--keys", keys_dir)
+    assert run("revoke", foreign, **shared).exit_code == 1
+    assert run("revoke", "garbage", **shared).exit_code == 1
+    assert run("revoke", foreign, TOKENWARD_STORE_URL=shared["TOKENWARD_STORE_URL"]).exit_code == 1
+    for arguments in ((), ("x", "--subject", "y"), ("--session", "x", "--subject", "y")):
+        assert run("revoke", *arguments, **shared).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    "command", [("revoke", "--subject", "x"), ("purge",)], ids=["revoke", "purge"]
+)
+def test_a_store_in_memory_is_no_use_to_a_command(command):
+    """It ends with it; as is none."""
+    for env in ({}, {"TOKENWARD_STORE_URL": "memory://"}):
+        result = run(*command, **env)
+        assert (result.exit_code, "shared store is needed" in result.stderr) == (1, True)
+
+
+@pytest.mark.parametrize(
+    "command", [("revoke", "--subject", "x"), ("purge",)], ids=["revoke", "purge"]
+)
+def test_a_store_that_does_not_answer_is_unavailable(command, store_url):
+    """Exit code 3; here the tables are not there."""
+    result = run(*command, TOKENWARD_STORE_URL=store_url)
+    assert result.exit_code == 3
+    assert result.stderr.startswith("tokenward: store_unavailable: ")
+    assert result.stderr.count("\n") == 1
+
+
+def test_purge_forgets_what_is_over(shared):
+    """And says how many records that were."""
+
+    async def put() -> None:
+        async with TokenwardSettings(store_url=shared["TOKENWARD_STORE_URL"]).to_store() as store:
+            for number in range(3):
+                await store.revoke(Revocation("token", f"{number}", keep_until=2.0), now=1.0)
+
+    asyncio.run(put())
+    assert run("purge", **shared).stdout == "3 records forgotten.\n"
+    assert json.loads(run("purge", "--json", **shared).stdout) == {"forgotten": 0}
+
+
+def test_settings_come_from_an_env_file_as_well(tmp_path):
+    """For every command."""
+    path = tmp_path / ".env"
+    path.write_text(f"TOKENWARD_SECRET={SECRET}\nTOKENWARD_ISSUER=me\n")
+    token = run("issue", "alice", "--env-file", path).stdout.strip()
+    assert claims_of(token)["iss"] == "me"
+
+
+def test_the_command_is_installed_and_is_a_module_too():
+    """Both say what commands there are."""
+    assert "inspect" in run_installed("--help")
+    said = subprocess.run(
+        [sys.executable, "-m", "tokenward.cli", "--help"],
+        capture_output=True,
+        timeout=60,
+        check=True,
+    )
+    assert b"Usage: tokenward" in said.stdout
+
+
+def test_the_module_runs_the_command_of_its_process(monkeypatch, capsys):
+    """With the arguments of the process."""
+    monkeypatch.setattr(sys, "argv", ["tokenward", "inspect", "garbage"])
+    monkeypatch.delitem(sys.modules, "tokenward.cli.__main__", raising=False)
+    with pytest.raises(SystemExit, match="1"):
+        runpy.run_module("tokenward.cli", run_name="__main__")
+    assert "token_malformed" in capsys.readouterr().err
+
+
+def test_output_may_go_anywhere():
+    """To a stream without an encoding, too."""
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out), pytest.raises(SystemExit, match="0"):
+        main(["--help"])
+    assert "Usage: tokenward" in out.getvalue()
+
+
+def test_a_terminal_that_lacks_a_letter_gets_its_escape():
+    """Nothing fails for the sake of a letter."""
+    token = issued("--claim", "name=Zoë")
+    said = run_installed("inspect", token, PYTHONIOENCODING="ascii", PYTHONUTF8="0")
+    assert "exit code 1" in said
+    assert '"Zo\\xeb"' in said
+
+
+@pytest.mark.parametrize("package", ["typer", "rich", "pydantic_settings"])
+def test_without_the_extra_it_is_named(monkeypatch, capsys, package):
+    """With an exit code of its own."""
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(SystemExit, match="4"):
+        main([])
+    assert capsys.readouterr().err == (
+        "tokenward: the command line needs: pip install 'tokenward[cli]'\n"
+    )
+
+
+def test_the_package_itself_imports_nothing_of_it():
+    """Typer, rich and pydantic-settings are for those who use them."""
+    code = (
+        "import sys, tokenward, tokenward.cli; "
+        "raise SystemExit(bool({'typer', 'rich', 'pydantic_settings'} & set(sys.modules)))"
+    )
+    subprocess.run([sys.executable, "-c", code], timeout=60, check=True)  # noqa: S603 - ours
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("inspect", "--help"), ("issue", "--help"), ("revoke", "--help"), ("purge", "--help"),
+        ("doctor", "--help"), ("keys", "generate", "--help"), ("keys", "list", "--help"),
+        ("keys", "rotate", "--help"), ("keys", "export", "--help"),
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_every_command_answers_in_json_and_is_documented(command):
+    """And none has an option that takes a secret."""
+    said = run(*command).stdout
+    assert "--json" in said
+    assert "--env-file" in said
+    assert not re.search(r"--(secret|password)[ =]", said)
+    options = set(re.findall(r"^  (--[a-z-]+)", said, re.MULTILINE)) - {"--help"}
+    documented = set(re.findall(r"--[a-z-]+", DOCS.read_text()))
+    assert options <= documented, options - documented
+    assert f"tokenward {' '.join(command[:-1])}" in DOCS.read_text()
+
+
+def test_the_exit_codes_are_documented():
+    """All of them, and the one of a command that is not installed."""
+    rows = re.findall(r"^\| (\d) \|", DOCS.read_text(), re.MULTILINE)
+    assert list(map(int, rows)) == [*Exit, 4]
+    assert installed_command()

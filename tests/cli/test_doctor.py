@@ -1,0 +1,226 @@
+"""`tokenward doctor`: each finding has a configuration that has it, and one that has not."""
+
+import json
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.cli.support import run
+from tests.support import SECRET
+from tokenward import Key, KeyRing
+from tokenward.keydir import KeyDirectory
+
+DOCS = Path(__file__).parents[2] / "docs" / "command-line.md"
+SAFE = {
+    "issuer": "https://shop.example",
+    "audience": "shop-api",
+    "store_url": "rediss://redis.example",
+}
+
+
+def findings(*options: object, **settings: object) -> dict[str, dict[str, str]]:
+    """Run the doctor, and give what it finds by its code."""
+    env = {f"TOKENWARD_{name.upper()}": str(value) for name, value in settings.items()}
+    found = json.loads(run("doctor", "--json", *options, **env).stdout)["findings"]
+    return {each["code"]: each for each in found}
+
+
+def test_a_safe_configuration_has_no_finding(keys_dir):
+    """And the exit code is good."""
+    assert findings(keys_dir=keys_dir, **SAFE) == {}
+    env = {f"TOKENWARD_{name.upper()}": value for name, value in SAFE.items()}
+    result = run("doctor", "--keys", keys_dir, "--strict", **env)
+    assert (result.exit_code, result.stdout) == (0, "0 errors, 0 warnings, 0 notes.\n")
+
+
+@pytest.mark.parametrize(
+    ("settings", "code", "severity"),
+    [
+        ({"access_lifetime": "2h"}, "access_lifetime_long", "warning"),
+        ({"access_lifetime": "25h"}, "access_lifetime_long", "error"),
+        (
+            {"access_lifetime": "never", "required_claims": "sub,iat,jti,type"},
+            "access_lifetime_long",
+            "error",
+        ),
+        ({"refresh_lifetime": "91d"}, "refresh_lifetime_long", "warning"),
+        ({"refresh_lifetime": "401d"}, "refresh_lifetime_long", "error"),
+        ({"leeway": "301"}, "leeway_long", "error"),
+        ({"required_claims": "sub,iat,jti,type"}, "exp_not_required", "error"),
+        ({"required_claims": "sub,iat,exp,type"}, "jti_not_required", "warning"),
+        ({"type_from": "always-access"}, "type_not_checked", "warning"),
+        ({"store_outage": "accept"}, "store_outage_accept", "warning"),
+        ({"reuse_grace": "10"}, "reuse_grace_on", "note"),
+        ({"store_url": "memory://"}, "store_in_memory", "warning"),
+        ({"store_url": "redis://redis.example"}, "store_in_clear", "warning"),
+        ({"store_url": "postgresql+asyncpg://a@db/b"}, "store_in_clear", "warning"),
+    ],
+)
+def test_what_is_unsafe_is_found(keys_dir, settings, code, severity):
+    """By its code and severity, with the variable that it is about and what to do."""
+    found = findings(keys_dir=keys_dir, **{**SAFE, **settings})
+    assert found[code]["severity"] == severity
+    assert found[code]["setting"] == f"TOKENWARD_{next(iter(settings)).upper()}"
+    assert found[code]["message"]
+    assert found[code]["advice"]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"access_lifetime": "1h"},
+        {"leeway": "5m"},
+        {"store_url": "redis://127.0.0.1"},
+        {"store_url": "unix:///run/redis.sock"},
+        {"store_url": "sqlite+aiosqlite:////tmp/x.db"},
+        {"store_url": "postgresql+asyncpg://a@db/b?ssl=require"},
+        {"store_url": "postgresql+asyncpg://a@localhost/b"},
+    ],
+)
+def test_what_is_safe_is_not_found(keys_dir, settings):
+    """Values at the bound, and stores on this machine or behind TLS."""
+    assert findings(keys_dir=keys_dir, **{**SAFE, **settings}) == {}
+
+
+def test_what_is_absent_is_found():
+    """Keys, issuer, audience and store."""
+    found = findings()
+    assert set(found) == {"keys_absent", "issuer_absent", "audience_absent", "store_absent"}
+    assert found["keys_absent"]["severity"] == "error"
+    assert "issuer_absent" not in findings(oidc_issuer="https://a.example")
+
+
+def test_a_secret_is_better_in_a_file_and_for_one_service():
+    """It is inherited, and whoever verifies with it can sign."""
+    found = findings(**{**SAFE, "secret": SECRET, "audience": "a,b"})
+    assert set(found) == {"secret_in_environment", "secret_shared"}
+    assert SECRET not in json.dumps(found)
+
+
+@pytest.mark.parametrize(
+    ("setting", "content", "mode", "is_found"),
+    [
+        ("secret_file", SECRET.encode(), 0o640, True),
+        ("secret_file", SECRET.encode(), 0o600, False),
+        ("pem_file", Key.generate("EdDSA").private_pem(), 0o604, True),
+        ("jwks_file", json.dumps(Key.from_secret(SECRET).secret_jwk()).encode(), 0o640, True),
+        ("jwks_file", json.dumps(Key.generate("EdDSA").public_jwk()).encode(), 0o644, False),
+        ("jwks_file", json.dumps(Key.generate("ES256").public_jwk()).encode(), 0o646, True),
+        ("jwks_file", b" " * 1_048_577, 0o644, True),
+    ],
+    ids=range(7),
+)
+def test_files_that_others_can_read_or_write_are_found(tmp_path, setting, content, mode, is_found):
+    """Private ones that can be read, and public ones that can be written."""
+    path = tmp_path / "file"
+    path.write_bytes(content)
+    path.chmod(mode)
+    assert ("file_open_to_others" in findings(**SAFE, **{setting: path})) == is_found
+
+
+def test_a_directory_that_others_can_write_is_found(keys_dir):
+    """They could put a key of their own in it."""
+    keys_dir.chmod(0o770)
+    assert "700" in findings(keys_dir=keys_dir, **SAFE)["file_open_to_others"]["advice"]
+
+
+def test_keys_that_cannot_be_used_are_found(tmp_path):
+    """A file that is not there; and a store whose URL its driver does not take."""
+    found = findings(**{**SAFE, "secret_file": tmp_path / "none"})
+    assert found["keys_unusable"]["severity"] == "error"
+    found = findings(**{**SAFE, "store_url": "sqlite+aiosqlite://"})
+    assert found["store_unusable"]["severity"] == "error"
+
+
+def test_keys_of_somebody_else_are_not_fetched():
+    """And what would be for issuing has no effect with them."""
+    found = findings(**SAFE, jwks_url="https://issuer.example/keys", access_lifetime="5m")
+    assert list(found) == ["setting_unused"]
+    assert found["setting_unused"]["setting"] == "TOKENWARD_ACCESS_LIFETIME"
+
+
+def test_settings_without_effect_are_found(keys_dir):
+    """What is for a store, where there is none; only where somebody has set it."""
+    found = findings(keys_dir=keys_dir, reuse_grace="1s")
+    assert found["setting_unused"]["setting"] == "TOKENWARD_REUSE_GRACE"
+    assert "setting_unused" not in findings(keys_dir=keys_dir)
+
+
+def test_the_keys_of_a_directory_are_looked_at(tmp_path):
+    """One that waits, one that never ends, and a short RSA key."""
+    ring = KeyRing(
+        Key.generate("EdDSA"), verifiers=[Key.generate("ES256")], pending=[_short_rsa_key()]
+    )
+    KeyDirectory(tmp_path / "keys").save(ring)
+    found = findings(keys_dir=tmp_path / "keys", **SAFE)
+    assert set(found) == {"key_pending", "key_without_end", "rsa_short"}
+    assert {each["severity"] for each in found.values()} == {"note"}
+
+
+def test_a_public_key_set_ends_with_its_issuer(tmp_path):
+    """Its keys need no end, and a long RSA key is fine."""
+    keys = [Key.generate("RS256"), Key.generate("ES256")]
+    path = tmp_path / "jwks.json"
+    path.write_text(json.dumps(KeyRing(keys[0], verifiers=keys[1:]).public_jwks()))
+    assert findings(jwks_file=path, **SAFE) == {}
+
+
+def test_a_key_that_has_signed_for_long_is_found(keys_dir):
+    """By the age of its file, in a directory that has a manifest."""
+    for file in keys_dir.glob("*.pem"):
+        os.utime(file, (1, 1))
+    assert "key_old" in findings(keys_dir=keys_dir, **SAFE)
+    assert findings("--max-key-age", "36500d", keys_dir=keys_dir, **SAFE) == {}
+    (keys_dir / "ring.json").unlink()
+    for file in keys_dir.glob("*.pem"):
+        file.rename(keys_dir / "plain.pem")
+    assert findings(keys_dir=keys_dir, **SAFE) == {}
+
+
+def test_a_configuration_that_is_refused_is_an_error():
+    """The finding says what the engine would."""
+    found = findings(leeway="soon")
+    assert list(found) == ["configuration_invalid"]
+    assert "TOKENWARD_LEEWAY" in found["configuration_invalid"]["message"]
+
+
+def test_the_exit_code_tells_errors_and_strictly_warnings_too(keys_dir):
+    """For a pipeline that deploys."""
+    env = {"TOKENWARD_KEYS_DIR": str(keys_dir)}
+    assert run("doctor", **env).exit_code == 0
+    assert run("doctor", "--strict", **env).exit_code == 1
+    assert run("doctor", TOKENWARD_LEEWAY="1h", **env).exit_code == 1
+    assert run("doctor", "--max-key-age", "soon", **env).exit_code == 1
+
+
+def test_findings_are_read_by_people_too():
+    """Severity, code, variable; what is wrong and what to do; a count."""
+    lines = run("doctor").stdout.splitlines()
+    assert lines[0] == "error    keys_absent  TOKENWARD_KEYS_DIR"
+    assert lines[1].startswith("         There are no keys. Set one of ")
+    assert lines[-1] == "1 error, 3 warnings, 0 notes."
+
+
+def test_the_documentation_has_every_finding():
+    """The table names each code that is in the code."""
+    source = DOCS.parents[1] / "core" / "tokenward" / "cli"
+    text = (source / "_findings.py").read_text() + (source / "_doctor.py").read_text()
+    codes = set(re.findall(r'(?:Finding|_fault)\(\s*"([a-z_]+)"', text))
+    codes |= {"access_lifetime_long", "refresh_lifetime_long"}
+    table = DOCS.read_text().partition("### doctor")[2]
+    assert set(re.findall(r"^\| `([a-z_]+)` \|", table, re.MULTILINE)) == codes
+
+
+def _short_rsa_key() -> Key:
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import rsa
+
+    return Key.from_pem(
+        rsa.generate_private_key(65_537, 2_048).private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )

@@ -1,0 +1,409 @@
+"""`tokenward inspect`: of good, bad and hostile tokens; the golden ones by the installed command."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic_core import to_json
+from typer.testing import Result
+
+from tests.cli.support import AT, run, run_installed
+from tests.remote.issuer import Issuer, serving
+from tests.support import NOW, OTHER_SECRET, SECRET, payload_of, signed
+from tokenward import Key, KeyRing, TokenEngine, TokenPolicy
+from tokenward._codec import b64url_encode
+from tokenward.settings import TokenwardSettings
+
+GOLDEN = Path(__file__).parent / "golden"
+ISSUER = "https://shop.example"
+PAYLOAD = payload_of(iss=ISSUER, aud="shop-api", tenant="acme", nbf=...)
+GOOD = signed(PAYLOAD)
+FORGED = signed({**PAYLOAD, "sub": "root"}, key=Key.from_secret(OTHER_SECRET))
+OF_ALICE = {"audience": "shop-api", "issuer": ISSUER}
+
+CASES = {
+    "good": (GOOD, ()),
+    "good_json": (GOOD, ("--json",)),
+    "expired": (signed({**PAYLOAD, "iat": int(NOW) - 90_000, "exp": int(NOW) - 86_400}), ()),
+    "forged": (FORGED, ()),
+    "garbage": ("\x1b[2J.garbage.\u202etxt", ()),
+    "garbage_json": ("garbage", ("--json",)),
+}
+
+
+def inspect(token: str, *options: object, at: str = AT, **env: str) -> dict[str, object]:
+    """Inspect a token in JSON."""
+    return json.loads(run("inspect", token, "--json", "--at", at, *options, **env).stdout)
+
+
+def codes(token: str, *options: object, **env: str) -> list[str]:
+    """Inspect a token, and give the codes of what is wrong with it."""
+    return [each["code"] for each in inspect(token, *options, **env)["problems"]]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_installed_command_says_what_is_golden(case, secret_file):
+    """Letter by letter, with its exit code, for a good, an expired, a forged and a garbage token."""
+    token, options = CASES[case]
+    said = run_installed(
+        "inspect",
+        *("--secret-file", secret_file, "--at", AT, *options),
+        stdin=token,
+        TOKENWARD_ISSUER=ISSUER,
+        TOKENWARD_AUDIENCE="shop-api",
+    )
+    assert said == (GOLDEN / f"{case}.txt").read_text()
+
+
+def test_without_keys_nothing_is_believed():
+    """It is said first, and the exit code is not that of a good token."""
+    said = run_installed("inspect", GOOD, "--at", AT, "--audience", "shop-api")
+    assert said == (GOLDEN / "unverified.txt").read_text()
+
+
+def test_a_token_is_read_from_the_argument_or_the_input(secret_file):
+    """With '-', and with nothing."""
+    for arguments, stdin in (((GOOD,), ""), (("-",), f"\n{GOOD}\n"), ((), GOOD)):
+        result = run(
+            "inspect",
+            *arguments,
+            *("--secret-file", secret_file, "--at", AT, "--audience", "shop-api"),
+            stdin=stdin,
+        )
+        assert (result.exit_code, result.stdout[:4]) == (0, "GOOD")
+
+
+def test_every_fault_is_told_in_the_engines_words(secret_file):
+    """Not the first alone."""
+    keys = ("--secret-file", secret_file)
+    wrong = signed(payload_of(iss="x", aud=["y"], type="id", jti=..., exp=1))
+    assert codes(wrong, *keys, "--issuer", ISSUER, "--audience", "shop-api") == [
+        "claim_missing", "issuer_invalid", "audience_invalid", "token_type_invalid", "token_expired",
+    ]  # fmt: skip
+    bare = signed({"sub": "a"})
+    missing = inspect(bare, *keys, "--issuer", ISSUER, "--audience", "a")["problems"]
+    assert {each["claim"] for each in missing} == {"exp", "iat", "jti", "type", "iss", "aud"}
+    assert codes(signed(payload_of(nbf=NOW + 9e5)), *keys) == ["token_not_yet_valid"]
+    assert codes(signed(payload_of(exp="soon")), *keys) == ["claim_invalid"]
+    assert codes(signed(payload_of(aud=[""])), *keys) == ["audience_invalid"]
+    assert codes(signed(payload_of(aud=[])), *keys) == ["audience_invalid"]
+
+
+def test_a_forged_token_has_its_other_faults_as_well(secret_file):
+    """They are told, of claims that nobody vouches for."""
+    forged = signed(payload_of(exp=1, aud="x"), key=Key.from_secret(OTHER_SECRET))
+    assert codes(forged, "--secret-file", secret_file) == [
+        "signature_invalid", "audience_invalid", "token_expired",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("header", "code"),
+    [
+        ({"alg": "HS256", "crit": ["b64"]}, "header_unsupported"),
+        ({"alg": "HS256", "kid": "x"}, "key_unknown"),
+        ({"alg": "none"}, "algorithm_mismatch"),
+        ({"alg": "HS512"}, "algorithm_mismatch"),
+    ],
+)
+def test_a_header_that_no_key_belongs_to_is_not_verified(secret_file, header, code):
+    """The token is shown all the same."""
+    said = inspect(signed(payload_of(), header=header), "--secret-file", secret_file)
+    assert [each["code"] for each in said["problems"]] == [code]
+    assert (said["verdict"], said["verified"], said["header"]) == ("not-verified", False, header)
+
+
+def test_without_keys_an_algorithm_that_is_none_is_told():
+    """Keys or not, nobody can verify that; of a good algorithm nothing can be said."""
+    assert codes(signed(payload_of(), header={"alg": "none"})) == ["algorithm_mismatch"]
+    assert codes(signed(payload_of(), header={"alg": "HS512", "typ": "x"})) == [
+        "token_type_invalid"
+    ]
+    assert codes(signed(payload_of(), header={"alg": "ES256", "kid": "x"})) == []
+    assert codes(signed(payload_of(), header={"alg": "ES256", "zip": "x"})) == [
+        "header_unsupported"
+    ]
+
+
+def test_an_audience_that_is_not_configured_is_explained(secret_file):
+    """The engine refuses it, and the option that names one is told."""
+    result = run("inspect", GOOD, "--secret-file", secret_file, "--at", AT)
+    assert result.stdout.startswith("BAD: the signature is valid, and the token is not.\n")
+    assert "audience_invalid" in result.stdout
+    assert "--audience names one" in result.stdout
+    result = run("inspect", GOOD, "--secret-file", secret_file, "--audience", "x")
+    assert "--audience names one" not in result.stdout
+
+
+HOSTILE = "\x1b]0;owned\x07\x9b2J\x7f\r\n\u202e\u2066\u200b\u00ad\U000e0041[bold red]GOOD[/]\u2028"
+
+
+@pytest.mark.parametrize("place", ["value", "name", "nested", "header"])
+@pytest.mark.parametrize("option", [(), ("--json",)], ids=["text", "json"])
+def test_nothing_that_acts_on_a_terminal_reaches_it(place, option):
+    """Escape sequences, marks that turn the order of letters, line breaks and markup."""
+    claims = {
+        "value": {"x": HOSTILE},
+        "name": {HOSTILE: 1},
+        "nested": {"x": [{HOSTILE: [HOSTILE]}]},
+    }.get(place, {})
+    header = {"alg": "HS256", "kid": HOSTILE} if place == "header" else {"alg": "HS256"}
+    token = signed(payload_of(**claims), header=header)
+    result = run("inspect", token, *option, FORCE_COLOR="", TERM="dumb")
+    shown = result.stdout + result.stderr
+    assert all(letter.isprintable() or letter == "\n" for letter in shown)
+    assert "[bold red]GOOD[/]" in shown
+    assert not any(line.startswith("GOOD") for line in shown.splitlines())
+
+
+def test_a_lone_surrogate_in_a_header_is_escaped():
+    """Python reads it, and no terminal can be sent it."""
+    token = signed(payload_of(), header=b'{"alg":"HS256","kid":"\\ud800"}')
+    assert '"\\ud800"' in run("inspect", token).stdout
+
+
+def test_long_values_are_cut():
+    """One claim does not fill the screen; JSON has it whole."""
+    token = signed(payload_of(x="y" * 5_000))
+    assert f'"{"y" * 399}… (5002 characters)' in run("inspect", token).stdout
+    assert inspect(token)["claims"]["x"] == "y" * 5_000
+
+
+def _token(payload: bytes, header: bytes = b'{"alg":"HS256"}', signature: bytes = b"x" * 32) -> str:
+    return ".".join(map(b64url_encode, (header, payload, signature)))
+
+
+GARBAGE = {
+    "nothing": "",
+    "blanks": " \n",
+    "one segment": "abc",
+    "five segments": "a.b.c.d.e",
+    "not base64url": "a+b=.e30.",
+    "no JSON": _token(b"{"),
+    "no object": _token(b"[]"),
+    "no number": _token(b'{"x":NaN}'),
+    "infinite": _token(b'{"x":1e999}'),
+    "infinite header": _token(b"{}", b'{"alg":"HS256","x":1e999}'),
+    "deep": _token(b'{"x":' + b"[" * 5_000 + b"]" * 5_000 + b"}"),
+    "deep header": _token(b"{}", b'{"alg":' + b"[" * 900 + b"]" * 900 + b"}"),
+    "a number of 5,000 digits": _token(b'{"x":' + b"9" * 5_000 + b"}"),
+    "twice the same name in the header": _token(b"{}", b'{"alg":"HS256","alg":"none"}'),
+    "longer than the policy takes": _token(b'{"x":"' + b"y" * 20_000 + b'"}'),
+    "longer than anything": "a." * 600_000,
+    "not ASCII": "é.ü.ö",
+    "no UTF-8": b"\xff\xfe.\x00.",
+    "no text for alg": _token(b"{}", b'{"alg":1}'),
+}
+
+
+@pytest.mark.parametrize("name", GARBAGE)
+def test_garbage_gives_one_line_and_no_traceback(name):
+    """On the standard error, with the engine's code."""
+    result = run("inspect", stdin=GARBAGE[name])
+    if name == "no text for alg":
+        assert "token_malformed" in result.stdout
+    else:
+        assert result.stdout == ""
+        assert result.stderr.startswith("tokenward: token_malformed: ")
+        assert result.stderr.count("\n") == 1
+    assert result.exit_code == 1
+
+
+def test_what_is_just_not_too_deep_is_shown():
+    """In both forms; the engine's parser reads no deeper."""
+    nested = b"[" * 190 + b"]" * 190
+    token = _token(b'{"x":' + nested + b"}")
+    assert nested.decode() in run("inspect", token).stdout
+    assert json.loads(run("inspect", token, "--json").stdout)["claims"] == {"x": json.loads(nested)}
+
+
+@settings(deadline=None)
+@given(token=st.text() | st.binary() | st.builds(_token, st.binary(), st.binary(), st.binary()))
+def test_no_input_makes_a_traceback(token):
+    """Whatever comes, an answer or one line; and it is never good."""
+    result = run("inspect", stdin=token, TOKENWARD_SECRET=SECRET)
+    assert result.exit_code == 1
+    assert result.stdout or result.stderr.count("\n") == 1
+
+
+_TEXT = st.text(max_size=20)
+_MEMBERS = st.dictionaries(
+    _TEXT,
+    st.recursive(
+        st.none() | st.booleans() | st.floats(allow_nan=False, allow_infinity=False) | _TEXT,
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_TEXT, inner, max_size=3),
+        max_leaves=5,
+    ),
+    max_size=3,
+)
+
+
+@settings(max_examples=50, deadline=None)
+@given(claims=_MEMBERS, header=_MEMBERS)
+def test_what_a_stranger_has_signed_is_shown_and_escaped(claims, header):
+    """Whatever the members are, each line of the answer is plainly printable."""
+    token = _token(to_json(claims), to_json({"alg": "HS256", **header}))
+    for option in ((), ("--json",)):
+        result = run("inspect", token, *option, TOKENWARD_SECRET=SECRET)
+        assert result.exit_code == 1
+        assert all(line.isprintable() for line in result.stdout.split("\n"))
+
+
+def test_the_signature_is_never_shown_whole():
+    """Its first letters, at most a quarter of it; and it is not in the JSON either."""
+    for signature in (b"", b"x", b"x" * 12, b"x" * 64, b"x" * 3_000):
+        token = _token(json.dumps(payload_of()).encode(), signature=signature)
+        whole = b64url_encode(signature)
+        for option in ((), ("--json",)):
+            shown = run("inspect", token, *option).stdout
+            assert f"({len(signature)} bytes)" in shown
+            assert len(whole) == 0 or whole not in shown
+    assert inspect(GOOD)["signature"].startswith(f"{GOOD.rpartition('.')[2][:8]}… ")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0, "now"),
+        (0.4, "now"),
+        (-1, "1 second ago"),
+        (59, "in 59 seconds"),
+        (60, "in 1 minute"),
+        (-720, "12 minutes ago"),
+        (7_200, "in 2 hours"),
+        (172_800, "in 2 days"),
+        (-6_480_000, "75 days ago"),
+        (94_608_000, "in 3 years"),
+    ],
+)
+def test_times_are_dates_and_words(seconds, words):
+    """In UTC, and as far away as people say it."""
+    token = signed(payload_of(exp=NOW + seconds))
+    assert inspect(token, at=str(NOW))["times"]["exp"]["relative"] == words
+
+
+@pytest.mark.parametrize("value", [True, "soon", -1, 1e300, 10**400, None, [1]])
+def test_what_is_no_time_has_no_date(value):
+    """It is shown as it is."""
+    said = inspect(signed(payload_of(auth_time=value)))
+    assert "auth_time" not in said["times"]
+    assert said["claims"]["auth_time"] == value
+
+
+@pytest.mark.parametrize(
+    ("text", "date"),
+    [
+        ("2027-01-15T08:00:00Z", "2027-01-15T08:00:00Z"),
+        ("2027-01-15T10:00:00+02:00", "2027-01-15T08:00:00Z"),
+        ("2027-01-15", "2027-01-15T00:00:00Z"),
+        ("1800000000.9", "2027-01-15T08:00:00Z"),
+    ],
+)
+def test_the_time_can_be_named(text, date):
+    """A time without a zone is in UTC."""
+    assert inspect(GOOD, at=text)["inspected_at"] == date
+
+
+@pytest.mark.parametrize("text", ["soon", "-1", "1e9", "999999999999", "0001-01-01T00:00:00+14:00"])
+def test_a_time_that_is_none_is_refused(text):
+    """As a mistake in the command line."""
+    result = run("inspect", GOOD, f"--at={text}")
+    assert result.exit_code == 2
+    assert "--at takes ISO 8601" in result.stderr
+
+
+def test_without_a_time_it_is_now():
+    """The system's clock."""
+    said = json.loads(run("inspect", GOOD, "--json").stdout)
+    assert said["inspected_at"] > "2020"
+
+
+def test_keys_come_from_anywhere(tmp_path, keys_dir, secret_file):
+    """A directory, a secret in a file or a variable, a PEM file with its password, a key set."""
+    key = TokenwardSettings(keys_dir=keys_dir).to_keys().active
+    token = signed(payload_of(), key=key)
+    jwks, pem = tmp_path / "jwks.json", tmp_path / "key.pem"
+    jwks.write_text(json.dumps(KeyRing(key).public_jwks()))
+    pem.write_bytes(key.private_pem())
+    for option in (("--keys", keys_dir), ("--jwks", jwks), ("--pem", pem, "--algorithm", "EdDSA")):
+        assert inspect(token, *option)["verified"]
+    weak = signed(payload_of())
+    assert inspect(weak, "--secret-file", secret_file)["verified"]
+    assert inspect(weak, "--secret-env", "MINE", MINE=SECRET)["verified"]
+    assert inspect(weak, TOKENWARD_SECRET=SECRET)["verified"]
+    # What is named comes in the place of what the environment has.
+    assert not inspect(weak, "--keys", keys_dir, TOKENWARD_SECRET=SECRET)["verified"]
+    result = run("inspect", weak, "--pem", pem, "--pem-password-env", "MINE", MINE="x")
+    assert "not encrypted" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--keys", "a", "--pem", "b"), "Give one of"),
+        (("--secret-env", "TOKENWARD_TEST_NONE"), "TOKENWARD_TEST_NONE is not set"),
+        (("--pem-password-env", "X"), "--pem-password-env is for --pem"),
+        (("--keys", "a", "--algorithm", "HS256"), "--algorithm is for"),
+        (("--env-file", "none"), "does not exist"),
+        (("--secret", "x"), "No such option"),
+    ],
+)
+def test_options_that_contradict_each_other_are_refused(options, message):
+    """With the exit code of a mistake in the command line."""
+    result = run("inspect", GOOD, *options)
+    assert result.exit_code == 2
+    assert message in result.stderr
+
+
+def test_a_configuration_that_is_refused_ends_the_command():
+    """With one line; as JSON where that was asked for."""
+    result = run("inspect", GOOD, TOKENWARD_LEEWAI="1")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith("tokenward: configuration_invalid: TOKENWARD_LEEWAI is no")
+    result = run("inspect", GOOD, "--json", TOKENWARD_LEEWAI="1")
+    assert json.loads(result.stdout)["error"]["code"] == "configuration_invalid"
+
+
+def test_a_key_set_is_fetched_and_one_that_does_not_answer_is_unavailable():
+    """Exit code 3 says: try again."""
+    key, issuer = Key.generate("ES256"), Issuer()
+    with serving(issuer) as port:
+        issuer.url = f"http://127.0.0.1:{port}"
+        issuer.publish(key)
+        token = issuer.token(key)
+        assert inspect(token, "--jwks", issuer.jwks_url)["verified"]
+        assert inspect(token, TOKENWARD_JWKS_URL=issuer.jwks_url)["verified"]
+        issuer.replies.clear()
+        result = run("inspect", token, "--jwks", issuer.jwks_url)
+    assert result.exit_code == 3
+    assert "tokenward: keys_unavailable: " in result.stderr
+
+
+async def _revoked(store_url: str, token: str) -> None:
+    async with TokenwardSettings(store_url=store_url).to_store() as store:
+        await store.create_tables()
+        engine = TokenEngine(
+            KeyRing.from_secret(SECRET),
+            policy=TokenPolicy(audience="shop-api"),
+            store=store,
+            clock=lambda: NOW,
+        )
+        await engine.revoke(token)
+
+
+async def test_a_revoked_token_is_told_where_the_store_is_known(store_url, secret_file):
+    """And a store that cannot be asked makes the exit code that of an outage."""
+    command = ("inspect", GOOD, "--secret-file", secret_file, "--at", AT)
+    env = {"TOKENWARD_STORE_URL": store_url, "TOKENWARD_AUDIENCE": "shop-api"}
+    said = await _in_thread(*command, **env)
+    assert (said.exit_code, "store_unavailable" in said.stdout) == (3, True)
+    await _revoked(store_url, GOOD)
+    said = await _in_thread(*command, **env)
+    assert (said.exit_code, "token_revoked" in said.stdout) == (1, True)
+
+
+async def _in_thread(*command: object, **env: str) -> Result:
+    return await asyncio.to_thread(run, *command, **env)

@@ -1,0 +1,366 @@
+"""Settings: what they make, and what is refused, by name and without a value."""
+
+import json
+import re
+import sys
+from dataclasses import fields
+from datetime import timedelta
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from tests.support import NOW, SECRET, ShopClaims
+from tokenward import NEVER, ConfigurationError, Key, KeyRing, MemoryStore, TokenPolicy
+from tokenward._durations import duration_text
+from tokenward.settings import (
+    KEY_SETTINGS,
+    POLICY_SETTINGS,
+    TokenwardSettings,
+    engine_from_settings,
+)
+from tokenward.stores.redis import RedisStore
+from tokenward.stores.sql import SqlStore
+from tokenward.testing import FrozenClock
+
+VALUE = "Zq7-value-that-nobody-may-see-in-an-error-message"
+DOCS = Path(__file__).parents[2] / "docs" / "settings.md"
+
+
+@pytest.fixture
+def environment(monkeypatch):
+    """Set variables by the names of their settings."""
+
+    def put(**values: object) -> None:
+        for name, value in values.items():
+            monkeypatch.setenv(f"TOKENWARD_{name.upper()}", str(value))
+
+    return put
+
+
+def refusal_of(**values: object) -> str:
+    """Build settings that are refused, and give the message."""
+    with pytest.raises(ConfigurationError) as caught:
+        TokenwardSettings(**values)
+    assert VALUE not in str(caught.value)
+    assert VALUE not in repr(caught.value)
+    assert caught.value.__cause__ is None
+    assert caught.value.__context__ is None
+    return str(caught.value)
+
+
+def test_every_field_of_the_policy_is_a_setting():
+    """With the same name and the same default."""
+    assert set(POLICY_SETTINGS) == {each.name for each in fields(TokenPolicy) if each.init}
+    assert set(POLICY_SETTINGS) < set(TokenwardSettings.model_fields)
+    assert TokenwardSettings().to_policy() == TokenPolicy()
+
+
+def test_the_documentation_names_every_setting_once():
+    """The table has one row for each, with its default."""
+    rows = re.findall(r"^\| `TOKENWARD_([A-Z_]+)` \| (.*?) \|", DOCS.read_text(), re.MULTILINE)
+    assert [name.lower() for name, _ in rows] == list(TokenwardSettings.model_fields)
+    for name, told in rows:
+        default = TokenwardSettings.model_fields[name.lower()].default
+        if isinstance(default, timedelta):
+            default = duration_text(default)
+        if isinstance(default, tuple):
+            default = ",".join(default)
+        if default:
+            assert told == f"`{default}`", name
+
+
+async def test_the_environment_makes_a_whole_engine(environment):
+    """Its tokens are good for an engine of the same settings, and hold the user's claims."""
+    environment(
+        secret=SECRET,
+        algorithm="HS384",
+        kid="one",
+        issuer="https://shop.example",
+        audience="shop-api",
+        access_lifetime="5m",
+        store_url="memory://",
+    )
+    clock = FrozenClock(NOW)
+    engine = engine_from_settings(claims_model=ShopClaims, clock=clock)
+    token = await engine.issue("alice", claims={"tenant": "acme"})
+    claims = await engine_from_settings(claims_model=ShopClaims, clock=clock).decode(token)
+    assert (claims.tenant, claims.iss, claims.aud) == ("acme", "https://shop.example", "shop-api")
+    assert claims.exp == NOW + 300
+    await engine.revoke(token)
+
+
+async def test_the_system_clock_is_the_usual_one():
+    """An engine of settings tells the time where no clock is given."""
+    engine = engine_from_settings(TokenwardSettings(secret=SECRET), store=MemoryStore())
+    assert (await engine.decode(await engine.issue("alice"))).sub == "alice"
+
+
+def test_values_of_the_policy_are_read_from_text(environment):
+    """Durations in three spellings, lists in two, and never for a lifetime."""
+    environment(
+        access_lifetime="never",
+        refresh_lifetime="P14D",
+        session_lifetime="90d",
+        reuse_grace="30",
+        max_token_age="2w",
+        leeway="1.5",
+        required_claims='["sub", "jti"]',
+        type_from="always-access",
+        max_token_bytes="4096",
+        store_outage="accept",
+        also_write="csrf, nbf",
+        audience="one,two",
+    )
+    assert TokenwardSettings().to_policy() == TokenPolicy(
+        access_lifetime=NEVER,
+        refresh_lifetime=timedelta(days=14),
+        session_lifetime=timedelta(days=90),
+        reuse_grace=timedelta(seconds=30),
+        max_token_age=timedelta(days=14),
+        leeway=timedelta(seconds=1.5),
+        required_claims={"sub", "jti"},
+        type_from="always-access",
+        max_token_bytes=4096,
+        store_outage="accept",
+        also_write={"csrf", "nbf"},
+        audience=("one", "two"),
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["-1", "1y", "P1Y", "soon", "", " ", "1e3", "nan", "PT", "P", "9" * 12 + "w", "P9999999999D"],
+)
+def test_a_duration_in_another_spelling_is_refused(text):
+    """Nothing is guessed, and months and years have no length."""
+    assert "TOKENWARD_LEEWAY: Expected seconds" in refusal_of(leeway=text)
+    assert "or 'never'" in refusal_of(access_lifetime=text)
+
+
+@pytest.mark.parametrize("text", [",", "a,,b", "[", "[1]", "[]x", ""])
+def test_a_list_in_another_spelling_is_refused(text):
+    """An empty name, a number, half a list."""
+    assert "TOKENWARD_AUDIENCE: Expected names" in refusal_of(audience=text)
+
+
+def test_values_of_python_are_taken_as_they_are():
+    """Settings can be built in code as well."""
+    settings = TokenwardSettings(leeway=timedelta(seconds=5), audience=("a", "b"))
+    assert settings.to_policy().audiences == {"a", "b"}
+
+
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [("LEEWAI", "TOKENWARD_LEEWAY"), ("SECRET_FIEL", "TOKENWARD_SECRET_FILE"), ("Q", None)],
+)
+def test_an_unknown_variable_is_refused_with_its_nearest_name(monkeypatch, name, near):
+    """A setting that is misspelt must not be silently left out."""
+    monkeypatch.setenv(f"TOKENWARD_{name}", VALUE)
+    message = refusal_of()
+    assert message.startswith(f"TOKENWARD_{name} is no setting of Tokenward.")
+    assert message.endswith(f"Did you mean {near}?") == (near is not None)
+
+
+def test_variables_of_test_suites_are_left_alone(monkeypatch):
+    """As are those that have another prefix."""
+    for name in ("TOKENWARD_TEST_REDIS_URL", "TOKENWARD_REQUIRE_SERVICES", "TOKENWARDEN"):
+        monkeypatch.setenv(name, VALUE)
+    assert TokenwardSettings().model_fields_set == set()
+
+
+def test_an_unknown_argument_is_refused():
+    """Settings that are built in code are as strict."""
+    assert refusal_of(sekret=VALUE) == "sekret is no setting of Tokenward."
+
+
+def test_an_empty_variable_is_refused(environment):
+    """It is a variable that somebody forgot to fill."""
+    environment(issuer="")
+    assert refusal_of().startswith("TOKENWARD_ISSUER is empty")
+
+
+def test_a_wrong_value_is_refused_by_name_and_not_repeated(environment):
+    """Each variable that is wrong is named, once."""
+    environment(max_token_bytes=VALUE, store_outage=VALUE, also_write=f"{VALUE},{VALUE}")
+    message = refusal_of()
+    for name in ("MAX_TOKEN_BYTES", "STORE_OUTAGE", "ALSO_WRITE"):
+        assert message.count(f"TOKENWARD_{name}: ") == 1
+
+
+def test_what_the_policy_refuses_is_told_in_variables():
+    """Its own words name fields, which nobody has set."""
+    message = refusal_of(access_lifetime="40d", max_token_age="1d")
+    assert message == (
+        "TOKENWARD_ACCESS_LIFETIME is longer than the policy's TOKENWARD_MAX_TOKEN_AGE."
+    )
+
+
+CONTRADICTIONS = [
+    ({"secret": VALUE, "secret_file": VALUE}, "SECRET and TOKENWARD_SECRET_FILE"),
+    ({"jwks_url": VALUE, "keys_dir": VALUE}, "KEYS_DIR and TOKENWARD_JWKS_URL"),
+    ({"secret": VALUE, "pem_password": VALUE}, "PEM_PASSWORD and TOKENWARD_SECRET"),
+    ({"keys_dir": VALUE, "algorithm": "EdDSA"}, "ALGORITHM and TOKENWARD_KEYS_DIR"),
+    ({"jwks_url": VALUE, "kid": VALUE}, "KID and TOKENWARD_JWKS_URL"),
+    ({"pem_file": VALUE, "algorithm": "HS256"}, "ALGORITHM and TOKENWARD_PEM_FILE"),
+    ({"secret": VALUE, "algorithm": "ES256"}, "ALGORITHM and TOKENWARD_SECRET"),
+    ({"issuer": VALUE, "oidc_issuer": "https://a"}, "ISSUER and TOKENWARD_OIDC_ISSUER"),
+    ({"store_prefix": VALUE}, "STORE_PREFIX and TOKENWARD_STORE_URL"),
+    ({"store_prefix": VALUE, "store_url": "memory://"}, "STORE_PREFIX and TOKENWARD_STORE_URL"),
+    ({"store_schema": VALUE, "store_url": "redis://a"}, "STORE_SCHEMA and TOKENWARD_STORE_URL"),
+]
+
+
+@pytest.mark.parametrize(("values", "both"), CONTRADICTIONS)
+def test_settings_that_contradict_each_other_are_refused(values, both):
+    """Both are named."""
+    assert refusal_of(**values).startswith(f"TOKENWARD_{both} contradict each other: ")
+
+
+def test_an_env_file_is_read_where_it_is_named(tmp_path, environment):
+    """The environment comes before it, what others keep in it is left alone, and it is as strict."""
+    path = tmp_path / ".env"
+    path.write_text(f"DATABASE=x\nTOKENWARD_SECRET={SECRET}\nTOKENWARD_ISSUER=file\n")
+    environment(issuer="environment")
+    settings = TokenwardSettings(_env_file=path)
+    assert settings.secret.get_secret_value() == SECRET
+    assert settings.issuer == "environment"
+    path.write_text("TOKENWARD_SECRTE=x\n")
+    assert "TOKENWARD_SECRET?" in refusal_of(_env_file=[path])
+    assert refusal_of(_env_file=tmp_path / "none") == "The env file does not exist."
+
+
+def test_two_engines_have_two_prefixes(monkeypatch):
+    """Refusals name the variables of the prefix."""
+    monkeypatch.setenv("SHOP_ISSUER", "shop")
+    monkeypatch.setenv("TOKENWARD_ISSUER", "other")
+    settings = TokenwardSettings(_env_prefix="SHOP_")
+    assert settings.issuer == "shop"
+    with pytest.raises(ConfigurationError, match="set one of SHOP_SECRET, SHOP_SECRET_FILE"):
+        settings.to_keys()
+    assert refusal_of(_env_prefix="SHOP_", leeway="x").startswith("SHOP_LEEWAY: ")
+
+
+def test_secrets_are_not_shown():
+    """Not by repr, and not where the settings are dumped."""
+    settings = TokenwardSettings(
+        pem_file="x", pem_password=VALUE, store_url=f"redis://:{VALUE}@localhost"
+    )
+    assert VALUE not in repr(settings)
+    assert VALUE not in settings.model_dump_json()
+
+
+def test_settings_cannot_be_changed():
+    """What was checked stays as it is."""
+    with pytest.raises(ValueError, match="frozen"):
+        TokenwardSettings().issuer = "x"
+
+
+def test_keys_come_from_files(tmp_path, secret_file):
+    """A secret without its line break, a PEM key with its password, a key set, a directory."""
+    secret = TokenwardSettings(secret_file=secret_file).to_keys()
+    message = b"message"
+    Key.from_secret(SECRET).verify(message, secret.active.sign(message))
+    pem = tmp_path / "key.pem"
+    pem.touch(mode=0o600)
+    pem.write_bytes(Key.generate("RS256").private_pem())
+    ring = TokenwardSettings(pem_file=pem, algorithm="PS256", kid="mine").to_keys()
+    assert (ring.active.algorithm.name, ring.active.kid) == ("PS256", "mine")
+    with pytest.raises(ConfigurationError, match="not encrypted"):
+        TokenwardSettings(pem_file=pem, pem_password=VALUE).to_keys()
+    keys = [Key.generate("EdDSA"), Key.generate("ES256")]
+    jwks = tmp_path / "jwks.json"
+    jwks.write_text(json.dumps(KeyRing(keys[0], verifiers=keys[1:]).public_jwks()))
+    assert [key.kid for key in TokenwardSettings(jwks_file=jwks).to_keys()] == [
+        key.kid for key in keys
+    ]
+    jwks.write_text(json.dumps(keys[1].public_jwk()))
+    assert TokenwardSettings(jwks_file=jwks).to_keys().active.kid == keys[1].kid
+
+
+def test_a_directory_of_keys_is_loaded(keys_dir):
+    """As the command line has made it."""
+    assert TokenwardSettings(keys_dir=keys_dir).to_keys().active.can_sign
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"keys": 1}', '{"keys": [1, {"kty": "x"}]}', "{}"])
+def test_a_key_set_without_keys_is_refused(tmp_path, text):
+    """Whatever is wrong with it; what is in it is not repeated."""
+    path = tmp_path / "jwks.json"
+    path.write_text(text)
+    with pytest.raises(ConfigurationError, match="holds no key that can be used"):
+        TokenwardSettings(jwks_file=path).to_keys()
+
+
+def test_files_that_cannot_be_keys_are_refused(tmp_path):
+    """One that is not there, and one that does not end."""
+    with pytest.raises(ConfigurationError, match="cannot be read: No such file"):
+        TokenwardSettings(secret_file=tmp_path / "none").to_keys()
+    (tmp_path / "big").write_bytes(b"x" * 1_048_577)
+    with pytest.raises(ConfigurationError, match="too large"):
+        TokenwardSettings(pem_file=tmp_path / "big").to_keys()
+
+
+def test_keys_of_somebody_else_are_fetched_later():
+    """Nothing is sent when the engine is made; an OpenID issuer is the issuer of the policy too."""
+    engine_from_settings(TokenwardSettings(jwks_url="https://a.example/jwks", algorithm="ES256"))
+    settings = TokenwardSettings(oidc_issuer="https://a.example")
+    assert engine_from_settings(settings).policy.issuer == "https://a.example"
+    with pytest.raises(ConfigurationError, match="https"):
+        TokenwardSettings(jwks_url="ftp://a.example").to_keys()
+
+
+def test_without_keys_there_is_no_engine():
+    """The message names every variable that could give them."""
+    with pytest.raises(ConfigurationError) as caught:
+        engine_from_settings()
+    assert all(f"TOKENWARD_{name.upper()}" in str(caught.value) for name in KEY_SETTINGS)
+
+
+def test_a_store_is_made_of_its_url(tmp_path):
+    """Memory, SQL and Redis, each with its prefix and time-out."""
+
+    def store(url: str, **options: object) -> object:
+        return TokenwardSettings(store_url=url, **options).to_store()
+
+    assert TokenwardSettings().to_store() is None
+    assert isinstance(store("memory://"), MemoryStore)
+    sql = store(f"sqlite+aiosqlite:///{tmp_path}/a.db", store_prefix="shop_")
+    assert isinstance(sql, SqlStore)
+    assert all(name.startswith("shop_") for name in sql.metadata.tables)
+    tables = store("postgresql+asyncpg://a@b/c", store_schema="auth").metadata.tables
+    assert all(name.startswith("auth.tokenward_") for name in tables)
+    redis = store("redis://localhost", store_prefix="shop:", store_timeout_seconds="2")
+    assert isinstance(redis, RedisStore)
+    assert redis.timeout_seconds == 2
+    assert isinstance(store("rediss://localhost"), RedisStore)
+
+
+def test_a_memory_store_can_be_told_that_it_is_alone(monkeypatch):
+    """So that it does not warn where there seem to be several workers."""
+    monkeypatch.setenv("WEB_CONCURRENCY", "4")
+    TokenwardSettings(store_url="memory://single-process").to_store()
+    with pytest.warns(RuntimeWarning, match="serves one process"):
+        TokenwardSettings(store_url="memory://").to_store()
+
+
+def test_another_store_is_refused():
+    """The URL, which may hold a password, is not repeated."""
+    message = refusal_of(store_url=f"mysql://root:{VALUE}@host/db")
+    assert message.startswith("TOKENWARD_STORE_URL must begin with memory://, ")
+
+
+def test_a_store_whose_extra_is_absent_names_it(monkeypatch):
+    """As the store itself does."""
+    monkeypatch.setitem(sys.modules, "redis.asyncio", None)
+    monkeypatch.delitem(sys.modules, "tokenward.stores.redis")
+    with pytest.raises(ConfigurationError, match=r"pip install 'tokenward\[redis\]'"):
+        TokenwardSettings(store_url="redis://localhost").to_store()
+
+
+def test_without_pydantic_settings_the_extra_is_named(monkeypatch):
+    """By an ImportError, when `tokenward.settings` is imported."""
+    monkeypatch.setitem(sys.modules, "pydantic_settings", None)
+    monkeypatch.delitem(sys.modules, "tokenward._environment")
+    with pytest.raises(ImportError, match=r"pip install 'tokenward\[settings\]'"):
+        import_module("tokenward._environment")
