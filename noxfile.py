@@ -89,7 +89,7 @@ def adapter(session: nox.Session, framework: str, release: str) -> None:
     """Run an adapter's tests with the oldest or the newest release of its framework."""
     install(session, "adapter-tests", extras=framework)
     session.install("--upgrade", *RELEASES[framework][release])
-    session.env["TOKENWARD_ADAPTER"] = framework
+    session.env["TOKENWARD_TEST_ADAPTER"] = framework
     session.run("pytest", "tests/adapters", *session.posargs)
 
 
@@ -107,7 +107,9 @@ def package(session: nox.Session) -> None:
     with session.chdir(outside):
         session.run("python", "-Ic", "import tokenward; tokenward.KeyRing.generate()")
     session.install(f"tokenward[{','.join(FRAMEWORKS)}] @ {wheel.absolute().as_uri()}")
+    session.install(f"tokenward[cli] @ {wheel.absolute().as_uri()}")
     with session.chdir(outside):
+        session.run("tokenward", "--help", silent=True)
         for name in FRAMEWORKS:
             module = f"tokenward_{name}"
             session.run("python", "-Ic", f"import {module}; {module}.TokenAuth")

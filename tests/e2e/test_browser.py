@@ -245,7 +245,7 @@ def test_the_websocket_closes_when_the_session_is_revoked(page, site):
 
 
 def test_the_page_has_one_picture(page):
-    """Everything that it does, for the documents; taken where TOKENWARD_SCREENSHOT says to."""
+    """Everything that it does, for the documents; taken where TOKENWARD_TEST_SCREENSHOT says to."""
     click(page, "Read orders", 401, "token_missing")
     log_in(page)
     click(page, "Read orders", 200, "orders_of: test")
@@ -254,5 +254,5 @@ def test_the_page_has_one_picture(page):
     click(page, "Place one without CSRF token", 403, "csrf_missing")
     page.get_by_role("button", name="Open WebSocket").click()
     expect(page.locator("#log .said").first).to_have_text("receive hello")
-    if path := os.environ.get("TOKENWARD_SCREENSHOT"):
+    if path := os.environ.get("TOKENWARD_TEST_SCREENSHOT"):
         page.screenshot(path=path)
