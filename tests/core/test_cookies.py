@@ -201,6 +201,12 @@ WRONG = {
     "an unknown SameSite": {"same_site": "lax"},
     "an empty SameSite": {"same_site": ""},
     "SameSite=None in development": {"same_site": "None", "development": True},
+    "a domain in development": {
+        "domain": "shop.example",
+        "access_name": "a",
+        "csrf_name": "c",
+        "development": True,
+    },
     "alike in development": {
         "access_name": "__Host-token",
         "refresh_name": "__Secure-token",
