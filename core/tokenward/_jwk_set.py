@@ -9,11 +9,10 @@ from pydantic import JsonValue
 from tokenward._algorithms import ALGORITHMS
 from tokenward._codec import loads_object
 from tokenward.errors import (
-    AlgorithmMismatchError,
     ConfigurationError,
     MalformedTokenError,
-    UnknownKeyError,
 )
+from tokenward.keyring import find_key
 from tokenward.keys import Key
 
 __all__ = ["KeySet", "UnusableKeySetError", "read_object"]
@@ -87,19 +86,7 @@ class KeySet:
             UnknownKeyError: there is none, or more than one could be meant.
             AlgorithmMismatchError: the key is bound to another algorithm, or no key has this one.
         """
-        if kid is None:
-            candidates = self._by_algorithm.get(algorithm)
-            if candidates is None:
-                raise AlgorithmMismatchError
-            if len(candidates) > 1:
-                raise UnknownKeyError
-            return candidates[0]
-        key = self._by_kid.get(kid)
-        if key is None:
-            raise UnknownKeyError
-        if key.algorithm.name != algorithm:
-            raise AlgorithmMismatchError
-        return key
+        return find_key(self._by_kid, self._by_algorithm, kid=kid, algorithm=algorithm)
 
     @property
     def keys(self) -> frozenset[Key]:

@@ -17,7 +17,7 @@ from tokenward.errors import AlgorithmMismatchError, ConfigurationError, Unknown
 from tokenward.keys import Key
 from tokenward.keysources import Signer
 
-__all__ = ["KeyEntry", "KeyRing", "KeyState"]
+__all__ = ["KeyEntry", "KeyRing", "KeyState", "find_key"]
 
 KeyState: TypeAlias = Literal["pending", "active", "verify-only"]
 
@@ -254,19 +254,7 @@ class KeyRing:
             AlgorithmMismatchError: the key is bound to another algorithm, or no key has this one.
         """
         snapshot = self._snapshot
-        if kid is None:
-            candidates = snapshot.by_algorithm.get(algorithm)
-            if candidates is None:
-                raise AlgorithmMismatchError
-            if len(candidates) > 1:
-                raise UnknownKeyError
-            return candidates[0]
-        key = snapshot.by_kid.get(kid)
-        if key is None:
-            raise UnknownKeyError
-        if key.algorithm.name != algorithm:
-            raise AlgorithmMismatchError
-        return key
+        return find_key(snapshot.by_kid, snapshot.by_algorithm, kid=kid, algorithm=algorithm)
 
     def __iter__(self) -> Iterator[Key]:
         """Go through the keys, the signer first."""
@@ -310,6 +298,29 @@ class KeyRing:
 
 
 _STATES = frozenset({"pending", "active", "verify-only"})
+
+
+def find_key(
+    by_kid: Mapping[str, Key],
+    by_algorithm: Mapping[str, list[Key]],
+    *,
+    kid: str | None,
+    algorithm: str,
+) -> Key:
+    """Find the key of a header among keys, wherever they come from; see `KeyRing.find`."""
+    if kid is None:
+        candidates = by_algorithm.get(algorithm)
+        if candidates is None:
+            raise AlgorithmMismatchError
+        if len(candidates) > 1:
+            raise UnknownKeyError
+        return candidates[0]
+    key = by_kid.get(kid)
+    if key is None:
+        raise UnknownKeyError
+    if key.algorithm.name != algorithm:
+        raise AlgorithmMismatchError
+    return key
 
 
 def _parts(key: Key | Signer) -> tuple[Key, Signer | None]:
