@@ -1,7 +1,7 @@
 """The request or the WebSocket that is being handled, and how the core sees it."""
 
 from collections.abc import MutableMapping
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias, TypeVar, cast
 
 from quart import (
     Request,
@@ -11,26 +11,37 @@ from quart import (
     request,
     websocket,
 )
+from werkzeug.local import LocalProxy
 
 from tokenward import RequestView
 
-__all__ = ["Connection", "connection", "scope_of", "view_of"]
+__all__ = ["Connection", "connection", "current", "scope_of", "view_of"]
+
+FoundT = TypeVar("FoundT")
 
 Connection: TypeAlias = Request | Websocket
 
 
 def connection() -> Connection:
-    """Give the proxy of what is being handled.
+    """Give what is being handled: the object itself, for each look through a proxy takes its time.
 
     Raises:
         RuntimeError: nothing is, or a WebSocket's handler is calling an app in its own context.
     """
-    is_websocket = has_websocket_context()
-    if is_websocket and has_request_context():
+    is_websocket, is_request = has_websocket_context(), has_request_context()
+    if is_websocket and is_request:
         # Quart does not tell which is the inner one, and the outer one's token is not the answer.
         msg = "A request and a WebSocket are handled in one context: run the inner in another."
         raise RuntimeError(msg)
-    return websocket if is_websocket else request
+    if not (is_websocket or is_request):
+        msg = "There are no claims here: no request and no WebSocket is being handled."
+        raise RuntimeError(msg)
+    return current(websocket if is_websocket else request)
+
+
+def current(proxy: FoundT) -> FoundT:
+    """Give what one of Quart's proxies stands for now."""
+    return cast("LocalProxy[FoundT]", proxy)._get_current_object()  # noqa: SLF001 - it is documented
 
 
 def scope_of(found: Connection) -> MutableMapping[str, Any]:
@@ -42,9 +53,8 @@ def view_of(found: Connection) -> RequestView:
     """Show a request or a handshake to the core; Quart keeps a body that was read."""
     if isinstance(found, Websocket):
         return RequestView(scope_of(found))
-    request = found
 
     async def body() -> bytes:
-        return cast("bytes", await request.get_data(as_text=False))
+        return cast("bytes", await found.get_data(as_text=False))
 
-    return RequestView(scope_of(request), body)
+    return RequestView(scope_of(found), body)

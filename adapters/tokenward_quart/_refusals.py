@@ -5,20 +5,24 @@ Either stops `before_request` functions as well as handlers.
 """
 
 from collections.abc import Awaitable, Callable
+from inspect import signature
 from typing import Final, cast
 
 from quart import Quart, Response, Websocket, current_app
+from quart.globals import app_ctx
 from quart.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException, default_exceptions
 
 from tokenward import Refusal, TokenError
-from tokenward_quart._connection import Connection, connection, scope_of
+from tokenward_quart._connection import Connection, connection, current, scope_of
 from tokenward_quart._sockets import close_refused
 
 __all__ = ["refuse", "register_refusals"]
 
 _EXTENSION: Final = "tokenward"
 _REFUSAL: Final = "tokenward.refusal"
+# Quart hands its context on from 0.23 on, and had it looked up before.
+_HANDS_CONTEXT_ON: Final = "ctx" in signature(Quart.handle_http_exception).parameters
 
 
 async def refuse(found: Connection, error: TokenError, refusal: Refusal) -> Exception:
@@ -44,7 +48,11 @@ def register_refusals(app: Quart, refusal_of: Callable[[TokenError], Refusal]) -
             return None
         # The app's own handlers of a status or of HTTPException are asked here. To raise it would
         # not do: TRAP_HTTP_EXCEPTIONS makes that a 500.
-        return await app.handle_http_exception(_http_exception(refusal))
+        context = (current(app_ctx),) if _HANDS_CONTEXT_ON else ()
+        handle: Callable[..., Awaitable[HTTPException | ResponseReturnValue]] = (
+            app.handle_http_exception
+        )
+        return await handle(*context, _http_exception(refusal))
 
     app.extensions[_EXTENSION] = refusal_of
     # None is no answer to a request, and none is needed for a socket that is closed.

@@ -3,10 +3,12 @@
 `auth` and `service` are fixtures: a module of tests that wants them names them as its own.
 """
 
+import sys
 import time
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
+import fastapi
 import httpx
 import pytest
 from fastapi import Depends, FastAPI, Query, Request, WebSocket
@@ -27,6 +29,11 @@ GUARDS = {
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 COOKIES = {"token_location": {"cookies"}}
 BOTH = {"token_location": ["headers", "cookies"]}
+# From here on FastAPI looks behind `__wrapped__`, and from there on Python does so for no class.
+LOOKS_BEHIND = tuple(map(int, fastapi.__version__.split(".")[:2])) >= (
+    0,
+    124,
+) and sys.version_info < (3, 13)
 
 
 def configure(auth: type[AuthJWT], **settings: object) -> type[AuthJWT]:

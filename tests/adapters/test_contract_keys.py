@@ -1,17 +1,18 @@
 """The documents about the keys, in every framework: the same bytes, for everybody."""
 
-import asyncio
 import json
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from importlib import import_module
 from types import ModuleType
+from typing import Any
 
 import httpx
 import pytest
 
 from tests.adapters import contract as c
 from tests.adapters.adapters import WANTED
+from tests.adapters.asgi_http import Headers, exchange
 from tests.support import NOW, FrozenClock, ShopClaims
 from tokenward import Key, KeyPublisher, KeyRing, TokenEngine, TokenPolicy
 
@@ -67,38 +68,11 @@ def said_of_content(response: httpx.Response) -> dict[str, str]:
     return {name: value for name, value in response.headers.items() if name in CONTENT}
 
 
-async def raw_answer(app: object, method: str, path: str) -> tuple[int, list[object], bytes]:
+async def raw_answer(app: Any, method: str, path: str) -> tuple[int, Headers, bytes]:
     """Ask an app without a client, which would hide a body that should not be there."""
-    messages = []
-    is_sent = False
-
-    async def send(message: dict[str, object]) -> None:
-        messages.append(message)
-
-    async def receive() -> dict[str, object]:
-        nonlocal is_sent
-        if is_sent:
-            await asyncio.Event().wait()
-        is_sent = True
-        return {"type": "http.request", "body": b"", "more_body": False}
-
-    scope = {
-        "type": "http",
-        "asgi": {"version": "3.0"},
-        "http_version": "1.1",
-        "method": method,
-        "scheme": "https",
-        "path": path,
-        "raw_path": path.encode(),
-        "root_path": "",
-        "query_string": b"",
-        "headers": [(b"host", b"shop.example")],
-        "client": ("127.0.0.1", 1),
-        "server": ("shop.example", 443),
-    }
-    await app(scope, receive, send)  # type: ignore[operator]
-    body = b"".join(each.get("body", b"") for each in messages)  # type: ignore[misc]
-    return messages[0]["status"], list(messages[0]["headers"]), body  # type: ignore[return-value]
+    messages = await exchange(app, method, path, scheme="https")
+    body = b"".join(each.get("body", b"") for each in messages)
+    return messages[0]["status"], messages[0]["headers"], body
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -153,7 +127,7 @@ async def test_head(app: object, client: httpx.AsyncClient, path: str) -> None:
     status, headers, body = await raw_answer(app, "HEAD", path)
 
     assert (status, body) == (200, b"")
-    told = {name.decode().lower(): value.decode() for name, value in headers}  # type: ignore[misc]
+    told = {name.decode().lower(): value.decode() for name, value in headers}
     assert {name: value for name, value in told.items() if name in CONTENT} == expected
 
 

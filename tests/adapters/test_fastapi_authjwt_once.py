@@ -4,7 +4,6 @@ import inspect
 import threading
 from typing import Annotated, Any
 
-import fastapi
 import pytest
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi.requests import HTTPConnection
@@ -12,6 +11,7 @@ from fastapi.requests import HTTPConnection
 from tests.adapters import authjwt_service
 from tests.adapters.authjwt_service import (
     COOKIES,
+    LOOKS_BEHIND,
     Service,
     configure,
     old_token,
@@ -21,9 +21,6 @@ from tokenward_fastapi.authjwt import AuthJWT
 from tokenward_fastapi.authjwt.auth_jwt import AuthJWTBearer
 
 auth, service = authjwt_service.auth, authjwt_service.service  # fixtures
-
-# From here on FastAPI looks behind `__wrapped__`.
-LOOKS_BEHIND = tuple(map(int, fastapi.__version__.split(".")[:2])) >= (0, 124)
 
 
 def add_busy_route(service: Service) -> None:
