@@ -7,15 +7,24 @@ An entry is what the rest of the engine gets; a name from outside is only ever l
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
-from cryptography.hazmat.primitives import hashes
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes, hmac
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from jwt import algorithms as pyjwt
 
 from tokenward.errors import ConfigurationError
 
-__all__ = ["ALGORITHMS", "Algorithm", "KeyType", "PrivateKey", "PublicKey", "algorithm_named"]
+__all__ = [
+    "ALGORITHMS",
+    "Algorithm",
+    "KeyType",
+    "PreparedHmac",
+    "PrivateKey",
+    "PublicKey",
+    "algorithm_named",
+]
 
 PrivateKey = (
     rsa.RSAPrivateKey
@@ -27,6 +36,38 @@ PublicKey = (
     rsa.RSAPublicKey | ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey | ed448.Ed448PublicKey
 )
 KeyType = Literal["oct", "RSA", "EC", "OKP"]
+
+
+class PreparedHmac(pyjwt.HMACAlgorithm):
+    """HMAC with a key that has gone into its hash already (RFC 2104 §4), once and not for each token.
+
+    PyJWT's own takes the bytes of a secret, and is what checks that they are one.
+    """
+
+    def __init__(self, name: hashes.HashAlgorithm) -> None:
+        """Take the hash."""
+        super().__init__(getattr(pyjwt.HMACAlgorithm, name.name.upper()))
+        self._hash = name
+
+    def keyed(self, secret: bytes) -> hmac.HMAC:
+        """Give a secret in the form in which `sign` and `verify` want it."""
+        return hmac.HMAC(secret, self._hash)
+
+    def sign(self, msg: bytes, key: Any) -> bytes:  # noqa: ANN401 - of `keyed`
+        """Give the code of a message."""
+        state: hmac.HMAC = key.copy()
+        state.update(msg)
+        return state.finalize()
+
+    def verify(self, msg: bytes, key: Any, sig: bytes) -> bool:  # noqa: ANN401 - of `keyed`
+        """Tell whether a code is that of a message; in constant time."""
+        state = key.copy()
+        state.update(msg)
+        try:
+            state.verify(sig)
+        except InvalidSignature:
+            return False
+        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +88,13 @@ class Algorithm:
 
 def _table() -> Mapping[str, Algorithm]:
     rows: list[Algorithm] = []
-    for bits, hmac_hash, crypto_hash in (
-        ("256", pyjwt.HMACAlgorithm.SHA256, hashes.SHA256),
-        ("384", pyjwt.HMACAlgorithm.SHA384, hashes.SHA384),
-        ("512", pyjwt.HMACAlgorithm.SHA512, hashes.SHA512),
+    for bits, crypto_hash in (
+        ("256", hashes.SHA256),
+        ("384", hashes.SHA384),
+        ("512", hashes.SHA512),
     ):
-        hmac = pyjwt.HMACAlgorithm(hmac_hash)
         rows += (
-            Algorithm(f"HS{bits}", "oct", hmac, digest_bytes=int(bits) // 8),
+            Algorithm(f"HS{bits}", "oct", PreparedHmac(crypto_hash()), digest_bytes=int(bits) // 8),
             Algorithm(f"RS{bits}", "RSA", pyjwt.RSAAlgorithm(crypto_hash)),
             Algorithm(f"PS{bits}", "RSA", pyjwt.RSAPSSAlgorithm(crypto_hash)),
         )

@@ -5,16 +5,18 @@ import json
 import secrets
 import warnings
 from collections.abc import Mapping
-from typing import Final, Self
+from typing import Final, Self, cast
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.hmac import HMAC
 from jwt import algorithms as pyjwt
 from pydantic import JsonValue
 
 from tokenward._algorithms import (
     ALGORITHMS,
     Algorithm,
+    PreparedHmac,
     PrivateKey,
     PublicKey,
     algorithm_named,
@@ -60,7 +62,7 @@ class Key:
     that a `Key` that exists is fit for use. It never shows its material.
     """
 
-    __slots__ = ("_algorithm", "_kid", "_signature_bytes", "_signing", "_verifying")
+    __slots__ = ("_algorithm", "_kid", "_secret", "_signature_bytes", "_signing", "_verifying")
 
     def __init__(
         self,
@@ -74,11 +76,14 @@ class Key:
         if algorithm.name not in (row.name for row in _fitting(material)):
             msg = f"{algorithm.name} does not take a key of this kind."
             raise InvalidKeyError(msg)
-        self._signing: bytes | PrivateKey | None
-        self._verifying: bytes | PublicKey
+        self._secret = material if isinstance(material, bytes) else None
+        self._signing: HMAC | PrivateKey | None
+        self._verifying: HMAC | PublicKey
         if isinstance(material, bytes):
             check_secret(material, algorithm, may_be_short=may_be_short)
-            self._signing = self._verifying = material
+            self._signing = self._verifying = cast("PreparedHmac", algorithm.backend).keyed(
+                material
+            )
         else:
             check_key_object(material)
             self._signing = material if isinstance(material, PrivateKey) else None
@@ -240,7 +245,7 @@ class Key:
     @property
     def thumbprint(self) -> str | None:
         """The RFC 7638 thumbprint of the public half; None for a secret, which has none."""
-        if isinstance(self._verifying, bytes):
+        if isinstance(self._verifying, HMAC):
             return None
         members = _public_members(self._verifying)
         chosen = {name: members[name] for name in _THUMBPRINT_MEMBERS[self.algorithm.key_type]}
@@ -279,7 +284,7 @@ class Key:
         Raises:
             InvalidKeyError: the key is a secret, and has no public half.
         """
-        if isinstance(self._verifying, bytes):
+        if isinstance(self._verifying, HMAC):
             msg = "A secret has no public half: it cannot be published."
             raise InvalidKeyError(msg)
         members = _public_members(self._verifying)
@@ -294,7 +299,7 @@ class Key:
             SigningKeyError: the key has no private half.
             InvalidKeyError: the key is a secret; see `secret_jwk`.
         """
-        if isinstance(self._verifying, bytes):
+        if isinstance(self._verifying, HMAC):
             msg = "A secret has no PEM form: use secret_jwk."
             raise InvalidKeyError(msg)
         if not isinstance(self._signing, PrivateKey):
@@ -313,10 +318,10 @@ class Key:
         Raises:
             InvalidKeyError: the key is no secret; see `private_pem` and `public_jwk`.
         """
-        if not isinstance(self._verifying, bytes):
+        if self._secret is None:
             msg = "This key is no secret: use private_pem or public_jwk."
             raise InvalidKeyError(msg)
-        members: dict[str, JsonValue] = {"kty": "oct", "k": b64url_encode(self._verifying)}
+        members: dict[str, JsonValue] = {"kty": "oct", "k": b64url_encode(self._secret)}
         if self.kid is not None:
             members["kid"] = self.kid
         if not self.can_sign:
@@ -353,8 +358,8 @@ def _algorithm_for(material: bytes | PrivateKey | PublicKey, name: str | None) -
     return _fitting(material)[0] if name is None else algorithm_named(name)
 
 
-def _signature_bytes(key: bytes | PublicKey, algorithm: Algorithm) -> int:
-    if isinstance(key, bytes):
+def _signature_bytes(key: HMAC | PublicKey, algorithm: Algorithm) -> int:
+    if isinstance(key, HMAC):
         return algorithm.digest_bytes
     if isinstance(key, rsa.RSAPublicKey):
         return (key.key_size + 7) // 8

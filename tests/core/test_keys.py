@@ -5,7 +5,6 @@ import dataclasses
 import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from jwt.algorithms import HMACAlgorithm
 
 from tests.core.key_material import (
     EC_KEY,
@@ -21,7 +20,7 @@ from tests.core.key_material import (
     refused,
 )
 from tokenward import ConfigurationError, InvalidSignatureError, SigningKeyError
-from tokenward._algorithms import ALGORITHMS
+from tokenward._algorithms import ALGORITHMS, PreparedHmac
 from tokenward.keys import Key
 
 
@@ -281,12 +280,12 @@ def test_a_signature_of_no_numbers_is_refused(signature):
             Key.from_pem(public_text(material)).verify(b"message", signature)
 
 
-class CountingHmac(HMACAlgorithm):
+class CountingHmac(PreparedHmac):
     """HMAC that counts how often it is asked."""
 
     def __init__(self):
         """Start from zero."""
-        super().__init__(HMACAlgorithm.SHA256)
+        super().__init__(hashes.SHA256())
         self.asked = 0
 
     def verify(self, msg, key, sig):
