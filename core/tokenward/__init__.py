@@ -1,6 +1,7 @@
 """Tokenward: issue, decode, refresh and revoke JSON Web Tokens, in any async framework or in none."""
 
 from tokenward._grants import TokenPair
+from tokenward._memory import SignatureMemoryUse
 from tokenward.authenticator import Authenticator, Requirement
 from tokenward.carriers import BearerHeader, Carrier, QueryCarrier, WebSocketProtocolCarrier
 from tokenward.claims import Claims, TokenType
@@ -101,6 +102,7 @@ __all__ = [
     "Requirement",
     "Revocation",
     "RevocationStore",
+    "SignatureMemoryUse",
     "Signer",
     "SigningKeyError",
     "StoreUnavailableError",

@@ -52,17 +52,18 @@ class Denial(Generic[ClaimsT]):
             TypeError: a hook or the store answered neither True nor False.
         """
         store = self._store
-        verdict: object
+        verdict: object = False
         try:
-            verdict = store is not None and await self._in_time(
-                store.is_revoked(
-                    jti=claims.jti,
-                    sid=claims.sid,
-                    sub=claims.sub,
-                    issued_at=exact_issue_time(claims),
-                    now=now,
+            if store is not None:
+                verdict = await self._in_time(
+                    store.is_revoked(
+                        jti=claims.jti,
+                        sid=claims.sid,
+                        sub=claims.sub,
+                        issued_at=exact_issue_time(claims),
+                        now=now,
+                    )
                 )
-            )
             for hook in self._hooks.is_revoked:
                 if verdict is not False:
                     break
@@ -117,11 +118,6 @@ class Denial(Generic[ClaimsT]):
             msg = "This engine has no store: give it one, as in TokenEngine(..., store=MemoryStore())."
             raise ConfigurationError(msg)
         return self._store
-
-    @property
-    def is_asked(self) -> bool:
-        """Whether there is anything to ask."""
-        return self._store is not None or bool(self._hooks.is_revoked)
 
     def keep_until(self, now: float) -> float:
         """Tell when the last token that lives now is over, for whole sessions and subjects."""

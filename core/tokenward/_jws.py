@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 from pydantic import JsonValue
 
 from tokenward._codec import b64url_decode, b64url_encode, dumps, loads_header
+from tokenward._memory import VerifiedJws
 from tokenward.errors import (
     ConfigurationError,
     InvalidSignatureError,
@@ -17,7 +18,7 @@ from tokenward.keyring import KeyRing
 from tokenward.keys import Key
 from tokenward.keysources import RemoteKeys, Signer
 
-__all__ = ["CompactJws", "VerifiedJws"]
+__all__ = ["CompactJws"]
 
 # What would change how the rest is read: a critical extension, an unencoded or compressed payload.
 _REFUSED: Final = ("crit", "b64", "zip")
@@ -32,14 +33,6 @@ _MAX_REMEMBERED_HEADERS: Final = 64
 class _Header(NamedTuple):
     key: Key
     typ: str | None
-
-
-class VerifiedJws(NamedTuple):
-    """What a good signature vouches for."""
-
-    payload: bytes
-    typ: str | None
-    """The header's ``typ`` in lower case, without ``application/`` (RFC 7515 §4.1.9)."""
 
 
 class CompactJws:
@@ -96,7 +89,7 @@ class CompactJws:
         if self._ring is None:
             raise SigningKeyError
         if self._version != self._ring.version:
-            self._forget()
+            self._forget(self._ring.version)
         key = self._ring.active
         head = self._signing_headers.get(typ) if not headers else None
         if head is None:
@@ -104,6 +97,24 @@ class CompactJws:
             if not headers:
                 self._signing_headers[typ] = head
         return key, f"{head}.{b64url_encode(payload)}"
+
+    def text_of(self, token: str | bytes) -> str:
+        """Give a token as text, if it is one by its length and its number of segments.
+
+        Raises:
+            MalformedTokenError: it is not, or it is bytes that are not ASCII.
+        """
+        if len(token) > self._max_bytes:
+            msg = "The token is malformed. It is too long."
+            raise MalformedTokenError(msg)
+        if not isinstance(token, str):
+            if not token.isascii():
+                raise MalformedTokenError
+            token = token.decode("ascii")
+        if token.count(".") != 2:  # noqa: PLR2004 - RFC 7515 §7.1; a JWE has five segments
+            msg = "The token is malformed. Expected three segments."
+            raise MalformedTokenError(msg)
+        return token
 
     def verify(self, token: str | bytes) -> VerifiedJws:
         """Check a signature, after everything that can be checked without it.
@@ -115,14 +126,15 @@ class CompactJws:
             AlgorithmMismatchError: ``alg`` is not the algorithm of that key.
             InvalidSignatureError: the signature is not that key's.
         """
-        text = self._as_text(token)
-        segments = text.split(".")
-        if len(segments) != 3:  # noqa: PLR2004 - RFC 7515 §7.1; a JWE has five
-            msg = "The token is malformed. Expected three segments."
-            raise MalformedTokenError(msg)
-        head, payload_segment, signature_segment = segments
-        if self._version != self._keys.version:
-            self._forget()
+        return self.verify_text(self.text_of(token))
+
+    def verify_text(self, text: str) -> VerifiedJws:
+        """Do what `verify` does, for what `text_of` gave."""
+        head, payload_segment, signature_segment = text.split(".")
+        # Read before the key is found: a key that leaves meanwhile vouches for nothing.
+        version = self._keys.version
+        if self._version != version:
+            self._forget(version)
         remembered = self._headers.get(head)
         header = remembered or self._read_header(head)
         signature = b64url_decode(signature_segment)
@@ -130,8 +142,8 @@ class CompactJws:
         message = text[: -len(signature_segment) - 1].encode()
         header.key.verify(message, signature)
         if remembered is None:
-            self._remember(head, header)
-        return VerifiedJws(payload, header.typ)
+            self._remember_header(head, header)
+        return VerifiedJws(payload, header.typ, version)
 
     def kid_of(self, token: str | bytes) -> str | None:
         """Give the key id that a token names, which nobody vouches for.
@@ -139,24 +151,14 @@ class CompactJws:
         Raises:
             MalformedTokenError: see `verify`.
         """
-        kid = loads_header(b64url_decode(self._as_text(token).split(".")[0])).get("kid")
+        kid = loads_header(b64url_decode(self.text_of(token).split(".")[0])).get("kid")
         return kid if isinstance(kid, str) else None
 
-    def _forget(self) -> None:
+    def _forget(self, version: int) -> None:
         # A key that left verifies nothing, also where its header was seen before.
-        self._version = self._keys.version
+        self._version = version
         self._headers.clear()
         self._signing_headers.clear()
-
-    def _as_text(self, token: str | bytes) -> str:
-        if len(token) > self._max_bytes:
-            msg = "The token is malformed. It is too long."
-            raise MalformedTokenError(msg)
-        if isinstance(token, str):
-            return token
-        if not token.isascii():
-            raise MalformedTokenError
-        return token.decode("ascii")
 
     def _read_header(self, segment: str) -> _Header:
         header = loads_header(b64url_decode(segment))
@@ -174,7 +176,7 @@ class CompactJws:
             _media_type(typ) if isinstance(typ, str) else None,
         )
 
-    def _remember(self, segment: str, header: _Header) -> None:
+    def _remember_header(self, segment: str, header: _Header) -> None:
         if len(self._headers) >= _MAX_REMEMBERED_HEADERS:
             self._headers.clear()
         self._headers[segment] = header

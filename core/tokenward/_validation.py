@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from tokenward._codec import all_finite
-from tokenward._jws import VerifiedJws
+from tokenward._memory import VerifiedJws
 from tokenward.claims import RESERVED_CLAIMS, Claims, TokenType
 from tokenward.errors import (
     InvalidAudienceError,
@@ -44,7 +44,9 @@ class ClaimsValidator(Generic[ClaimsT]):
     def __init__(self, model: type[ClaimsT], policy: TokenPolicy) -> None:
         """Prepare what does not change from token to token."""
         self._validate_json = model.__pydantic_validator__.validate_json
-        self._policy = policy
+        self._issuer = policy.issuer
+        self._audiences = policy.audiences
+        self._type_from = policy.type_from
         self._open_fields = tuple(
             name
             for name, info in model.model_fields.items()
@@ -53,7 +55,7 @@ class ClaimsValidator(Generic[ClaimsT]):
         self._claim_names = _claim_names(model)
         self._named = frozenset(policy.required_claims)
         self._registered = sorted(self._named & RESERVED_CLAIMS)
-        self._asks_more = not ALWAYS_REQUIRED.issuperset(self._registered)
+        self._asks_more = not ALWAYS_REQUIRED.issuperset(self._named)
         self._leeway = policy.leeway.total_seconds()
         bound = policy.age_bound
         self._max_age = None if bound is None else bound.total_seconds()
@@ -71,7 +73,7 @@ class ClaimsValidator(Generic[ClaimsT]):
         except ValidationError as exc:
             refusal = self._translate(exc)
         else:
-            if self._is_finite(claims):
+            if not (claims.__pydantic_extra__ or self._open_fields) or self._is_finite(claims):
                 return claims
             refusal = MalformedTokenError()
         # Raised out here: inside `except` it would carry Pydantic's error, and that the payload.
@@ -88,34 +90,44 @@ class ClaimsValidator(Generic[ClaimsT]):
             WrongTokenTypeError: it is not of the expected type.
             TokenNotYetValidError, TokenExpiredError: its time has not come, or is over.
         """
-        self._check_presence(claims)
-        policy = self._policy
-        if policy.issuer is not None and claims.iss != policy.issuer:
+        exp, iat, nbf, kind = claims.exp, claims.iat, claims.nbf, claims.type
+        # A null or an empty text is as good as absent.
+        if (
+            exp is None
+            or iat is None
+            or not (kind and claims.sub and claims.jti)
+            or self._asks_more
+        ):
+            self._check_presence(claims)
+        if self._issuer is not None and claims.iss != self._issuer:
             raise MissingClaimError(claim="iss") if claims.iss is None else InvalidIssuerError
-        if claims.aud is not None:
+        aud = claims.aud
+        if aud is not None:
             # Where no audience is configured, none is ours: RFC 7519 §4.1.3.
-            named = (claims.aud,) if isinstance(claims.aud, str) else claims.aud
-            if policy.audiences.isdisjoint(named):
+            if self._audiences.isdisjoint((aud,) if isinstance(aud, str) else aud):
                 raise InvalidAudienceError
-        elif policy.audiences:
+        elif self._audiences:
             raise MissingClaimError(claim="aud")
-        kind = self._type_of(claims, jws.typ)
-        if kind is None or expected not in {kind, None}:
+        found = self._type_of(kind, jws.typ)
+        if found is None or (found != expected and expected is not None):
             raise WrongTokenTypeError
-        if claims.iat is not None and claims.iat > now + self._leeway:
+        if iat is not None and iat > now + self._leeway:
             raise TokenNotYetValidError(claim="iat")
-        if claims.nbf is not None and now < claims.nbf - self._leeway:
+        if nbf is not None and now < nbf - self._leeway:
             raise TokenNotYetValidError(claim="nbf")
-        if now >= self.over_at(claims):
+        if now >= self._end_of(exp, iat):
             raise TokenExpiredError
 
     def over_at(self, claims: ClaimsT) -> float:
         """Give the moment at which the time of a token is over, leeway included."""
+        return self._end_of(claims.exp, claims.iat)
+
+    def _end_of(self, exp: float | None, iat: float | None) -> float:
         # RFC 7519 §4.1.4: the current time must be before exp.
-        over_at = math.inf if claims.exp is None else claims.exp
-        if self._max_age is not None and claims.iat is not None:
-            over_at = min(over_at, claims.iat + self._max_age)
-        return over_at + self._leeway
+        end = math.inf if exp is None else exp
+        if self._max_age is not None and iat is not None and iat + self._max_age < end:
+            end = iat + self._max_age
+        return end + self._leeway
 
     def _is_finite(self, claims: ClaimsT) -> bool:
         # JSON has no NaN and no Infinity (RFC 8259 §6); Pydantic's parser takes them, and makes
@@ -128,30 +140,22 @@ class ClaimsValidator(Generic[ClaimsT]):
         )
 
     def _check_presence(self, claims: ClaimsT) -> None:
-        # A null or an empty text is as good as absent.
-        if (
-            not (claims.sub and claims.jti and claims.type)
-            or claims.exp is None
-            or claims.iat is None
-            or self._asks_more
-        ):
-            for name in self._registered:
-                if getattr(claims, name) in {None, ""}:
-                    raise MissingClaimError(name)
+        for name in self._registered:
+            if getattr(claims, name) in {None, ""}:
+                raise MissingClaimError(name)
         if not claims.model_fields_set >= self._named:
             raise MissingClaimError(min(self._named - claims.model_fields_set))
 
-    def _type_of(self, claims: ClaimsT, typ: str | None) -> str | None:
+    def _type_of(self, kind: str, typ: str | None) -> str | None:
         """Give the type of the token, or None where its claim, header and policy disagree."""
-        if self._policy.type_from == "typ":
+        source = self._type_from
+        if source == "typ":
             return "access" if typ == _ACCESS_TYP else None
         if typ not in _OUR_TYPS:
             return None
-        if self._policy.type_from == "always-access":
+        if source == "always-access" or kind == "access":
             return "access"
-        if typ == _ACCESS_TYP and claims.type != "access":
-            return None
-        return claims.type if claims.type in _KNOWN_TYPES else None
+        return kind if kind in _KNOWN_TYPES and typ != _ACCESS_TYP else None
 
     def _translate(self, error: ValidationError) -> InvalidTokenError:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]

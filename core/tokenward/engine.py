@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from typing import Generic, TypeVar, cast, overload
+from typing import Generic, TypeVar, overload
 
 from pydantic import JsonValue
 
@@ -15,7 +15,8 @@ from tokenward._grants import (
     new_identity,
 )
 from tokenward._issuing import TokenWriter
-from tokenward._jws import CompactJws, VerifiedJws
+from tokenward._jws import CompactJws
+from tokenward._memory import SignatureMemory, SignatureMemoryUse, VerifiedJws
 from tokenward._rotation import Rotation, successor_grant
 from tokenward._validation import ClaimsValidator
 from tokenward.claims import Claims, TokenType
@@ -111,10 +112,15 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
         self._clock = clock
         self._new_jti = new_jti
         self._floor_ms = 0
+        self._keys = keys
         self._ring = keys if isinstance(keys, KeyRing) else None
         self._remote_keys = None if isinstance(keys, KeyRing) else keys
+        self._memory = SignatureMemory(
+            max_entries=policy.signature_memory_entries, max_bytes=policy.signature_memory_bytes
+        )
         self._jws = CompactJws(keys, max_bytes=policy.max_token_bytes)
         self._validator = ClaimsValidator(claims_model, policy)
+        self._has_store = store is not None
         self._denial = Denial(store, policy, self._hooks)
         self._writer = TokenWriter(self._jws, policy, claims_model, self._hooks, new_jti)
         self._rotation = Rotation(self._denial, policy, self._hooks)
@@ -234,7 +240,26 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
 
         Not checked: scope, freshness and what else a route may require; see `Authenticator`.
         """
-        return await self._decode(token, type, self.now())
+        now = self.now()
+        ring = self._ring
+        if ring is None or now >= ring.next_change_at:
+            await self._have_keys(now)
+        text = self._jws.text_of(token)
+        verified = remembered = self._memory.recall(text, keys_version=self._keys.version, now=now)
+        if verified is None:
+            verified = (
+                self._jws.verify_text(text) if ring is not None else await self._verify(text, now)
+            )
+        claims = self._validator.read(verified.payload)
+        self._validator.check(claims, verified, expected=type, now=now)
+        # Only what has passed the policy, so that its `exp` is known; a refresh token comes once.
+        if remembered is None and claims.type != "refresh":
+            self._memory.remember(text, verified, end=claims.exp, now=now)
+        if self._has_store or self._hooks.is_revoked:
+            await self._denial.refuse_revoked(claims, now)
+        if self._hooks.after_decode:
+            await run_guards(self._hooks.after_decode, claims)
+        return claims
 
     async def recheck(self, claims: ClaimsT) -> float:
         """Check claims of `decode` once more, later: that they are not over and not revoked.
@@ -254,7 +279,7 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
         left = self._validator.over_at(claims) - now
         if left <= 0:
             raise TokenExpiredError
-        if self._denial.is_asked:
+        if self._has_store or self._hooks.is_revoked:
             await self._denial.refuse_revoked(claims, now)
         return left
 
@@ -291,7 +316,7 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
             raise WrongTokenTypeError
         # One moment for all of it: what is revoked from now on covers the new tokens as well.
         now_ms, now = self._now_ms(), self.now()
-        claims = await self._decode(token, "refresh", now)
+        claims = await self.decode(token, type="refresh")
         if check is not None and await settled(check(claims)) is not True:
             raise PermissionDeniedError
         successors = await self._writer.write_pair(successor_grant(claims), issued_ms=now_ms)
@@ -360,6 +385,11 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
         return now if now * 1000 > self._floor_ms else self._floor_ms / 1000
 
     @property
+    def signature_memory(self) -> SignatureMemoryUse:
+        """How well the memory of verified signatures serves; its bounds are in the policy."""
+        return self._memory.use()
+
+    @property
     def _can_issue(self) -> bool:
         ring = self._ring
         return ring is not None and (ring.active.can_sign or ring.signer is not None)
@@ -369,36 +399,23 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
         return now_ms if now_ms > self._floor_ms else self._floor_ms  # noqa: FURB136 - hot path
 
     async def _read(self, token: str | bytes) -> ClaimsT:
-        return self._validator.read((await self._verify(token, self.now())).payload)
+        now = self.now()
+        await self._have_keys(now)
+        return self._validator.read((await self._verify(token, now)).payload)
 
-    async def _decode(self, token: str | bytes, expected: TokenType | None, now: float) -> ClaimsT:
-        ring = self._ring
-        jws = (
-            self._jws.verify(token)
-            if ring is not None and now < ring.next_change_at
-            else await self._verify(token, now)
-        )
-        claims = self._validator.read(jws.payload)
-        self._validator.check(claims, jws, expected=expected, now=now)
-        if self._denial.is_asked:
-            await self._denial.refuse_revoked(claims, now)
-        if self._hooks.after_decode:
-            await run_guards(self._hooks.after_decode, claims)
-        return claims
+    async def _have_keys(self, now: float) -> None:
+        """Let keys go whose time is over, or have those of somebody else at hand."""
+        if self._remote_keys is not None:
+            await self._remote_keys.refresh_if_due(now)
+        elif self._ring is not None and now >= self._ring.next_change_at:
+            self._ring.advance(now)
 
     async def _verify(self, token: str | bytes, now: float) -> VerifiedJws:
-        ring = self._ring
-        if ring is not None:
-            ring.advance(now)
-            return self._jws.verify(token)
-        return await self._verify_remotely(token, now)
-
-    async def _verify_remotely(self, token: str | bytes, now: float) -> VerifiedJws:
-        keys = cast("RemoteKeys", self._remote_keys)
-        await keys.refresh_if_due(now)
+        """Verify with the keys at hand, and where they lack the one that is meant, look for it."""
         try:
             return self._jws.verify(token)
         except UnknownKeyError:
-            if not await keys.fetch_for(self._jws.kid_of(token), now):
+            remote = self._remote_keys
+            if remote is None or not await remote.fetch_for(self._jws.kid_of(token), now):
                 raise
         return self._jws.verify(token)

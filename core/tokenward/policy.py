@@ -101,6 +101,13 @@ class TokenPolicy:
     """
     max_token_bytes: int = 16_384
     """Tokens longer than this are refused unread."""
+    signature_memory_entries: int = 8192
+    """How many tokens are remembered as well signed, so that the next request with one is cheap.
+
+    Everything but the signature is checked anew. Zero switches it off. See `TokenEngine.signature_memory`.
+    """
+    signature_memory_bytes: int = 8_388_608
+    """How much memory these may take, about. Zero switches it off."""
     store_outage: StoreOutage = "refuse"
     """When the revocation store does not answer: ``"refuse"`` the request (503), or ``"accept"`` it.
 
@@ -129,6 +136,7 @@ class TokenPolicy:
         if self.issuer is not None and (not isinstance(self.issuer, str) or not self.issuer):
             _refuse("issuer must be text that is not empty, or None.")
         self._check_times()
+        self._check_sizes()
         if self.type_from not in {"claim", "typ", "always-access"}:
             _refuse("type_from must be 'claim', 'typ' or 'always-access'.")
         if self.type_from == "claim" and "type" not in self.required_claims:
@@ -137,8 +145,6 @@ class TokenPolicy:
             )
         if self.store_outage not in {"refuse", "accept"}:
             _refuse("store_outage must be 'refuse' or 'accept'.")
-        if type(self.max_token_bytes) is not int or self.max_token_bytes < 1:
-            _refuse("max_token_bytes must be a positive whole number.")
 
     def _check_times(self) -> None:
         if not isinstance(self.leeway, timedelta) or self.leeway < _ZERO:
@@ -157,6 +163,14 @@ class TokenPolicy:
             _refuse("reuse_grace must be a timedelta from zero to 60 seconds.")
         self.check_lifetime(self.access_lifetime, "access_lifetime")
         self.check_lifetime(self.refresh_lifetime, "refresh_lifetime")
+
+    def _check_sizes(self) -> None:
+        if type(self.max_token_bytes) is not int or self.max_token_bytes < 1:
+            _refuse("max_token_bytes must be a positive whole number.")
+        for name in ("signature_memory_entries", "signature_memory_bytes"):
+            value = getattr(self, name)
+            if type(value) is not int or value < 0:
+                _refuse(f"{name} must be a whole number that is not negative.")
 
     def check_lifetime(self, lifetime: Lifetime, name: str = "lifetime") -> None:
         """Refuse a lifetime that this policy does not allow.

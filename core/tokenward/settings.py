@@ -114,6 +114,10 @@ class TokenwardSettings(StrictSettings):
     """``claim``, ``typ`` or ``always-access``."""
     max_token_bytes: Annotated[int, Field(ge=1)] = _USUAL.max_token_bytes
     """A number of bytes."""
+    signature_memory_entries: Annotated[int, Field(ge=0)] = _USUAL.signature_memory_entries
+    """A number of tokens; zero switches the memory off."""
+    signature_memory_bytes: Annotated[int, Field(ge=0)] = _USUAL.signature_memory_bytes
+    """A number of bytes; zero switches the memory off."""
     store_outage: StoreOutage = _USUAL.store_outage
     """``refuse`` or ``accept``."""
     also_write: AlsoWrite = ()

@@ -139,12 +139,19 @@ class CountingKey(Key):
 
 
 def contract_engine(
-    clock: FrozenClock, *, key: Key | None = None, store: RevocationStore | None = None
+    clock: FrozenClock,
+    *,
+    key: Key | None = None,
+    keys: KeyRing | None = None,
+    store: RevocationStore | None = None,
+    remembers: bool = True,
 ) -> TokenEngine[ShopClaims]:
-    """Build the engine that the service is given."""
+    """Build the engine that the service is given, with the signature memory or without."""
     return TokenEngine(
-        KeyRing(Key.from_secret(SECRET) if key is None else key),
-        policy=TokenPolicy(issuer=ISSUER, audience=AUDIENCE),
+        KeyRing(Key.from_secret(SECRET) if key is None else key) if keys is None else keys,
+        policy=TokenPolicy(
+            issuer=ISSUER, audience=AUDIENCE, signature_memory_entries=8192 if remembers else 0
+        ),
         claims_model=ShopClaims,
         store=PatchyStore() if store is None else store,
         clock=clock,

@@ -108,6 +108,8 @@ def test_values_of_the_policy_are_read_from_text(environment):
         required_claims='["sub", "jti"]',
         type_from="always-access",
         max_token_bytes="4096",
+        signature_memory_entries="0",
+        signature_memory_bytes="65536",
         store_outage="accept",
         also_write="csrf, nbf",
         audience="one,two",
@@ -122,6 +124,8 @@ def test_values_of_the_policy_are_read_from_text(environment):
         required_claims={"sub", "jti"},
         type_from="always-access",
         max_token_bytes=4096,
+        signature_memory_entries=0,
+        signature_memory_bytes=65_536,
         store_outage="accept",
         also_write={"csrf", "nbf"},
         audience=("one", "two"),
@@ -186,6 +190,14 @@ def test_a_wrong_value_is_refused_by_name_and_not_repeated(environment):
     message = refusal_of()
     for name in ("MAX_TOKEN_BYTES", "STORE_OUTAGE", "ALSO_WRITE"):
         assert message.count(f"TOKENWARD_{name}: ") == 1
+
+
+@pytest.mark.parametrize("text", ["-1", "1.5", "many", "", "1e3", "true"])
+@pytest.mark.parametrize("name", ["signature_memory_entries", "signature_memory_bytes"])
+def test_a_bound_of_the_signature_memory_is_a_whole_number(environment, name, text):
+    """Zero is the least; what is set to anything else is refused by its name."""
+    environment(**{name: text})
+    assert refusal_of().startswith(f"TOKENWARD_{name.upper()}")
 
 
 def test_what_the_policy_refuses_is_told_in_variables():

@@ -23,6 +23,7 @@ ROOMS = [
     "_jwk_set",
     "_fetching",
     "jwks",
+    "_memory",
     "_jws",
     "claims",
     "policy",

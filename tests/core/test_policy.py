@@ -17,6 +17,7 @@ def test_the_defaults_are_strict():
     assert policy.required_claims == {"exp", "iat", "sub", "jti", "type"}
     assert (policy.leeway, policy.store_outage) == (timedelta(0), "refuse")
     assert (policy.type_from, policy.max_token_bytes) == ("claim", 16_384)
+    assert (policy.signature_memory_entries, policy.signature_memory_bytes) == (8192, 8_388_608)
     assert (policy.reuse_grace, policy.session_lifetime) == (timedelta(0), None)
     assert (policy.access_lifetime, policy.refresh_lifetime) == (timedelta(minutes=15), 30 * DAY)
 
@@ -50,6 +51,16 @@ def test_a_policy_cannot_be_changed():
         ("max_token_bytes", 0),
         ("max_token_bytes", True),
         ("max_token_bytes", 1.5),
+        ("signature_memory_entries", -1),
+        ("signature_memory_entries", True),
+        ("signature_memory_entries", 1.5),
+        ("signature_memory_entries", "1"),
+        ("signature_memory_entries", None),
+        ("signature_memory_bytes", -1),
+        ("signature_memory_bytes", True),
+        ("signature_memory_bytes", 1.5),
+        ("signature_memory_bytes", "1"),
+        ("signature_memory_bytes", None),
         ("store_outage", "ignore"),
         ("session_lifetime", timedelta(0)),
         ("session_lifetime", 5),
@@ -65,6 +76,12 @@ def test_a_setting_that_cannot_be_meant_is_refused_by_name(setting, value):
     """The message names the setting, or that which it contradicts."""
     with pytest.raises(ConfigurationError, match=r"_lifetime|" + setting):
         TokenPolicy(**{setting: value})
+
+
+@pytest.mark.parametrize("setting", ["signature_memory_entries", "signature_memory_bytes"])
+def test_zero_is_a_bound_of_the_signature_memory(setting):
+    """It switches the memory off."""
+    assert getattr(TokenPolicy(**{setting: 0}), setting) == 0
 
 
 def test_zero_is_a_lifetime():

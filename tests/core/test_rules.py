@@ -1,14 +1,19 @@
-"""The twelve rules of the engine, one by one; the details are in the other files."""
+"""The twelve rules of the engine, one by one; the details are in the other files.
+
+They hold with the signature memory and without it: each good token comes at least twice.
+"""
 
 import ast
 import asyncio
 import logging
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 import tokenward
+from tests.core.remembering import CountingKey
 from tests.support import NOW, OTHER_SECRET, SECRET, FrozenClock, engine_with, payload_of, signed
 from tokenward import (
     AlgorithmMismatchError,
@@ -34,36 +39,51 @@ from tokenward import (
 )
 
 
-class CountingKey(Key):
-    """A key that counts its verifications."""
-
-    verified = 0
-
-    def verify(self, message, signature):
-        type(self).verified += 1
-        super().verify(message, signature)
+@pytest.fixture(params=[8192, 0], ids=["remembers", "forgets"])
+def entries(request):
+    """Give the number of tokens that the engine remembers as well signed."""
+    return request.param
 
 
-async def test_rule_1_one_signature_verification_a_request(clock):
+@pytest.fixture
+def policy_of(entries):
+    """Give what builds a policy with the one bound or the other."""
+    return partial(TokenPolicy, signature_memory_entries=entries)
+
+
+@pytest.fixture
+def engine(clock, policy_of):
+    """Give an engine with or without a memory, and else with the default policy."""
+    return engine_with(clock, policy=policy_of())
+
+
+async def decoded(engine, token):
+    """Decode a token three times, from memory where there is one; give the claims of the last."""
+    before = engine.signature_memory.hits
+    first, *others = [await engine.decode(token) for _ in range(3)]
+    assert others == [first, first]
+    remembers = engine.policy.signature_memory_entries > 0
+    assert engine.signature_memory.hits - before in ({2, 3} if remembers else {0})
+    return others[-1]
+
+
+async def test_rule_1_one_signature_verification_a_request(clock, policy_of, entries):
     """However many requirements a request has to meet, and however often its claims are read."""
-
-    class Counted(CountingKey):
-        pass
-
-    engine = engine_with(clock, keys=KeyRing(Counted.from_secret(SECRET)))
+    key = CountingKey.from_secret(SECRET)
+    engine = engine_with(clock, keys=KeyRing(key), policy=policy_of())
     authenticator = Authenticator(engine)
     token = await engine.issue("alice", scope=["a"], fresh=True)
-    request = RequestView({"headers": [(b"authorization", b"Bearer " + token.encode())]})
-    for requirement in (Requirement(), Requirement(scopes=["a"]), Requirement(fresh=True)):
-        claims = await authenticator.authenticate(request, requirement)
-        assert (claims.sub, claims.scopes) == ("alice", {"a"})
-    assert Counted.verified == 1
+    for count in (1, 2):
+        request = RequestView({"headers": [(b"authorization", b"Bearer " + token.encode())]})
+        for requirement in (Requirement(), Requirement(scopes=["a"]), Requirement(fresh=True)):
+            claims = await authenticator.authenticate(request, requirement)
+            assert (claims.sub, claims.scopes) == ("alice", {"a"})
+        assert key.count == (1 if entries else count)
 
 
-async def test_rule_1_claims_are_checked_in_full_on_every_path(clock):
+async def test_rule_1_claims_are_checked_in_full_on_every_path(clock, policy_of):
     """Issuer and audience count for access, refresh, optional and refreshing alike."""
-    policy = TokenPolicy(issuer="me", audience="here")
-    engine = engine_with(clock, policy=policy)
+    engine = engine_with(clock, policy=policy_of(issuer="me", audience="here"))
     authenticator = Authenticator(engine)
     for kind in ("access", "refresh"):
         token = signed(payload_of(iss="you", aud="here", type=kind))
@@ -135,14 +155,17 @@ async def test_rule_5_a_token_is_its_jti_after_verification(engine):
     token = signed(payload_of())
     with pytest.raises(InvalidSignatureError):
         await engine.revoke(signed(payload_of(), key=Key.from_secret(OTHER_SECRET)))
-    await engine.decode(token)
+    other = signed(payload_of(), header={"typ": "jwt", "alg": "HS256"})
+    for each in (token, other):
+        await decoded(engine, each)
     await engine.revoke(token)
-    with pytest.raises(TokenRevokedError):
-        await engine.decode(signed(payload_of(), header={"typ": "jwt", "alg": "HS256"}))
+    for each in (token, other):
+        with pytest.raises(TokenRevokedError):
+            await engine.decode(each)
 
 
-async def test_rule_6_jti_sid_and_sub_are_looked_at_in_one_call(clock):
-    """The store is asked once for each token."""
+async def test_rule_6_jti_sid_and_sub_are_looked_at_in_one_call(clock, policy_of):
+    """The store is asked once for each token, each time it comes."""
     asked = []
 
     class Counting(MemoryStore):
@@ -150,31 +173,32 @@ async def test_rule_6_jti_sid_and_sub_are_looked_at_in_one_call(clock):
             asked.append(token)
             return await super().is_revoked(**token)
 
-    engine = engine_with(clock, store=Counting())
+    engine = engine_with(clock, store=Counting(), policy=policy_of())
     pair = await engine.issue_pair("alice")
-    claims = await engine.decode(pair.access_token)
-    assert asked == [
+    claims = await decoded(engine, pair.access_token)
+    assert asked == 3 * [
         {"jti": claims.jti, "sid": claims.sid, "sub": "alice", "issued_at": NOW, "now": NOW}
     ]
 
 
 @pytest.mark.parametrize("outage", ["refuse", "accept"])
-async def test_rule_6_a_store_that_does_not_answer_refuses(clock, outage, caplog):
+async def test_rule_6_a_store_that_does_not_answer_refuses(clock, outage, caplog, policy_of):
     """With 503, unless the policy says otherwise by hand; then each one is logged."""
 
     class Down(MemoryStore):
         async def is_revoked(self, **_):
             raise TimeoutError
 
-    engine = engine_with(clock, store=Down(), policy=TokenPolicy(store_outage=outage))
+    engine = engine_with(clock, store=Down(), policy=policy_of(store_outage=outage))
     if outage == "accept":
         with caplog.at_level(logging.WARNING):
-            assert await engine.decode(signed(payload_of()))
-        assert len(caplog.records) == 1
+            assert await decoded(engine, signed(payload_of()))
+        assert len(caplog.records) == 3
         return
-    with pytest.raises(StoreUnavailableError) as caught:
-        await engine.decode(signed(payload_of()))
-    assert Refusal.from_error(caught.value).status == 503
+    for _ in range(2):
+        with pytest.raises(StoreUnavailableError) as caught:
+            await engine.decode(signed(payload_of()))
+        assert Refusal.from_error(caught.value).status == 503
 
 
 async def test_rule_7_of_concurrent_uses_of_a_refresh_token_one_wins(engine):
@@ -204,7 +228,8 @@ async def test_rule_8_nothing_of_a_token_is_in_an_error_or_a_log_line(engine, ca
         signed(payload_of(sub=whisper), key=Key.from_secret(OTHER_SECRET)),
     ]
     with caplog.at_level(logging.DEBUG):
-        for token in tokens:
+        assert await decoded(engine, signed(payload_of(sub=whisper, jti=whisper)))
+        for token in tokens * 2:
             with pytest.raises(TokenError) as caught:
                 await engine.decode(token)
             shown = f"{caught.value!r} {vars(caught.value)}"
@@ -230,15 +255,16 @@ async def test_rule_9_statuses_challenges_and_bodies(engine):
         assert refusal.body == {"detail": str(error), "code": error.code}
 
 
-async def test_rule_10_two_engines_live_in_one_process(clock):
+async def test_rule_10_two_engines_live_in_one_process(clock, policy_of):
     """Neither takes the other's tokens, nor hears of its revocations."""
-    first = engine_with(clock, policy=TokenPolicy(audience="first"))
-    second = engine_with(clock, policy=TokenPolicy(audience="second"))
+    first = engine_with(clock, policy=policy_of(audience="first"))
+    second = engine_with(clock, policy=policy_of(audience="second"))
     token = await first.issue("alice")
+    assert await decoded(first, token)
     with pytest.raises(InvalidAudienceError):
         await second.decode(token)
     await second.revoke_subject("alice")
-    assert await first.decode(token)
+    assert await decoded(first, token)
 
 
 @pytest.mark.parametrize(
@@ -254,17 +280,17 @@ def test_rule_10_no_module_keeps_state(path):
             assert ast.unparse(node.annotation).startswith("Final")
 
 
-async def test_rule_11_time_comes_from_one_clock(clock: FrozenClock):
+async def test_rule_11_time_comes_from_one_clock(clock: FrozenClock, policy_of):
     """Expiry, revocation and freshness follow the clock that was given, and no other."""
-    engine = engine_with(clock, policy=TokenPolicy(access_lifetime=timedelta(seconds=10)))
+    engine = engine_with(clock, policy=policy_of(access_lifetime=timedelta(seconds=10)))
     token = await engine.issue("alice")
-    assert (await engine.decode(token)).iat == NOW
+    assert (await decoded(engine, token)).iat == NOW
     clock.advance(10)
     with pytest.raises(TokenExpiredError):
         await engine.decode(token)
 
 
-async def test_rule_12_everything_but_the_signature_is_checked_anew(engine, clock):
+async def test_rule_12_everything_but_the_signature_is_checked_anew(engine, clock, entries):
     """The same text again: own claims objects, and expiry, revocation and hooks asked each time."""
     hooked = []
     engine.after_decode(hooked.append)
@@ -273,6 +299,9 @@ async def test_rule_12_everything_but_the_signature_is_checked_anew(engine, cloc
     first.extra["roles"].append("admin")
     assert second.extra == {"roles": ["a"]}
     assert len(hooked) == 2
+    assert engine.signature_memory.hits == (1 if entries else 0)
+    with pytest.raises(WrongTokenTypeError):
+        await engine.decode(token, type="refresh")
     await engine.revoke(second)
     with pytest.raises(TokenRevokedError):
         await engine.decode(token)

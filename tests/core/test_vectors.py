@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from tokenward import InvalidTokenError, KeyRing
+from tests.support import signed
+from tokenward import InvalidTokenError, KeyRing, MalformedTokenError, TokenEngine, TokenPolicy
 from tokenward._codec import b64url_encode
 from tokenward._jws import CompactJws
 from tokenward.keys import Key
+from tokenward.testing import FrozenClock
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 FILES = ("rfc7515.json", "rfc7520.json", "rfc8037.json")
@@ -37,6 +39,20 @@ def verify(token, key):
     return CompactJws(KeyRing(key), max_bytes=16_384).verify(token)
 
 
+def engine_of(*keys, remembers):
+    """Give an engine that asks little of a token, a moment before the exp that the RFCs print."""
+    policy = TokenPolicy(
+        required_claims=(),
+        type_from="always-access",
+        signature_memory_entries=8192 if remembers else 0,
+    )
+    ring = KeyRing(keys[0], verifiers=keys[1:])
+    return TokenEngine(ring, policy=policy, clock=FrozenClock(1_300_819_379.0))
+
+
+MEMORY = pytest.mark.parametrize("remembers", [True, False], ids=["remembers", "forgets"])
+
+
 def test_every_section_of_the_list_is_here():
     """The files hold each of the examples that the engine must understand."""
     assert [each.id for each in ACCEPTED] == [
@@ -58,6 +74,36 @@ def test_an_example_verifies_with_its_public_key(vector):
     key = Key.from_jwk(public_part_of(vector["jwk"]), algorithm=vector["algorithm"])
 
     assert verify(vector["compact"], key).payload == vector["payload"].encode()
+
+
+@MEMORY
+@pytest.mark.parametrize("vector", ACCEPTED)
+async def test_an_example_gets_the_same_from_an_engine_each_time(vector, remembers):
+    """The claims that the RFC prints; where it prints a text that is no JSON, it is malformed."""
+    key = Key.from_jwk(public_part_of(vector["jwk"]), algorithm=vector["algorithm"])
+    engine = engine_of(key, remembers=remembers)
+    has_claims = vector["payload"].startswith("{")
+    for _ in range(3):
+        if has_claims:
+            claims = await engine.decode(vector["compact"])
+            assert claims.model_dump(exclude_unset=True) == json.loads(vector["payload"])
+        else:
+            with pytest.raises(MalformedTokenError):
+                await engine.decode(vector["compact"])
+    use = engine.signature_memory
+    seen = 3 if has_claims else 0
+    assert use.hits + use.misses == seen
+    assert (use.hits > 0) == (use.entries > 0) == (has_claims and remembers)
+
+
+def test_enough_examples_have_claims():
+    """So that the memory of an engine serves for several algorithms."""
+    named = {
+        each.values[0]["algorithm"]
+        for each in ACCEPTED
+        if each.values[0]["payload"].startswith("{")
+    }
+    assert named == {"HS256", "RS256", "ES256"}
 
 
 @pytest.mark.parametrize("vector", ACCEPTED)
@@ -90,16 +136,32 @@ def test_an_example_is_refused_by_a_key_of_another_algorithm(vector):
     assert caught.value.code in {"algorithm_mismatch", "key_unknown"}
 
 
+SECRETS = [
+    Key.from_jwk(each.values[0]["jwk"])
+    for each in ACCEPTED
+    if each.values[0]["algorithm"] == "HS256"
+]
+
+
 @pytest.mark.parametrize("vector", REFUSED)
 def test_what_an_rfc_shows_and_the_engine_does_not_take_is_refused(vector):
     """Unsecured, detached and critical-extension examples are refused for their own reasons."""
-    secrets = [
-        Key.from_jwk(each.values[0]["jwk"])
-        for each in ACCEPTED
-        if each.values[0]["algorithm"] == "HS256"
-    ]
-    jws = CompactJws(KeyRing(secrets[0], verifiers=secrets[1:]), max_bytes=16_384)
+    jws = CompactJws(KeyRing(SECRETS[0], verifiers=SECRETS[1:]), max_bytes=16_384)
 
     with pytest.raises(InvalidTokenError) as caught:
         jws.verify(vector["compact"])
     assert caught.value.code == vector["code"]
+
+
+@MEMORY
+@pytest.mark.parametrize("vector", REFUSED)
+async def test_an_engine_refuses_it_each_time(vector, remembers):
+    """For the same reason, also after a good token of these keys was taken."""
+    engine = engine_of(*SECRETS, remembers=remembers)
+    good = signed({"sub": "alice"}, key=SECRETS[1])
+    for _ in range(2):
+        await engine.decode(good)
+        with pytest.raises(InvalidTokenError) as caught:
+            await engine.decode(vector["compact"])
+        assert caught.value.code == vector["code"]
+    assert engine.signature_memory.hits == (1 if remembers else 0)

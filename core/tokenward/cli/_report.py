@@ -7,7 +7,7 @@ from typing import Final, Literal, TypeAlias
 from pydantic import JsonValue
 
 from tokenward._algorithms import ALGORITHMS
-from tokenward._jws import VerifiedJws
+from tokenward._memory import VerifiedJws
 from tokenward._validation import ClaimsValidator
 from tokenward.claims import Claims
 from tokenward.cli._clock import iso_text, relative_text

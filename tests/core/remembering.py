@@ -1,0 +1,59 @@
+"""What the tests of the signature memory share: a key that counts, and keys of somebody else."""
+
+from tests.support import SECRET, FrozenClock, engine_with
+from tokenward import Claims, Key, KeyRing, KeysUnavailableError, TokenEngine, TokenPolicy
+
+
+class CountingKey(Key):
+    """A key that counts how often it is asked to verify."""
+
+    __slots__ = ("asked",)
+
+    def verify(self, message: bytes, signature: bytes) -> None:
+        """Count, and verify."""
+        self.asked: int = self.count + 1
+        super().verify(message, signature)
+
+    @property
+    def count(self) -> int:
+        """How often that was."""
+        return getattr(self, "asked", 0)
+
+
+class TheirKeys:
+    """Keys of somebody else, who may change them, or not answer."""
+
+    def __init__(self, key: Key) -> None:
+        """Publish one key."""
+        self._ring = KeyRing(key)
+        self.is_down = False
+
+    @property
+    def version(self) -> int:
+        """Grow with every change."""
+        return self._ring.version
+
+    def publish(self, key: Key) -> None:
+        """Publish another key in the place of the one before."""
+        self._ring.replace(KeyRing(key))
+
+    def find(self, *, kid: str | None, algorithm: str) -> Key:
+        """Find a key."""
+        return self._ring.find(kid=kid, algorithm=algorithm)
+
+    async def refresh_if_due(self, now: float) -> None:
+        """Fail where they are down."""
+        if self.is_down:
+            raise KeysUnavailableError
+
+    async def fetch_for(self, kid: str | None, now: float) -> bool:
+        """Find nothing more."""
+        return False
+
+
+def counted(
+    clock: FrozenClock, *, policy: TokenPolicy | None = None
+) -> tuple[TokenEngine[Claims], CountingKey]:
+    """Build an engine, and give the key by which it verifies."""
+    key = CountingKey.from_secret(SECRET)
+    return engine_with(clock, keys=KeyRing(key), policy=policy), key

@@ -1,0 +1,155 @@
+"""All but the signature of a token that is remembered is asked anew, each time it comes."""
+
+from datetime import timedelta
+
+import pytest
+
+from tests.support import NOW, SECRET, engine_with, payload_of, signed
+from tokenward import (
+    KeyRing,
+    MemoryStore,
+    StoreUnavailableError,
+    TokenEngine,
+    TokenExpiredError,
+    TokenNotYetValidError,
+    TokenPolicy,
+    TokenRejectedError,
+    TokenRevokedError,
+    WrongTokenTypeError,
+)
+
+GOOD = signed(payload_of())
+
+
+async def test_what_it_is_for_is_asked_anew(engine):
+    """An access token that is remembered opens no route for refresh tokens."""
+    for _ in range(2):
+        await engine.decode(GOOD, type=None)
+        with pytest.raises(WrongTokenTypeError):
+            await engine.decode(GOOD, type="refresh")
+    assert engine.signature_memory.misses == 1
+
+
+REVOKE = {
+    "the token": lambda engine, claims: engine.revoke(claims),
+    "its text": lambda engine, claims: engine.revoke(GOOD),
+    "its subject": lambda engine, claims: engine.revoke_subject("alice"),
+    "its session": lambda engine, claims: engine.revoke_session("login"),
+}
+
+
+@pytest.mark.parametrize("revoke", REVOKE.values(), ids=REVOKE)
+async def test_whether_it_is_revoked_is_asked_anew(engine, clock, revoke):
+    """A token that is remembered is refused from the moment of its revocation."""
+    token = GOOD if revoke is not REVOKE["its session"] else signed(payload_of(sid="login"))
+    await engine.decode(token)
+    await revoke(engine, await engine.decode(token))
+    clock.advance(1)
+    for _ in range(2):
+        with pytest.raises(TokenRevokedError):
+            await engine.decode(token)
+    assert engine.signature_memory.hits >= 1
+
+
+@pytest.mark.parametrize("leeway", [0, 10])
+async def test_whether_it_is_over_is_asked_anew(clock, leeway):
+    """To the moment, with the leeway of the policy."""
+    engine = engine_with(clock, policy=TokenPolicy(leeway=timedelta(seconds=leeway)))
+    token = signed(payload_of(exp=NOW + 60))
+    for seconds in (0, 59.999, 59.999 + leeway):
+        clock.now = NOW + seconds
+        await engine.decode(token)
+    clock.now = NOW + 60 + leeway
+    with pytest.raises(TokenExpiredError):
+        await engine.decode(token)
+
+
+async def test_whether_it_is_too_old_is_asked_anew(clock):
+    """A token whose exp is far away is over when the policy says so."""
+    minute = timedelta(minutes=1)
+    policy = TokenPolicy(access_lifetime=minute, refresh_lifetime=minute, max_token_age=minute)
+    engine = engine_with(clock, policy=policy)
+    await engine.decode(GOOD)
+    clock.advance(60)
+    with pytest.raises(TokenExpiredError):
+        await engine.decode(GOOD)
+    assert engine.signature_memory.misses == 1
+
+
+@pytest.mark.parametrize("name", ["iat", "nbf"])
+async def test_whether_its_time_has_come_is_asked_anew(clock, name):
+    """A clock that is set back refuses a token that was good a moment ago."""
+    engine = engine_with(clock)
+    token = signed(payload_of(now=NOW - 60, **{name: NOW}))
+    await engine.decode(token)
+    clock.advance(-1)
+    with pytest.raises(TokenNotYetValidError):
+        await engine.decode(token)
+    clock.advance(1)
+    assert (await engine.decode(token)).sub == "alice"
+    assert engine.signature_memory[1:3] == (1, 1)
+
+
+async def test_the_hooks_are_asked_anew(engine):
+    """Each time, with the claims of that time; what they refuse is refused."""
+    asked, hooked = [], []
+
+    @engine.is_revoked
+    def is_revoked(claims):
+        asked.append(claims)
+        return len(asked) > 2
+
+    engine.after_decode(hooked.append)
+    for _ in range(2):
+        await engine.decode(GOOD)
+    with pytest.raises(TokenRevokedError):
+        await engine.decode(GOOD)
+    assert (len(asked), len(hooked), engine.signature_memory.hits) == (3, 2, 2)
+    assert len({id(claims) for claims in asked}) == 3
+
+
+async def test_the_hooks_are_asked_anew_where_there_is_no_store(clock):
+    """A deny-list of one's own is enough to refuse what is remembered."""
+    engine, denied = TokenEngine(KeyRing.from_secret(SECRET), clock=clock), set()
+    engine.is_revoked(lambda claims: claims.sub in denied)
+    await engine.decode(GOOD)
+    denied.add("alice")
+    with pytest.raises(TokenRevokedError):
+        await engine.decode(GOOD)
+
+
+async def test_a_hook_may_reject_what_is_remembered(engine):
+    """One that says no from the second time on is heard."""
+    seen = []
+
+    @engine.after_decode
+    async def once(claims):
+        if claims.jti in seen:
+            raise TokenRejectedError
+        seen.append(claims.jti)
+
+    await engine.decode(GOOD)
+    with pytest.raises(TokenRejectedError):
+        await engine.decode(GOOD)
+
+
+async def test_a_store_that_does_not_answer_refuses_what_is_remembered(clock):
+    """That a signature is good says nothing of revocation."""
+
+    class Breaking(MemoryStore):
+        is_down = False
+
+        async def is_revoked(self, **token):
+            if self.is_down:
+                raise ConnectionError
+            return await super().is_revoked(**token)
+
+    store = Breaking()
+    engine = engine_with(clock, store=store)
+    await engine.decode(GOOD)
+    store.is_down = True
+    with pytest.raises(StoreUnavailableError):
+        await engine.decode(GOOD)
+    store.is_down = False
+    assert await engine.decode(GOOD)
+    assert engine.signature_memory[1:3] == (1, 1)
