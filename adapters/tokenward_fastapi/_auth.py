@@ -17,7 +17,7 @@ from tokenward import (
     TokenPair,
     TokenType,
 )
-from tokenward_fastapi._dependency import OptionalClaims, RequiredClaims, view_of
+from tokenward_fastapi._dependency import FoundClaims, RequiredClaims, view_of
 from tokenward_fastapi._documents import add_documents
 from tokenward_fastapi._openapi import document_refusals
 from tokenward_fastapi._refusals import close_websocket, register_refusals
@@ -82,7 +82,7 @@ class TokenAuth(Generic[ClaimsT]):
         requirement = Requirement(
             type=type, fresh=fresh, scopes=scopes, carriers=carriers, check=check
         )
-        return RequiredClaims(self.authenticator, requirement, self.scheme_name)
+        return RequiredClaims[ClaimsT](self.authenticator, requirement, self.scheme_name)
 
     def optional(
         self,
@@ -100,7 +100,7 @@ class TokenAuth(Generic[ClaimsT]):
         requirement = Requirement(
             type=type, fresh=fresh, scopes=scopes, carriers=carriers, check=check, optional=True
         )
-        return OptionalClaims(self.authenticator, requirement)
+        return FoundClaims[ClaimsT | None](self.authenticator, requirement)
 
     async def refresh(
         self, request: Request, *, carriers: Sequence[Carrier] | None = None

@@ -1,6 +1,6 @@
 """The dependency: builds the view of the request, asks the authenticator, hands the claims over."""
 
-from typing import Generic, NoReturn, TypeVar, cast
+from typing import Any, Generic, NoReturn, TypeVar, cast
 
 from fastapi import Request
 from fastapi.openapi.models import SecurityBase as SecurityScheme
@@ -8,12 +8,12 @@ from fastapi.requests import HTTPConnection
 from fastapi.security import SecurityScopes
 from fastapi.security.base import SecurityBase
 
-from tokenward import Authenticator, Claims, RequestView, Requirement, TokenError
+from tokenward import Authenticator, RequestView, Requirement, TokenError
 from tokenward_fastapi._refusals import RefusedRequest, RefusedWebSocket
 
-__all__ = ["OptionalClaims", "RequiredClaims", "view_of"]
+__all__ = ["FoundClaims", "RequiredClaims", "view_of"]
 
-ClaimsT = TypeVar("ClaimsT", bound=Claims)
+FoundT = TypeVar("FoundT")
 
 
 def view_of(connection: HTTPConnection) -> RequestView:
@@ -23,28 +23,25 @@ def view_of(connection: HTTPConnection) -> RequestView:
     )
 
 
-class OptionalClaims(Generic[ClaimsT]):
-    """Gives the claims, or None where there is no token."""
+class FoundClaims(Generic[FoundT]):
+    """Gives the claims, or None where there is no token and the requirement is optional."""
 
-    def __init__(
-        self, authenticator: Authenticator[ClaimsT], requirement: Requirement[ClaimsT]
-    ) -> None:
+    def __init__(self, authenticator: Authenticator[Any], requirement: Requirement[Any]) -> None:
         """Take what the route asks for."""
         self._authenticator = authenticator
         self._requirement = requirement
 
-    async def __call__(
-        self, connection: HTTPConnection, security_scopes: SecurityScopes
-    ) -> ClaimsT | None:
+    async def __call__(self, connection: HTTPConnection, security_scopes: SecurityScopes) -> FoundT:
         """Let FastAPI call this once a request."""
         try:
-            return await self._authenticator.authenticate(
+            found = await self._authenticator.authenticate(
                 view_of(connection),
                 self._requirement,
                 further_scopes=security_scopes.scopes,
             )
         except TokenError as error:
             self._refuse(connection, error)
+        return cast("FoundT", found)
 
     def _refuse(self, connection: HTTPConnection, error: TokenError) -> NoReturn:
         refusal = self._authenticator.refusal(error)
@@ -53,22 +50,13 @@ class OptionalClaims(Generic[ClaimsT]):
         raise RefusedRequest(refusal) from error
 
 
-class RequiredClaims(OptionalClaims[ClaimsT], SecurityBase):
+class RequiredClaims(FoundClaims[FoundT], SecurityBase):
     """Gives the claims; being a `SecurityBase`, it puts the scheme into OpenAPI."""
 
     def __init__(
-        self,
-        authenticator: Authenticator[ClaimsT],
-        requirement: Requirement[ClaimsT],
-        scheme_name: str,
+        self, authenticator: Authenticator[Any], requirement: Requirement[Any], scheme_name: str
     ) -> None:
         """Take what the route asks for, and the name of the security scheme."""
         super().__init__(authenticator, requirement)
         self.model = SecurityScheme.model_validate(authenticator.carriers[0].security_scheme)
         self.scheme_name = scheme_name
-
-    async def __call__(
-        self, connection: HTTPConnection, security_scopes: SecurityScopes
-    ) -> ClaimsT:
-        """Let FastAPI call this once a request."""
-        return cast("ClaimsT", await super().__call__(connection, security_scopes))

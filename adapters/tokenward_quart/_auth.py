@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from functools import wraps
+from inspect import iscoroutinefunction
 from typing import Generic, TypeVar, cast
 from weakref import WeakSet
 
@@ -209,14 +210,15 @@ class TokenAuth(Generic[ClaimsT]):
 
     def _decorator(self, requirement: Requirement[ClaimsT]) -> Callable[[ViewT], ViewT]:
         def decorate(view: ViewT) -> ViewT:
+            own = view if iscoroutinefunction(view) else None
+
             @wraps(view)
             async def guarded(*args: object, **kwargs: object) -> object:
-                # Such a view is never decorated: this runs before it, for the app or a group.
-                if is_document(connection()):
-                    return None
                 # No local variable holds claims here: Quart's page of tracebacks would show it.
-                await self._admit(requirement)
-                return await current_app.ensure_async(view)(*args, **kwargs)
+                if not await self._admit(requirement):
+                    return None
+                # How plain functions are run is the app's to say.
+                return await (own or current_app.ensure_async(view))(*args, **kwargs)
 
             self._decorated.add(view)
             if not requirement.optional:
@@ -225,16 +227,21 @@ class TokenAuth(Generic[ClaimsT]):
 
         return decorate
 
-    async def _admit(self, requirement: Requirement[ClaimsT]) -> None:
+    async def _admit(self, requirement: Requirement[ClaimsT]) -> bool:
+        """Keep the claims of what is being handled; False where nobody has to show any."""
         found = connection()
         try:
             claims = await self.authenticator.authenticate(view_of(found), requirement)
         except TokenError as error:
+            # Such a view is never decorated: this runs before it, for the app or a group.
+            if is_document(found):
+                return False
             raised = await refuse(found, error, self.authenticator.refusal(error))
             if raised is error:
                 raise
             raise raised from error
         keep_claims(found, claims)
+        return True
 
     def _document(self, app: Quart) -> None:
         scheme = self.authenticator.carriers[0].security_scheme

@@ -121,14 +121,19 @@ class Authenticator(Generic[ClaimsT]):
                 return None
             raise MissingTokenError
         token, cookies = found
-        seen = (self, requirement.type, token)
-        claims = cast("ClaimsT | None", request.memo.get(seen))
+        memo, seen = request.memo, (self, requirement.type, token)
+        claims = cast("ClaimsT | None", memo.get(seen))
         if claims is None:
             claims = await self.engine.decode(token, type=requirement.type)
-            request.memo[seen] = claims
+            memo[seen] = claims
         if cookies is not None:
             await _check_csrf(request, claims, cookies)
-        await self._check(claims, requirement, further_scopes)
+        if requirement.fresh:
+            self._check_fresh(claims, requirement.fresh)
+        if requirement.scopes or further_scopes:
+            _check_scopes(claims, (*requirement.scopes, *further_scopes))
+        if requirement.check is not None and await settled(requirement.check(claims)) is not True:
+            raise PermissionDeniedError
         return claims
 
     async def refresh(
@@ -222,18 +227,6 @@ class Authenticator(Generic[ClaimsT]):
             return None
         return found, cookies if is_only_in_cookies else None
 
-    async def _check(
-        self, claims: ClaimsT, requirement: Requirement[ClaimsT], further_scopes: Sequence[str]
-    ) -> None:
-        if requirement.fresh:
-            self._check_fresh(claims, requirement.fresh)
-        if requirement.scopes or further_scopes:
-            wanted = tuple(dict.fromkeys((*requirement.scopes, *further_scopes)))
-            if not claims.scopes.issuperset(wanted):
-                raise InsufficientScopeError(wanted)
-        if requirement.check is not None and await settled(requirement.check(claims)) is not True:
-            raise PermissionDeniedError
-
     def _check_fresh(self, claims: ClaimsT, fresh: bool | timedelta) -> None:  # noqa: FBT001
         engine = self.engine
         if isinstance(engine, Issuers):
@@ -257,3 +250,8 @@ class Authenticator(Generic[ClaimsT]):
 
 async def _check_csrf(request: RequestView, claims: Claims, cookies: CookieCarrier) -> None:
     await cookies.csrf.check(request, claims, is_secure=not cookies.development)
+
+
+def _check_scopes(claims: Claims, wanted: tuple[str, ...]) -> None:
+    if not claims.scopes.issuperset(wanted):
+        raise InsufficientScopeError(tuple(dict.fromkeys(wanted)))
