@@ -1,0 +1,167 @@
+"""What a protected request costs in every framework, counted: each thing once, or not at all."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+
+from tests.adapters import contract as c
+from tests.adapters import contract_browser as browser
+from tests.adapters.adapters import Build
+from tests.adapters.asgi_websocket import open_websocket
+from tests.adapters.contract import CountingKey, bearer, client_of, shop_payload
+from tests.adapters.contract_requests import FORGED
+from tests.adapters.counting import CountedApp, Work, counted_engine
+from tests.core.key_material import JWKS
+from tests.support import SECRET, signed
+from tokenward import Key
+from tokenward.testing import FrozenClock
+
+FIRST = Work(signatures=1, parses=2, claims=1)
+"""Of a token, and of a header, that was never seen: header and payload are parsed."""
+NEW = Work(signatures=1, parses=1, claims=1)
+"""Of a token that was never seen, with a header that was."""
+REPEAT = Work(parses=1, claims=1)
+"""Of a token that was seen: its payload alone is parsed, for claims of this request's own."""
+NOTHING = Work()
+
+
+@dataclass(frozen=True)
+class Way:
+    """How a request carries its token."""
+
+    name: str
+    path: str
+    headers: Callable[[str], c.Headers] = bearer
+    method: str = "GET"
+    content: bytes = b""
+
+    async def go(self, app: object, token: str) -> bool:
+        """Send a token, and tell whether it was let in."""
+        headers = self.headers(token)
+        if self.method == "WebSocket":
+            return (await open_websocket(app, self.path, headers=headers)).messages == ["alice"]
+        async with client_of(app) as client:
+            response = await client.request(
+                self.method, self.path, headers=list(headers), content=self.content
+            )
+        return response.status_code == 200
+
+
+def _with_csrf(token: str) -> c.Headers:
+    return (browser.cookie(token), browser.csrf())
+
+
+def _in_form(token: str) -> c.Headers:
+    return (browser.cookie(token), (b"content-type", browser.FORM))
+
+
+def _from_own_page(token: str) -> c.Headers:
+    return (browser.cookie(token), browser.OWN)
+
+
+FIELDS = b"note=x&csrf_token=" + browser.CSRF.encode()
+BY_HEADER = Way("header", "/me")
+SOCKET = Way("socket", "/ws", method="WebSocket")
+WAYS = [
+    BY_HEADER,
+    SOCKET,
+    Way("header, two requirements", "/twice"),
+    Way("header, async check", "/checked-async"),
+    Way("header, optional", "/maybe"),
+    Way("cookie", "/browser/me", _with_csrf),
+    Way("cookie, CSRF", "/browser/me", _with_csrf, "POST"),
+    Way("cookie, CSRF in a form", "/browser/form", _in_form, "POST", FIELDS),
+    Way("socket, two requirements", "/ws/orders", method="WebSocket"),
+    Way("socket, cookie", "/browser/ws", _from_own_page, "WebSocket"),
+]
+
+SIGNERS = {"HS256": Key.from_secret(SECRET), "RS256": Key.from_jwk(JWKS["RSA"])}
+
+
+def verifier(algorithm: str) -> CountingKey:
+    """Give a key that counts: the secret, or the public half of the RSA key."""
+    if algorithm == "HS256":
+        return CountingKey.from_secret(SECRET)
+    return CountingKey.from_jwk(SIGNERS[algorithm].public_jwk())
+
+
+def tokens(algorithm: str) -> tuple[str, str]:
+    """Give two tokens of one header, good for every way."""
+    payload = shop_payload(scope="orders:read", csrf=browser.CSRF)
+    key = SIGNERS[algorithm]
+    return signed(payload, key=key), signed({**payload, "jti": "another"}, key=key)
+
+
+@pytest.mark.parametrize("algorithm", SIGNERS)
+@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.name)
+async def test_each_thing_once(build: Build, clock: FrozenClock, way: Way, algorithm: str) -> None:
+    """From the app's very first request: one check for a token, one parse of its payload, no more."""
+    key = verifier(algorithm)
+    app = CountedApp(build(counted_engine(clock, key)))
+    one, other = tokens(algorithm)
+
+    assert [await way.go(app, token) for token in (one, one, other, one, other)] == [True] * 5
+
+    assert app.work == [FIRST, REPEAT, NEW, REPEAT, REPEAT]
+    assert key.verified == 2
+
+
+@pytest.mark.parametrize("algorithm", SIGNERS)
+async def test_side_by_side(build: Build, clock: FrozenClock, algorithm: str) -> None:
+    """Twenty requests at once with one new token cost one check."""
+    key = verifier(algorithm)
+    app = build(counted_engine(clock, key))
+    token, _ = tokens(algorithm)
+
+    assert await asyncio.gather(*(BY_HEADER.go(app, token) for _ in range(20))) == [True] * 20
+
+    assert key.verified == 1
+
+
+@pytest.mark.parametrize("algorithm", SIGNERS)
+async def test_without_a_memory(build: Build, clock: FrozenClock, algorithm: str) -> None:
+    """Where nothing is remembered, a token that comes again costs what it did, and no more."""
+    engine = counted_engine(clock, verifier(algorithm), signature_memory_entries=0)
+    app = CountedApp(build(engine))
+    token, _ = tokens(algorithm)
+    for _ in range(3):
+        await BY_HEADER.go(app, token)
+
+    assert app.work == [FIRST, NEW, NEW]
+
+
+@pytest.mark.parametrize("way", [BY_HEADER, SOCKET], ids=lambda way: way.name)
+async def test_a_forged_token(build: Build, clock: FrozenClock, way: Way) -> None:
+    """A forged token costs one check each time, and nobody reads its claims."""
+    app = CountedApp(build(counted_engine(clock, verifier("HS256"))))
+    good, _ = tokens("HS256")
+
+    sent = (FORGED, FORGED, good, FORGED)
+    assert [await way.go(app, token) for token in sent] == [False, False, True, False]
+
+    # Its header is parsed until one with a good signature was seen.
+    unread, known = Work(signatures=1, parses=1), Work(signatures=1)
+    assert app.work == [unread, unread, FIRST, known]
+
+
+async def test_an_expired_token(build: Build, clock: FrozenClock) -> None:
+    """A token that is over costs one check, and is refused by claims of its own."""
+    app = CountedApp(build(counted_engine(clock, verifier("HS256"))))
+    token, _ = tokens("HS256")
+    await BY_HEADER.go(app, token)
+    clock.advance(900)
+
+    assert not await BY_HEADER.go(app, token)
+    assert app.work == [FIRST, NEW]
+
+
+@pytest.mark.parametrize("path", ["/public", "/me", "/maybe"])
+async def test_no_token(build: Build, clock: FrozenClock, path: str) -> None:
+    """A request without a token costs nothing."""
+    app = CountedApp(build(counted_engine(clock, verifier("HS256"))))
+    async with client_of(app) as client:
+        response = await client.get(path)
+
+    assert (response.status_code, app.work) == (401 if path == "/me" else 200, [NOTHING])
