@@ -117,9 +117,7 @@ def package(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure against PyJWT and async-fastapi-jwt-auth, and the stores; ``-- --quick`` for a look."""
-    install(session)
-    session.run("python", "benchmarks/decode.py", *session.posargs)
-    session.run("python", "benchmarks/stores.py", *session.posargs)
-    kept = session.cache_dir / "async-fastapi-jwt-auth"
-    session.run("python", "benchmarks/authjwt.py", "--reference", str(kept), *session.posargs)
+    """Measure beside other libraries; ``-- --quick`` for a look, ``-- --write`` into docs/performance.md."""
+    install(session, "bench")
+    kept = session.cache_dir / "bench"
+    session.run("python", "-m", "benchmarks.run", "--environments", str(kept), *session.posargs)

@@ -1,0 +1,69 @@
+"""What importing Tokenward takes, and what it keeps in memory."""
+
+import json
+import subprocess
+import sys
+
+from benchmarks.comparing import Bench
+from benchmarks.processes import SIDES, SideFailedError
+from benchmarks.ratios import outcome
+from benchmarks.tables import Report, Table, comparison, number
+
+TABLES = ("import", "memory")
+IMPORT_AT_MOST = 1.15
+ROUNDS, QUICK_ROUNDS = 40, 6
+REVOKED, QUICK_REVOKED = 200_000, 20_000
+
+
+def measure(bench: Bench) -> Report:
+    """Measure both."""
+    rounds = QUICK_ROUNDS if bench.effort.is_quick else ROUNDS
+    return Report(tables={"import": _imports(rounds), "memory": _memory(bench)})
+
+
+def _imports(rounds: int) -> Table:
+    """Import in new processes that take turns, after one that has left its bytecode."""
+    found: dict[str, list[list[float]]] = {"tokenward": [], "libraries": []}
+    for each in found:
+        _said("importing.py", each)
+    for _ in range(rounds):
+        for each, figures in found.items():
+            figures.append([float(figure) for figure in _said("importing.py", each).split()])
+    ours, theirs = (list(zip(*figures, strict=True)) for figures in found.values())
+    labels = ("milliseconds", "MiB of the process at its largest")
+    outcomes = [
+        outcome(label, own, other, at_most=IMPORT_AT_MOST)
+        for label, own, other in zip(labels, ours, theirs, strict=True)
+    ]
+    peer = "`import jwt, pydantic`, one model"
+    return comparison(outcomes, what="what", own="`import tokenward`", peer=peer)
+
+
+def _memory(bench: Bench) -> Table:
+    revoked = QUICK_REVOKED if bench.effort.is_quick else REVOKED
+    found = json.loads(_said("memory_tokenward.py", str(bench.folder), str(revoked)))
+    bench.note_versions(found["versions"])
+    token = found["remembered"]
+    rows = [
+        (
+            f"a token of {token['letters']:.0f} letters in the signature memory, its text and payload included",
+            number(token["bytes"]),
+            f"{token['entries']:,.0f} fill it; it counts {number(token['claimed'])} for each",
+        ),
+        (
+            "a revoked token in a MemoryStore, its identity of 32 letters included",
+            number(found["revoked"]),
+            f"of {revoked:,}",
+        ),
+    ]
+    return Table(("what", "bytes", ""), rows)
+
+
+def _said(script: str, *arguments: str) -> str:
+    command = [sys.executable, str(SIDES / script), *arguments]
+    try:
+        return subprocess.run(  # noqa: S603 - names that stand here
+            command, check=True, stdout=subprocess.PIPE, text=True
+        ).stdout
+    except subprocess.CalledProcessError as exc:
+        raise SideFailedError(script) from exc

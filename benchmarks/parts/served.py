@@ -1,0 +1,113 @@
+"""Requests a second of one real uvicorn worker, as wrk counts them."""
+
+import json
+import shutil
+import subprocess
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.comparing import Bench
+from benchmarks.environments import OWN
+from benchmarks.processes import Side, SideFailedError
+from benchmarks.ratios import outcome
+from benchmarks.tables import Report, Table, comparison
+
+TABLES = ("served",)
+SCRIPT = Path(__file__).parents[1] / "sides" / "requests.lua"
+CONNECTIONS = 32
+ROUNDS, SECONDS = 7, 2
+QUICK_ROUNDS, QUICK_SECONDS = 1, 1
+FIRST_AT_LEAST, REPEAT_AT_LEAST = 3.0, 0.75
+MISSING = (
+    "wrk is not installed, so that requests a second were NOT measured. "
+    "Install it (`apt-get install wrk`) and run `nox -s bench -- --only served`."
+)
+PACKAGE = ("--package", "async_fastapi_jwt_auth")
+
+
+@dataclass(slots=True)
+class Server:
+    """One worker, and which tokens it is asked with."""
+
+    side: Side
+    tokens: Path
+    next_token: int = 0
+
+    def requests_a_second(self, seconds: int) -> float:
+        """Let wrk ask for some seconds.
+
+        Raises:
+            SideFailedError: a request was answered badly, or not at all.
+        """
+        url = f"http://127.0.0.1:{self.side.port}/user"
+        options = ["-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", str(SCRIPT)]
+        command = ["wrk", *options, url, "--", str(self.tokens), str(self.next_token)]
+        said = subprocess.run(  # noqa: S603 - names that stand here
+            command, check=True, capture_output=True, text=True
+        ).stdout
+        counted = json.loads(said.strip().splitlines()[-1])
+        if counted["failed"]:
+            msg = f"{self.side.name}: {counted['failed']} requests were answered badly."
+            raise SideFailedError(msg)
+        # Some more were on their way when the time was over.
+        self.next_token += counted["requests"] + 2 * CONNECTIONS
+        return counted["requests"] / counted["microseconds"] * 1e6
+
+
+def measure(bench: Bench) -> Report:
+    """Measure four workers in turn."""
+    if shutil.which("wrk") is None:
+        table = Table(("requests a second",), [(MISSING,)])
+        return Report(tables={"served": table}, warnings=[MISSING])
+    rates = _rates(bench)
+    outcomes = [
+        outcome(
+            "first sight, over async-fastapi-jwt-auth",
+            rates["first"],
+            rates["reference"],
+            at_least=FIRST_AT_LEAST,
+        ),
+        outcome(
+            "seen before, over a bare route",
+            rates["repeat"],
+            rates["bare"],
+            at_least=REPEAT_AT_LEAST,
+        ),
+    ]
+    columns = {"own": "Tokenward, requests a second", "peer": "other, requests a second"}
+    return Report(tables={"served": comparison(outcomes, what="one worker", **columns)})
+
+
+def _rates(bench: Bench) -> dict[str, list[float]]:
+    """Give the requests a second of each worker, round by round."""
+    quick = bench.effort.is_quick
+    rounds, seconds = (QUICK_ROUNDS, QUICK_SECONDS) if quick else (ROUNDS, SECONDS)
+    pool, one = (bench.material.path("HS256", kind) for kind in ("usual", "one"))
+    ours, theirs = (OWN, "fastapi_tokenward.py"), ("async-fastapi-jwt-auth", "fastapi_authjwt.py")
+    with ExitStack() as stack:
+
+        def serve(side: tuple[str, str], case: str, tokens: Path, *arguments: str) -> Server:
+            wanted = ("HS256", *arguments, "--serve", case)
+            return Server(stack.enter_context(bench.side(*side, *wanted)), tokens)
+
+        servers = {
+            "bare": serve(ours, "bare", one),
+            "repeat": serve(ours, "main", one),
+            "first": serve(ours, "main", pool),
+            "reference": serve(theirs, "main", pool, *PACKAGE),
+        }
+        rates: dict[str, list[float]] = {name: [] for name in servers}
+        for _ in range(rounds):
+            for name, server in servers.items():
+                rates[name].append(server.requests_a_second(seconds))
+        _demand(servers["first"].side.farewell(), "hits", 0)
+        # The check before serving has shown it the token.
+        _demand(servers["repeat"].side.farewell(), "misses", 0)
+    return rates
+
+
+def _demand(memory: dict[str, int], what: str, expected: int) -> None:
+    if memory[what] != expected:
+        msg = f"Expected {expected} {what} in the signature memory, got {memory[what]}."
+        raise SideFailedError(msg)

@@ -1,0 +1,88 @@
+"""Tokenward without a framework: decode, issue, refuse. ``codec_tokenward.py MATERIAL``."""
+
+import asyncio
+import sys
+from itertools import cycle
+from pathlib import Path
+
+from answering import Call, Case, answer, same, steady
+from material import ALGORITHMS, EXTRA, SCOPE, SERVED, SIZES, SUBJECT, Material
+from remembering import Watch, repeat
+from tokenward_engine import ShopClaims, engine_with, guarding, ring_of, watched
+
+from tokenward import KeyRing, TokenEngine, TokenError
+
+
+def fresh_each_block(ring: KeyRing, tokens: list[str]) -> Case:
+    """Make a case of tokens that are new to the engine: each block has an engine of its own."""
+    warming, *rest = tokens
+    watch = Watch(engine_with(ring))
+
+    async def ready() -> Call:
+        engine = engine_with(ring)
+        await engine.decode(warming)
+        watch.start(engine)
+        return engine.decode
+
+    # The runner asks for no more calls than there are tokens (`MOST_CALLS`).
+    return Case(inputs=cycle(rest), ready=ready, check=watch.first_sight)
+
+
+def refusing(engine: TokenEngine[ShopClaims]) -> Call:
+    """Make a call of tokens that must be refused."""
+
+    async def refuse(token: str) -> None:
+        try:
+            await engine.decode(token)
+        except TokenError:
+            return
+        sys.exit("Garbage was accepted: nothing to compare.")
+
+    return refuse
+
+
+async def check(material: Material, algorithm: str, engine: TokenEngine[ShopClaims]) -> None:
+    """End the side unless it lets in what it should, and nothing else."""
+    claims = await engine.decode(material.tokens(algorithm, "usual")[0])
+    found = claims.sub, claims.tenant, list(claims.roles), claims.scope
+    same(found, (SUBJECT, *EXTRA.values(), SCOPE), algorithm)
+    for token in material.refused(algorithm).values():
+        await refusing(engine)(token)
+
+
+async def decoding(material: Material, algorithm: str) -> dict[str, Case]:
+    """Make the cases of decoding: tokens seen first and seen before, and seen first by a full memory."""
+    ring, engine = ring_of(material, algorithm), await guarding(material, algorithm)
+    await check(material, algorithm, engine)
+    cases: dict[str, Case] = {}
+    for size in SIZES:
+        tokens = material.tokens(algorithm, size)
+        again = repeat(engine, engine.decode, cycle(tokens[:1]))
+        cases[f"decode/{algorithm}/{size}/first"] = fresh_each_block(ring, tokens)
+        cases[f"decode/{algorithm}/{size}/repeat"] = again
+    if algorithm in SERVED:
+        watching = await watched(engine, material, algorithm)
+        others = cycle(material.tokens(algorithm, "usual")[1:])
+        cases[f"decode/{algorithm}/usual/full"] = watching["first"](engine.decode, others)
+    return cases
+
+
+async def main(material: Material) -> None:
+    """Make the cases ready and answer."""
+    cases: dict[str, Case] = {}
+    for algorithm in ALGORITHMS:
+        cases |= await decoding(material, algorithm)
+        engine = await guarding(material, algorithm)
+
+        async def issue(_: object, engine: TokenEngine[ShopClaims] = engine) -> str:
+            return await engine.issue(SUBJECT, claims=EXTRA, scope=SCOPE.split(), fresh=True)
+
+        cases[f"issue/{algorithm}"] = steady(issue)
+    refuse = refusing(await guarding(material, "HS256"))
+    for number, token in enumerate(material.tokens("HS256", "garbage")):
+        cases[f"refuse/{number}"] = steady(refuse, cycle([token]))
+    await answer(cases, ("pydantic", "pyjwt", "cryptography"))
+
+
+if __name__ == "__main__":
+    asyncio.run(main(Material(Path(sys.argv[1]))))

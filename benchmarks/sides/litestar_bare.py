@@ -1,0 +1,17 @@
+"""The route of Litestar that needs no token."""
+
+from asgi import PATH, Application
+from litestar import Litestar, get
+from material import SUBJECT
+
+RUNS_ON = ("litestar", "msgspec", "pyjwt", "cryptography")
+
+
+def open_apps() -> dict[str, Application]:
+    """Build it."""
+
+    @get(PATH)
+    async def bare() -> dict[str, str]:
+        return {"user": SUBJECT}
+
+    return {"bare": Litestar([bare])}

@@ -1,0 +1,136 @@
+"""A service on one framework and one library: checked, and then timed in its process or served.
+
+``SIDE.py MATERIAL ALGORITHM [--package NAME] [--serve CASE]``. Each application has one route, because with
+several in one a later one would cost more to find.
+"""
+
+import argparse
+import asyncio
+import json
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import cycle
+from pathlib import Path
+from typing import Any
+
+from answering import Case, answer, same, steady, versions
+from asgi import PLAIN, Application, Headers, bearing, exchange
+from material import SUBJECT, Material
+
+OK, REFUSED = 200, 4
+SERVED_BY = ("uvicorn", "uvloop", "httptools")
+# Which case of an application gets which tokens: another one for each request, or always the same.
+FIRST, REPEAT = "first", "repeat"
+CaseOf = Callable[[Callable[[Headers], Awaitable[None]], Iterator[Headers]], Case]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """The applications of one side.
+
+    `open` ones need no token: ``bare`` and, where the framework has such a thing, ``empty``. Of the `guarded`
+    ones ``main`` is what the others are compared by. `further` cases have nothing to do with requests.
+    """
+
+    open: dict[str, Application]
+    guarded: dict[str, Application]
+    runs_on: tuple[str, ...]
+    further: dict[str, Case] = field(default_factory=dict)
+    first: CaseOf = steady
+    repeat: CaseOf = steady
+    memory: Callable[[], Any] | None = None
+    """Gives the counts of a signature memory, for a side that has one."""
+
+
+def asking(app: Application) -> Callable[[Headers], Awaitable[None]]:
+    """Give a call that sends one request, which must be answered well."""
+
+    async def ask(headers: Headers) -> None:
+        status, _ = await exchange(app, headers)
+        if status != OK:
+            sys.exit(f"A request was answered with {status}: nothing to compare.")
+
+    return ask
+
+
+async def check(service: Service, material: Material, algorithm: str) -> None:
+    """End the side unless it lets in whom it should, and nobody else."""
+    good = bearing(material.tokens(algorithm, "usual")[0])
+    for name, app in {**service.open, **service.guarded}.items():
+        status, body = await exchange(app, good)
+        same((status, json.loads(body).get("user")), (OK, SUBJECT), f"{name}, {body!r}")
+    refused = {name: bearing(token) for name, token in material.refused(algorithm).items()}
+    refused |= {"absent": PLAIN, "garbage": bearing("garbage")}
+    for name, app in service.guarded.items():
+        for fault, headers in refused.items():
+            status, _ = await exchange(app, headers)
+            same(status // 100, REFUSED, f"{name}, {fault} token, hundreds of the status")
+
+
+def cases_of(service: Service, material: Material, algorithm: str) -> dict[str, Case]:
+    """Make the cases: every application, and the guarded ones with new tokens and with one."""
+    headers = [bearing(token) for token in material.tokens(algorithm, "usual")]
+    # One for all applications of the process: they may share what remembers tokens.
+    pool = cycle(headers[1:])
+    cases = {name: steady(asking(app), cycle(headers[:1])) for name, app in service.open.items()}
+    for name, app in service.guarded.items():
+        cases[f"{name}/{FIRST}"] = service.first(asking(app), pool)
+        cases[f"{name}/{REPEAT}"] = service.repeat(asking(app), cycle(headers[:1]))
+    return cases | service.further
+
+
+async def serve(app: Application, service: Service) -> None:
+    """Serve an application with one uvicorn worker until the other end closes.
+
+    It tells its port first and, where there is a signature memory, what that did at last.
+    """
+    import uvicorn
+
+    class Server(uvicorn.Server):
+        # The socket is uvicorn's own: on one that it is given it leaves Nagle's algorithm, 40 ms for each answer.
+        async def startup(self, sockets: Any = None) -> None:  # noqa: ANN401 - uvicorn's own
+            await super().startup(sockets)
+            (port,) = (each.getsockname()[1] for own in self.servers for each in own.sockets)
+            greeting = {"versions": versions((*service.runs_on, *SERVED_BY)), "port": port}
+            print(json.dumps(greeting), flush=True)
+            asyncio.get_running_loop().add_reader(sys.stdin.fileno(), self.stop)
+
+        def stop(self) -> None:
+            self.should_exit = True
+
+    before = service.memory() if service.memory is not None else None
+    await Server(uvicorn.Config(app, port=0, log_level="error", access_log=False)).serve()
+    if before is not None:
+        after = service.memory()
+        print(
+            json.dumps({"hits": after.hits - before.hits, "misses": after.misses - before.misses})
+        )
+
+
+def run(build: Callable[..., Awaitable[Service]]) -> None:
+    """Build a side's service from the arguments of its process, check it, and time or serve it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("material", type=Path)
+    parser.add_argument("algorithm")
+    parser.add_argument("--package", help="which of two libraries with the same names")
+    parser.add_argument("--serve", help="the application to serve instead of timing them")
+    wanted = parser.parse_args()
+    if wanted.serve:
+        import uvloop
+
+        # As uvicorn does itself where it is installed as most people do, by `uvicorn[standard]`.
+        uvloop.run(_run(build, wanted))
+    else:
+        asyncio.run(_run(build, wanted))
+
+
+async def _run(build: Callable[..., Awaitable[Service]], wanted: argparse.Namespace) -> None:
+    material = Material(wanted.material)
+    further = () if wanted.package is None else (wanted.package,)
+    service = await build(material, wanted.algorithm, *further)
+    await check(service, material, wanted.algorithm)
+    if wanted.serve:
+        await serve({**service.open, **service.guarded}[wanted.serve], service)
+    else:
+        await answer(cases_of(service, material, wanted.algorithm), service.runs_on)

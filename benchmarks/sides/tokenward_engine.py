@@ -1,0 +1,59 @@
+"""The engine of every side of Tokenward: typed claims, issuer, audience, a MemoryStore, nothing unusual."""
+
+from functools import partial
+
+from answering import same
+from material import AUDIENCE, ISSUER, KEY_ID, Material
+from remembering import first_sight, repeat
+
+from tokenward import Claims, KeyRing, MemoryStore, TokenEngine, TokenPolicy
+
+
+class ShopClaims(Claims):
+    """Typed claims, as a user would have them."""
+
+    tenant: str = ""
+    roles: tuple[str, ...] = ()
+
+
+def ring_of(material: Material, algorithm: str) -> KeyRing:
+    """Load the key that signed the tokens."""
+    private = material.key(algorithm, "private")
+    if algorithm.startswith("HS"):
+        return KeyRing.from_secret(private, algorithm=algorithm, kid=KEY_ID)
+    return KeyRing.from_pem(private, algorithm=algorithm, kid=KEY_ID)
+
+
+def engine_with(ring: KeyRing) -> TokenEngine[ShopClaims]:
+    """Build an engine as the README does."""
+    return TokenEngine(
+        ring,
+        policy=TokenPolicy(issuer=ISSUER, audience=AUDIENCE),
+        claims_model=ShopClaims,
+        store=MemoryStore(),
+    )
+
+
+async def guarding(material: Material, algorithm: str) -> TokenEngine[ShopClaims]:
+    """Build the engine of a service, to which one token is revoked."""
+    engine = engine_with(ring_of(material, algorithm))
+    await engine.revoke(material.refused(algorithm)["revoked"])
+    return engine
+
+
+async def watched(
+    engine: TokenEngine[Claims], material: Material, algorithm: str
+) -> dict[str, object]:
+    """Give what makes a `Service` look after the signature memory of an engine, once it is full.
+
+    An empty one would be cheaper to fill than a full one, which has to forget for each token that it takes in.
+    """
+    tokens = material.tokens(algorithm, "usual")
+    for token in tokens[1:]:
+        await engine.decode(token)
+    same(engine.signature_memory.entries < len(tokens) - 1, True, "a full memory")  # noqa: FBT003
+    return {
+        "first": partial(first_sight, engine),
+        "repeat": partial(repeat, engine),
+        "memory": lambda: engine.signature_memory,
+    }

@@ -1,0 +1,104 @@
+"""The peers' environments, and the tokens that all sides get."""
+
+import json
+from importlib.metadata import version
+
+import jwt
+import pytest
+
+from benchmarks.environments import PEERS, constraints_for, shared_pins
+from benchmarks.minting import (
+    GARBAGE,
+    MAX_TOKEN_BYTES,
+    POOL,
+    claims_of,
+    garbage,
+    key_texts,
+    refused_tokens,
+)
+from benchmarks.ratios import MOST_CALLS
+from benchmarks.sides.asgi import bearing, exchange
+from benchmarks.sides.material import AUDIENCE, ISSUER, REFUSED, REVOKED, SIZES
+from tokenward import KeyRing, TokenEngine, TokenError, TokenPolicy
+
+NOW = 1_800_000_000
+PINS = {"fastapi": "0.165.0", "pyjwt": "2.15.1"}
+
+
+def test_peers_run_on_the_releases_that_are_installed_here() -> None:
+    """A difference between two releases of PyJWT must not look like one between two libraries."""
+    assert shared_pins()["pyjwt"] == version("pyjwt")
+    assert constraints_for(("authx==1.7.1", "fastapi"), PINS) == "fastapi==0.165.0\npyjwt==2.15.1\n"
+
+
+def test_a_peer_that_is_an_older_release_pins_itself() -> None:
+    """The one exception: PyJWT 2.13 beside the PyJWT of today."""
+    assert constraints_for(PEERS["pyjwt-2.13"], PINS) == "fastapi==0.165.0\n"
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_tokens_of_every_size_pass_the_engine(size: str) -> None:
+    """Two of the same size differ, so that neither is the other seen again."""
+    one, other = claims_of(size, NOW), claims_of(size, NOW)
+    assert one["jti"] != other["jti"]
+    assert (one["iss"], one["aud"], one["iat"]) == (ISSUER, AUDIENCE, NOW)
+    assert one.keys() == other.keys()
+
+
+def test_the_large_claims_are_two_kilobytes() -> None:
+    """2,048 bytes of JSON, to the byte."""
+    assert len(json.dumps(claims_of("2KB", NOW), separators=(",", ":"))) == 2048
+
+
+async def test_tokens_that_must_not_pass_do_not_pass() -> None:
+    """Each but the revoked one is refused for what it is; the revoked one is good until somebody revokes it."""
+    secret, _ = key_texts("HS256")
+    policy = TokenPolicy(issuer=ISSUER, audience=AUDIENCE)
+    engine = TokenEngine(KeyRing.from_secret(secret), policy=policy, clock=lambda: NOW)
+    codes = []
+    for token in refused_tokens(
+        "HS256", jwt.get_algorithm_by_name("HS256").prepare_key(secret), NOW
+    ):
+        try:
+            codes.append((await engine.decode(token)).jti)
+        except TokenError as error:
+            codes.append(error.code)
+    assert dict(zip(REFUSED, codes, strict=True)) == {
+        "forged": "signature_invalid",
+        "expired": "token_expired",
+        "misaddressed": "audience_invalid",
+        "misissued": "issuer_invalid",
+        REVOKED: REVOKED,
+    }
+
+
+def test_garbage_is_as_long_as_a_token_may_be_and_a_little_longer() -> None:
+    """The longer kinds are refused for their length alone."""
+    good = jwt.encode(claims_of("usual", NOW), "x" * 32, algorithm="HS256")
+    made = dict(zip(GARBAGE, garbage(good), strict=True))
+    for name, text in made.items():
+        is_longer = name.endswith("more")
+        assert MAX_TOKEN_BYTES - 4 + 4 * is_longer < len(text) <= MAX_TOKEN_BYTES + 4 * is_longer
+        assert text.count(".") == (0 if "without a dot" in name else 2)
+
+
+def test_no_token_of_a_pool_comes_twice_in_a_block() -> None:
+    """The first of a pool is for warming up."""
+    assert POOL - 1 >= MOST_CALLS
+
+
+async def test_an_application_is_called_as_a_server_calls_it() -> None:
+    """It gets the headers and one empty body, and its answer comes back as a status and a body."""
+    seen: list[object] = []
+
+    async def app(scope: dict[str, object], receive: object, send: object) -> None:
+        seen.extend([scope["headers"][-1], await receive()])
+        await send({"type": "http.response.start", "status": 418, "headers": []})
+        await send({"type": "http.response.body", "body": b"tea", "more_body": True})
+        await send({"type": "http.response.body", "body": b"pot"})
+
+    assert await exchange(app, bearing("token")) == (418, b"teapot")
+    assert seen == [
+        (b"authorization", b"Bearer token"),
+        {"type": "http.request", "body": b"", "more_body": False},
+    ]
