@@ -99,22 +99,19 @@ class CompactJws:
         return key, f"{head}.{b64url_encode(payload)}"
 
     def text_of(self, token: str | bytes) -> str:
-        """Give a token as text, if it is one by its length and its number of segments.
+        """Give a token as text.
 
         Raises:
-            MalformedTokenError: it is not, or it is bytes that are not ASCII.
+            MalformedTokenError: too long, or bytes that are not ASCII.
         """
         if len(token) > self._max_bytes:
             msg = "The token is malformed. It is too long."
             raise MalformedTokenError(msg)
-        if not isinstance(token, str):
-            if not token.isascii():
-                raise MalformedTokenError
-            token = token.decode("ascii")
-        if token.count(".") != 2:  # noqa: PLR2004 - RFC 7515 §7.1; a JWE has five segments
-            msg = "The token is malformed. Expected three segments."
-            raise MalformedTokenError(msg)
-        return token
+        if isinstance(token, str):
+            return token
+        if not token.isascii():
+            raise MalformedTokenError
+        return token.decode("ascii")
 
     def verify(self, token: str | bytes) -> VerifiedJws:
         """Check a signature, after everything that can be checked without it.
@@ -130,7 +127,11 @@ class CompactJws:
 
     def verify_text(self, text: str) -> VerifiedJws:
         """Do what `verify` does, for what `text_of` gave."""
-        head, payload_segment, signature_segment = text.split(".")
+        segments = text.split(".")
+        if len(segments) != 3:  # noqa: PLR2004 - RFC 7515 §7.1; a JWE has five
+            msg = "The token is malformed. Expected three segments."
+            raise MalformedTokenError(msg)
+        head, payload_segment, signature_segment = segments
         # Read before the key is found: a key that leaves meanwhile vouches for nothing.
         version = self._keys.version
         if self._version != version:
