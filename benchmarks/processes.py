@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -71,3 +72,18 @@ def running(name: str, python: str, script: str, *arguments: str) -> Iterator[Si
             if not process.stdin.closed:
                 process.stdin.close()
             process.stdout.read()  # so that it can say its last words
+
+
+def output_of(script: str, *arguments: str) -> str:
+    """Run a side of this environment that says one thing and ends; give what it says.
+
+    Raises:
+        SideFailedError: it does not do what it claims.
+    """
+    command = [sys.executable, str(SIDES / script), *arguments]
+    try:
+        return subprocess.run(  # noqa: S603 - names that stand here
+            command, check=True, stdout=subprocess.PIPE, text=True
+        ).stdout
+    except subprocess.CalledProcessError as exc:
+        raise SideFailedError(script) from exc

@@ -21,13 +21,14 @@ from benchmarks.comparing import QUICK, THOROUGH, Bench
 from benchmarks.document import with_blocks
 from benchmarks.environments import Environments
 from benchmarks.minting import mint
-from benchmarks.parts import codec, footprint, requests, served, stores
+from benchmarks.parts import codec, footprint, profile, requests, served, stores
 from benchmarks.processes import SideFailedError
 from benchmarks.tables import Bar, Report, conditions, today
 
 PARTS: Mapping[str, ModuleType] = {
     "codec": codec,
     "requests": requests,
+    "profile": profile,
     "served": served,
     "stores": stores,
     "footprint": footprint,

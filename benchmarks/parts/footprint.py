@@ -1,11 +1,9 @@
 """What importing Tokenward takes, and what it keeps in memory."""
 
 import json
-import subprocess
-import sys
 
 from benchmarks.comparing import Bench
-from benchmarks.processes import SIDES, SideFailedError
+from benchmarks.processes import output_of
 from benchmarks.ratios import outcome
 from benchmarks.tables import Report, Table, comparison, number
 
@@ -25,10 +23,10 @@ def _imports(rounds: int) -> Table:
     """Import in new processes that take turns, after one that has left its bytecode."""
     found: dict[str, list[list[float]]] = {"tokenward": [], "libraries": []}
     for each in found:
-        _said("importing.py", each)
+        output_of("importing.py", each)
     for _ in range(rounds):
         for each, figures in found.items():
-            figures.append([float(figure) for figure in _said("importing.py", each).split()])
+            figures.append([float(figure) for figure in output_of("importing.py", each).split()])
     ours, theirs = (list(zip(*figures, strict=True)) for figures in found.values())
     labels = ("milliseconds", "MiB of the process at its largest")
     outcomes = [
@@ -41,7 +39,7 @@ def _imports(rounds: int) -> Table:
 
 def _memory(bench: Bench) -> Table:
     revoked = QUICK_REVOKED if bench.effort.is_quick else REVOKED
-    found = json.loads(_said("memory_tokenward.py", str(bench.folder), str(revoked)))
+    found = json.loads(output_of("memory_tokenward.py", str(bench.folder), str(revoked)))
     bench.note_versions(found["versions"])
     token = found["remembered"]
     rows = [
@@ -57,13 +55,3 @@ def _memory(bench: Bench) -> Table:
         ),
     ]
     return Table(("what", "bytes", ""), rows)
-
-
-def _said(script: str, *arguments: str) -> str:
-    command = [sys.executable, str(SIDES / script), *arguments]
-    try:
-        return subprocess.run(  # noqa: S603 - names that stand here
-            command, check=True, stdout=subprocess.PIPE, text=True
-        ).stdout
-    except subprocess.CalledProcessError as exc:
-        raise SideFailedError(script) from exc

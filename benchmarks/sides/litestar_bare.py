@@ -1,17 +1,30 @@
-"""The route of Litestar that needs no token."""
+"""The routes of Litestar that need no token: one of nothing, and one with an empty guard."""
+
+from typing import Any
 
 from asgi import PATH, Application
 from litestar import Litestar, get
+from litestar.connection import ASGIConnection
+from litestar.handlers import BaseRouteHandler
 from material import SUBJECT
 
 RUNS_ON = ("litestar", "msgspec", "pyjwt", "cryptography")
 
 
 def open_apps() -> dict[str, Application]:
-    """Build it."""
+    """Build them, an app each."""
+
+    async def nothing(
+        _connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler
+    ) -> None:
+        pass
 
     @get(PATH)
     async def bare() -> dict[str, str]:
         return {"user": SUBJECT}
 
-    return {"bare": Litestar([bare])}
+    @get(PATH, guards=[nothing])
+    async def empty() -> dict[str, str]:
+        return {"user": SUBJECT}
+
+    return {"bare": Litestar([bare]), "empty": Litestar([empty])}

@@ -1,18 +1,38 @@
-"""The route of Quart that needs no token."""
+"""The routes of Quart that need no token: one of nothing, and one with an empty decorator."""
+
+from collections.abc import Awaitable, Callable
+from functools import wraps
+from typing import Any
 
 from asgi import PATH, Application
 from material import SUBJECT
 from quart import Quart
 
 RUNS_ON = ("quart", "werkzeug", "pyjwt", "cryptography")
+View = Callable[..., Awaitable[Any]]
+
+
+def nothing(view: View) -> View:
+    """Do what every decorator of a view does, and no more."""
+
+    @wraps(view)
+    async def wrapped(*args: object, **kwargs: object) -> object:
+        return await view(*args, **kwargs)
+
+    return wrapped
 
 
 def open_apps() -> dict[str, Application]:
-    """Build it."""
-    app = Quart(__name__)
+    """Build them, an app each."""
+    bare_app, empty_app = Quart(__name__), Quart(__name__)
 
-    @app.get(PATH)
+    @bare_app.get(PATH)
     async def bare() -> dict[str, str]:
         return {"user": SUBJECT}
 
-    return {"bare": app}
+    @empty_app.get(PATH)
+    @nothing
+    async def empty() -> dict[str, str]:
+        return {"user": SUBJECT}
+
+    return {"bare": bare_app, "empty": empty_app}

@@ -1,0 +1,122 @@
+"""Where the time of a protected request goes. ``profile_tokenward.py MATERIAL FRAMEWORK BLOCKS``.
+
+One step at a time is watched while requests run, so that no watch is within another's time. A step is
+timed where it happens: between the framework's own work, which leaves little of it in the caches.
+"""
+
+import asyncio
+import gc
+import importlib
+import inspect
+import json
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+from itertools import cycle, islice
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from answering import versions
+from asgi import Application, Headers, bearing, exchange
+from material import Material
+
+from tokenward import Authenticator, TokenEngine
+from tokenward._denial import Denial
+from tokenward._jws import CompactJws
+from tokenward._memory import SignatureMemory
+from tokenward._validation import ClaimsValidator
+
+CALLS = 100
+STEPS: dict[str, tuple[type, str]] = {
+    "authenticate": (Authenticator, "authenticate"),
+    "decode": (TokenEngine, "decode"),
+    "verify": (CompactJws, "verify_text"),
+    "remember": (SignatureMemory, "remember"),
+    "read": (ClaimsValidator, "read"),
+    "check": (ClaimsValidator, "check"),
+    "revoked": (Denial, "refuse_revoked"),
+}
+"""The methods that are watched, by the names that the runner knows."""
+
+
+@contextmanager
+def watching(owner: type, name: str) -> Iterator[list[float]]:
+    """Take down how long each call of a method takes, in seconds."""
+    method: Callable[..., Any] = getattr(owner, name)
+    taken: list[float] = []
+    now = time.perf_counter
+
+    async def awaited(*args: object, **kwargs: object) -> object:
+        start = now()
+        result = await method(*args, **kwargs)
+        taken.append(now() - start)
+        return result
+
+    def called(*args: object, **kwargs: object) -> object:
+        start = now()
+        result = method(*args, **kwargs)
+        taken.append(now() - start)
+        return result
+
+    setattr(owner, name, awaited if inspect.iscoroutinefunction(method) else called)
+    try:
+        yield taken
+    finally:
+        setattr(owner, name, method)
+
+
+async def seconds(app: Application, requests: list[Headers]) -> float:
+    """Send some requests, one after the other; give the time of one."""
+    gc.collect()
+    gc.disable()
+    start = time.perf_counter()
+    for headers in requests:
+        await exchange(app, headers)
+    taken = (time.perf_counter() - start) / len(requests)
+    gc.enable()
+    return taken
+
+
+async def blocks_of(
+    apps: dict[str, Application], requests: Iterator[Headers], blocks: int
+) -> AsyncIterator[dict[str, float]]:
+    """Send a block of requests to each app in turn; give the microseconds of one."""
+    for _ in range(blocks):
+        sent = list(islice(requests, CALLS))
+        yield {name: await seconds(app, sent) * 1e6 for name, app in apps.items()}
+
+
+async def profile(
+    apps: dict[str, Application], requests: Iterator[Headers], blocks: int
+) -> dict[str, float]:
+    """Give the medians of a whole request, of what it takes more than a bare one, and of each step."""
+    found = [each async for each in blocks_of(apps, requests, blocks)]
+    bare = median(each["bare"] for each in found)
+    medians = {"bare": bare, "empty": median(each["empty"] - each["bare"] for each in found)}
+    medians["more"] = median(each["main"] - each["bare"] for each in found)
+    for name, (owner, method) in STEPS.items():
+        with watching(owner, method) as taken:
+            async for _ in blocks_of({"main": apps["main"]}, requests, max(1, blocks // 4)):
+                pass
+        medians[name] = median(taken) * 1e6 if taken else 0.0
+    return medians
+
+
+async def main(folder: Path, framework: str, blocks: int) -> None:
+    """Profile requests with new tokens, and with one that was seen before."""
+    material = Material(folder)
+    service = await importlib.import_module(f"{framework}_tokenward").build(material, "HS256")
+    apps = {**service.open, **service.guarded}
+    tokens = [bearing(token) for token in material.tokens("HS256", "usual")]
+    gc.freeze()
+    found = {
+        "repeat": await profile(apps, cycle(tokens[:1]), blocks),
+        "first": await profile(apps, cycle(tokens[1:]), blocks),
+    }
+    print(json.dumps({"versions": versions(service.runs_on), **found}))
+
+
+if __name__ == "__main__":
+    asyncio.run(main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])))

@@ -1,0 +1,26 @@
+"""How the profile of a request is made of what was timed."""
+
+import pytest
+
+from benchmarks.parts.profile import ROWS, shares_of
+
+FOUND = {
+    "bare": 40.0,
+    "more": 30.0,
+    "empty": 8.0,
+    "authenticate": 15.0,
+    "decode": 12.0,
+    "verify": 3.0,
+    "remember": 1.0,
+    "read": 4.0,
+    "check": 1.5,
+    "revoked": 2.0,
+}
+
+
+def test_the_shares_add_up_to_what_authentication_adds() -> None:
+    """No step is counted twice, and none is left out."""
+    shares = shares_of(FOUND)
+    parts = [name for name in ROWS.values() if name not in {"bare", "more"}]
+    assert sum(shares[name] for name in parts) == pytest.approx(shares["more"])
+    assert (shares["adapter"], shares["find"], shares["rest"]) == (7.0, 3.0, 0.5)
