@@ -97,6 +97,8 @@ class ClaimsValidator(Generic[ClaimsT]):
             or iat is None
             or not (kind and claims.sub and claims.jti)
             or self._asks_more
+            # Nor is what the model put in place of an absent one.
+            or not claims.model_fields_set >= self._named
         ):
             self._check_presence(claims)
         if self._issuer is not None and claims.iss != self._issuer:

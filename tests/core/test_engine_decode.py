@@ -4,7 +4,7 @@ import json
 from datetime import timedelta
 
 import pytest
-from pydantic import model_validator
+from pydantic import BaseModel, model_validator
 
 from tests.support import NOW, SECRET, ShopClaims, engine_with, payload_of, signed
 from tokenward import (
@@ -285,3 +285,26 @@ async def test_an_error_never_repeats_what_only_the_token_knows(clock):
 
 def _leeway(seconds: int) -> TokenPolicy:
     return TokenPolicy(leeway=timedelta(seconds=seconds))
+
+
+class Kinder(BaseModel):
+    """A model that has an answer of its own to what a token does not say."""
+
+    type: str = "access"
+
+
+class KinderClaims(Kinder, Claims):
+    """Claims that are given one by another base."""
+
+
+@pytest.mark.parametrize("passes", [True, False], ids=["type", "no type"])
+async def test_what_the_model_puts_in_place_of_a_claim_is_none(clock, passes):
+    """A required claim is one that the token itself has."""
+    engine = TokenEngine(KeyRing.from_secret(SECRET), claims_model=KinderClaims, clock=clock)
+    token = signed(payload_of() if passes else payload_of(type=...))
+    for _ in range(2):
+        if passes:
+            assert (await engine.decode(token)).type == "access"
+        else:
+            with pytest.raises(MissingClaimError, match="type"):
+                await engine.decode(token)
