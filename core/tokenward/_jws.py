@@ -33,6 +33,7 @@ _MAX_REMEMBERED_HEADERS: Final = 64
 class _Header(NamedTuple):
     key: Key
     typ: str | None
+    keys_version: int
 
 
 class CompactJws:
@@ -137,7 +138,10 @@ class CompactJws:
         if self._version != version:
             self._forget(version)
         remembered = self._headers.get(head)
-        header = remembered or self._read_header(head)
+        # Compared once more: another thread may have put it there for keys that have left since.
+        if remembered is not None and remembered.keys_version != version:
+            remembered = None
+        header = remembered or self._read_header(head, version)
         signature = b64url_decode(signature_segment)
         payload = b64url_decode(payload_segment)
         message = text[: -len(signature_segment) - 1].encode()
@@ -157,11 +161,11 @@ class CompactJws:
 
     def _forget(self, version: int) -> None:
         # A key that left verifies nothing, also where its header was seen before.
-        self._version = version
         self._headers.clear()
         self._signing_headers.clear()
+        self._version = version
 
-    def _read_header(self, segment: str) -> _Header:
+    def _read_header(self, segment: str, version: int) -> _Header:
         header = loads_header(b64url_decode(segment))
         if any(name in header for name in _REFUSED):
             raise UnsupportedHeaderError
@@ -175,6 +179,7 @@ class CompactJws:
         return _Header(
             self._keys.find(kid=kid if isinstance(kid, str) else None, algorithm=algorithm),
             _media_type(typ) if isinstance(typ, str) else None,
+            version,
         )
 
     def _remember_header(self, segment: str, header: _Header) -> None:

@@ -234,3 +234,32 @@ async def test_a_secret_that_leaves_takes_its_tokens_with_it(clock):
     ring.replace(KeyRing(one))
     assert (await engine.decode(token)).sub == "alice"
     assert (one.count, two.count) == (2, 1)
+
+
+class Interrupted(Key):
+    """A key during whose first check something else happens, as in another thread."""
+
+    def verify(self, message, signature):
+        """Check as any key."""
+        super().verify(message, signature)
+        happen = vars(Interrupted).get("happen")
+        if happen is not None:
+            del Interrupted.happen
+            happen()
+
+
+def test_a_header_of_keys_that_left_meanwhile_is_read_anew():
+    """Another thread has changed the keys, and verified with them, before the first is done."""
+    ring = KeyRing(Interrupted.generate("EdDSA", kid="old"))
+    jws = CompactJws(ring, max_bytes=10_000)
+    token = jws.sign(b"{}", typ="JWT", headers=None)
+
+    def change():
+        ring.replace(KeyRing(key("new")))
+        jws.verify(jws.sign(b"{}", typ="JWT", headers=None))
+
+    Interrupted.happen = staticmethod(change)
+    jws.verify(token)
+    for _ in range(2):
+        with pytest.raises(UnknownKeyError):
+            jws.verify(token)
