@@ -240,7 +240,9 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
 
         Not checked: scope, freshness and what else a route may require; see `Authenticator`.
         """
-        now = self.now()
+        return await self._decode(token, type, self.now())
+
+    async def _decode(self, token: str | bytes, expected: TokenType | None, now: float) -> ClaimsT:
         ring = self._ring
         if ring is None or now >= ring.next_change_at:
             await self._have_keys(now)
@@ -251,7 +253,7 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
                 self._jws.verify_text(text) if ring is not None else await self._verify(text, now)
             )
         claims = self._validator.read(verified.payload)
-        self._validator.check(claims, verified, expected=type, now=now)
+        self._validator.check(claims, verified, expected=expected, now=now)
         # Only what has passed the policy, so that its `exp` is known; a refresh token comes once.
         if remembered is None and claims.type != "refresh":
             self._memory.remember(text, verified, end=claims.exp, now=now)
@@ -316,7 +318,7 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
             raise WrongTokenTypeError
         # One moment for all of it: what is revoked from now on covers the new tokens as well.
         now_ms, now = self._now_ms(), self.now()
-        claims = await self.decode(token, type="refresh")
+        claims = await self._decode(token, "refresh", now)
         if check is not None and await settled(check(claims)) is not True:
             raise PermissionDeniedError
         successors = await self._writer.write_pair(successor_grant(claims), issued_ms=now_ms)

@@ -364,3 +364,14 @@ async def test_a_caller_cancelled_at_any_point_leaves_one_living_token_at_most(c
             outcomes.add("still good")
             assert isinstance(answer, asyncio.CancelledError)
     assert outcomes == {"used up", "still good"}
+
+
+async def test_a_clock_that_steps_back_gives_no_second_use():
+    """A refresh is judged, and used up, by one and the same time."""
+    times = [NOW]
+    engine = engine_with(lambda: times.pop(0) if len(times) > 1 else times[0])
+    token = signed(payload_of(type="refresh", exp=NOW + 100, sid="s"))
+    for _ in range(2):
+        times[:] = [NOW + 100, NOW + 100, NOW + 99.999]
+        with pytest.raises(TokenExpiredError):
+            await engine.refresh(token)
