@@ -230,12 +230,12 @@ class TokenAuth(Generic[ClaimsT]):
     async def _admit(self, requirement: Requirement[ClaimsT]) -> bool:
         """Keep the claims of what is being handled; False where nobody has to show any."""
         found = connection()
+        # Such a view is never decorated: this runs before it, for the app or a group.
+        if is_document(found):
+            return False
         try:
             claims = await self.authenticator.authenticate(view_of(found), requirement)
         except TokenError as error:
-            # Such a view is never decorated: this runs before it, for the app or a group.
-            if is_document(found):
-                return False
             raised = await refuse(found, error, self.authenticator.refusal(error))
             if raised is error:
                 raise

@@ -18,7 +18,7 @@ from tests.adapters.contract import bearer, client_of, contract_engine
 from tests.adapters.quart_service import EXPIRED, GOOD, ORDERS, Service, greet
 from tests.adapters.test_contract import assert_answer
 from tests.support import FrozenClock, ShopClaims
-from tokenward import ConfigurationError
+from tokenward import ConfigurationError, KeyPublisher, KeyRing
 from tokenward_quart import TokenAuth, current_claims
 
 service, bare = quart_service.service, quart_service.bare  # fixtures
@@ -299,3 +299,22 @@ async def test_claims_of_a_socket(service: Service) -> None:
     )
 
     assert outcome.messages == ["alice", "alice"]
+
+
+@pytest.mark.parametrize("headers", [(), bearer(GOOD)], ids=["none", "good"])
+async def test_documents_about_keys_are_not_guarded(
+    service: Service, headers: tuple[tuple[bytes, bytes], ...]
+) -> None:
+    """Nothing of a guard of the app runs for them, whatever the request brings."""
+    service.auth.publish_keys(service.app, KeyPublisher(KeyRing.generate()))
+    seen: list[str] = []
+
+    @service.app.before_request
+    @service.auth.required(check=lambda claims: seen.append(claims.sub) is None)
+    async def guard() -> None:
+        seen.append("guard")
+
+    async with client_of(service.app) as client:
+        response = await client.get("/.well-known/jwks.json", headers=list(headers))
+
+    assert (response.status_code, seen) == (200, [])
