@@ -79,7 +79,7 @@ class Algorithm:
     key_type: KeyType
     """The ``kty`` of the keys it takes (RFC 7518 §6.1)."""
     backend: pyjwt.Algorithm = field(repr=False)
-    """PyJWT's object, which signs and verifies."""
+    """PyJWT's object, or `PreparedHmac`, which signs and verifies."""
     curves: Mapping[str, int] = field(default_factory=dict)
     """The ``crv`` values it takes, each with the length of its signature in bytes."""
     digest_bytes: int = 0

@@ -8,7 +8,7 @@ from collections import deque
 from heapq import heappop, heappush
 from math import inf
 from threading import Lock
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Self
 
 __all__ = ["SignatureMemory", "SignatureMemoryUse", "VerifiedJws"]
 
@@ -25,7 +25,7 @@ class VerifiedJws(NamedTuple):
     payload: bytes
     typ: str | None
     """The header's ``typ`` in lower case, without ``application/`` (RFC 7515 §4.1.9)."""
-    keys_version: int = 0
+    keys_version: int
     """Which state of the keys it was verified by; under another one it must be verified anew."""
 
 
@@ -51,7 +51,7 @@ class SignatureMemoryUse(NamedTuple):
 class SignatureMemory:
     """A bounded number of texts with good signatures; what is over first goes first.
 
-    All that ends within the same second stands in one queue: there are 900 of these at most, however
+    All that ends within the same second stands in one queue: there are about 900 of these, however
     many texts there are, so that room is made in a time that does not grow with their number.
     Threads that share an engine share its memory.
     """
@@ -73,6 +73,10 @@ class SignatureMemory:
         self._bytes = self._hits = self._misses = 0
         self._version: int | None = None
         self._lock = Lock()
+
+    def __deepcopy__(self, memo: object) -> Self:
+        """Give an empty one of the same bounds: what was vouched for here is not for a copy to say."""
+        return type(self)(max_entries=self._max_entries, max_bytes=self._max_bytes)
 
     def recall(self, text: str, *, keys_version: int, now: float) -> VerifiedJws | None:
         """Give what is remembered of a text, if it was verified by these very keys."""

@@ -95,6 +95,10 @@ class Key:
         self._signature_bytes = _signature_bytes(self._verifying, algorithm)
         self._kid = self.thumbprint if kid is None else kid
 
+    def __deepcopy__(self, memo: object) -> Self:
+        """Stay the same: nothing of it ever changes, and its secret is in memory once."""
+        return self
+
     @classmethod
     def from_secret(
         cls, secret: str | bytes, *, algorithm: str = "HS256", kid: str | None = None

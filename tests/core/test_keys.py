@@ -1,5 +1,6 @@
 """Keys: how one is made and named, what it signs and verifies, and that it does not show itself."""
 
+import copy
 import dataclasses
 
 import pytest
@@ -19,7 +20,13 @@ from tests.core.key_material import (
     public_text,
     refused,
 )
-from tokenward import ConfigurationError, InvalidSignatureError, SigningKeyError
+from tokenward import (
+    ConfigurationError,
+    InvalidSignatureError,
+    KeyRing,
+    SigningKeyError,
+    TokenEngine,
+)
 from tokenward._algorithms import ALGORITHMS, PreparedHmac
 from tokenward.keys import Key
 
@@ -325,3 +332,15 @@ def test_a_signature_of_the_wrong_length_does_not_reach_the_crypto():
 def test_a_key_cannot_be_built_of_material_that_its_algorithm_does_not_take(material, algorithm):
     """The constructor itself refuses material of another kind, so that every key is fit for use."""
     refused(lambda: Key(material, ALGORITHMS[algorithm], None), SECRET)
+
+
+@pytest.mark.parametrize("key", [Key.from_secret("s" * 32), Key.generate("EdDSA")], ids=repr)
+async def test_an_engine_can_be_copied(key):
+    """Frameworks copy what they are given; keys stay the same, and the memory of a copy is empty."""
+    engine = TokenEngine(KeyRing(key))
+    token = await engine.issue("alice")
+    await engine.decode(token)
+    twin = copy.deepcopy(engine)
+    assert twin.signature_memory == (0, 0, 0, 0)
+    assert (await twin.decode(token)).sub == "alice"
+    assert copy.deepcopy(key) is key

@@ -123,6 +123,7 @@ def _faults_of_claims(parts: Parts, engine: TokenEngine[Claims]) -> list[TokenEr
     jws = VerifiedJws(
         parts.payload,
         typ.lower().removeprefix("application/") if isinstance(typ, str) else None,
+        keys_version=0,
     )
     faults: list[TokenError] = []
     while policy is not None:
