@@ -119,6 +119,11 @@ class Denial(Generic[ClaimsT]):
             raise ConfigurationError(msg)
         return self._store
 
+    @property
+    def is_asked(self) -> bool:
+        """Whether there is anything to ask."""
+        return self._store is not None or bool(self._hooks.is_revoked)
+
     def keep_until(self, now: float) -> float:
         """Tell when the last token that lives now is over, for whole sessions and subjects."""
         return now + self._longest

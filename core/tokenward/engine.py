@@ -120,7 +120,6 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
         )
         self._jws = CompactJws(keys, max_bytes=policy.max_token_bytes)
         self._validator = ClaimsValidator(claims_model, policy)
-        self._has_store = store is not None
         self._denial = Denial(store, policy, self._hooks)
         self._writer = TokenWriter(self._jws, policy, claims_model, self._hooks, new_jti)
         self._rotation = Rotation(self._denial, policy, self._hooks)
@@ -257,7 +256,7 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
         # Only what has passed the policy, so that its `exp` is known; a refresh token comes once.
         if remembered is None and claims.type != "refresh":
             self._memory.remember(text, verified, end=claims.exp, now=now)
-        if self._has_store or self._hooks.is_revoked:
+        if self._denial.is_asked:
             await self._denial.refuse_revoked(claims, now)
         if self._hooks.after_decode:
             await run_guards(self._hooks.after_decode, claims)
@@ -281,7 +280,7 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
         left = self._validator.over_at(claims) - now
         if left <= 0:
             raise TokenExpiredError
-        if self._has_store or self._hooks.is_revoked:
+        if self._denial.is_asked:
             await self._denial.refuse_revoked(claims, now)
         return left
 
