@@ -5,9 +5,22 @@ replace in a test). All times are seconds since 1970.
 """
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, Protocol, Self, runtime_checkable
+from typing import Final, Literal, NamedTuple, Protocol, Self, runtime_checkable
 
-__all__ = ["Consumed", "Consumption", "Revocation", "RevocationStore"]
+__all__ = [
+    "CLOCK_SPARE_SECONDS",
+    "Consumed",
+    "Consumption",
+    "Revocation",
+    "RevocationStore",
+]
+
+CLOCK_SPARE_SECONDS: Final = 3_900.0
+"""How long a store still holds a record after its `keep_until`: an hour and five minutes.
+
+Whoever removes records may have a clock that is ahead of the clocks of the processes that still
+need them, or that was set wrong for a moment.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +46,10 @@ class Consumption:
     successor: str
     """The ``jti`` of the refresh token that takes its place."""
     sealed: bytes
-    """The successors, for whoever holds the used token and for nobody else; empty without grace."""
+    """The new pair, encrypted under the used token; empty without grace.
+
+    A store removes it when the grace has ended, and when `successor` has been consumed.
+    """
     grace_until: float
     """Until when the direct predecessor may come again and get the same pair."""
     keep_until: float
@@ -41,12 +57,14 @@ class Consumption:
 
 
 class Consumed(NamedTuple):
-    """What came of a use."""
+    """The result of a use."""
 
     is_first: bool
     """True for exactly one of all uses."""
     sealed: bytes = b""
-    """For a later one: the first's, while its grace lasts and its successor is unused; else empty."""
+    """For a later use in the grace: the first's `Consumption.sealed` while its successor is unused."""
+    is_in_grace: bool = False
+    """For a later use: whether it came before the first's `grace_until`."""
 
 
 @runtime_checkable
@@ -93,13 +111,33 @@ class RevocationStore(Protocol):
 
         Returns:
             ``is_first`` for exactly one of all callers, however many and however concurrent, until
-            the record's `keep_until`. For the others the first's `sealed`, if `now` is before the
-            first's `grace_until` and its `successor` has not been consumed itself.
+            the record's `keep_until`. For the others ``is_in_grace`` if `now` is before the first's
+            `grace_until`; and then the first's `sealed`, unless its `successor` has been consumed.
+        """
+        ...
+
+    async def raise_retention(self, seconds: float) -> float:
+        """Raise the time for which revocations of sessions and subjects are kept, and return it.
+
+        One number for the whole store, shared by all processes and kept as long as its records; it
+        only ever grows. It is what lets a service with short-lived tokens revoke a session whose
+        refresh token was issued by another service that shares the store. The engine reads it here
+        and sets `Revocation.keep_until` by it; a store does not apply it by itself.
+
+        Args:
+            seconds: the longest life of a token under the caller's policy; zero only reads;
+                ``math.inf`` for tokens that never expire.
+
+        Returns:
+            The greatest value that any process has given; zero where none has.
         """
         ...
 
     async def purge(self, *, now: float) -> int:
-        """Forget what is over, and tell how many records that were. Never holds up other callers."""
+        """Remove expired records and return how many. Never holds up other callers.
+
+        A record is removed `CLOCK_SPARE_SECONDS` after its `keep_until`, not before.
+        """
         ...
 
     async def aclose(self) -> None:
