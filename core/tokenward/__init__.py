@@ -2,6 +2,7 @@
 
 from tokenward._grants import TokenPair
 from tokenward._memory import SignatureMemoryUse
+from tokenward._wiring import holds_claims
 from tokenward.authenticator import Authenticator, Requirement
 from tokenward.carriers import BearerHeader, Carrier, QueryCarrier, WebSocketProtocolCarrier
 from tokenward.claims import Claims, TokenType
@@ -124,5 +125,6 @@ __all__ = [
     "WebSocketProtocolCarrier",
     "WrongTokenTypeError",
     "check_csrf_token",
+    "holds_claims",
     "render_cookie",
 ]

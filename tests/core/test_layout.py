@@ -26,6 +26,7 @@ ROOMS = [
     "_memory",
     "_jws",
     "claims",
+    "_wiring",
     "policy",
     "revocation",
     "stores",
