@@ -127,7 +127,7 @@ class Authenticator(Generic[ClaimsT]):
             claims = await self.engine.decode(token, type=requirement.type)
             memo[seen] = claims
         if cookies is not None:
-            await _check_csrf(request, claims, cookies)
+            await _check_csrf(request, claims, cookies, requirement.type)
         if requirement.fresh:
             self._check_fresh(claims, requirement.fresh)
         if requirement.scopes or further_scopes:
@@ -140,6 +140,9 @@ class Authenticator(Generic[ClaimsT]):
         self, request: RequestView, *, carriers: Sequence[Carrier] | None = None
     ) -> TokenPair:
         """Find the refresh token, and trade it for the next pair; see `TokenEngine.refresh`.
+
+        A token that only a cookie carries needs the CSRF proof whatever the method of the request:
+        a refresh is never safe (RFC 9110 §9.2.1).
 
         Args:
             request: the request.
@@ -157,7 +160,7 @@ class Authenticator(Generic[ClaimsT]):
 
         async def check(claims: ClaimsT) -> bool:
             if cookies is not None:
-                await _check_csrf(request, claims, cookies)
+                await _check_csrf(request, claims, cookies, "refresh")
             return True
 
         return await self.engine.refresh(token, check=check)
@@ -248,8 +251,16 @@ class Authenticator(Generic[ClaimsT]):
             raise FreshTokenRequiredError
 
 
-async def _check_csrf(request: RequestView, claims: Claims, cookies: CookieCarrier) -> None:
-    await cookies.csrf.check(request, claims, is_secure=not cookies.development)
+async def _check_csrf(
+    request: RequestView, claims: Claims, cookies: CookieCarrier, type: TokenType
+) -> None:
+    await cookies.csrf.check(
+        request,
+        claims,
+        is_secure=not cookies.development,
+        # A refresh token renews or ends a session: no request with one is safe (RFC 9110 §9.2.1).
+        trust_safe_methods=type != "refresh",
+    )
 
 
 def _check_scopes(claims: Claims, wanted: tuple[str, ...]) -> None:

@@ -34,9 +34,9 @@ _NO_SITE: Final = (b"none", None)  # by the user's own hand, or from a browser t
 class CsrfCheck:
     """What must come beside a cookie. It never comes from a cookie itself.
 
-    A request whose method is not safe repeats the ``csrf`` claim of its token, in a header or in a
-    field of an urlencoded form; another session's will not do. It, and the handshake of a
-    WebSocket, must come from this origin, or from one that is allowed.
+    A request whose method is not safe, or that carries a refresh token, repeats the ``csrf`` claim
+    of its token, in a header or in a field of an urlencoded form; another session's will not do.
+    It, and the handshake of a WebSocket, must come from this origin, or from one that is allowed.
 
     Raises:
         ConfigurationError: a name or an origin cannot be used.
@@ -67,13 +67,22 @@ class CsrfCheck:
             msg = "An allowed origin is scheme and host as browsers write them, without a path."
             raise ConfigurationError(msg)
 
-    async def check(self, request: RequestView, claims: Claims, *, is_secure: bool) -> None:
+    async def check(
+        self,
+        request: RequestView,
+        claims: Claims,
+        *,
+        is_secure: bool,
+        trust_safe_methods: bool = True,
+    ) -> None:
         """Return where the request was meant by an allowed page.
 
         Args:
             request: that brought a token in a cookie.
             claims: of that token, verified.
             is_secure: whether the service is reached by https alone.
+            trust_safe_methods: whether GET, HEAD, OPTIONS and TRACE need no proof. False where the
+                request changes something whatever its method, as a refresh does.
 
         Raises:
             OriginNotAllowedError: it comes from a page of somebody else.
@@ -83,7 +92,7 @@ class CsrfCheck:
         if request.is_websocket:
             # A page cannot add a header to a handshake; every browser names the page's origin.
             self._check_origin(request, is_secure=is_secure, may_be_absent=False)
-        elif request.method not in _SAFE_METHODS:
+        elif not trust_safe_methods or request.method not in _SAFE_METHODS:
             self._check_origin(request, is_secure=is_secure, may_be_absent=True)
             await self._check_repeated(request, claims)
 

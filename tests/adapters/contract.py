@@ -52,6 +52,9 @@ GET, POST, and PUT   required()
 POST /browser/maybe  optional()                               ``sub``, or null where there are none
 POST /browser/       nothing                                  the pair that ``refresh(request)``
 refresh                                                       gives, and its cookies
+GET and HEAD         nothing                                  the same as /browser/refresh
+/browser/renew
+GET /browser/leave   required(type="refresh")
 POST /browser/       required()                               ``sub``; revokes the session, and
 logout                                                        clears the cookies
 POST /browser/form   required()                               ``{"note": note}``: that field of the

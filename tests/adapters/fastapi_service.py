@@ -111,6 +111,7 @@ def _add_browser_routes(app: FastAPI, auth: TokenAuth[ShopClaims]) -> None:
         return hand_over(response, await engine.issue_pair("alice", claims={"tenant": "acme"}))
 
     @app.post("/browser/refresh")
+    @app.api_route("/browser/renew", methods=["GET", "HEAD"])
     async def refresh(request: Request, response: Response) -> dict[str, str | None]:
         return hand_over(response, await auth.refresh(request))
 
@@ -120,6 +121,12 @@ def _add_browser_routes(app: FastAPI, auth: TokenAuth[ShopClaims]) -> None:
     ) -> dict[str, str]:
         await engine.revoke_session(claims)
         auth.clear_cookies(response)
+        return {"sub": claims.sub}
+
+    @app.api_route("/browser/leave", methods=["GET", "HEAD"])
+    async def leave(
+        claims: Annotated[ShopClaims, Depends(auth.required(type="refresh"))],
+    ) -> dict[str, str]:
         return {"sub": claims.sub}
 
     @app.post("/browser/maybe")

@@ -5,7 +5,18 @@ from datetime import timedelta
 from typing import Annotated, Any, TypeVar
 
 import httpx
-from litestar import Controller, Litestar, Request, Response, Router, WebSocket, get, post, route
+from litestar import (
+    Controller,
+    Litestar,
+    Request,
+    Response,
+    Router,
+    WebSocket,
+    get,
+    head,
+    post,
+    route,
+)
 from litestar.handlers import BaseRouteHandler, HTTPRouteHandler, WebsocketRouteHandler, websocket
 from litestar.types import Guard
 
@@ -153,6 +164,16 @@ def _browser_routes(auth: TokenAuth[ShopClaims]) -> Router:
     async def refresh(request: Request[Any, Any, Any]) -> Response[dict[str, str | None]]:
         return hand_over(await auth.refresh(request))
 
+    @get("/renew")
+    async def renew(request: Request[Any, Any, Any]) -> Response[dict[str, str | None]]:
+        return hand_over(await auth.refresh(request))
+
+    @head("/renew")
+    async def renew_head(request: Request[Any, Any, Any]) -> Response[None]:
+        response = Response(None)
+        auth.set_cookies(response, await auth.refresh(request))
+        return response
+
     @post("/logout", guards=[auth.required()], status_code=200)
     async def logout(claims: NamedDependency[ShopClaims]) -> Response[dict[str, str]]:
         await engine.revoke_session(claims)
@@ -165,8 +186,10 @@ def _browser_routes(auth: TokenAuth[ShopClaims]) -> Router:
         return {"note": (await request.form())["note"]}
 
     me = sub_at("/me", auth.required(), "GET", "POST", "PUT")
+    leave = sub_at("/leave", auth.required(type="refresh"))
     maybe = maybe_at("/maybe", auth.optional(), "POST")
-    return Router("/browser", route_handlers=[login, refresh, logout, form, maybe, me])
+    handlers = [login, refresh, renew, renew_head, logout, leave, form, maybe, me]
+    return Router("/browser", route_handlers=handlers)
 
 
 def socket_at(

@@ -137,6 +137,7 @@ def _add_browser_routes(app: Quart, auth: TokenAuth[ShopClaims]) -> None:
         return hand_over(await engine.issue_pair("alice", claims={"tenant": "acme"}))
 
     @browser.post("/refresh")
+    @browser.get("/renew")
     async def refresh() -> Response:
         return hand_over(await auth.refresh(request))
 
@@ -147,6 +148,11 @@ def _add_browser_routes(app: Quart, auth: TokenAuth[ShopClaims]) -> None:
         response = jsonify(sub=current_claims.sub)
         auth.clear_cookies(response)
         return response
+
+    @browser.get("/leave")
+    @auth.required(type="refresh")
+    async def leave() -> dict[str, str]:
+        return {"sub": current_claims.sub}
 
     @browser.post("/maybe")
     @auth.optional()

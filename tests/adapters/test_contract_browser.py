@@ -19,6 +19,7 @@ from tests.adapters.contract_browser import (
     REFRESH_NAME,
     cookie,
     csrf,
+    site,
 )
 from tests.adapters.contract_requests import GOOD
 from tests.adapters.test_contract import ask, assert_answer, said_by, secrets_of
@@ -101,6 +102,39 @@ async def test_a_refusal_uses_no_refresh_token_up(client: httpx.AsyncClient) -> 
 
     assert (await client.post("/browser/refresh", headers=[refresh, csrf()])).status_code == 200
     assert_answer(await client.post("/browser/refresh", headers=[refresh, csrf()]), c.REUSED)
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_a_refresh_is_never_safe(client: httpx.AsyncClient, method: str) -> None:
+    """A refresh by a safe method needs the CSRF token and the origin, and a refusal uses nothing up."""
+    token = cookie(REFRESH, REFRESH_NAME)
+    foreign = [token, csrf(), site(b"cross-site")]
+    for headers, answer in (([token], c.CSRF_MISSING), (foreign, c.FOREIGN_ORIGIN)):
+        response = await client.request(method, "/browser/renew", headers=headers)
+        assert response.status_code == 403
+        assert response.headers["www-authenticate"] == answer.challenge
+        assert set_by(response) == []
+    assert (await client.post("/browser/refresh", headers=[token, csrf()])).status_code == 200
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_a_refresh_by_a_safe_method_works_with_its_proof(
+    client: httpx.AsyncClient, method: str
+) -> None:
+    """A refresh by GET or HEAD sets the cookies where the CSRF token comes with it."""
+    headers = [cookie(REFRESH, REFRESH_NAME), csrf()]
+    response = await client.request(method, "/browser/renew", headers=headers)
+    assert (response.status_code, len(set_by(response))) == (200, 3)
+
+
+async def test_a_route_for_refresh_tokens_is_never_safe(client: httpx.AsyncClient) -> None:
+    """A GET that requires a refresh token needs the CSRF token where a cookie carries it."""
+    token = cookie(REFRESH, REFRESH_NAME)
+    foreign = [token, csrf(), site(b"cross-site")]
+    assert_answer(await client.get("/browser/leave", headers=[token]), c.CSRF_MISSING)
+    assert_answer(await client.get("/browser/leave", headers=foreign), c.FOREIGN_ORIGIN)
+    assert_answer(await client.get("/browser/leave", headers=[token, csrf()]), c.ok(sub="alice"))
+    assert_answer(await client.get("/browser/leave", headers=bearer(REFRESH)), c.ok(sub="alice"))
 
 
 async def test_a_refresh_verifies_once(build: Build, clock: FrozenClock) -> None:

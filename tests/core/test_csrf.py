@@ -48,6 +48,22 @@ async def test_a_safe_method_needs_nothing(method):
     await check(view((b"sec-fetch-site", b"cross-site"), (b"x-csrf-token", b"x"), method=method))
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "TRACE"])
+async def test_a_safe_method_is_checked_where_it_is_not_trusted(method):
+    """A request that changes something whatever its method needs the origin and the token."""
+
+    async def check(request):
+        await CsrfCheck().check(request, CLAIMS, is_secure=True, trust_safe_methods=False)
+
+    await check(post((b"x-csrf-token", GOOD), method=method))
+    with pytest.raises(CsrfMissingError):
+        await check(post(method=method))
+    with pytest.raises(OriginNotAllowedError):
+        await check(
+            view((b"sec-fetch-site", b"cross-site"), (b"x-csrf-token", GOOD), method=method)
+        )
+
+
 @pytest.mark.parametrize("method", ["get", "Get", "GET ", " GET", "GETT", ""])
 async def test_a_method_is_safe_in_upper_case_alone(method):
     """Methods are case-sensitive (RFC 9110 §9.1): a "get" is not a GET."""
