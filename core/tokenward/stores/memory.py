@@ -5,22 +5,18 @@ import math
 import os
 import sys
 import warnings
-from typing import Final, Generic, Self, TypeVar
+from heapq import heappop, heappush
+from threading import Lock
+from typing import Final, Self
 
 from tokenward.errors import ConfigurationError
 from tokenward.revocation import Consumed, Consumption, Revocation
+from tokenward.stores._expiring import SHARDS, ExpiringMap, ExpiringSet
 
 __all__ = ["MemoryStore", "SharedMemoryWarning"]
 
-ValueT = TypeVar("ValueT")
-
-# With a million entries a shard has about 4,000: its dict grows, and is swept, in well under 1 ms.
-_SHARDS: Final = 256
-# Dicts place by the low bits of a hash; sharding by them as well would make the keys collide.
-_SHARD_BITS_AT: Final = 40
-# In this time a busy store sweeps every shard once; a quiet one sweeps a shard a write.
+# In this time a busy store sweeps every shard once; a quiet one sweeps a shard a call.
 _SWEEP_SECONDS: Final = 60.0
-
 
 _SHARED: Final = (
     "A MemoryStore serves one process: what one worker revokes, the others still accept. Use "
@@ -39,68 +35,6 @@ def _seems_one_of_several() -> bool:
     ).startswith("gunicorn")
 
 
-def _shard_of(identity: str) -> int:
-    return (hash(identity) >> _SHARD_BITS_AT) % _SHARDS
-
-
-class _ExpiringSet:
-    """Identities, each with the time until which it is kept, in shards that stay small.
-
-    Nothing ever walks through all of them in one step.
-    """
-
-    __slots__ = ("_next", "_shards")
-
-    def __init__(self) -> None:
-        self._shards: list[dict[str, float]] = [{} for _ in range(_SHARDS)]
-        self._next = 0
-
-    def add(self, identity: str, *, keep_until: float) -> None:
-        shard = self._shards[_shard_of(identity)]
-        shard[identity] = max(keep_until, shard.get(identity, keep_until))
-
-    def has(self, identity: str, now: float) -> bool:
-        # As in _shard_of, without the call: this is asked for every token.
-        shard = self._shards[(hash(identity) >> _SHARD_BITS_AT) % _SHARDS]
-        return shard.get(identity, 0.0) > now
-
-    def sweep_next(self, now: float) -> list[str]:
-        """Forget what is over in the next shard, and give it back."""
-        shard = self._shards[self._next]
-        self._next = (self._next + 1) % _SHARDS
-        over = [identity for identity, keep_until in shard.items() if keep_until <= now]
-        for identity in over:
-            del shard[identity]
-        return over
-
-    def __len__(self) -> int:
-        return sum(map(len, self._shards))
-
-
-class _ExpiringMap(_ExpiringSet, Generic[ValueT]):
-    """Identities that are kept together with a value."""
-
-    __slots__ = ("_values",)
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._values: list[dict[str, ValueT]] = [{} for _ in range(_SHARDS)]
-
-    def put(self, identity: str, value: ValueT, *, keep_until: float) -> None:
-        self.add(identity, keep_until=keep_until)
-        self._values[_shard_of(identity)][identity] = value
-
-    def get(self, identity: str) -> ValueT | None:
-        """Give the value, also of one that is over and not yet swept."""
-        return self._values[_shard_of(identity)].get(identity)
-
-    def sweep_next(self, now: float) -> list[str]:
-        over = super().sweep_next(now)
-        for identity in over:
-            del self._values[_shard_of(identity)][identity]
-        return over
-
-
 class SharedMemoryWarning(RuntimeWarning):
     """A MemoryStore is used where there seem to be several processes."""
 
@@ -108,11 +42,14 @@ class SharedMemoryWarning(RuntimeWarning):
 class MemoryStore:
     """A `RevocationStore` in a dictionary.
 
-    Bounded by expiry: an entry lives as long as the token that it denies. A look-up costs the same
-    with one entry as with a million. What it knows is lost when the process ends, and no other
-    process sees it: with several workers, a token that one has revoked is still good at the others.
-    Where it seems to be one of several it warns (`SharedMemoryWarning`), and after a fork the child
-    cannot write to it.
+    Bounded by expiry: an entry lives as long as the token that it denies, and an hour longer in
+    case a clock steps. A look-up costs the same with one entry as with a million. The entries are
+    lost when the process ends, and no other process sees them: with several workers, a token that
+    one has revoked is still accepted by the others. Where it seems to be one of several it warns
+    (`SharedMemoryWarning`), and after a fork the child cannot write to it.
+
+    Threads and event loops of one process may share a store. A copy, also a deep copy, is the store
+    itself: a copy with entries of its own would accept used and revoked tokens again.
     """
 
     timeout_seconds: float | None = None
@@ -127,22 +64,38 @@ class MemoryStore:
         self._process = os.getpid()
         if not single_process and _seems_one_of_several():
             warnings.warn(_SHARED, SharedMemoryWarning, stacklevel=2)
-        self._tokens = _ExpiringSet()
-        self._sessions = _ExpiringSet()
-        # The moment before which each subject's tokens are denied.
-        self._subjects: _ExpiringMap[float] = _ExpiringMap()
-        self._consumed = _ExpiringSet()
-        # What was consumed a short while ago, for as long as it may come again.
-        self._graces: _ExpiringMap[Consumption] = _ExpiringMap()
+        self._tokens = ExpiringSet()
+        self._sessions = ExpiringSet()
+        # The time before which each subject's tokens are denied.
+        self._subjects: ExpiringMap[float] = ExpiringMap()
+        self._consumed = ExpiringSet()
+        # The successor of each token whose grace has not ended.
+        self._graces: ExpiringMap[str] = ExpiringMap()
         self._kinds = (
             self._tokens, self._sessions, self._subjects, self._consumed, self._graces,
         )  # fmt: skip
-        self._next_sweep = 0.0
+        # Sealed pairs by the successor in them, and as a heap by the end of their grace.
+        self._sealed: dict[str, bytes] = {}
+        self._sealed_ends: list[tuple[float, str]] = []
+        self._retention = 0.0
+        self._swept_at = self._next_sweep = -math.inf
+        # Held for every change, and never across an await. Reads go without.
+        self._lock = Lock()
+
+    def __copy__(self) -> Self:
+        """Return the store itself."""
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        """Return the store itself."""
+        return self
 
     async def is_revoked(
         self, *, jti: str, sid: str | None, sub: str, issued_at: float | None, now: float
     ) -> bool:
         """See `RevocationStore.is_revoked`. Never waits, so it reads all three at one moment."""
+        if not self._swept_at <= now < self._next_sweep:
+            self._sweep_if_free(now)
         if self._tokens.has(jti, now) or (sid is not None and self._sessions.has(sid, now)):
             return True
         if not self._subjects.has(sub, now):
@@ -153,41 +106,37 @@ class MemoryStore:
     async def revoke(self, revocation: Revocation, *, now: float) -> None:
         """See `RevocationStore.revoke`."""
         self._refuse_other_process()
-        identity, keep_until = revocation.identity, revocation.keep_until
-        if revocation.kind == "token":
-            self._tokens.add(identity, keep_until=keep_until)
-        elif revocation.kind == "session":
-            self._sessions.add(identity, keep_until=keep_until)
-        else:
-            # Without a moment, everything of the subject is denied.
-            before = revocation.issued_before
-            earlier = self._subjects.get(identity) if self._subjects.has(identity, now) else None
-            moment = max(math.inf if before is None else before, earlier or 0)
-            self._subjects.put(identity, moment, keep_until=keep_until)
-        self._sweep_in_turn(now)
+        with self._lock:
+            self._revoke(revocation, now)
+            self._sweep_in_turn(now)
 
     async def consume(self, consumption: Consumption, *, now: float) -> Consumed:
-        """See `RevocationStore.consume`. Never waits, so nobody can come between look and write."""
+        """See `RevocationStore.consume`. Looks and writes under one lock."""
         self._refuse_other_process()
-        jti = consumption.jti
-        if self._consumed.has(jti, now):
-            earlier = self._graces.get(jti) if self._graces.has(jti, now) else None
-            if earlier is None or self._consumed.has(earlier.successor, now):
-                return Consumed(is_first=False)
-            return Consumed(is_first=False, sealed=earlier.sealed)
-        self._consumed.add(jti, keep_until=consumption.keep_until)
-        if consumption.grace_until > now:
-            self._graces.put(jti, consumption, keep_until=consumption.grace_until)
-        self._sweep_in_turn(now)
-        return Consumed(is_first=True)
+        with self._lock:
+            consumed = self._consume(consumption, now)
+            self._sweep_in_turn(now)
+        return consumed
+
+    async def raise_retention(self, seconds: float) -> float:
+        """See `RevocationStore.raise_retention`. After a fork the child only reads."""
+        if os.getpid() == self._process:
+            with self._lock:
+                self._retention = max(self._retention, seconds)
+        return max(self._retention, seconds)
 
     async def purge(self, *, now: float) -> int:
-        """Forget everything that is over, letting the event loop run after each slice."""
-        forgotten = 0
-        for _ in range(_SHARDS):
-            forgotten += self._sweep_slice(now)
+        """Remove all expired records, letting the event loop run after each slice.
+
+        Returns:
+            How many.
+        """
+        removed = 0
+        for _ in range(SHARDS):
+            with self._lock:
+                removed += self._sweep_slice(now)
             await asyncio.sleep(0)
-        return forgotten
+        return removed
 
     async def aclose(self) -> None:
         """See `RevocationStore.aclose`. There is nothing to give back."""
@@ -201,7 +150,7 @@ class MemoryStore:
         await self.aclose()
 
     def __len__(self) -> int:
-        """Count the records, those included that are over and not yet swept."""
+        """Count the records, including the expired ones that have not been removed yet."""
         return sum(map(len, self._kinds))
 
     def _refuse_other_process(self) -> None:
@@ -209,10 +158,55 @@ class MemoryStore:
             msg = f"This MemoryStore was made before a fork. {_SHARED}"
             raise ConfigurationError(msg)
 
+    def _revoke(self, revocation: Revocation, now: float) -> None:
+        identity, keep_until = revocation.identity, revocation.keep_until
+        if revocation.kind == "token":
+            self._tokens.add(identity, keep_until=keep_until)
+        elif revocation.kind == "session":
+            self._sessions.add(identity, keep_until=keep_until)
+        else:
+            # Without a time, everything of the subject is denied.
+            before = revocation.issued_before
+            earlier = self._subjects.get(identity) if self._subjects.has(identity, now) else None
+            moment = max(math.inf if before is None else before, earlier or 0)
+            self._subjects.put(identity, moment, keep_until=keep_until)
+
+    def _consume(self, consumption: Consumption, now: float) -> Consumed:
+        jti = consumption.jti
+        if self._consumed.has(jti, now):
+            successor = self._graces.get(jti) if self._graces.has(jti, now) else None
+            if successor is None:
+                return Consumed(is_first=False)
+            is_used = self._consumed.has(successor, now)
+            sealed = b"" if is_used else self._sealed.get(successor, b"")
+            return Consumed(is_first=False, sealed=sealed, is_in_grace=True)
+        self._consumed.add(jti, keep_until=consumption.keep_until)
+        # The pair that holds this token is not given out again.
+        self._sealed.pop(jti, None)
+        if consumption.grace_until > now:
+            successor = consumption.successor
+            self._graces.put(jti, successor, keep_until=consumption.grace_until)
+            if consumption.sealed:
+                self._sealed[successor] = consumption.sealed
+                heappush(self._sealed_ends, (consumption.grace_until, successor))
+        return Consumed(is_first=True)
+
+    def _sweep_if_free(self, now: float) -> None:
+        # Reads do not wait; and a child whose parent forked with the lock held would for ever.
+        if self._lock.acquire(blocking=False):
+            try:
+                self._sweep_in_turn(now)
+            finally:
+                self._lock.release()
+
     def _sweep_in_turn(self, now: float) -> None:
-        if now >= self._next_sweep:
-            self._next_sweep = now + _SWEEP_SECONDS / _SHARDS
+        # Also when the clock has stepped back.
+        if not self._swept_at <= now < self._next_sweep:
+            self._swept_at = now
+            self._next_sweep = now + _SWEEP_SECONDS / SHARDS
             self._sweep_slice(now)
 
     def _sweep_slice(self, now: float) -> int:
+        while self._sealed_ends and self._sealed_ends[0][0] <= now:
+            self._sealed.pop(heappop(self._sealed_ends)[1], None)
         return sum(len(each.sweep_next(now)) for each in self._kinds)

@@ -68,6 +68,10 @@ class PrefixedStore:
         )
         return await self._inner.consume(own, now=now)
 
+    async def raise_retention(self, seconds: float) -> float:
+        """Raise the retention of the inner store, which all who share it have in common."""
+        return await self._inner.raise_retention(seconds)
+
     async def purge(self, *, now: float) -> int:
         """Forget what is over, of all who share the inner store."""
         return await self._inner.purge(now=now)
