@@ -1,6 +1,7 @@
 """From a grant to signed tokens: what goes into a token, and that nothing else does."""
 
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from typing import Final, Generic, TypeVar, cast
 
 from tokenward._codec import dumps
@@ -164,7 +165,12 @@ class TokenWriter(Generic[ClaimsT]):
             claims.setdefault("csrf", new_identity())
 
     async def _drafted(self, grant: Grant, kind: TokenType) -> Grant:
-        claims = dict(grant.claims)
+        # Deep: the access and the refresh token, and often many users, share the caller's lists.
+        try:
+            claims = deepcopy(dict(grant.claims))
+        except Exception as exc:
+            msg = "A claim cannot be copied for the before_issue hooks: use plain JSON values."
+            raise ConfigurationError(msg) from exc
         await run_hooks(
             self._hooks.before_issue,
             TokenDraft(kind, grant.subject, grant.session, grant.scope, grant.fresh, claims),

@@ -30,7 +30,7 @@ class TokenDraft:
     """Separated by spaces."""
     fresh: bool
     claims: dict[str, object]
-    """The callers' claims; the one thing that a hook may change."""
+    """A deep copy of the caller's claims; the only part that a hook may change, nested values included."""
 
 
 BeforeIssue: TypeAlias = Callable[[TokenDraft], Awaitable[None] | None]

@@ -303,3 +303,29 @@ async def test_hooks_belong_to_one_engine(clock, engine):
     """Another engine in the same process does not call them."""
     engine.is_revoked(lambda claims: True)
     assert (await engine_with(clock).decode(signed(payload_of()))).sub == "alice"
+
+
+async def test_what_before_issue_changes_reaches_no_other_token(engine):
+    """Nested claims are copied for each token, so a hook changes neither the caller's nor another's."""
+    defaults = {"roles": ["reader"], "limits": {"daily": [10]}}
+
+    @engine.before_issue
+    def promote(draft):
+        if draft.subject == "admin" and draft.type == "access":
+            draft.claims["roles"].append("admin")
+            draft.claims["limits"]["daily"][0] = 10_000
+
+    pair = await engine.issue_pair("admin", claims=defaults)
+    refresh = await engine.decode(pair.refresh_token, type="refresh")
+    other = await engine.decode(await engine.issue("alice", claims=defaults))
+    first = await engine.decode(pair.access_token)
+    assert first.extra == {"roles": ["reader", "admin"], "limits": {"daily": [10_000]}}
+    assert refresh.extra == other.extra == defaults
+    assert defaults == {"roles": ["reader"], "limits": {"daily": [10]}}
+
+
+async def test_a_claim_that_cannot_be_copied_is_refused_where_there_are_hooks(engine):
+    """The error says what to do about it."""
+    engine.before_issue(lambda draft: None)
+    with pytest.raises(ConfigurationError, match="plain JSON values"):
+        await engine.issue("alice", claims={"numbers": (number for number in (1, 2))})
