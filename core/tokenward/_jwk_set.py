@@ -8,11 +8,11 @@ from pydantic import JsonValue
 
 from tokenward._algorithms import ALGORITHMS
 from tokenward._codec import loads_object
+from tokenward._keyindex import KeyIndex, find_key
 from tokenward.errors import (
     ConfigurationError,
     MalformedTokenError,
 )
-from tokenward.keyring import find_key
 from tokenward.keys import Key
 
 __all__ = ["KeySet", "UnusableKeySetError", "read_object"]
@@ -36,16 +36,17 @@ class _Published(NamedTuple):
 class KeySet:
     """The keys of one answer that can be used; never empty, and never changed."""
 
-    __slots__ = ("_by_algorithm", "_by_kid", "published")
+    __slots__ = ("_index", "published")
 
     def __init__(self, published: Collection[_Published]) -> None:
         """Index what `read` found."""
         self.published: tuple[_Published, ...] = tuple(published)
         """Which keys there are, and as what."""
-        self._by_kid = {each.kid: each.key for each in published if each.kid is not None}
-        self._by_algorithm: dict[str, list[Key]] = {}
+        by_algorithm: dict[str, list[Key]] = {}
         for each in published:
-            self._by_algorithm.setdefault(each.key.algorithm.name, []).append(each.key)
+            by_algorithm.setdefault(each.key.algorithm.name, []).append(each.key)
+        by_kid = {each.kid: each.key for each in published if each.kid is not None}
+        self._index = KeyIndex(by_kid, by_algorithm)
 
     @classmethod
     def read(
@@ -86,7 +87,7 @@ class KeySet:
             UnknownKeyError: there is none, or more than one could be meant.
             AlgorithmMismatchError: the key is bound to another algorithm, or no key has this one.
         """
-        return find_key(self._by_kid, self._by_algorithm, kid=kid, algorithm=algorithm)
+        return find_key(self._index, kid=kid, algorithm=algorithm)
 
     @property
     def keys(self) -> frozenset[Key]:
@@ -95,7 +96,7 @@ class KeySet:
 
     def has(self, kid: str) -> bool:
         """Tell whether a key has this id."""
-        return kid in self._by_kid
+        return kid in self._index.by_kid
 
     def __len__(self) -> int:
         """Count the keys."""

@@ -50,7 +50,8 @@ class CompactJws:
         # A service sees the same few headers all day. Only those that came with a good signature
         # are remembered, so that no stranger can fill this.
         self._headers: dict[str, _Header] = {}
-        self._signing_headers: dict[str, str] = {}
+        # With its key: another thread may rotate the ring between two looks at it.
+        self._signing_headers: dict[str, tuple[Key, str]] = {}
 
     @property
     def signer(self) -> Signer | None:
@@ -64,7 +65,10 @@ class CompactJws:
             ConfigurationError: `headers` names one that only the engine may set.
             SigningKeyError: the active key only verifies.
         """
-        key, message = self._begun(payload, typ, headers)
+        if self._ring is None:
+            raise SigningKeyError
+        key = self._ring.active
+        message = self._begun(key, payload, typ, headers)
         return f"{message}.{b64url_encode(key.sign(message.encode()))}"
 
     async def sign_with(
@@ -75,7 +79,8 @@ class CompactJws:
         Raises:
             SigningKeyError: the signature is not of the signer's key.
         """
-        key, message = self._begun(payload, typ, headers)
+        key = signer.key
+        message = self._begun(key, payload, typ, headers)
         signature = await signer.sign(message.encode())
         try:
             key.verify(message.encode(), signature)
@@ -85,19 +90,17 @@ class CompactJws:
         return f"{message}.{b64url_encode(signature)}"
 
     def _begun(
-        self, payload: bytes, typ: str, headers: Mapping[str, JsonValue] | None
-    ) -> tuple[Key, str]:
-        if self._ring is None:
-            raise SigningKeyError
-        if self._version != self._ring.version:
-            self._forget(self._ring.version)
-        key = self._ring.active
-        head = self._signing_headers.get(typ) if not headers else None
-        if head is None:
-            head = _encode_header(key, typ, headers or {})
-            if not headers:
-                self._signing_headers[typ] = head
-        return key, f"{head}.{b64url_encode(payload)}"
+        self, key: Key, payload: bytes, typ: str, headers: Mapping[str, JsonValue] | None
+    ) -> str:
+        """Return the part of a token that is signed."""
+        if headers:
+            head = _encode_header(key, typ, headers)
+        else:
+            known, head = self._signing_headers.get(typ, (None, ""))
+            if known is not key:
+                head = _encode_header(key, typ, {})
+                self._signing_headers[typ] = (key, head)
+        return f"{head}.{b64url_encode(payload)}"
 
     def text_of(self, token: str | bytes) -> str:
         """Give a token as text.
@@ -162,7 +165,6 @@ class CompactJws:
     def _forget(self, version: int) -> None:
         # A key that left verifies nothing, also where its header was seen before.
         self._headers.clear()
-        self._signing_headers.clear()
         self._version = version
 
     def _read_header(self, segment: str, version: int) -> _Header:

@@ -19,6 +19,7 @@ from tokenward.keys import Key
 
 __all__ = [
     "JWK_SUFFIX",
+    "LOCK_NAME",
     "MAX_FILE_BYTES",
     "PEM_SUFFIX",
     "KeyFile",
@@ -32,6 +33,7 @@ __all__ = [
 
 PEM_SUFFIX: Final = ".pem"
 JWK_SUFFIX: Final = ".jwk.json"
+LOCK_NAME: Final = ".lock"
 MAX_FILE_BYTES: Final = 65_536
 
 _IS_POSIX: Final = os.name == "posix"
@@ -152,7 +154,7 @@ def write_file(directory: Path, name: str, content: bytes, mode: int) -> None:
 @contextmanager
 def locked(directory: Path) -> Iterator[None]:
     """Keep other writers out for the length of a block; where there is no ``flock``, do not."""
-    descriptor = os.open(directory / ".lock", _LOCK, 0o600)
+    descriptor = os.open(directory / LOCK_NAME, _LOCK, 0o600)
     try:
         _flock(descriptor, _LOCK_EXCLUSIVELY)
         yield

@@ -7,8 +7,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 from pydantic_core import PydanticSerializationError
 
 from tokenward._keyfiles import MAX_FILE_BYTES, KeyFile, key_of
+from tokenward._keyindex import KeyEntry, KeyState
 from tokenward.errors import ConfigurationError
-from tokenward.keyring import KeyEntry, KeyState
 from tokenward.keys import Key
 
 __all__ = [

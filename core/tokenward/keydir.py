@@ -6,11 +6,13 @@ The files are read and written plainly, and block: call this at start, or in a t
 import os
 import re
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from tokenward._keyfiles import (
+    LOCK_NAME,
     KeyFile,
     key_of,
     locked,
@@ -46,8 +48,8 @@ class KeyDirectory:
 
         directory = KeyDirectory("/etc/shop/keys")
         ring = directory.load()
-        ring.rotate(Key.generate("EdDSA"), verify_for=timedelta(days=30), now=time.time())
-        directory.save(ring)
+        with directory.change() as ring:
+            ring.rotate(Key.generate("EdDSA"), verify_for=timedelta(days=30), now=time.time())
 
     Keys are PEM files (``.pem``: PKCS #8 or SPKI, not encrypted) or JWKs (``.jwk.json``; RFC 7517).
     Without a manifest every such file is a key: the only private one is active, the others verify.
@@ -83,12 +85,43 @@ class KeyDirectory:
         _refuse_remote_signer(ring)
         ring.replace(self.load())
 
+    @contextmanager
+    def change(self, *, first: Key | None = None) -> Iterator[KeyRing]:
+        """Load the keys, and save them at the end of the block, as one step.
+
+        Other processes and threads that change or save the directory wait until the block has
+        ended, so that no change is lost. If the block raises, nothing is saved. Do not call `save`
+        in the block: it would wait for itself. Without ``flock``, as on Windows, nobody waits.
+
+        Args:
+            first: for a directory that is empty or does not exist yet: begin with a ring of this
+                key. None: such a directory is refused, as by `load`.
+
+        Yields:
+            A ring to change. A service that runs takes it over with `reload`.
+
+        Raises:
+            ConfigurationError, InvalidKeyError: see `load` and `save`.
+            OSError: the directory cannot be written.
+        """
+        if first is not None:
+            self._make()
+        if not self._path.is_dir():
+            msg = f"{str(self._path)!r} is not a directory."
+            raise ConfigurationError(msg)
+        with locked(self._path):
+            ring = KeyRing(first) if first is not None and self._is_empty() else self._load()
+            yield ring
+            _refuse_remote_signer(ring)
+            self._save(ring.entries())
+
     def save(self, ring: KeyRing) -> None:
         """Write all keys: private ones and secrets unencrypted, in files that the owner alone can read.
 
         The manifest is written last and in one step: whenever this ends early, the old set is there
         or the new. What no manifest names any more is removed after it; files that none has named,
-        and that are not of `save` itself, stay. Several processes may save, one after the other.
+        and that are not of `save` itself, stay. Several processes may save, one after the other; the
+        last one wins. To change what is in the directory, use `change`.
 
         Raises:
             ConfigurationError, InvalidKeyError: the ring could not be loaded again: a secret is too
@@ -96,19 +129,32 @@ class KeyDirectory:
             OSError: the directory cannot be written.
         """
         _refuse_remote_signer(ring)
-        entries = ring.entries()
-        self._path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        ring.entries()
+        self._make()
         with locked(self._path):
-            present = self._contents()
-            planned = [self._planned(entry, present) for entry in entries]
-            manifest = rendered_manifest([row for row, _, _ in planned])
-            before = self._named_before()
-            self._write([each for each in planned if each[1] not in present], manifest)
-            self._sweep(before, kept={row.file for row, _, _ in planned})
+            # Read under the lock: of two threads that save one ring, the last has its last state.
+            self._save(ring.entries())
 
     def __repr__(self) -> str:
         """Say where it is."""
         return f"KeyDirectory({str(self._path)!r})"
+
+    def _make(self) -> None:
+        self._path.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def _is_empty(self) -> bool:
+        """Whether the directory holds nothing but the lock and what a crash has left."""
+        names = [path.name for path in self._path.iterdir() if path.name != LOCK_NAME]
+        return MANIFEST_NAME not in names and all(map(_is_leftover, names))
+
+    def _save(self, entries: Sequence[KeyEntry]) -> None:
+        """Write all keys. The caller holds the lock."""
+        present = self._contents()
+        planned = [self._planned(entry, present) for entry in entries]
+        manifest = rendered_manifest([row for row, _, _ in planned])
+        before = self._named_before()
+        self._write([each for each in planned if each[1] not in present], manifest)
+        self._sweep(before, kept={row.file for row, _, _ in planned})
 
     def _load(self) -> KeyRing:
         # A link that leads nowhere is a manifest too: one that is missing.
@@ -207,11 +253,13 @@ class KeyDirectory:
     def _sweep(self, before: set[str], *, kept: set[str]) -> None:
         """Remove what is not in the set any more, and what a crash has left."""
         for path in list(self._path.iterdir()):
-            is_ours = (
-                path.name in before or _OWN.fullmatch(path.name) or _TEMPORARY.fullmatch(path.name)
-            )
+            is_ours = path.name in before or _is_leftover(path.name)
             if is_ours and path.name not in kept and (path.is_symlink() or not path.is_dir()):
                 path.unlink()
+
+
+def _is_leftover(name: str) -> bool:
+    return bool(_OWN.fullmatch(name) or _TEMPORARY.fullmatch(name))
 
 
 def _new_name(key: Key, suffix: str) -> str:

@@ -9,35 +9,27 @@ A token's header never chooses an algorithm: it may name a key, and the key know
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
-from typing import Literal, NamedTuple, Self, TypeAlias
+from threading import Lock
+from typing import NamedTuple, Self
 
 from pydantic import JsonValue
 
-from tokenward.errors import AlgorithmMismatchError, ConfigurationError, UnknownKeyError
+from tokenward._keyindex import KeyEntry, KeyIndex, find_key, indexed
+from tokenward.errors import ConfigurationError
 from tokenward.keys import Key
 from tokenward.keysources import Signer
 
-__all__ = ["KeyEntry", "KeyRing", "KeyState", "find_key"]
-
-KeyState: TypeAlias = Literal["pending", "active", "verify-only"]
-
-
-class KeyEntry(NamedTuple):
-    """One key of a ring, and what it is there for."""
-
-    key: Key
-    state: KeyState
-    verify_until: float | None = None
-    """When a verify-only key is gone, in seconds since 1970; None: not until it is retired."""
+__all__ = ["KeyEntry", "KeyRing"]
 
 
 class _Snapshot(NamedTuple):
     """A ring at one moment: it is replaced as a whole, so that no reader sees half of a change."""
 
     entries: tuple[KeyEntry, ...]
-    by_kid: Mapping[str, Key]
-    by_algorithm: Mapping[str, list[Key]]
+    lookup: KeyIndex
     signer: Signer | None
+    undated: Mapping[Key, float]
+    """How many seconds a key still verifies, from the time at which an engine next uses the ring."""
 
 
 class KeyRing:
@@ -49,11 +41,12 @@ class KeyRing:
         KeyRing(Key.from_pem(new), verifiers=[Key.from_pem(old_public)])
         ring.rotate(Key.generate("EdDSA"), verify_for=timedelta(days=30))
 
-    What changes it (`publish`, `rotate`, `retire`, `replace`) takes effect at once, in every engine
-    that holds it, and is whole: it may be called from another thread.
+    What changes it (`publish`, `rotate`, `retire`, `replace`, `advance`) takes effect at once, in
+    every engine that holds it. Several threads may change it: the changes are made one after the other.
     """
 
-    __slots__ = ("_snapshot", "_undated", "next_change_at", "version")
+    # Writers hold the lock. Readers take none: they read the snapshot once.
+    __slots__ = ("_lock", "_snapshot", "next_change_at", "version")
 
     def __init__(
         self, active: Key | Signer, *, verifiers: Iterable[Key] = (), pending: Iterable[Key] = ()
@@ -72,7 +65,7 @@ class KeyRing:
         """A number that grows with every change."""
         self.next_change_at: float = math.inf
         """When `advance` has something to do, in seconds since 1970."""
-        self._undated: dict[Key, float] = {}
+        self._lock = Lock()
         key, signer = _parts(active)
         self._install(
             [
@@ -85,7 +78,16 @@ class KeyRing:
                 *(KeyEntry(each, "pending") for each in dict.fromkeys(pending)),
             ],
             signer,
+            {},
         )
+
+    def __deepcopy__(self, memo: object) -> Self:
+        """Return a ring of the same keys that changes independently of this one."""
+        with self._lock:
+            entries, _, signer, undated = self._snapshot
+        twin = type(self)(signer or entries[0].key)
+        twin._install(list(entries), signer, undated)  # noqa: SLF001 - of the same class
+        return twin
 
     @classmethod
     def from_entries(cls, entries: Iterable[KeyEntry]) -> Self:
@@ -100,7 +102,7 @@ class KeyRing:
             msg = "A ring has exactly one active key; the others are pending or verify-only."
             raise ConfigurationError(msg)
         ring = cls(active[0].key)
-        ring._install([*active, *(each for each in listed if each.state != "active")], None)
+        ring._install([*active, *(each for each in listed if each.state != "active")], None, {})
         return ring
 
     @classmethod
@@ -154,10 +156,7 @@ class KeyRing:
         Raises:
             ConfigurationError: `rotate` was given no time, and no engine has used the ring since.
         """
-        if self._undated:
-            msg = "The ring does not know the time yet: give rotate its now=."
-            raise ConfigurationError(msg)
-        return self._snapshot.entries
+        return _dated(self._snapshot).entries
 
     def publish(self, key: Key) -> None:
         """Add a pending key: its tokens are accepted, and its public half is in `public_jwks`.
@@ -167,8 +166,9 @@ class KeyRing:
         Raises:
             ConfigurationError: a key of this id is there already.
         """
-        snapshot = self._snapshot
-        self._install([*snapshot.entries, KeyEntry(key, "pending")], snapshot.signer)
+        with self._lock:
+            entries, _, signer, undated = self._snapshot
+            self._install([*entries, KeyEntry(key, "pending")], signer, undated)
 
     def rotate(
         self, new_key: Key | Signer, *, verify_for: timedelta | None, now: float | None = None
@@ -189,16 +189,18 @@ class KeyRing:
             msg = "verify_for must not be negative."
             raise ConfigurationError(msg)
         key, signer = _parts(new_key)
-        old, *others = self._snapshot.entries
-        if key.kid == old.key.kid:
-            msg = "This key, or one of its id, is the active one: a new key needs an id of its own."
-            raise ConfigurationError(msg)
-        kept = [each for each in others if each.key.kid != key.kid or each.key.kid is None]
         seconds = None if verify_for is None else verify_for.total_seconds()
         until = None if seconds is None or now is None else now + seconds
-        retiring = [] if seconds == 0 else [KeyEntry(old.key, "verify-only", until)]
-        undated = {} if seconds is None or until is not None else {old.key: seconds}
-        self._install([KeyEntry(key, "active"), *retiring, *kept], signer, self._undated | undated)
+        with self._lock:
+            (old, *others), _, _, undated = self._snapshot
+            if key.kid == old.key.kid:
+                msg = "This key, or one of its id, is the active one: a new key needs its own id."
+                raise ConfigurationError(msg)
+            kept = [each for each in others if each.key.kid != key.kid or each.key.kid is None]
+            retiring = [] if seconds == 0 else [KeyEntry(old.key, "verify-only", until)]
+            if seconds is not None and until is None:
+                undated = {**undated, old.key: seconds}
+            self._install([KeyEntry(key, "active"), *retiring, *kept], signer, undated)
 
     def retire(self, kid: str) -> None:
         """Let a key go at once: what it signed is refused from now on.
@@ -206,15 +208,16 @@ class KeyRing:
         Raises:
             ConfigurationError: there is no such key, or it is the active one.
         """
-        snapshot = self._snapshot
-        if kid == self.active.kid:
-            msg = "The active key cannot be retired: rotate to another first."
-            raise ConfigurationError(msg)
-        kept = [entry for entry in snapshot.entries if entry.key.kid != kid]
-        if len(kept) == len(snapshot.entries):
-            msg = "There is no key of this id in the ring."
-            raise ConfigurationError(msg)
-        self._install(kept, snapshot.signer)
+        with self._lock:
+            entries, _, signer, undated = self._snapshot
+            if kid == entries[0].key.kid:
+                msg = "The active key cannot be retired: rotate to another first."
+                raise ConfigurationError(msg)
+            kept = [entry for entry in entries if entry.key.kid != kid]
+            if len(kept) == len(entries):
+                msg = "There is no key of this id in the ring."
+                raise ConfigurationError(msg)
+            self._install(kept, signer, undated)
 
     def replace(self, other: "KeyRing") -> None:
         """Take over the keys of another ring as they are, in one step.
@@ -222,17 +225,22 @@ class KeyRing:
         Raises:
             ConfigurationError: see `entries`.
         """
-        self._install(list(other.entries()), other.signer)
+        taken = _dated(other._snapshot)  # noqa: SLF001 - of the same class
+        with self._lock:
+            self._install(list(taken.entries), taken.signer, {})
 
     def advance(self, now: float) -> None:
         """Let the keys go whose time is over. Engines call it when `next_change_at` has come."""
-        undated = self._undated
-        dated = [
-            entry._replace(verify_until=now + undated[entry.key]) if entry.key in undated else entry
-            for entry in self._snapshot.entries
-        ]
-        kept = [each for each in dated if each.verify_until is None or each.verify_until > now]
-        self._install(kept, self._snapshot.signer, {})
+        with self._lock:
+            entries, _, signer, undated = self._snapshot
+            dated = [
+                entry._replace(verify_until=now + undated[entry.key])
+                if entry.key in undated
+                else entry
+                for entry in entries
+            ]
+            kept = [each for each in dated if each.verify_until is None or each.verify_until > now]
+            self._install(kept, signer, {})
 
     def public_jwks(self) -> dict[str, JsonValue]:
         """Give the set of public keys (RFC 7517 §5): pending, active and verify-only ones.
@@ -253,8 +261,7 @@ class KeyRing:
             UnknownKeyError: there is none, or more than one could be meant.
             AlgorithmMismatchError: the key is bound to another algorithm, or no key has this one.
         """
-        snapshot = self._snapshot
-        return find_key(snapshot.by_kid, snapshot.by_algorithm, kid=kid, algorithm=algorithm)
+        return find_key(self._snapshot.lookup, kid=kid, algorithm=algorithm)
 
     def __iter__(self) -> Iterator[Key]:
         """Go through the keys, the signer first."""
@@ -269,30 +276,14 @@ class KeyRing:
         return f"KeyRing(active={self.active!r}, keys={len(self)})"
 
     def _install(
-        self,
-        entries: list[KeyEntry],
-        signer: Signer | None,
-        undated: Mapping[Key, float] | None = None,
+        self, entries: list[KeyEntry], signer: Signer | None, undated: Mapping[Key, float]
     ) -> None:
-        """Check keys, then have them all at once; `undated` says how long some still verify."""
-        by_kid: dict[str, Key] = {}
-        by_algorithm: dict[str, list[Key]] = {}
-        for key, _, _ in entries:
-            siblings = by_algorithm.setdefault(key.algorithm.name, [])
-            if key.kid is None and any(sibling.kid is None for sibling in siblings):
-                msg = f"Two {key.algorithm.name} keys of the ring have no id: give each its kid=."
-                raise ConfigurationError(msg)
-            if key.kid in by_kid:
-                msg = "Two keys of the ring have the same id."
-                raise ConfigurationError(msg)
-            if key.kid is not None:
-                by_kid[key.kid] = key
-            siblings.append(key)
+        """Check keys, then replace all at once. The caller holds the lock."""
+        lookup = indexed(entry.key for entry in entries)
         ends = [entry.verify_until for entry in entries if entry.verify_until is not None]
-        waiting = self._undated if undated is None else undated
-        self._undated = {entry.key: waiting[entry.key] for entry in entries if entry.key in waiting}
-        self._snapshot = _Snapshot(tuple(entries), by_kid, by_algorithm, signer)
-        self.next_change_at = -math.inf if self._undated else min(ends, default=math.inf)
+        waiting = {entry.key: undated[entry.key] for entry in entries if entry.key in undated}
+        self._snapshot = _Snapshot(tuple(entries), lookup, signer, waiting)
+        self.next_change_at = -math.inf if waiting else min(ends, default=math.inf)
         # Last: whoever sees the number sees the keys.
         self.version += 1
 
@@ -300,27 +291,11 @@ class KeyRing:
 _STATES = frozenset({"pending", "active", "verify-only"})
 
 
-def find_key(
-    by_kid: Mapping[str, Key],
-    by_algorithm: Mapping[str, list[Key]],
-    *,
-    kid: str | None,
-    algorithm: str,
-) -> Key:
-    """Find the key of a header among keys, wherever they come from; see `KeyRing.find`."""
-    if kid is None:
-        candidates = by_algorithm.get(algorithm)
-        if candidates is None:
-            raise AlgorithmMismatchError
-        if len(candidates) > 1:
-            raise UnknownKeyError
-        return candidates[0]
-    key = by_kid.get(kid)
-    if key is None:
-        raise UnknownKeyError
-    if key.algorithm.name != algorithm:
-        raise AlgorithmMismatchError
-    return key
+def _dated(snapshot: _Snapshot) -> _Snapshot:
+    if snapshot.undated:
+        msg = "The ring does not know the time yet: give rotate its now=."
+        raise ConfigurationError(msg)
+    return snapshot
 
 
 def _parts(key: Key | Signer) -> tuple[Key, Signer | None]:

@@ -2,6 +2,7 @@
 
 import json
 from datetime import datetime, timedelta
+from threading import Thread
 
 import pytest
 
@@ -162,3 +163,18 @@ def test_a_directory_that_cannot_be_written_is_told_in_one_line(tmp_path):
 
 def _public() -> Key:
     return Key.from_jwk(Key.generate("ES256").public_jwk())
+
+
+def test_a_rotation_waits_for_another_change_of_the_directory(keys_dir):
+    """Two rotations at once come one after the other: neither loses the key of the other."""
+    (first,) = [key.kid for key in KeyDirectory(keys_dir).load()]
+    other = Thread(target=run, args=("keys", "rotate", "--keys", keys_dir, "--verify-for", "1d"))
+    with KeyDirectory(keys_dir).change() as ring:
+        other.start()
+        other.join(timeout=0.3)
+        ring.rotate(Key.generate("EdDSA", kid="mine"), verify_for=None)
+    other.join()
+
+    entries = KeyDirectory(keys_dir).load().entries()
+    assert [each.state for each in entries] == ["active", "verify-only", "verify-only"]
+    assert {each.key.kid for each in entries[1:]} == {"mine", first}

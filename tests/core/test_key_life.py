@@ -1,6 +1,8 @@
 """Keys come and go: pending, active, verify-only, and gone at once."""
 
+from copy import deepcopy
 from datetime import timedelta
+from threading import Event, Thread
 
 import pytest
 
@@ -187,3 +189,89 @@ def test_two_keys_without_id_may_follow_each_other():
     ring = KeyRing.from_secret(SECRET)
     ring.rotate(Key.from_secret(SECRET[::-1], kid="2026"), verify_for=DAY, now=NOW)
     assert states_of(ring)[1] == (None, "verify-only", NOW + DAY.total_seconds())
+
+
+class RacingKey(Key):
+    """A key during whose addition to a ring another thread tries to change that ring."""
+
+    __slots__ = ("race",)
+
+    @property
+    def kid(self):
+        """Run the race once, when the ring asks for the id."""
+        race, self.race = getattr(self, "race", None), None
+        if race is not None:
+            thread = Thread(target=race)
+            thread.start()
+            # A ring that lets the other thread in has its change overwritten afterwards.
+            thread.join(timeout=0.2)
+        return super().kid
+
+
+CHANGES = {
+    "publish": lambda ring, racing: ring.publish(racing),
+    "rotate": lambda ring, racing: ring.rotate(racing, verify_for=None),
+    "retire": lambda ring, racing: (ring.publish(racing), ring.retire("other")),
+    "advance": lambda ring, racing: (ring.publish(racing), ring.advance(NOW)),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_a_retired_key_stays_away_whatever_another_thread_changes(change):
+    """A change of a ring never undoes one that another thread makes at the same time."""
+    ring = KeyRing(key("now"), verifiers=[key("leaked"), key("other")])
+    retired = Event()
+
+    def retire():
+        ring.retire("leaked")
+        retired.set()
+
+    racing = RacingKey.generate("ES256", kid="racing")
+    racing.race = retire
+    before = ring.version
+    change(ring, racing)
+    assert retired.wait(timeout=5)
+
+    kids = {each.kid for each in ring}
+    assert "leaked" not in kids
+    assert {"now", "racing"} <= kids
+    assert ring.version - before == (3 if change in _TWO_CHANGES else 2)
+
+
+_TWO_CHANGES = (CHANGES["retire"], CHANGES["advance"])
+
+
+async def test_a_copied_ring_changes_by_itself(ring, clock):
+    """A deep copy has the same keys, and changes of either one do not reach the other."""
+    token = await engine_with(clock, keys=ring).issue("alice")
+    twin = deepcopy(ring)
+    twin.rotate(key("new"), verify_for=DAY, now=NOW)
+
+    assert states_of(ring) == [("old", "active", None)]
+    assert (await engine_with(clock, keys=twin).decode(token)).sub == "alice"
+
+
+class RotatingRing(KeyRing):
+    """A ring that another thread rotates just before its active key is read."""
+
+    __slots__ = ("next",)
+
+    @property
+    def active(self):
+        """Rotate once, when there is a next key."""
+        following, self.next = getattr(self, "next", None), None
+        if following is not None:
+            self.rotate(following, verify_for=DAY, now=NOW)
+        return super().active
+
+
+async def test_a_token_names_the_key_that_signed_it(clock):
+    """A rotation while a token is being signed never leaves the id of the old key in its header."""
+    ring = RotatingRing(key("old"))
+    engine = engine_with(clock, keys=ring)
+    await engine.issue("alice")
+    ring.next = key("new")
+    token = await engine.issue("alice")
+
+    assert ring.active.kid == "new"
+    assert (await engine.decode(token)).sub == "alice"

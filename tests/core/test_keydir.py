@@ -309,6 +309,76 @@ def test_several_writers(directory, tmp_path):
     assert len(names_in(tmp_path / "keys")) == 2
 
 
+def test_a_change_waits_for_another_and_loses_nothing(directory):
+    """Of two rotations at once each begins with what the other has saved."""
+    directory.save(KeyRing.generate("EdDSA", kid="a"))
+
+    def rotate():
+        with directory.change() as ring:
+            ring.rotate(Key.generate("EdDSA", kid="c"), verify_for=None)
+
+    other = threading.Thread(target=rotate)
+    with directory.change() as ring:
+        other.start()
+        other.join(timeout=0.2)
+        ring.rotate(Key.generate("EdDSA", kid="b"), verify_for=None)
+    other.join()
+
+    assert [(each.key.kid, each.state) for each in directory.load().entries()] == [
+        ("c", "active"), ("b", "verify-only"), ("a", "verify-only"),
+    ]  # fmt: skip
+
+
+def test_a_change_that_fails_saves_nothing(directory):
+    """An error in the block leaves the directory as it was, and lets the next change in."""
+    directory.save(KeyRing.generate("EdDSA", kid="a"))
+
+    def fail():
+        with directory.change() as ring:
+            ring.publish(Key.generate("EdDSA", kid="b"))
+            ring.retire("c")
+
+    with pytest.raises(ConfigurationError, match="no key of this id"):
+        fail()
+    with directory.change() as ring:
+        assert [key.kid for key in ring] == ["a"]
+
+
+def test_a_change_to_a_key_elsewhere_is_refused(directory):
+    """A signer cannot be saved, and the set that was there stays."""
+    directory.save(KeyRing.generate("EdDSA", kid="a"))
+    with pytest.raises(ConfigurationError, match="signs elsewhere"), directory.change() as ring:
+        ring.rotate(Elsewhere(), verify_for=None)
+    assert directory.load().active.kid == "a"
+
+
+@pytest.mark.parametrize("left", [[], [".0123456789abcdef.tmp", "key-x.0123456789abcdef.pem"]])
+def test_a_change_can_begin_a_directory(directory, tmp_path, left):
+    """Where there is no key yet the first one is used, also after a crash; later it is ignored."""
+    first = Key.generate("EdDSA", kid="a")
+    if left:
+        (tmp_path / "keys").mkdir()
+    for name in left:
+        (tmp_path / "keys" / name).touch()
+    with directory.change(first=first) as ring:
+        assert ring.active is first
+    with directory.change(first=Key.generate("EdDSA", kid="b")) as ring:
+        assert ring.active.kid == "a"
+
+
+def test_a_change_needs_a_directory_of_keys(directory, tmp_path):
+    """A directory that does not exist, or that holds something else, is not made into one."""
+    with pytest.raises(ConfigurationError, match="is not a directory"), directory.change():
+        pass
+    (tmp_path / "keys").mkdir()
+    (tmp_path / "keys" / "notes.txt").touch()
+    with (
+        pytest.raises(ConfigurationError, match="holds no keys"),
+        directory.change(first=Key.generate()),
+    ):
+        pass
+
+
 def test_where_it_is_can_be_seen(directory, tmp_path):
     """The repr of a directory is its path, and no key is read for it."""
     assert repr(directory) == f"KeyDirectory({str(tmp_path / 'keys')!r})"

@@ -16,6 +16,7 @@ ROOMS = [
     "_material",
     "keys",
     "keysources",
+    "_keyindex",
     "keyring",
     "_keyfiles",
     "_manifest",

@@ -41,15 +41,11 @@ def generate(
     common: Common, keys: Directory = None, algorithm: _Algorithm = "EdDSA", kid: _Kid = None
 ) -> None:
     """Make a key: the first of a directory signs at once, later ones are published and wait."""
-    path = keys_directory(common, keys)
-    directory = KeyDirectory(path)
+    directory = KeyDirectory(keys_directory(common, keys))
     key = _new_key(algorithm, kid)
-    if path.is_dir() and any(path.iterdir()):
-        ring = directory.load()
-        ring.publish(key)
-    else:
-        ring = KeyRing(key)
-    directory.save(ring)
+    with directory.change(first=key) as ring:
+        if ring.active is not key:
+            ring.publish(key)
     _print_entries(common, ring, moment(None))
 
 
@@ -82,11 +78,10 @@ def rotate(
 ) -> None:
     """Have another key sign: the pending one, or a new one where none is pending."""
     directory = KeyDirectory(keys_directory(common, keys))
-    ring = directory.load()
-    now = moment(None)
-    ring.advance(now)
-    ring.rotate(_next_key(ring, algorithm, kid), verify_for=parse_duration(verify_for), now=now)
-    directory.save(ring)
+    now, duration = moment(None), parse_duration(verify_for)
+    with directory.change() as ring:
+        ring.advance(now)
+        ring.rotate(_next_key(ring, algorithm, kid), verify_for=duration, now=now)
     _print_entries(common, ring, now)
 
 
