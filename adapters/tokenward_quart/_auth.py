@@ -149,7 +149,7 @@ class TokenAuth(Generic[ClaimsT]):
         *,
         check_every: timedelta = timedelta(seconds=5),
     ) -> AbstractAsyncContextManager[None]:
-        """Run a block for as long as a token is good; then cancel it, and close the WebSocket.
+        """Run a block while a token is valid; then close the WebSocket and cancel the block.
 
         ::
 

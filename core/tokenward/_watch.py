@@ -5,7 +5,7 @@ import math
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import Any
+from typing import cast
 
 from tokenward.errors import ConfigurationError, TokenError
 
@@ -18,11 +18,15 @@ async def run_while_good(
     refuse: Callable[[TokenError], Awaitable[None]],
     check_every: timedelta,
 ) -> AsyncIterator[None]:
-    """Cancel the block once `recheck` raises a TokenError, then await `refuse` with it.
+    """Await `refuse` once `recheck` raises a TokenError, and cancel the block.
+
+    The connection does not depend on the block: `refuse` has begun before the block sees its
+    cancellation, and goes on also where the block swallows it.
 
     Args:
-        recheck: tells how many seconds the token has left at most.
-        refuse: is not called where the block ends by itself, or by an error of its own.
+        recheck: returns how many seconds the token has left at most.
+        refuse: closes the connection. It is not called where the block ends by itself, or by an
+            error of its own.
         check_every: the longest time between two checks.
 
     Raises:
@@ -32,29 +36,56 @@ async def run_while_good(
     if interval <= 0:
         msg = "check_every must be above zero."
         raise ConfigurationError(msg)
-    watcher = asyncio.create_task(_first_refusal(recheck, interval))
+    block = _Block()
+
+    async def watch() -> None:
+        try:
+            error = await _first_refusal(recheck, interval)
+        finally:
+            # A watch that ends for any other reason, as a hook that fails, ends the block too.
+            block.cancel()
+        # Runs up to its first wait before the block runs again: a block cannot send in between.
+        await refuse(error)
+
+    watcher = asyncio.create_task(watch())
     try:
-        # It has no time of its own: what expires it is the end of the watcher, for any reason.
-        async with asyncio.timeout(None) as block:
-            is_running = True
-
-            def stop(_: asyncio.Task[Any]) -> None:
-                # The token may be refused in the same turn of the loop in which the block ends.
-                if is_running:
-                    block.reschedule(asyncio.get_running_loop().time())
-
-            watcher.add_done_callback(stop)
-            try:
-                yield
-            finally:
-                is_running = False
-    except TimeoutError:
-        if not block.expired():
+        yield
+    except asyncio.CancelledError:
+        if not block.end():
+            # Somebody else ends the task, and does not wait for the other side of the connection.
+            watcher.cancel()
             raise
+        await watcher
+    except BaseException:
+        if block.end():
+            await watcher
+        raise
+    else:
+        if block.end():
+            await watcher
     finally:
         watcher.cancel()
-    if block.expired():
-        await refuse(watcher.result())
+
+
+class _Block:
+    """The task that runs a block, for as long as it runs the block."""
+
+    def __init__(self) -> None:
+        self._task = cast("asyncio.Task[object]", asyncio.current_task())
+        self._cancelling = self._task.cancelling()
+        self._is_running = True
+        self._was_cancelled = False
+
+    def cancel(self) -> None:
+        """Cancel the block, unless it has ended."""
+        if self._is_running:
+            self._was_cancelled = True
+            self._task.cancel()
+
+    def end(self) -> bool:
+        """Take the cancellation back; whether there was one, and nobody else asked for another."""
+        self._is_running = False
+        return self._was_cancelled and self._task.uncancel() <= self._cancelling
 
 
 async def _first_refusal(recheck: Callable[[], Awaitable[float]], interval: float) -> TokenError:

@@ -185,7 +185,7 @@ class Authenticator(Generic[ClaimsT]):
         *,
         check_every: timedelta = timedelta(seconds=5),
     ) -> AbstractAsyncContextManager[None]:
-        """Run a block for as long as a token is good; then cancel it, and close the connection.
+        """Run a block while a token is valid; then close the connection and cancel the block.
 
         Args:
             claims: of the token, from `authenticate`.

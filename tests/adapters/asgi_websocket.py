@@ -138,6 +138,10 @@ class LiveSocket:
         await self._wait_for(lambda: len(self.outcome.messages) > seen)
         return self.outcome.messages[seen]
 
+    async def is_accepted(self) -> None:
+        """Wait until the app has accepted the socket."""
+        await self._wait_for(lambda: self.outcome.accepted)
+
     async def is_over(self) -> None:
         """Wait until the app has closed the socket."""
         await self._wait_for(lambda: self.outcome.is_over)

@@ -71,6 +71,9 @@ WebSocket            required()                               the same
 WebSocket /ws/live   required()                               accepts, and ``while_valid``, checked
                                                               every millisecond, sends back each text
                                                               it receives
+WebSocket            required()                               accepts, and in ``while_valid`` reads
+/ws/stubborn                                                  once, swallows its cancellation, and
+                                                              reads again
 WebSocket /ws/raises nothing                                  accepts, and raises TokenRevokedError
 ===================  =======================================  ======================================
 """

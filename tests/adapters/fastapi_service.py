@@ -3,8 +3,10 @@
 `service` and `bare` are fixtures: a module of tests that wants them names them as its own.
 """
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from datetime import timedelta
 from typing import Annotated, Any
 
@@ -217,6 +219,16 @@ def _add_more_sockets(
         async with auth.while_valid(websocket, claims, check_every=timedelta(milliseconds=1)):
             async for text in websocket.iter_text():
                 await websocket.send_text(text)
+
+    @app.websocket("/ws/stubborn")
+    async def stubborn(
+        websocket: WebSocket, claims: Annotated[ShopClaims, Depends(auth.required())]
+    ) -> None:
+        await websocket.accept()
+        async with auth.while_valid(websocket, claims, check_every=timedelta(milliseconds=1)):
+            with suppress(asyncio.CancelledError):
+                await websocket.receive()
+            await websocket.receive()
 
     @app.websocket("/ws/raises")
     async def raises(websocket: WebSocket) -> None:

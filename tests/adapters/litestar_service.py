@@ -1,6 +1,8 @@
 """The contract's service in Litestar, and what Litestar's own tests share; no test in here."""
 
+import asyncio
 import json
+from contextlib import suppress
 from datetime import timedelta
 from typing import Annotated, Any, TypeVar
 
@@ -226,6 +228,14 @@ def _more_sockets(
             async for text in socket.iter_data():
                 await socket.send_text(text)
 
+    @websocket("/ws/stubborn", guards=[auth.required()])
+    async def stubborn(socket: WebSocket[Any, ShopClaims, Any]) -> None:
+        await socket.accept()
+        async with auth.while_valid(socket, socket.auth, check_every=timedelta(milliseconds=1)):
+            with suppress(asyncio.CancelledError):
+                await socket.receive()
+            await socket.receive()
+
     @websocket("/ws/raises")
     async def raises(socket: WebSocket[Any, Any, Any]) -> None:
         await socket.accept()
@@ -237,6 +247,7 @@ def _more_sockets(
         socket_at("/ws/protocol", in_protocol, subprotocol="bearer"),
         socket_at("/browser/ws", browser.required()),
         live,
+        stubborn,
         raises,
     ]
 

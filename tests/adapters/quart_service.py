@@ -3,8 +3,10 @@
 `service` and `bare` are fixtures: a module of tests that wants them names them as its own.
 """
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -214,6 +216,16 @@ def _add_more_sockets(
         async with auth.while_valid(websocket, auth.current_claims, check_every=every):
             while True:
                 await websocket.send(await websocket.receive())
+
+    @app.websocket("/ws/stubborn")
+    @auth.required()
+    async def stubborn() -> None:
+        await websocket.accept()
+        every = timedelta(milliseconds=1)
+        async with auth.while_valid(websocket, auth.current_claims, check_every=every):
+            with suppress(asyncio.CancelledError):
+                await websocket.receive()
+            await websocket.receive()
 
     @app.websocket("/ws/raises")
     async def raises() -> None:

@@ -202,6 +202,17 @@ async def test_a_live_socket_is_closed(build: Build, clock: FrozenClock, reason:
     assert (socket.outcome.close_code, socket.outcome.close_reason) == (1008, reason)
 
 
+async def test_a_stubborn_socket_is_closed(build: Build, clock: FrozenClock) -> None:
+    """A handler that swallows its cancellation and goes on does not keep the socket open."""
+    engine = c.contract_engine(clock)
+    async with live_websocket(build(engine), "/ws/stubborn", headers=bearer(GOOD)) as socket:
+        await socket.is_accepted()
+        await engine.revoke(GOOD)
+        await socket.is_over()
+
+    assert (socket.outcome.close_code, socket.outcome.close_reason) == (1008, "token_revoked")
+
+
 async def test_a_live_socket_ends_by_itself(build: Build, clock: FrozenClock) -> None:
     """A client that hangs up ends the handler, and nothing is left running."""
     app = build(c.contract_engine(clock))

@@ -213,7 +213,7 @@ async def test_a_cancellation_from_outside_passes(engine, claims):
 
 
 async def test_a_cancellation_from_outside_wins(engine, claims):
-    """Where it comes while the block is being ended already."""
+    """Where it comes while the block is being ended already, which has closed the connection."""
     closed, cleaning = [], asyncio.Event()
 
     async def block():
@@ -229,18 +229,43 @@ async def test_a_cancellation_from_outside_wins(engine, claims):
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert closed == []
+    assert closed == [(1008, "token_revoked")]
 
 
-async def test_the_block_is_cancelled_at_an_await_and_may_clean_up(engine, claims):
-    """What it does without waiting is done; the connection is closed after it has ended."""
+async def test_a_cancellation_from_outside_does_not_wait_for_the_closing(engine, claims):
+    """A close that never ends, as with a peer that is gone, does not keep the task alive."""
+    await engine.revoke(claims)
+    closing = asyncio.Event()
+
+    async def close(code, reason):
+        closing.set()
+        await forever()
+
+    async def connection():
+        async with Authenticator(engine).while_valid(claims, close):
+            while True:
+                with contextlib.suppress(asyncio.CancelledError):
+                    await closing.wait()
+                    break
+            await forever()
+
+    task = asyncio.create_task(connection())
+    async with asyncio.timeout(10):
+        await closing.wait()
+        await turns(3)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+
+async def test_the_connection_is_closed_before_the_block_is_cancelled(engine, claims):
+    """The block sees its cancellation at an await, on a closed connection, and may clean up."""
     seen = []
 
     async def block():
-        await engine.revoke(claims)
-        await turns(1)
         try:
             seen.append("working")
+            await engine.revoke(claims)
             await forever()
             seen.append("never")
         finally:
@@ -249,21 +274,45 @@ async def test_the_block_is_cancelled_at_an_await_and_may_clean_up(engine, claim
 
     assert await run(engine, claims, block, closed=seen) == [
         "working",
-        "cleaned up",
         (1008, "token_revoked"),
+        "cleaned up",
     ]
     assert asyncio.current_task().cancelling() == 0
 
 
-async def test_a_block_that_swallows_its_cancellation_is_closed_all_the_same(engine, claims):
-    """It has ended, and its token is no longer good."""
-    await engine.revoke(claims)
+async def test_a_block_that_is_about_to_send_is_cancelled_first(engine, claims):
+    """Nothing is sent on a connection that is closed, however busy the block is."""
+    closed, sent_late = [], []
 
     async def block():
+        await engine.revoke(claims)
+        while True:
+            sent_late.extend(closed)
+            await turns(1)
+
+    assert await run(engine, claims, block, closed=closed) == [(1008, "token_revoked")]
+    assert sent_late == []
+
+
+async def test_a_block_that_swallows_its_cancellation_is_closed_all_the_same(engine, claims):
+    """Whether it ends then or goes on: the connection does not wait for it."""
+    await engine.revoke(claims)
+
+    async def ends():
         with contextlib.suppress(asyncio.CancelledError):
             await forever()
 
-    assert await run(engine, claims, block) == [(1008, "token_revoked")]
+    assert await run(engine, claims, ends) == [(1008, "token_revoked")]
+    closed = []
+
+    async def goes_on():
+        with contextlib.suppress(asyncio.CancelledError):
+            await forever()
+        while not closed:
+            await turns(1)
+
+    assert await run(engine, claims, goes_on, closed=closed) == [(1008, "token_revoked")]
+    assert asyncio.current_task().cancelling() == 0
 
 
 async def test_an_error_while_cleaning_up_passes(engine, claims):
@@ -331,13 +380,16 @@ async def test_one_connection_may_have_several_tokens(engine, claims):
     assert closed == []
 
 
-async def test_a_refusal_that_comes_as_the_block_ends_is_no_error():
-    """In the same turn of the loop: the block has ended, and nothing is said of it anywhere."""
+@pytest.mark.parametrize("is_late", [False, True])
+async def test_a_refusal_that_comes_as_the_block_ends_is_no_error(is_late):
+    """In the same turn of the loop the first of both counts, and nothing is logged anywhere."""
     told, closed, gate = [], [], asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(lambda _, context: told.append(context))
 
     async def recheck():
+        if is_late:
+            await turns(3)  # so that the block waits first
         await gate.wait()
         raise TokenExpiredError
 
@@ -346,8 +398,9 @@ async def test_a_refusal_that_comes_as_the_block_ends_is_no_error():
 
     async with asyncio.timeout(10):
         async with run_while_good(recheck, close, LATE):
-            await turns(1)
-            loop.call_soon(gate.set)
+            await turns(0 if is_late else 3)
+            loop.call_later(0.01, gate.set)
             await gate.wait()
     await turns(3)
-    assert (told, closed) == ([], [])
+    assert told == []
+    assert [type(error) for error in closed] == ([] if is_late else [TokenExpiredError])
