@@ -4,13 +4,14 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Generic, TypeVar, cast
+from typing import Final, Generic, TypeVar, cast
 
 from tokenward._grants import TokenPair, joined_scope
 from tokenward._watch import run_while_good
 from tokenward.carriers import BearerHeader, Carrier
 from tokenward.claims import Claims, TokenType
 from tokenward.cookies import CookieCarrier
+from tokenward.engine import TokenEngine
 from tokenward.errors import (
     ConfigurationError,
     FreshTokenRequiredError,
@@ -27,6 +28,8 @@ from tokenward.issuers import Issuers, TokenJudge
 __all__ = ["Authenticator", "Requirement"]
 
 ClaimsT = TypeVar("ClaimsT", bound=Claims)
+_MEMO_SECONDS: Final = 1.0
+"""How long a decoded token counts for the further requirements of its HTTP request."""
 
 
 # No slots: with them Requirement[ShopClaims](...) is a TypeError on Python 3.11.
@@ -102,7 +105,9 @@ class Authenticator(Generic[ClaimsT]):
     ) -> ClaimsT | None:
         """Find the token, let the engine judge it, and hold the claims against the requirement.
 
-        The engine is asked once a request, however many requirements it has to meet.
+        The engine decodes the token once a request, however many requirements it has to meet. On
+        a WebSocket, and in a request that has gone on for more than a second, a later call checks
+        expiry and revocation again.
 
         Args:
             request: the request, or the opening handshake of a WebSocket.
@@ -121,11 +126,7 @@ class Authenticator(Generic[ClaimsT]):
                 return None
             raise MissingTokenError
         token, cookies = found
-        memo, seen = request.memo, (self, requirement.type, token)
-        claims = cast("ClaimsT | None", memo.get(seen))
-        if claims is None:
-            claims = await self.engine.decode(token, type=requirement.type)
-            memo[seen] = claims
+        claims = await self._judge(request, token, requirement.type)
         if cookies is not None:
             await _check_csrf(request, claims, cookies, requirement.type)
         if requirement.fresh:
@@ -207,6 +208,26 @@ class Authenticator(Generic[ClaimsT]):
         """Say an error in HTTP, in the words of this authenticator."""
         return Refusal.from_error(error, scheme=self.carriers[0].scheme, realm=self.realm)
 
+    async def _judge(self, request: RequestView, token: bytes, type: TokenType) -> ClaimsT:
+        """Return the claims of a token: decoded once a request, and rechecked later in its life."""
+        memo, key = request.memo, (self, type, token)
+        seen = cast("tuple[ClaimsT, float] | None", memo.get(key))
+        if seen is None:
+            claims = await self.engine.decode(token, type=type)
+        else:
+            claims, checked_at = seen
+            is_recent = self._engine_of(claims).now() <= checked_at + _MEMO_SECONDS
+            # The requirements of one HTTP request follow each other at once. A connection lives on.
+            if is_recent and not request.is_websocket:
+                return claims
+            await self.engine.recheck(claims)
+        memo[key] = claims, self._engine_of(claims).now()
+        return claims
+
+    def _engine_of(self, claims: ClaimsT) -> TokenEngine[ClaimsT]:
+        engine = self.engine
+        return engine.engine_of(claims) if isinstance(engine, Issuers) else engine
+
     def _find_token(
         self, request: RequestView, carriers: Sequence[Carrier], type: TokenType
     ) -> tuple[bytes, CookieCarrier | None] | None:
@@ -231,9 +252,7 @@ class Authenticator(Generic[ClaimsT]):
         return found, cookies if is_only_in_cookies else None
 
     def _check_fresh(self, claims: ClaimsT, fresh: bool | timedelta) -> None:  # noqa: FBT001
-        engine = self.engine
-        if isinstance(engine, Issuers):
-            engine = engine.engine_of(claims)
+        engine = self._engine_of(claims)
         now = engine.now()
         if isinstance(fresh, timedelta):
             # A token that is marked fresh was issued at the login itself.

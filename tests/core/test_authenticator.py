@@ -12,6 +12,7 @@ from tokenward import (
     FreshTokenRequiredError,
     InsufficientScopeError,
     InvalidRequestError,
+    Issuers,
     MalformedTokenError,
     MissingTokenError,
     PermissionDeniedError,
@@ -20,6 +21,7 @@ from tokenward import (
     TokenExpiredError,
     TokenPolicy,
     TokenRejectedError,
+    TokenRevokedError,
     WrongTokenTypeError,
 )
 
@@ -239,6 +241,39 @@ async def test_the_engine_is_asked_once_a_request(engine):
     assert len(judged) == 1
     await authenticator.authenticate(request_with(token), Requirement())
     assert len(judged) == 2
+
+
+@pytest.mark.parametrize("end", ["expired", "revoked"])
+async def test_a_connection_does_not_outlive_its_token(engine, clock, end):
+    """A later check on an open WebSocket refuses a token that has expired or was revoked since."""
+    authenticator = Authenticator(engine)
+    token = await engine.issue("alice")
+    scope = {"type": "websocket", "headers": [(b"authorization", b"Bearer " + token.encode())]}
+    first = await authenticator.authenticate(RequestView(scope), Requirement())
+    clock.advance(899)
+    assert await authenticator.authenticate(RequestView(scope), Requirement()) is first
+    if end == "expired":
+        clock.advance(1)
+    else:
+        await engine.revoke(token)
+    with pytest.raises(TokenExpiredError if end == "expired" else TokenRevokedError):
+        await authenticator.authenticate(RequestView(scope), Requirement())
+
+
+@pytest.mark.parametrize("several", [False, True])
+async def test_a_long_request_does_not_outlive_its_token(engine, clock, several):
+    """A request that goes on for more than a second is checked again at its next requirement."""
+    engine = engine_with(clock, policy=TokenPolicy(issuer="https://shop.example"))
+    authenticator = Authenticator(Issuers(engine) if several else engine)
+    token = await engine.issue("alice")
+    request = request_with(token)
+    first = await authenticator.authenticate(request, Requirement())
+    await engine.revoke(token)
+    clock.advance(1)
+    assert await authenticator.authenticate(request, Requirement()) is first
+    clock.advance(0.001)
+    with pytest.raises(TokenRevokedError):
+        await authenticator.authenticate(request, Requirement())
 
 
 async def test_a_refusal_is_not_remembered(engine, clock):
