@@ -8,7 +8,7 @@ from pydantic import JsonValue
 
 from tokenward._algorithms import ALGORITHMS
 from tokenward._codec import loads_object
-from tokenward._keyindex import KeyIndex, find_key
+from tokenward._keyindex import find_key, index_of
 from tokenward.errors import (
     ConfigurationError,
     MalformedTokenError,
@@ -46,7 +46,7 @@ class KeySet:
         for each in published:
             by_algorithm.setdefault(each.key.algorithm.name, []).append(each.key)
         by_kid = {each.kid: each.key for each in published if each.kid is not None}
-        self._index = KeyIndex(by_kid, by_algorithm)
+        self._index = index_of(by_kid, by_algorithm)
 
     @classmethod
     def read(
@@ -81,7 +81,7 @@ class KeySet:
         return cls([_remembered(each, known) for each in kept])
 
     def find(self, *, kid: str | None, algorithm: str) -> Key:
-        """Find the key of a header: exactly by its ``kid``, or the only one of that algorithm.
+        """Find the key of a header; see `KeyRing.find`.
 
         Raises:
             UnknownKeyError: there is none, or more than one could be meant.

@@ -12,6 +12,7 @@ from tokenward.errors import (
     InvalidSignatureError,
     MalformedTokenError,
     SigningKeyError,
+    UnknownKeyError,
     UnsupportedHeaderError,
 )
 from tokenward.keyring import KeyRing
@@ -34,6 +35,8 @@ class _Header(NamedTuple):
     key: Key
     typ: str | None
     keys_version: int
+    is_stand_in: bool
+    """Whether the header names another key id than the one of the key."""
 
 
 class CompactJws:
@@ -125,7 +128,8 @@ class CompactJws:
             UnsupportedHeaderError: ``crit``, ``b64`` or ``zip``.
             UnknownKeyError: no key of the ring, or no one key, is meant.
             AlgorithmMismatchError: ``alg`` is not the algorithm of that key.
-            InvalidSignatureError: the signature is not that key's.
+            InvalidSignatureError: the signature is not that key's. Where the header names another
+                key id, this is an UnknownKeyError: the key that it names is not here.
         """
         return self.verify_text(self.text_of(token))
 
@@ -148,7 +152,12 @@ class CompactJws:
         signature = b64url_decode(signature_segment)
         payload = b64url_decode(payload_segment)
         message = text[: -len(signature_segment) - 1].encode()
-        header.key.verify(message, signature)
+        try:
+            header.key.verify(message, signature)
+        except InvalidSignatureError as exc:
+            if header.is_stand_in:
+                raise UnknownKeyError from exc
+            raise
         if remembered is None:
             self._remember_header(head, header)
         return VerifiedJws(payload, header.typ, version)
@@ -178,10 +187,13 @@ class CompactJws:
             "typ" in header and not isinstance(typ, str)
         ):
             raise MalformedTokenError
+        named = kid if isinstance(kid, str) else None
+        key = self._keys.find(kid=named, algorithm=algorithm)
         return _Header(
-            self._keys.find(kid=kid if isinstance(kid, str) else None, algorithm=algorithm),
+            key,
             _media_type(typ) if isinstance(typ, str) else None,
             version,
+            is_stand_in=named is not None and named != key.kid,
         )
 
     def _remember_header(self, segment: str, header: _Header) -> None:

@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple, TypeAlias
 from tokenward.errors import AlgorithmMismatchError, ConfigurationError, UnknownKeyError
 from tokenward.keys import Key
 
-__all__ = ["KeyEntry", "KeyIndex", "KeyState", "find_key", "indexed"]
+__all__ = ["KeyEntry", "KeyIndex", "KeyState", "find_key", "index_of", "indexed"]
 
 KeyState: TypeAlias = Literal["pending", "active", "verify-only"]
 
@@ -25,6 +25,22 @@ class KeyIndex(NamedTuple):
 
     by_kid: Mapping[str, Key]
     by_algorithm: Mapping[str, list[Key]]
+    stand_ins: Mapping[str, Key]
+    """By algorithm: the key that verifies whatever key id a token names; see `index_of`."""
+
+
+def index_of(by_kid: Mapping[str, Key], by_algorithm: Mapping[str, list[Key]]) -> KeyIndex:
+    """Add the stand-ins: keys without a given id that are the only ones of their algorithm.
+
+    An issuer writes a key id of its own into its tokens, which a single key that was copied from its
+    page, or a shared secret, does not know. No other key could have signed such a token.
+    """
+    stand_ins = {
+        algorithm: keys[0]
+        for algorithm, keys in by_algorithm.items()
+        if len(keys) == 1 and not keys[0].is_named
+    }
+    return KeyIndex(by_kid, by_algorithm, stand_ins)
 
 
 def indexed(keys: Iterable[Key]) -> KeyIndex:
@@ -46,7 +62,7 @@ def indexed(keys: Iterable[Key]) -> KeyIndex:
         if key.kid is not None:
             by_kid[key.kid] = key
         siblings.append(key)
-    return KeyIndex(by_kid, by_algorithm)
+    return index_of(by_kid, by_algorithm)
 
 
 def find_key(index: KeyIndex, *, kid: str | None, algorithm: str) -> Key:
@@ -60,7 +76,9 @@ def find_key(index: KeyIndex, *, kid: str | None, algorithm: str) -> Key:
         return candidates[0]
     key = index.by_kid.get(kid)
     if key is None:
-        raise UnknownKeyError
+        if algorithm not in index.stand_ins:
+            raise UnknownKeyError
+        return index.stand_ins[algorithm]
     if key.algorithm.name != algorithm:
         raise AlgorithmMismatchError
     return key

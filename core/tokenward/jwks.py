@@ -22,7 +22,6 @@ __all__ = ["RemoteKeySet", "RemoteKeySetOptions"]
 _logger: Final = logging.getLogger("tokenward")
 _REFRESH_AHEAD: Final = 0.8
 """After which part of its life a set is fetched anew, while its keys go on serving."""
-_MAX_ABSENT: Final = 256
 
 _WellKnown = Literal["openid-configuration", "oauth-authorization-server"]
 
@@ -55,7 +54,7 @@ class RemoteKeySet:
 
     Never used are secrets (``oct``), keys with a private part, keys that are not meant for
     signatures, and all keys that share one key id and are not the same. A JWK without ``kid``
-    serves tokens without ``kid``, where it is the only one of its algorithm.
+    verifies tokens with any or no ``kid`` if it is the only one of its algorithm.
     """
 
     def __init__(
@@ -83,7 +82,8 @@ class RemoteKeySet:
             max_lifetime: above which ``Cache-Control`` is not believed; below `cooldown` neither.
             stale_for: how long a set serves past its life while the issuer is down.
             cooldown: how long after a fetch began no other begins: after a failure, or for key ids
-                that are not known. Ids that a fetch did not bring are asked for less and less often.
+                that are not known. It is also the longest time for which a new key of the issuer
+                is refused.
             timeout: of all that one fetch takes.
 
         Raises:
@@ -108,7 +108,6 @@ class RemoteKeySet:
         self._life = self._lifetime
         self._fetched_at = self._began_at = -math.inf
         self._is_down = False
-        self._absent = _AbsentKeys(self._cooldown, self._lifetime)
         self._tasks: dict[asyncio.AbstractEventLoop, asyncio.Task[None]] = {}
 
     @classmethod
@@ -180,26 +179,27 @@ class RemoteKeySet:
             raise KeysUnavailableError
 
     async def fetch_for(self, kid: str | None, now: float) -> bool:
-        """Look for a key id that is not known; True: it is now.
+        """Fetch the keys for a key id that is not known; return whether to try the token again.
 
         At most one fetch begins in every cool-down, whatever comes; all who ask meanwhile wait for
-        it. A header without ``kid`` is no reason to fetch.
+        it. Nothing is remembered of ids that a fetch did not bring: otherwise a stranger who names
+        the next key of an issuer in advance could delay it. A header without ``kid`` is no reason
+        to fetch.
 
         Args:
             kid: of a header that nobody vouches for.
             now: seconds since 1970.
+
+        Returns:
+            True if the fetch brought this id, or any other change.
         """
-        if kid is None or not self._absent.is_due(kid, now):
+        task = None if kid is None else self._begin_if_due(now)
+        if kid is None or task is None:
             return False
-        task = self._begin_if_due(now)
-        if task is None:
-            return False
+        version = self.version
         await asyncio.wait((task,))
-        if self._keys is not None and self._keys.has(kid):
-            return True
-        if not self._is_down:
-            self._absent.note(kid, now)
-        return False
+        # A key without an id may have been replaced by another one.
+        return self.version != version or (self._keys is not None and self._keys.has(kid))
 
     async def aclose(self) -> None:
         """End a fetch that is under way. A client that was given is not closed."""
@@ -271,28 +271,6 @@ class RemoteKeySet:
             raise UnusableKeySetError
         is_here = self._url.scheme == "http"
         return await self._fetcher.get(checked_url(address, "jwks_uri", allow_loopback=is_here))
-
-
-class _AbsentKeys:
-    """Key ids that a fetch did not bring, a few of them: each is asked for less and less often."""
-
-    def __init__(self, first_wait: float, longest_wait: float) -> None:
-        self._first_wait = first_wait
-        self._longest_wait = longest_wait
-        # By hash, because strangers choose how long an id is.
-        self._asked: dict[int, tuple[float, float]] = {}
-
-    def is_due(self, kid: str, now: float) -> bool:
-        """Tell whether it may be asked for."""
-        asked_at, wait = self._asked.get(hash(kid), (-math.inf, 0.0))
-        return not _is_within(wait, asked_at, now)
-
-    def note(self, kid: str, now: float) -> None:
-        """Take down that it was asked for in vain."""
-        _, wait = self._asked.pop(hash(kid), (now, self._first_wait / 2))
-        if len(self._asked) >= _MAX_ABSENT:
-            del self._asked[next(iter(self._asked))]
-        self._asked[hash(kid)] = (now, min(wait * 2, self._longest_wait))
 
 
 def _is_within(span: float, since: float, now: float) -> bool:

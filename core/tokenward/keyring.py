@@ -257,6 +257,9 @@ class KeyRing:
     def find(self, *, kid: str | None, algorithm: str) -> Key:
         """Find the key of a header: exactly by its ``kid``, or the only one of that algorithm.
 
+        A key whose id was not given (`Key.is_named`) is also found by any ``kid`` that no key has, if
+        it is the only key of that algorithm.
+
         Raises:
             UnknownKeyError: there is none, or more than one could be meant.
             AlgorithmMismatchError: the key is bound to another algorithm, or no key has this one.

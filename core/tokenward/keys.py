@@ -62,7 +62,9 @@ class Key:
     that a `Key` that exists is fit for use. It never shows its material.
     """
 
-    __slots__ = ("_algorithm", "_kid", "_secret", "_signature_bytes", "_signing", "_verifying")
+    __slots__ = (
+        "_algorithm", "_is_named", "_kid", "_secret", "_signature_bytes", "_signing", "_verifying",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -93,6 +95,7 @@ class Key:
             raise InvalidKeyError(msg)
         self._algorithm = algorithm
         self._signature_bytes = _signature_bytes(self._verifying, algorithm)
+        self._is_named = kid is not None
         self._kid = self.thumbprint if kid is None else kid
 
     def __deepcopy__(self, memo: object) -> Self:
@@ -234,7 +237,10 @@ class Key:
             material = ec.generate_private_key(_EC_CURVES[row.name]())
         else:
             material = ed25519.Ed25519PrivateKey.generate()
-        return cls(material, row, kid)
+        key = cls(material, row, kid)
+        # Nobody has used a new key under another id.
+        key._is_named = key.kid is not None
+        return key
 
     @property
     def algorithm(self) -> Algorithm:
@@ -245,6 +251,15 @@ class Key:
     def kid(self) -> str | None:
         """The key id that goes into headers (RFC 7515 §4.1.4); a secret has none by default."""
         return self._kid
+
+    @property
+    def is_named(self) -> bool:
+        """Whether the key id was given, or the key was made by `generate`.
+
+        Otherwise the issuer of its tokens may use another id: a ring in which the key is the only
+        one of its algorithm verifies tokens with it whatever ``kid`` they name.
+        """
+        return self._is_named
 
     @property
     def thumbprint(self) -> str | None:

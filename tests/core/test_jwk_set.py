@@ -124,14 +124,14 @@ def test_keys_that_share_an_id_are_all_left_out():
 
 
 def test_a_key_without_id_serves_where_it_is_the_only_one_of_its_algorithm():
-    """Not by its thumbprint, and not beside another."""
+    """It is found whatever key id a token names or omits, and by none beside another key."""
     bare = without(EC, "kid")
-    assert read(bare, RSA).find(kid=None, algorithm="ES256").public_jwk() == EC
-    with pytest.raises(UnknownKeyError):
-        read(bare, RSA).find(kid=EC["kid"], algorithm="ES256")
+    for kid in (None, EC["kid"], "any"):
+        assert read(bare, RSA).find(kid=kid, algorithm="ES256").public_jwk() == EC
     both = read(bare, OTHER_EC)
-    with pytest.raises(UnknownKeyError):
-        both.find(kid=None, algorithm="ES256")
+    for kid in (None, EC["kid"], "any"):
+        with pytest.raises(UnknownKeyError):
+            both.find(kid=kid, algorithm="ES256")
     assert both.find(kid=OTHER_EC["kid"], algorithm="ES256")
     assert len(read(bare, bare)) == 1
 

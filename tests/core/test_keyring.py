@@ -4,15 +4,17 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
-from tests.support import OTHER_SECRET, SECRET
+from tests.support import OTHER_SECRET, SECRET, signed
 from tokenward import (
     AlgorithmMismatchError,
     ConfigurationError,
     InvalidKeyError,
+    InvalidSignatureError,
     KeyRing,
     SigningKeyError,
     UnknownKeyError,
 )
+from tokenward._codec import b64url_encode
 from tokenward._jws import CompactJws
 from tokenward.keys import Key
 
@@ -59,7 +61,7 @@ def test_a_key_is_found(kid, algorithm, key):
         "x" * 10_000,
     ],
 )
-@pytest.mark.parametrize("algorithm", ["EdDSA", "ES256", "HS256", "none"])
+@pytest.mark.parametrize("algorithm", ["EdDSA", "ES256", "HS512", "none"])
 def test_an_id_is_looked_up_exactly(kid, algorithm):
     """An id that no key has is unknown, however near it comes, whatever the algorithm."""
     with pytest.raises(UnknownKeyError) as caught:
@@ -109,6 +111,57 @@ def test_a_key_without_an_id_does_not_stand_in_for_one_with_an_id():
     assert ring.find(kid="named", algorithm="HS256") is named
     with pytest.raises(UnknownKeyError):
         ring.find(kid=None, algorithm="HS256")
+
+
+RSA_PRIVATE = Key.generate("RS256", kid="issuer-2026")
+RSA_JWK = RSA_PRIVATE.public_jwk()
+BARE_JWK = {name: value for name, value in RSA_JWK.items() if name != "kid"}
+UNNAMED = {
+    "public JWK": (Key.from_jwk(BARE_JWK), RSA_PRIVATE),
+    "secret": (SHARED, SHARED),
+    "oct JWK": (Key.from_jwk({"kty": "oct", "k": b64url_encode(SECRET.encode())}), SHARED),
+}
+
+
+@pytest.mark.parametrize(("key", "issuer"), UNNAMED.values(), ids=UNNAMED)
+@pytest.mark.parametrize("kid", ["issuer-2026", "", "x" * 1_000])
+def test_the_only_key_of_its_algorithm_needs_no_id(key, issuer, kid):
+    """A key given without an id verifies whatever key id its issuer writes into tokens."""
+    token = signed({}, key=issuer, header={"alg": key.algorithm.name, "kid": kid})
+    ring = KeyRing(CURVE, verifiers=[key])
+
+    assert CompactJws(ring, max_bytes=5_000).verify(token).payload == b"{}"
+    assert not key.is_named
+
+
+@pytest.mark.parametrize(("key", "issuer"), UNNAMED.values(), ids=UNNAMED)
+def test_a_token_of_another_key_names_an_unknown_key(key, issuer):
+    """A key that stands in for an unknown id says so when the signature is not its own."""
+    stranger = Key.generate("RS256") if issuer is RSA_PRIVATE else Key.from_secret(OTHER_SECRET)
+    jws = CompactJws(KeyRing(key), max_bytes=5_000)
+    header = {"alg": key.algorithm.name, "kid": "other"}
+    with pytest.raises(UnknownKeyError):
+        jws.verify(signed({}, key=stranger, header=header))
+    del header["kid"]
+    with pytest.raises(InvalidSignatureError):
+        jws.verify(signed({}, key=stranger, header=header))
+
+
+@pytest.mark.parametrize(
+    "ring",
+    [
+        pytest.param(KeyRing(Key.from_jwk(RSA_JWK)), id="its JWK has an id"),
+        pytest.param(KeyRing(Key.from_jwk(BARE_JWK, kid="mine")), id="it was given an id"),
+        pytest.param(KeyRing(Key.generate("RS256")), id="it was made here"),
+        pytest.param(
+            KeyRing(Key.from_jwk(BARE_JWK), verifiers=[RSA_PRIVATE]), id="there is another"
+        ),
+    ],
+)
+def test_a_key_with_an_id_stands_in_for_no_other(ring):
+    """A key id that no key has is unknown where the key of the algorithm has an id, or is not alone."""
+    with pytest.raises(UnknownKeyError):
+        ring.find(kid="another", algorithm="RS256")
 
 
 def test_keys_with_the_same_id_are_refused():
