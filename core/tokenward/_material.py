@@ -9,7 +9,7 @@ from typing import Final
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519
 from jwt import algorithms as pyjwt
 from jwt.exceptions import PyJWTError
 from pydantic import JsonValue
@@ -21,18 +21,12 @@ from tokenward.errors import InvalidKeyError, MalformedTokenError
 __all__ = [
     "as_bytes",
     "check_jwk_allows_verifying",
-    "check_key_object",
     "check_secret",
     "curve_of",
     "load_jwk",
     "load_pem",
     "public_part",
 ]
-
-MIN_RSA_BITS: Final = 2048
-# FIPS 186-5 §A.1.1: odd, and 2^16 < e < 2^256.
-MIN_RSA_EXPONENT: Final = 65_537
-MAX_RSA_EXPONENT_BITS: Final = 256
 
 _FAULTS = (ValueError, TypeError, KeyError, UnsupportedAlgorithm, PyJWTError)
 # RFC 7518 §6 and RFC 8037 §2: the members that hold key material, by `kty`.
@@ -209,27 +203,6 @@ _CURVE_NAMES: Final = {
     "secp521r1": "P-521",
     "secp256k1": "secp256k1",
 }
-
-
-def check_key_object(key: PrivateKey | PublicKey) -> None:
-    """Refuse a parsed key that is too weak, or on a curve that no algorithm of the table takes.
-
-    Raises:
-        InvalidKeyError: RSA under 2,048 bits or with an exponent that is even or out of range; another curve.
-    """
-    public = public_part(key)
-    if isinstance(public, rsa.RSAPublicKey):
-        if public.key_size < MIN_RSA_BITS:
-            msg = f"The RSA key has {public.key_size} bits; at least {MIN_RSA_BITS} are needed."
-            raise InvalidKeyError(msg)
-        exponent = public.public_numbers().e
-        too_long = exponent.bit_length() > MAX_RSA_EXPONENT_BITS
-        if exponent < MIN_RSA_EXPONENT or exponent % 2 == 0 or too_long:
-            msg = f"The RSA key's exponent must be odd, at least {MIN_RSA_EXPONENT}, below 2^256."
-            raise InvalidKeyError(msg)
-    elif isinstance(public, ec.EllipticCurvePublicKey) and curve_of(public) is None:
-        msg = "The EC key's curve must be P-256, P-384, P-521 or secp256k1."
-        raise InvalidKeyError(msg)
 
 
 def _supported(key: object) -> PrivateKey | PublicKey:

@@ -1,7 +1,5 @@
 """A key, bound to exactly one algorithm (RFC 8725 §3.1): what it is made of, and what it can do."""
 
-import hashlib
-import json
 import secrets
 import warnings
 from collections.abc import Mapping
@@ -10,11 +8,9 @@ from typing import Final, Self, cast
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.hmac import HMAC
-from jwt import algorithms as pyjwt
 from pydantic import JsonValue
 
 from tokenward._algorithms import (
-    ALGORITHMS,
     Algorithm,
     PreparedHmac,
     PrivateKey,
@@ -22,12 +18,18 @@ from tokenward._algorithms import (
     algorithm_named,
 )
 from tokenward._codec import b64url_encode
+from tokenward._keychecks import check_key_object
+from tokenward._keykinds import (
+    algorithm_for,
+    fitting_algorithms,
+    public_members,
+    signature_bytes_of,
+    thumbprint_of,
+)
 from tokenward._material import (
     as_bytes,
     check_jwk_allows_verifying,
-    check_key_object,
     check_secret,
-    curve_of,
     load_jwk,
     load_pem,
     public_part,
@@ -42,12 +44,6 @@ _EC_CURVES: Final[Mapping[str, type[ec.EllipticCurve]]] = {
     "ES384": ec.SECP384R1,
     "ES512": ec.SECP521R1,
     "ES256K": ec.SECP256K1,
-}
-# RFC 7638 §3.2 and RFC 8037 §2: what a thumbprint is made of. `oct` is left out on purpose.
-_THUMBPRINT_MEMBERS: Final[Mapping[str, tuple[str, ...]]] = {
-    "RSA": ("e", "kty", "n"),
-    "EC": ("crv", "kty", "x", "y"),
-    "OKP": ("crv", "kty", "x"),
 }
 
 
@@ -75,7 +71,7 @@ class Key:
         may_be_short: bool = False,
     ) -> None:
         """Bind material that is parsed already; the class methods parse it first."""
-        if algorithm.name not in (row.name for row in _fitting(material)):
+        if algorithm.name not in (row.name for row in fitting_algorithms(material)):
             msg = f"{algorithm.name} does not take a key of this kind."
             raise InvalidKeyError(msg)
         self._secret = material if isinstance(material, bytes) else None
@@ -94,7 +90,7 @@ class Key:
             msg = "The key id must be text that is not empty."
             raise InvalidKeyError(msg)
         self._algorithm = algorithm
-        self._signature_bytes = _signature_bytes(self._verifying, algorithm)
+        self._signature_bytes = signature_bytes_of(self._verifying, algorithm)
         self._is_named = kid is not None
         self._kid = self.thumbprint if kid is None else kid
 
@@ -174,7 +170,7 @@ class Key:
         # An empty password is none: an environment variable that is not set, say.
         secret = as_bytes(password, "password") if password else None
         material = load_pem(as_bytes(pem, "PEM"), secret)
-        return cls(material, _algorithm_for(material, algorithm), kid)
+        return cls(material, algorithm_for(material, algorithm), kid)
 
     @classmethod
     def from_jwk(
@@ -208,7 +204,7 @@ class Key:
         if not isinstance(own_kid, str | None):
             msg = "The JWK's 'kid' must be text."
             raise InvalidKeyError(msg)
-        key = cls(material, _algorithm_for(material, named), own_kid)
+        key = cls(material, algorithm_for(material, named), own_kid)
         operations = jwk.get("key_ops")
         if isinstance(operations, list) and "sign" not in operations:
             key._signing = None
@@ -266,10 +262,7 @@ class Key:
         """The RFC 7638 thumbprint of the public half; None for a secret, which has none."""
         if isinstance(self._verifying, HMAC):
             return None
-        members = _public_members(self._verifying)
-        chosen = {name: members[name] for name in _THUMBPRINT_MEMBERS[self.algorithm.key_type]}
-        text = json.dumps(chosen, separators=(",", ":"), sort_keys=True).encode()
-        return b64url_encode(hashlib.sha256(text).digest())
+        return thumbprint_of(self._verifying)
 
     @property
     def can_sign(self) -> bool:
@@ -306,7 +299,7 @@ class Key:
         if isinstance(self._verifying, HMAC):
             msg = "A secret has no public half: it cannot be published."
             raise InvalidKeyError(msg)
-        members = _public_members(self._verifying)
+        members = public_members(self._verifying)
         return {**members, "kid": self.kid, "alg": self.algorithm.name, "use": "sig"}
 
     def private_pem(self) -> bytes:
@@ -358,39 +351,3 @@ def _hmac_named(name: str) -> Algorithm:
         msg = f"{row.name} does not take a secret. Use from_pem, from_jwk or generate."
         raise InvalidKeyError(msg)
     return row
-
-
-def _fitting(material: bytes | PrivateKey | PublicKey) -> list[Algorithm]:
-    """Give the algorithms that the material can serve, the most usual first."""
-    if isinstance(material, bytes):
-        return [row for row in ALGORITHMS.values() if row.key_type == "oct"]
-    curve = curve_of(material)
-    return [
-        row
-        for row in ALGORITHMS.values()
-        if (row.key_type == "RSA" if curve is None else curve in row.curves)
-    ]
-
-
-def _algorithm_for(material: bytes | PrivateKey | PublicKey, name: str | None) -> Algorithm:
-    """Give the algorithm that was asked for, else the material's most usual one."""
-    return _fitting(material)[0] if name is None else algorithm_named(name)
-
-
-def _signature_bytes(key: HMAC | PublicKey, algorithm: Algorithm) -> int:
-    if isinstance(key, HMAC):
-        return algorithm.digest_bytes
-    if isinstance(key, rsa.RSAPublicKey):
-        return (key.key_size + 7) // 8
-    return algorithm.curves[curve_of(key) or ""]
-
-
-def _public_members(key: PublicKey) -> dict[str, JsonValue]:
-    if isinstance(key, rsa.RSAPublicKey):
-        members = pyjwt.RSAAlgorithm.to_jwk(key, as_dict=True)
-    elif isinstance(key, ec.EllipticCurvePublicKey):
-        members = pyjwt.ECAlgorithm.to_jwk(key, as_dict=True)
-    else:
-        members = pyjwt.OKPAlgorithm.to_jwk(key, as_dict=True)
-    members.pop("key_ops", None)
-    return members

@@ -1,5 +1,7 @@
 """What a key is made of: strict members, numbers that belong together, and RSA of enough bits."""
 
+from hashlib import shake_256
+
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
@@ -22,7 +24,10 @@ from tokenward.keys import Key
 
 def rsa_public_jwk(*, bits=2048, exponent=65_537):
     """Make a public JWK of a number that nobody has factored; only its form matters."""
-    modulus = (1 << (bits - 1)) | (1 << 100) | 1
+    digits = int.from_bytes(shake_256(b"modulus").digest(bits // 8 - 1))
+    modulus = (1 << (bits - 1)) | digits | 1
+    while any(modulus % factor == 0 for factor in range(3, 752)):
+        modulus += 2
     length = max(1, (exponent.bit_length() + 7) // 8)
     return {
         "kty": "RSA",

@@ -14,6 +14,8 @@ ROOMS = [
     "_codec",
     "_algorithms",
     "_material",
+    "_keychecks",
+    "_keykinds",
     "keys",
     "keysources",
     "_keyindex",
