@@ -82,7 +82,9 @@ async def sqlite(entries: int, now: float) -> AsyncIterator[RevocationStore]:
 async def redis(entries: int, now: float) -> AsyncIterator[RevocationStore]:
     """Give a filled RedisStore, and take its keys away afterwards."""
     prefix = f"bench:{uuid4().hex}:"
-    async with RedisStore(REDIS_URL, key_prefix=prefix, timeout_seconds=30) as store:
+    async with RedisStore(
+        REDIS_URL, key_prefix=prefix, timeout_seconds=30, ephemeral=True
+    ) as store:
         await fill(store, entries, now)
         yield store
     async with Redis.from_url(REDIS_URL) as client:

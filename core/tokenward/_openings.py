@@ -1,7 +1,7 @@
 """What settings name, opened: files of keys, and stores by their URL."""
 
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from pydantic import JsonValue
@@ -164,7 +164,7 @@ def _sql(
     return SqlStore(url, table_prefix=table_prefix, schema=schema, **options)
 
 
-def _redis(url: str, prefix: str | None, options: dict[str, float]) -> RevocationStore:
+def _redis(url: str, prefix: str | None, options: dict[str, Any]) -> RevocationStore:
     from tokenward.stores.redis import RedisStore
 
     return RedisStore(url, key_prefix="tokenward:" if prefix is None else prefix, **options)

@@ -36,7 +36,10 @@ class Place:
             from tokenward.stores.redis import RedisStore
 
             return RedisStore(
-                self.url, key_prefix=self.part or "", timeout_seconds=self.timeout_seconds
+                self.url,
+                key_prefix=self.part or "",
+                timeout_seconds=self.timeout_seconds,
+                ephemeral=True,
             )
         return SqlStore(self.url, schema=self.part, timeout_seconds=self.timeout_seconds)
 

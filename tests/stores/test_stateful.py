@@ -221,6 +221,6 @@ async def drop(store):
 def test_redis(loop, redis_url):
     """The store in Redis does as the model."""
     redis = importlib.import_module("tokenward.stores.redis")
-    store = redis.RedisStore(redis_url, key_prefix=f"{uuid4().hex}:")
+    store = redis.RedisStore(redis_url, key_prefix=f"{uuid4().hex}:", ephemeral=True)
     check(store, loop, 10)
     loop.run_until_complete(store.aclose())

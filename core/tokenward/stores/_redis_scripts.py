@@ -1,19 +1,46 @@
-"""The two steps that Redis does as one each, in Lua.
+"""The four steps that Redis runs as one each, in Lua.
 
-A record is one text: of a revocation ``keep_until moment``, of a use
-``keep_until grace_until use sealed successor``.
+A record is one text: of a revocation ``keep_until moment``, of a use ``keep_until grace_until use
+pair_key``, and of a sealed pair ``use sealed``. ``pair_key`` names the key of the sealed pair, which
+is built from the successor: consuming the successor deletes the pair.
+
+Every script returns the text that its caller sent along, so that the answer to another call is
+never taken for its own. A record that cannot be read is an error, never "no record".
 """
 
 from typing import Final
 
-__all__ = ["CONSUME", "REVOKE"]
+__all__ = ["CHECK", "CONSUME", "RAISE", "REVOKE"]
 
+# Most checks find nothing, and EXISTS alone says so. MGET returns nothing for a key of another type
+# as well: only then do the two counts differ, and 0 stands for such a key.
+CHECK: Final = """
+local count = redis.call('EXISTS', unpack(KEYS))
+if count == 0 then return {ARGV[1], #KEYS} end
+local records = redis.call('MGET', unpack(KEYS))
+for index = 1, #KEYS do
+    if records[index] then count = count - 1 end
+end
+if count ~= 0 then
+    for index = 1, #KEYS do
+        if not records[index] and type(redis.pcall('GET', KEYS[index])) == 'table' then
+            records[index] = 0
+        end
+    end
+end
+return {ARGV[1], #KEYS, records}
+"""
 # Lua's own texts of numbers lose digits, so scripts compare numbers and keep the texts.
 _SHARED: Final = """
-local function number(text) return text == 'inf' and math.huge or tonumber(text) end
-local function write(record, life)
-    if life == 0 then return redis.call('SET', KEYS[1], record) end
-    redis.call('SET', KEYS[1], record, 'PX', string.format('%.0f', life))
+local function number(text)
+    if text == 'inf' then return math.huge end
+    local value = tonumber(text)
+    if not value or value ~= value then error('unreadable record') end
+    return value
+end
+local function write(key, record, life)
+    if life == 0 then return redis.call('SET', key, record) end
+    redis.call('SET', key, record, 'PX', string.format('%.0f', life))
 end
 """
 REVOKE: Final = f"""{_SHARED}
@@ -26,21 +53,33 @@ if old then
     local left = redis.call('PTTL', KEYS[1])
     life = (left < 0 or life == 0) and 0 or math.max(left, life)
 end
-write(keep_until .. ' ' .. moment, life)
+write(KEYS[1], keep_until .. ' ' .. moment, life)
+return {{ARGV[4]}}
 """
 CONSUME: Final = f"""{_SHARED}
-local now, use, record, life = number(ARGV[1]), ARGV[2], ARGV[3], tonumber(ARGV[4])
-local function is_live(found) return found and number(string.match(found, '^%S+')) > now end
-local first = redis.call('GET', KEYS[1])
-if not is_live(first) then
-    write(record, life)
-    return {{1, ''}}
+local used, own_pair, next_pair = KEYS[1], KEYS[2], KEYS[3]
+local now, use, life = number(ARGV[1]), ARGV[2], tonumber(ARGV[5])
+local first = redis.call('GET', used)
+if first then
+    local keep_until, grace_until, first_use, pair = string.match(first, '^(%S+) (%S+) (%S+) (.+)$')
+    if number(keep_until) > now then
+        if first_use == use then return {{use, 1, 0, ''}} end
+        if now >= number(grace_until) then return {{use, 0, 0, ''}} end
+        local found = redis.call('GET', pair)
+        local sealed_by, sealed = string.match(found or '', '^(%S+) (%S+)$')
+        return {{use, 0, 1, sealed_by == first_use and sealed or ''}}
+    end
 end
-local grace_until, first_use, sealed, successor =
-    string.match(first, '^%S+ (%S+) (%S+) (%S*) (.*)$')
-if first_use == use then return {{1, ''}} end
-if now < number(grace_until) and not is_live(redis.call('GET', successor)) then
-    return {{0, sealed}}
+if ARGV[6] ~= '' then write(next_pair, use .. ' ' .. ARGV[6], tonumber(ARGV[7])) end
+write(used, ARGV[3] .. ' ' .. ARGV[4] .. ' ' .. use .. ' ' .. next_pair, life)
+redis.call('DEL', own_pair)
+return {{use, 1, 0, ''}}
+"""
+RAISE: Final = f"""{_SHARED}
+local greatest = redis.call('GET', KEYS[1]) or '0.0'
+if number(ARGV[1]) > number(greatest) then
+    greatest = ARGV[1]
+    redis.call('SET', KEYS[1], greatest)
 end
-return {{0, ''}}
+return {{ARGV[2], greatest}}
 """

@@ -6,71 +6,79 @@ in every store; the key's own time to live only makes Redis forget it.
 
 import asyncio
 import base64
-import hashlib
 import math
 import secrets
-import warnings
 from collections.abc import Sequence
 from itertools import islice
-from typing import Final, NoReturn, Self, TypeAlias
+from typing import Final, NamedTuple, NoReturn, Self
 
 from tokenward.errors import ConfigurationError
 from tokenward.revocation import Consumed, Consumption, Revocation
 from tokenward.stores._batching import TurnBatcher
-from tokenward.stores._redis_scripts import CONSUME, REVOKE
+from tokenward.stores._ownership import Ownership
 
 try:
-    from redis.asyncio import BlockingConnectionPool, Redis
-    from redis.asyncio.retry import Retry
-    from redis.backoff import NoBackoff
-    from redis.exceptions import ConnectionError as RedisConnectionError
-    from redis.exceptions import NoScriptError, RedisError
+    from redis.asyncio import Redis
 except ImportError as _absent:
     _MISSING = "RedisStore needs the redis package: pip install 'tokenward[redis]'"
     raise ImportError(_MISSING) from _absent
 
-__all__ = ["RedisEvictionWarning", "RedisStore"]
+from tokenward.stores._redis_calls import Call, Scripts
+from tokenward.stores._redis_client import open_client
+from tokenward.stores._redis_records import (
+    Keys,
+    Record,
+    Reply,
+    any_denies,
+    life_ms,
+    number_text,
+    records_of,
+    texts_of,
+)
+from tokenward.stores._redis_scripts import CHECK, CONSUME, RAISE, REVOKE
+from tokenward.stores._redis_server import (
+    RedisEvictionWarning,
+    RedisPersistenceWarning,
+    warn_of_losses,
+)
 
-# One letter each; a capital for identities that are hashed, so that they meet no others.
-_LETTERS: Final = {"token": b"t", "session": b"s", "subject": b"u", "consumed": b"c"}
-_LONGEST_NAME: Final = 512
-# Clocks of machines differ: what one engine takes for over may still be alive for another.
-_SPARE_MS: Final = 60_000
-# Some 30,000 years; Redis adds the time of day and refuses what does not fit 64 bits then.
-_LONGEST_LIFE_MS: Final = 10**15
-_MAX_CONNECTIONS: Final = 50
+__all__ = ["RedisEvictionWarning", "RedisPersistenceWarning", "RedisStore"]
 
-# The SHA of a script, its key, its arguments.
-_Call: TypeAlias = tuple[str, bytes, tuple[str | bytes | int, ...]]
-# What the scripts answer: 1 for the first use, and what an earlier one sealed.
-_Answer: TypeAlias = tuple[int, bytes | str]
+# Lua passes at most some 8,000 arguments in one call.
+_KEYS_PER_SCRIPT: Final = 6_000
 
 
-class RedisEvictionWarning(UserWarning):
-    """The server may drop revocations when its memory is full, and revoked tokens are good again."""
+class _Check(NamedTuple):
+    """The keys of one check, and the event loop's time after which it is not sent."""
+
+    keys: Sequence[bytes]
+    deadline: float
 
 
 class RedisStore:
     """A `RevocationStore` in Redis 7 or Valkey.
 
-    Checks of one turn of the event loop go as one MGET; revocations and uses of one turn as one
+    Checks of one turn of the event loop go as one script; revocations and uses of one turn as one
     pipeline of scripts, each of them atomic. So a burst takes a connection or two, not hundreds.
 
     ::
 
         store = RedisStore("redis://localhost:6379/0")
 
-    On the first use it looks once, in the background, whether the server may evict records, and
-    warns with `RedisEvictionWarning`; a server that does not tell (managed ones) is left alone.
+    On the first use it looks once, in the background, whether the server may lose records, and
+    warns with `RedisEvictionWarning` where it may evict them and with `RedisPersistenceWarning`
+    where it keeps nothing on disk. A server that hides its settings (managed ones do) is not judged.
+
+    A key under the store's names that is of another type, or holds another text, fails the calls
+    that need it: such a call is an outage, never "not revoked".
 
     Not checked:
 
     - Redis Cluster is not supported, because a script touches keys of several slots. Replicas lag,
       so read from the primary.
     - Persistence is the server's: with ``appendfsync everysec`` a crash may lose the last second of
-      revocations, and without a file a restart loses all of them.
+      revocations, and with snapshots alone the last minutes.
     - Two prefixes of which one begins with the other may share keys.
-    - A store belongs to one event loop, as the client does.
     """
 
     def __init__(
@@ -79,6 +87,7 @@ class RedisStore:
         *,
         key_prefix: str = "tokenward:",
         timeout_seconds: float = 0.5,
+        ephemeral: bool = False,
     ) -> None:
         """Take a server; nothing is sent yet.
 
@@ -88,24 +97,35 @@ class RedisStore:
                 `redis.asyncio.Redis`, which `aclose` leaves open. Either value of its
                 ``decode_responses`` will do.
             key_prefix: what all keys begin with.
-            timeout_seconds: how long any one call may take.
+            timeout_seconds: how long any one call may take. A call that has not been sent by then
+                is not sent at all.
+            ephemeral: you accept that a restart of the server makes revoked tokens valid again;
+                no `RedisPersistenceWarning`.
 
         Raises:
-            ConfigurationError: a value cannot be meant; the message says which.
+            ConfigurationError: an argument cannot be used; the message says which, and repeats no
+                part of a URL.
         """
         if not isinstance(key_prefix, str) or not key_prefix:
             _refuse("key_prefix must be text that is not empty, as 'tokenward:'.")
         if type(timeout_seconds) not in {int, float} or not 0 < timeout_seconds < math.inf:
             _refuse("timeout_seconds must be a finite number above zero.")
+        if not isinstance(url_or_client, str | Redis):
+            _refuse("url_or_client must be a URL or a redis.asyncio.Redis, and no other client.")
         self._owns_client = isinstance(url_or_client, str)
-        self._client = _client_of(url_or_client, timeout_seconds)
+        self._client = (
+            open_client(url_or_client, timeout_seconds)
+            if isinstance(url_or_client, str)
+            else url_or_client
+        )
         self._timeout_seconds = timeout_seconds
-        self._prefix = key_prefix.encode("utf-8", "surrogatepass")
-        self._revoke_sha = self._client.register_script(REVOKE).sha
-        self._consume_sha = self._client.register_script(CONSUME).sha
+        self._ephemeral = ephemeral
+        self._keys = Keys(key_prefix.encode("utf-8", "surrogatepass"))
+        self._scripts = Scripts(self._client)
         self._checks = TurnBatcher(self._read_all)
         self._calls = TurnBatcher(self._run_all)
         self._look: asyncio.Task[None] | None = None
+        self._ownership = Ownership("RedisStore")
 
     @property
     def timeout_seconds(self) -> float:
@@ -115,64 +135,95 @@ class RedisStore:
     async def is_revoked(
         self, *, jti: str, sid: str | None, sub: str, issued_at: float | None, now: float
     ) -> bool:
-        """See `RevocationStore.is_revoked`. One MGET reads the records of all who ask in this turn.
+        """See `RevocationStore.is_revoked`. One script reads the records of all checks of this turn.
 
         Raises:
-            Exception: whatever the client raised, or a record is none.
+            ConfigurationError: the store was used before a fork, or in another event loop.
+            Exception: the client failed, or a record cannot be read and no other one denies.
         """
         named = (("token", jti), ("session", sid), ("subject", sub))
-        keys = [self._key(kind, identity) for kind, identity in named if identity]
+        keys = [self._keys.of(kind, identity) for kind, identity in named if identity]
         if not keys:
             return False
-        records = await self._checks.ask(keys)
-        return any(_denies(record, issued_at, now) for record in records if record is not None)
+        records = await self._checks.ask(_Check(keys, self._deadline()))
+        return any_denies(records, issued_at, now)
 
     async def revoke(self, revocation: Revocation, *, now: float) -> None:
         """See `RevocationStore.revoke`. One script, so that engines on two machines may meet.
 
         Raises:
-            Exception: whatever the client raised.
+            ConfigurationError: the store was used before a fork, or in another event loop.
+            Exception: the client failed, or the record that is there cannot be read.
         """
         before = revocation.issued_before if revocation.kind == "subject" else None
-        await self._run(
-            self._revoke_sha,
-            self._key(revocation.kind, revocation.identity),
-            _text(revocation.keep_until),
-            _text(math.inf if before is None else before),
-            _life_ms(revocation.keep_until, now),
+        key, nonce = self._keys.of(revocation.kind, revocation.identity), _nonce()
+        reply = await self._run(
+            REVOKE,
+            (key,),
+            number_text(revocation.keep_until),
+            number_text(math.inf if before is None else before),
+            life_ms(revocation.keep_until, now),
+            nonce,
         )
+        texts_of(reply, nonce, 0)
 
     async def consume(self, consumption: Consumption, *, now: float) -> Consumed:
         """See `RevocationStore.consume`. One script.
 
-        Where a client sends the script again because the connection broke before the answer came,
-        the use is known by a number of its own and stays the first.
+        The sealed pair has a key of its own, which Redis removes when the grace ends, and which the
+        use of the successor removes. Where a client sends the script again because the connection
+        broke before the answer came, the use is known by its nonce and stays the first.
 
         Raises:
-            Exception: whatever the client raised.
+            ConfigurationError: the store was used before a fork, or in another event loop.
+            Exception: the client failed, or the record that is there cannot be read.
         """
-        use, keep_until = secrets.token_hex(8), _text(consumption.keep_until)
-        sealed = base64.b64encode(consumption.sealed).decode()
-        record = f"{keep_until} {_text(consumption.grace_until)} {use} {sealed} ".encode()
-        is_first, earlier = await self._run(
-            self._consume_sha,
-            self._key("consumed", consumption.jti),
-            _text(now),
-            use,
-            record + self._key("consumed", consumption.successor),
-            _life_ms(consumption.keep_until, now),
+        keys, nonce = self._keys, _nonce()
+        grace_ms = math.ceil((consumption.grace_until - now) * 1000)
+        sealed = base64.b64encode(consumption.sealed).decode() if grace_ms > 0 else ""
+        reply = await self._run(
+            CONSUME,
+            (
+                keys.of("consumed", consumption.jti),
+                keys.of("pair", consumption.jti),
+                keys.of("pair", consumption.successor),
+            ),
+            number_text(now),
+            nonce,
+            number_text(consumption.keep_until),
+            number_text(consumption.grace_until),
+            life_ms(consumption.keep_until, now),
+            sealed,
+            grace_ms,
         )
-        return Consumed(is_first=is_first == 1, sealed=base64.b64decode(earlier))
+        is_first, is_in_grace, earlier = texts_of(reply, nonce, 3)
+        return Consumed(is_first == "1", base64.b64decode(earlier), is_in_grace == "1")
+
+    async def raise_retention(self, seconds: float) -> float:
+        """See `RevocationStore.raise_retention`. One script; the key has no time to live.
+
+        Raises:
+            ConfigurationError: the store was used before a fork, or in another event loop.
+            Exception: the client failed, or what is kept is no number.
+        """
+        nonce = _nonce()
+        reply = await self._run(RAISE, (self._keys.retention,), number_text(seconds), nonce)
+        (greatest,) = texts_of(reply, nonce, 1)
+        return float(greatest)
 
     async def purge(self, *, now: float) -> int:  # noqa: ARG002 - of the protocol
-        """Do nothing and give 0: Redis forgets records by itself, about a minute after their end."""
+        """Do nothing and return 0: Redis removes each record `CLOCK_SPARE_SECONDS` after its end."""
         return 0
 
     async def aclose(self) -> None:
         """Close the connections that a URL opened; your own client stays open.
 
         What cancelled callers left under way is awaited before, for `timeout_seconds` at most.
+
+        Raises:
+            ConfigurationError: the store was used before a fork, or in another event loop.
         """
+        self._ownership.check()
         await self._checks.drain()
         await self._calls.drain()
         if self._look is not None:
@@ -182,113 +233,53 @@ class RedisStore:
             await self._client.aclose()
 
     async def __aenter__(self) -> Self:
-        """Give the store itself."""
+        """Return the store itself."""
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
         """Close it."""
         await self.aclose()
 
-    def _key(self, kind: str, identity: str) -> bytes:
-        letter = _LETTERS[kind]
-        # No token holds a lone surrogate, but a caller's text may: it is an identity like others.
-        name = identity.encode("utf-8", "surrogatepass")
-        if len(name) > _LONGEST_NAME:
-            letter, name = letter.upper(), hashlib.sha256(name).hexdigest().encode()
-        return b"%b%b:%b" % (self._prefix, letter, name)
+    def _deadline(self) -> float:
+        """Return when a call that begins now has to end, by the clock of the event loop."""
+        self._ownership.check()
+        return asyncio.get_running_loop().time() + self._timeout_seconds
 
-    async def _read_all(
-        self, questions: Sequence[Sequence[bytes]]
-    ) -> Sequence[Sequence[bytes | str | None]]:
-        # The callers' own bounds do not reach the batch, which outlives them.
-        async with asyncio.timeout(self._timeout_seconds):
-            records = await self._client.mget([key for keys in questions for key in keys])
-            self._look_once()
+    async def _run(self, script: str, keys: Sequence[bytes], *arguments: str | int) -> Reply:
+        reply = await self._calls.ask(Call(script, keys, arguments, self._deadline()))
+        if isinstance(reply, Exception):
+            raise reply
+        return reply
+
+    async def _read_all(self, checks: Sequence[_Check]) -> Sequence[Sequence[Record]]:
+        nonce, deadline = _nonce(), checks[0].deadline
+        keys = [key for check in checks for key in check.keys]
+        parts = [
+            keys[start : start + _KEYS_PER_SCRIPT]
+            for start in range(0, len(keys), _KEYS_PER_SCRIPT)
+        ]
+        records: list[Record] = []
+        replies = await self._run_all([Call(CHECK, part, (nonce,), deadline) for part in parts])
+        for part, reply in zip(parts, replies, strict=True):
+            if isinstance(reply, Exception):
+                raise reply
+            records += records_of(reply, nonce, len(part))
         remaining = iter(records)
-        return [list(islice(remaining, len(keys))) for keys in questions]
+        return [list(islice(remaining, len(check.keys))) for check in checks]
 
-    async def _run(self, sha: str, key: bytes, *args: str | bytes | int) -> _Answer:
-        answer = await self._calls.ask((sha, key, args))
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
-
-    async def _run_all(self, calls: Sequence[_Call]) -> Sequence[_Answer | Exception]:
-        async with asyncio.timeout(self._timeout_seconds):
-            answers = await self._send(calls)
-            if any(isinstance(answer, NoScriptError) for answer in answers):
-                # All of them once more: running a script twice is the same as once.
-                for script in (REVOKE, CONSUME):
-                    await self._client.script_load(script)
-                answers = await self._send(calls)
-            self._look_once()
-        return answers
-
-    async def _send(self, calls: Sequence[_Call]) -> list[_Answer | Exception]:
-        async with self._client.pipeline(transaction=False) as pipe:
-            for sha, key, args in calls:
-                pipe.execute_command("EVALSHA", sha, 1, key, *args)
-            answers: list[_Answer | Exception] = await pipe.execute(raise_on_error=False)
-            return answers
-
-    def _look_once(self) -> None:
+    async def _run_all(self, calls: Sequence[Call]) -> Sequence[Reply]:
+        replies = await self._scripts.run_all(calls)
         if self._look is None:
-            self._look = asyncio.get_running_loop().create_task(self._warn_of_eviction())
-
-    async def _warn_of_eviction(self) -> None:
-        try:
-            async with asyncio.timeout(self._timeout_seconds):
-                config = await self._client.config_get("maxmemory-policy", "maxmemory")
-        except (RedisError, OSError):
-            # Managed servers keep CONFIG to themselves. This is advice; no check depends on it.
-            return
-        policy = config.get("maxmemory-policy", "noeviction")
-        if policy != "noeviction" and int(config.get("maxmemory") or 0):
-            msg = (
-                f"This Redis may evict revocations (maxmemory-policy {policy}): revoked tokens would "
-                "be good again. Set maxmemory-policy to noeviction, or use a Redis that has it."
+            looking = warn_of_losses(
+                self._client, timeout_seconds=self._timeout_seconds, ephemeral=self._ephemeral
             )
-            warnings.warn(msg, RedisEvictionWarning, stacklevel=1)
+            self._look = asyncio.get_running_loop().create_task(looking)
+        return replies
 
 
-def _client_of(url_or_client: str | Redis, timeout_seconds: float) -> Redis:
-    if isinstance(url_or_client, Redis):
-        return url_or_client
-    if not isinstance(url_or_client, str):
-        _refuse("url_or_client must be a URL or a redis.asyncio.Redis, and no other client.")
-    try:
-        pool = BlockingConnectionPool.from_url(
-            url_or_client,
-            max_connections=_MAX_CONNECTIONS,
-            timeout=timeout_seconds,
-            socket_timeout=timeout_seconds,
-            socket_connect_timeout=timeout_seconds,
-            # Once more at once where a connection broke; what hangs is not asked again.
-            retry=Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
-            # RESP3 brings nothing here, and redis-py 8 then lets unread data in a pool pass.
-            protocol=2,
-        )
-    except ValueError as exc:
-        msg = "The URL of Redis must begin with redis://, rediss:// or unix://, and be well formed."
-        raise ConfigurationError(msg) from exc
-    return Redis.from_pool(pool)
-
-
-def _denies(record: bytes | str, issued_at: float | None, now: float) -> bool:
-    keep_until, moment = map(float, record.split())
-    return keep_until > now and (issued_at is None or issued_at < moment)
-
-
-def _text(number: float) -> str:
-    """Write a number so that it is read back exactly."""
-    return repr(float(number))
-
-
-def _life_ms(keep_until: float, now: float) -> int:
-    """Tell how long Redis keeps a record, in ms; 0: for ever."""
-    if keep_until == math.inf:
-        return 0
-    return min(math.ceil(max(keep_until - now, 0) * 1000) + _SPARE_MS, _LONGEST_LIFE_MS)
+def _nonce() -> str:
+    """Return what tells one call from every other."""
+    return secrets.token_hex(8)
 
 
 def _refuse(message: str) -> NoReturn:

@@ -1,0 +1,74 @@
+"""Scripts on a Redis server: sent together, in time or not at all, and loaded where it has none."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from redis.asyncio import Redis
+from redis.exceptions import NoScriptError
+
+from tokenward.stores._redis_client import hide_arguments
+from tokenward.stores._redis_records import Reply
+from tokenward.stores._redis_scripts import CHECK, CONSUME, RAISE, REVOKE
+
+__all__ = ["Call", "Scripts"]
+
+
+class Call(NamedTuple):
+    """A script with its arguments."""
+
+    script: str
+    keys: Sequence[bytes]
+    arguments: Sequence[str | int]
+    deadline: float
+    """The event loop's time after which it is not sent, and its reply not awaited."""
+
+
+class Scripts:
+    """The scripts of one store on one server."""
+
+    def __init__(self, client: Redis) -> None:
+        """Take the client; nothing is sent yet."""
+        self._client = client
+        scripts = (CHECK, REVOKE, CONSUME, RAISE)
+        self._shas = {each: client.register_script(each).sha for each in scripts}
+
+    async def run_all(self, calls: Sequence[Call]) -> Sequence[Reply]:
+        """Run scripts in one pipeline, and return the reply or the error of each.
+
+        All of them end by the deadline of the first, which is the earliest of one batch.
+
+        Raises:
+            TimeoutError: the deadline has passed. What was not sent before is not sent.
+            Exception: whatever the client raised.
+        """
+        deadline = calls[0].deadline
+        if asyncio.get_running_loop().time() >= deadline:
+            # The loop was held up. Sending alone might not let the time-out below fire.
+            raise TimeoutError
+        try:
+            async with asyncio.timeout_at(deadline):
+                replies = await self._run(calls)
+        except Exception as exc:
+            hide_arguments(exc)
+            raise
+        for reply in replies:
+            if isinstance(reply, Exception):
+                hide_arguments(reply)
+        return replies
+
+    async def _run(self, calls: Sequence[Call]) -> Sequence[Reply]:
+        replies = await self._send(calls)
+        if any(isinstance(reply, NoScriptError) for reply in replies):
+            # All of them once more: running a script twice is the same as once.
+            for script in self._shas:
+                await self._client.script_load(script)
+            replies = await self._send(calls)
+        return replies
+
+    async def _send(self, calls: Sequence[Call]) -> list[Reply]:
+        async with self._client.pipeline(transaction=False) as pipe:
+            for script, keys, arguments, _ in calls:
+                pipe.execute_command("EVALSHA", self._shas[script], len(keys), *keys, *arguments)
+            replies: list[Reply] = await pipe.execute(raise_on_error=False)
+            return replies

@@ -1,0 +1,124 @@
+"""How a RedisStore is built and closed."""
+
+import asyncio
+import importlib.util
+import math
+import sys
+from uuid import uuid4
+
+import pytest
+import redis
+from redis.asyncio import Redis
+
+from tests.stores.redis_store.support import PATIENT, background, denies, forget
+from tests.support import NOW
+from tokenward import (
+    ConfigurationError,
+)
+from tokenward.revocation import Consumption, Revocation
+from tokenward.stores import redis as redis_module
+from tokenward.stores.redis import RedisStore
+
+
+@pytest.mark.parametrize("wrong", [None, 6379, b"redis://localhost", redis.Redis()])
+def test_what_is_no_server_is_refused(wrong):
+    """Only a URL or the asynchronous client will do, and the message says so."""
+    with pytest.raises(ConfigurationError, match=r"redis\.asyncio\.Redis"):
+        RedisStore(wrong)
+
+
+@pytest.mark.parametrize("key_prefix", ["", None, b"x"])
+def test_a_prefix_that_is_no_text_is_refused(key_prefix):
+    """Without one the keys could meet those of others."""
+    with pytest.raises(ConfigurationError, match="key_prefix"):
+        RedisStore("redis://localhost", key_prefix=key_prefix)
+
+
+@pytest.mark.parametrize("timeout", [0, -1, math.inf, math.nan, True, "1", None])
+def test_a_timeout_that_bounds_nothing_is_refused(timeout):
+    """Every call is bounded."""
+    with pytest.raises(ConfigurationError, match="timeout_seconds"):
+        RedisStore("redis://localhost", timeout_seconds=timeout)
+
+
+def test_the_engine_is_told_the_timeout():
+    """Half a second where nothing is said."""
+    assert RedisStore("redis://localhost").timeout_seconds == 0.5
+    assert RedisStore("redis://localhost", timeout_seconds=2).timeout_seconds == 2
+
+
+def test_without_the_package_the_import_says_what_to_install(monkeypatch):
+    """The message holds the command."""
+    monkeypatch.setitem(sys.modules, "redis.asyncio", None)
+    spec = importlib.util.spec_from_file_location("without_redis", redis_module.__file__)
+    with pytest.raises(ImportError, match=r"pip install 'tokenward\[redis\]'"):
+        spec.loader.exec_module(importlib.util.module_from_spec(spec))
+
+
+async def named_clients(client, name):
+    """Count the connections that have a name."""
+    return sum(each["name"] == name for each in await client.client_list())
+
+
+async def test_the_store_closes_what_it_opened(redis_url, client, prefix):
+    """Connections of a URL are gone when the store is, also with a call still under way."""
+    name = uuid4().hex
+    async with RedisStore(
+        f"{redis_url}?client_name={name}", key_prefix=prefix, ephemeral=True
+    ) as store:
+        await denies(store, "x")
+        assert await named_clients(client, name) >= 1
+        left = asyncio.create_task(denies(store, "x"))
+        await asyncio.sleep(0)
+        left.cancel()
+    async with asyncio.timeout(PATIENT):
+        while await named_clients(client, name):
+            pass
+
+
+async def test_the_users_client_stays_open(redis_url, client, prefix):
+    """It is the user's to close."""
+    async with Redis.from_url(redis_url, client_name=uuid4().hex) as own:
+        async with RedisStore(
+            own, key_prefix=prefix, timeout_seconds=PATIENT, ephemeral=True
+        ) as store:
+            await denies(store, "x")
+            await background()
+        assert await named_clients(client, own.get_connection_kwargs()["client_name"]) >= 1
+        assert await own.ping()
+
+
+async def test_a_store_that_was_never_used_closes(redis_url):
+    """There is nothing to give back."""
+    await RedisStore(redis_url).aclose()
+
+
+# One process and one event loop
+
+
+def test_a_second_event_loop_is_told_to_create_a_store_of_its_own(redis_url, prefix_of_loops):
+    """Every call fails at once and says what to do, instead of failing in the client for ever."""
+    store = RedisStore(redis_url, key_prefix=prefix_of_loops, ephemeral=True)
+    with asyncio.Runner() as first, asyncio.Runner() as second:
+        first.run(denies(store, "x"))
+        for call in (
+            denies(store, "x"),
+            store.revoke(Revocation("token", "x", NOW + 60), now=NOW),
+            store.consume(Consumption("x", "y", b"", NOW, NOW + 60), now=NOW),
+            store.raise_retention(900),
+            store.aclose(),
+        ):
+            with pytest.raises(
+                ConfigurationError, match="RedisStore is in use in another event loop"
+            ):
+                second.run(call)
+        assert not first.run(denies(store, "x"))
+        first.run(store.aclose())
+
+
+@pytest.fixture
+def prefix_of_loops(redis_url):
+    """Give a key prefix to a test that runs its own event loops."""
+    own = f"tokenward-test-{uuid4().hex}:"
+    yield own
+    asyncio.run(forget(redis_url, own))

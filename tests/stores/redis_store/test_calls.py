@@ -1,0 +1,211 @@
+"""How the calls of a RedisStore reach the server: together, in time, and once."""
+
+import asyncio
+from contextlib import asynccontextmanager
+
+import pytest
+import redis
+from redis.asyncio import Redis
+
+from tests.stores.redis_store.support import PATIENT, background, calls_of, denies
+from tests.support import NOW
+from tokenward import (
+    Revocation,
+)
+from tokenward.revocation import Consumed, Consumption
+from tokenward.stores._redis_records import MismatchedReplyError
+from tokenward.stores.redis import RedisStore
+
+
+async def test_the_checks_of_one_turn_are_one_command(server):
+    """A hundred checks, and the server has run one script, which reads records where there are any."""
+    own = server()
+    async with RedisStore(own.url, timeout_seconds=PATIENT, ephemeral=True) as store:
+        await denies(store, "x")  # the server has the scripts from now on
+        before = await calls_of(own.url, "evalsha")
+        await asyncio.gather(*(denies(store, str(number)) for number in range(100)))
+        assert await calls_of(own.url, "evalsha", "mget", "get") == [before[0] + 1, 0, 0]
+        await store.revoke(Revocation("token", "x", NOW + 60), now=NOW)
+        assert await denies(store, "x")
+        assert await calls_of(own.url, "evalsha", "mget") == [before[0] + 3, 1]
+
+
+async def test_more_checks_than_one_script_takes_are_answered(store):
+    """Seven thousand in one turn, each rightly."""
+    for number in range(0, 7_000, 1_000):
+        await store.revoke(Revocation("token", str(number), NOW + 60), now=NOW)
+    answers = await asyncio.gather(*(denies(store, str(number)) for number in range(7_000)))
+    assert answers == [number % 1_000 == 0 for number in range(7_000)]
+
+
+async def test_the_uses_of_one_turn_take_one_connection(server):
+    """Five hundred at once open two: one for them, one for the look at the server's memory."""
+    own = server()
+    async with RedisStore(own.url, timeout_seconds=PATIENT, ephemeral=True) as store:
+        uses = (Consumption(str(number), "y", b"", NOW, NOW + 60) for number in range(500))
+        answers = await asyncio.gather(*(store.consume(use, now=NOW) for use in uses))
+        await background()
+        assert answers == [Consumed(is_first=True)] * 500
+        async with Redis.from_url(own.url) as looking:
+            assert (await looking.info("stats"))["total_connections_received"] <= 3
+
+
+async def test_scripts_that_the_server_forgot_are_loaded_again(server):
+    """After SCRIPT FLUSH, and so after a restart, everything goes on."""
+    own = server()
+    async with (
+        RedisStore(own.url, timeout_seconds=PATIENT, ephemeral=True) as store,
+        Redis.from_url(own.url) as admin,
+    ):
+        use = Consumption("x", "y", b"", NOW, NOW + 60)
+        assert (await store.consume(use, now=NOW)).is_first
+        await admin.script_flush()
+        assert not (await store.consume(use, now=NOW)).is_first
+        await admin.script_flush()
+        await store.revoke(Revocation("token", "x", NOW + 60), now=NOW)
+        assert await denies(store, "x")
+
+
+async def test_a_use_whose_answer_was_lost_is_still_the_first(redis_url, prefix):
+    """The client sends the script again over a new connection, and it is known again."""
+    lost = asyncio.Event()
+    url = redis.connection.parse_url(redis_url)
+
+    async def proxy(reader, writer):
+        answers, questions = await asyncio.open_connection(url["host"], url.get("port", 6379))
+        try:
+            while question := await reader.read(65_536):
+                questions.write(question)
+                answer = await answers.read(65_536)
+                if b"EVALSHA" in question and b"NOSCRIPT" not in answer and not lost.is_set():
+                    lost.set()
+                    break
+                writer.write(answer)
+        finally:
+            writer.close()
+            questions.close()
+
+    async with await asyncio.start_server(proxy, "127.0.0.1", 0) as between:
+        port = between.sockets[0].getsockname()[1]
+        proxied = f"redis://127.0.0.1:{port}/0"
+        async with RedisStore(
+            proxied, key_prefix=prefix, timeout_seconds=PATIENT, ephemeral=True
+        ) as store:
+            use = Consumption("x", "y", b"", NOW, NOW + 60)
+            assert await store.consume(use, now=NOW) == Consumed(is_first=True)
+            assert lost.is_set()
+            assert await store.consume(use, now=NOW) == Consumed(is_first=False)
+
+
+# Deadlines
+
+
+def hold_up(seconds):
+    """Keep the event loop busy."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + seconds
+    while loop.time() < until:
+        pass
+
+
+@pytest.mark.parametrize("what", ["revoke", "consume", "retention"])
+async def test_a_write_that_was_not_sent_in_time_is_not_sent(redis_url, prefix, client, what):
+    """Where the loop was held up until after the deadline, the caller fails and nothing is written."""
+    async with RedisStore(
+        redis_url, key_prefix=prefix, timeout_seconds=0.2, ephemeral=True
+    ) as store:
+        await denies(store, "warm")
+        writes = {
+            "revoke": lambda: store.revoke(Revocation("token", "x", NOW + 60), now=NOW),
+            "consume": lambda: store.consume(Consumption("x", "y", b"", NOW, NOW + 60), now=NOW),
+            "retention": lambda: store.raise_retention(900),
+        }
+        writing = asyncio.create_task(writes[what]())
+        await asyncio.sleep(0)  # it has asked, and nothing is sent before the next turn
+        hold_up(0.25)
+        with pytest.raises(TimeoutError):
+            await writing
+    assert [key async for key in client.scan_iter(match=f"{prefix}*", count=10_000)] == []
+
+
+async def test_a_write_that_waits_for_a_connection_is_not_sent_late(redis_url, prefix, client):
+    """The wait counts: a connection that is free after the deadline gets no late write."""
+    url = f"{redis_url}?max_connections=1&timeout=30"
+    async with RedisStore(url, key_prefix=prefix, timeout_seconds=0.2, ephemeral=True) as store:
+        pool = store._client.connection_pool
+        taken = await pool.get_connection()
+        with pytest.raises(TimeoutError):
+            await store.revoke(Revocation("token", "x", NOW + 60), now=NOW)
+        await pool.release(taken)
+    assert [key async for key in client.scan_iter(match=f"{prefix}*", count=10_000)] == []
+
+
+# Replies
+
+
+def reply_to(question, shape):
+    """Answer what a client has sent: OK to everything but a script."""
+    if b"EVALSHA" not in question:
+        return b"+OK\r\n" * sum(line.startswith(b"*") for line in question.split(b"\r\n"))
+    nonce = b"$16\r\n%b\r\n" % question.split(b"\r\n")[-2]
+    return shape.replace(b"NONCE", nonce)
+
+
+@asynccontextmanager
+async def server_that_replies(shape):
+    """Run a server that replies to every script in one shape."""
+
+    async def answer(reader, writer):
+        while question := await reader.read(65_536):
+            writer.write(reply_to(question, shape))
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as own:
+        yield f"redis://127.0.0.1:{own.sockets[0].getsockname()[1]}/0"
+
+
+OTHER = b"$16\r\n0123456789abcdef\r\n"
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        b"*2\r\n" + OTHER + b":1\r\n",
+        b"*3\r\n" + OTHER + b":1\r\n*1\r\n$-1\r\n",
+        b"*2\r\nNONCE:2\r\n",
+        b"*3\r\nNONCE:1\r\n*2\r\n$-1\r\n$-1\r\n",
+        b"*3\r\nNONCE:1\r\n*0\r\n",
+        b"*3\r\nNONCE:1\r\n$-1\r\n",
+        b"*1\r\nNONCE",
+        b"*0\r\n",
+        b"*-1\r\n",
+        b"$-1\r\n",
+        b":0\r\n",
+        b"+OK\r\n",
+    ],
+)
+async def test_a_check_that_gets_the_reply_to_another_fails(shape):
+    """Another nonce, another number of records or another shape is an outage, never "not revoked"."""
+    async with server_that_replies(shape) as url, RedisStore(url, timeout_seconds=PATIENT) as store:
+        with pytest.raises(MismatchedReplyError):
+            await denies(store, "x")
+
+
+async def test_a_check_that_gets_its_own_reply_succeeds():
+    """The shape that the tests above leave intact."""
+    shape = b"*2\r\nNONCE:1\r\n"
+    async with server_that_replies(shape) as url, RedisStore(url, timeout_seconds=PATIENT) as store:
+        assert not await denies(store, "x")
+
+
+@pytest.mark.parametrize("shape", [b"*1\r\n" + OTHER, b"*0\r\n", b"+OK\r\n", b"$-1\r\n"])
+async def test_a_write_that_gets_the_reply_to_another_fails(shape):
+    """Nobody is told that a token is revoked, consumed or first by somebody else's reply."""
+    async with server_that_replies(shape) as url, RedisStore(url, timeout_seconds=PATIENT) as store:
+        for write in (
+            store.revoke(Revocation("token", "x", NOW + 60), now=NOW),
+            store.consume(Consumption("x", "y", b"", NOW, NOW + 60), now=NOW),
+            store.raise_retention(900),
+        ):
+            with pytest.raises(MismatchedReplyError):
+                await write
