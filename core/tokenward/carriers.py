@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Final, Protocol
 
+from tokenward._fields import listed
 from tokenward.claims import TokenType
 from tokenward.errors import ConfigurationError, InvalidRequestError
 from tokenward.http import RequestView
@@ -144,16 +145,15 @@ class WebSocketProtocolCarrier:
         """See `Carrier.read`."""
         if not request.is_websocket:
             return None
-        offered = b",".join(request.header_values(b"sec-websocket-protocol")).split(b",")
-        words = [word.strip(_SPACE) for word in offered]
-        if self._marker not in words:
+        offered = b",".join(request.header_values(b"sec-websocket-protocol"))
+        marked = listed(offered, self._marker)
+        if not marked:
             return None
-        at = words.index(self._marker)
-        following = words[at + 1 : at + 2]
         # The marker a second time announces a second token.
-        if self._marker in words[at + 1 :]:
+        if len(marked) > 1:
             raise InvalidRequestError
-        return following[0] if following else b""
+        following = offered[marked[0] + 1 :].partition(b",")[0]
+        return following.strip(_SPACE)
 
 
 def _check_words(*texts: str) -> None:

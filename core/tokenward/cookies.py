@@ -15,6 +15,7 @@ __all__ = ["CookieCarrier", "SameSite", "render_cookie"]
 SameSite: TypeAlias = Literal["Lax", "Strict", "None"]
 
 _LONGEST: Final = 4096  # RFC 6265 §6.1: name, value and attributes
+_LONGEST_HOST: Final = 261  # RFC 1035 §2.3.4 and a port
 _NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 6265 §4.1.1, RFC 9110 §5.6.2
 _PATH: Final = re.compile(r"/[!-:<-~]*")  # RFC 6265 §4.1.1: no control, no semicolon
 _DOMAIN: Final = re.compile(r"[0-9A-Za-z]([0-9A-Za-z.-]*[0-9A-Za-z])?")
@@ -205,7 +206,9 @@ def _is_host_only(name: str) -> bool:
 
 def _is_loopback(request: RequestView) -> bool:
     hosts = request.header_values(b"host")
-    return len(hosts) == 1 and _LOOPBACK.fullmatch(hosts[0]) is not None
+    if len(hosts) != 1 or len(hosts[0]) > _LONGEST_HOST:
+        return False
+    return _LOOPBACK.fullmatch(hosts[0]) is not None
 
 
 def _refuse(message: str) -> NoReturn:

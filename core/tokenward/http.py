@@ -8,8 +8,8 @@ import re
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Self, TypeAlias
-from urllib.parse import unquote_to_bytes
 
+from tokenward._fields import cookie_values, urlencoded_values
 from tokenward.errors import (
     CsrfError,
     FreshTokenRequiredError,
@@ -73,22 +73,22 @@ class RequestView:
 
     def cookie_values(self, name: bytes) -> list[bytes]:
         """Give every value of a cookie (RFC 6265 §5.4), in order and as it came."""
-        pairs = (
-            pair.partition(b"=")
-            for header in self.header_values(b"cookie")
-            for pair in header.split(b";")
-        )
-        return [value.strip(_SPACE) for key, _, value in pairs if key.strip(_SPACE) == name]
+        return cookie_values(self.header_values(b"cookie"), name)
 
     def query_values(self, name: bytes) -> list[bytes]:
-        """Give every value of a parameter in the query, decoded, in order."""
-        return _urlencoded_values(self._scope.get("query_string", b""), name)
+        """Give every value of a parameter in the query, decoded, in order.
+
+        More than 16 values, or values with more than 4,096 percent signs between them, are given as
+        they came.
+        """
+        return urlencoded_values(self._scope.get("query_string", b""), name)
 
     async def form_values(self, name: bytes) -> list[bytes]:
         """Give every value of a field of the form in the body, decoded, in order.
 
         There is none where the body is not ``application/x-www-form-urlencoded``, is longer than
-        256 KiB, or does not say how long it is.
+        256 KiB, or does not say how long it is. More than 16 values, or values with more than 4,096
+        percent signs between them, are given as they came.
         """
         kinds = self.header_values(b"content-type")
         lengths = self.header_values(b"content-length")
@@ -101,24 +101,13 @@ class RequestView:
             or int(lengths[0]) > _LONGEST_FORM
         ):
             return []
-        return _urlencoded_values(await self._body(), name)
+        return urlencoded_values(await self._body(), name)
 
     @property
     def memo(self) -> dict[object, object]:
         """What was found out about this one request."""
         memo: dict[object, object] = self._scope.setdefault(_MEMO, {})
         return memo
-
-
-def _urlencoded_values(data: bytes, name: bytes) -> list[bytes]:
-    """Read one field of what a form or a query holds (WHATWG URL §5.1), whatever bytes it is."""
-    pairs = (pair.partition(b"=") for pair in data.split(b"&"))
-    return [_decoded(value) for key, _, value in pairs if _decoded(key) == name]
-
-
-def _decoded(text: bytes) -> bytes:
-    text = text.replace(b"+", b" ")
-    return unquote_to_bytes(text) if b"%" in text else text
 
 
 @dataclass(frozen=True, slots=True)

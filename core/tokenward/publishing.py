@@ -13,6 +13,7 @@ from typing import Final
 from pydantic import JsonValue
 
 from tokenward._codec import b64url_encode, dumps
+from tokenward._fields import listed
 from tokenward.errors import ConfigurationError
 from tokenward.http import RequestView
 from tokenward.keyring import KeyRing
@@ -192,6 +193,5 @@ def _is_known(values: list[bytes], etag: bytes) -> bool:
 
     Tags of ours have no comma, so to split at commas finds them in every list that is well formed.
     """
-    asked = b",".join(values).strip(b" \t")
-    tags = (tag.strip(b" \t").removeprefix(b"W/") for tag in asked.split(b","))
-    return asked == b"*" or etag in tags
+    asked = b",".join(values)
+    return asked.strip(b" \t") == b"*" or bool(listed(asked, etag) or listed(asked, b"W/" + etag))

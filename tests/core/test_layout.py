@@ -42,6 +42,7 @@ ROOMS = [
     "_rotation",
     "engine",
     "issuers",
+    "_fields",
     "http",
     "publishing",
     "carriers",

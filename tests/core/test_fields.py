@@ -1,0 +1,185 @@
+"""What a client sends is searched for one field, however many others it sends."""
+
+import sys
+import time
+from collections.abc import Callable
+
+import pytest
+
+from tests.core.http_requests import form, socket, view
+from tokenward import (
+    BearerHeader,
+    CookieCarrier,
+    InvalidRequestError,
+    KeyPublisher,
+    KeyRing,
+    QueryCarrier,
+    RequestView,
+    WebSocketProtocolCarrier,
+)
+
+HEADER, FORM = 65_536, 262_144
+FIELDS = {
+    "separators": b"&",
+    "percent signs": b"%",
+    "plus signs": b"+",
+    "short names": b"a&",
+    "escaped names": b"%63&",
+    "almost the name": b"csrf_toke&",
+    "the name": b"csrf_token&",
+    "the name and an escape": b"csrf_token=%41&",
+    "the name, escaped": b"csrf%5Ftoken=&",
+    "the name, then percent signs": b"%",
+    "the name, then escapes": b"%41",
+}
+COOKIES = {
+    "separators": b";",
+    "separators and spaces": b" ;\t",
+    "equals signs": b"=",
+    "short names": b"a=1; ",
+    "almost the name": b"__Host-access_toke;",
+    "the name": b"__Host-access_token;",
+    "the name, then spaces": b"__Host-access_token ",
+}
+PROTOCOLS = {
+    "separators": b",",
+    "separators and spaces": b" , ",
+    "words": b"chat,",
+    "the marker": b"bearer,",
+    "the marker, then spaces": b"bearer ",
+}
+
+
+def filled(piece: bytes, length: int, begin: bytes = b"") -> bytes:
+    """Repeat a piece up to a length."""
+    return (begin + piece * (length // len(piece)))[:length]
+
+
+def is_cheap(read: Callable[[], object]) -> bool:
+    """Whether reading takes few steps in Python, and little time at its best of five."""
+    steps, spent = 0, []
+
+    def count(*_: object) -> None:
+        nonlocal steps
+        steps += 1
+
+    for _ in range(5):
+        begin = time.process_time()
+        read()
+        spent.append(time.process_time() - begin)
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        read()
+    finally:
+        sys.setprofile(before)
+    # A slow machine takes some milliseconds; one step for each field took hundreds.
+    return steps < 10_000 and min(spent) < 0.025
+
+
+def finished(coroutine) -> list[bytes]:
+    """Run a coroutine that waits for nothing."""
+    with pytest.raises(StopIteration) as caught:
+        coroutine.send(None)
+    return caught.value.value
+
+
+@pytest.mark.parametrize("piece", FIELDS)
+def test_a_form_of_256_kib_costs_little(piece):
+    """A form is searched for one field and not taken apart."""
+    body = filled(FIELDS[piece], FORM, b"csrf_token=" if "then" in piece else b"")
+    assert is_cheap(lambda: finished(form(body).form_values(b"csrf_token")))
+
+
+@pytest.mark.parametrize("piece", FIELDS)
+def test_a_query_of_64_kib_costs_little(piece):
+    """A query is searched like a form."""
+    query = filled(FIELDS[piece], HEADER, b"csrf_token=" if "then" in piece else b"")
+    carrier = QueryCarrier(name="csrf_token")
+
+    def read() -> None:
+        try:
+            carrier.read(view(query_string=query), "access")
+        except InvalidRequestError:
+            assert query.count(b"token") > 1
+
+    assert is_cheap(read)
+
+
+@pytest.mark.parametrize("begin", [b"", b"__Host-access_token=a;"])
+@pytest.mark.parametrize("piece", COOKIES)
+def test_a_cookie_header_of_64_kib_costs_little(piece, begin):
+    """The cookies of others are not taken apart."""
+    header = (b"cookie", filled(COOKIES[piece], HEADER, begin))
+    assert is_cheap(lambda: view(header).cookie_values(b"__Host-access_token"))
+
+
+@pytest.mark.parametrize("begin", [b"", b"bearer,"])
+@pytest.mark.parametrize("piece", PROTOCOLS)
+def test_a_list_of_subprotocols_of_64_kib_costs_little(piece, begin):
+    """The subprotocols of others are not taken apart."""
+    offered = filled(PROTOCOLS[piece], HEADER, begin)
+    carrier = WebSocketProtocolCarrier()
+
+    def read() -> None:
+        try:
+            carrier.read(socket((b"sec-websocket-protocol", offered)), "access")
+        except InvalidRequestError:
+            assert offered.count(b"bearer") > 1
+
+    assert is_cheap(read)
+
+
+@pytest.mark.parametrize("piece", [b",", b'"a",', b'W/"a" , ', b"*,"])
+def test_a_list_of_entity_tags_of_64_kib_costs_little(piece):
+    """The tags of others are not taken apart."""
+    publisher = KeyPublisher(KeyRing.generate("EdDSA"))
+    tags = (b"if-none-match", filled(piece, HEADER))
+    path = next(iter(publisher.paths))
+    assert is_cheap(lambda: publisher.answer(view(tags), path))
+
+
+@pytest.mark.parametrize("piece", [b"a.", b"a", b"localhost", b"."])
+def test_a_host_of_64_kib_costs_little(piece):
+    """In development the Host header of a request with a cookie is looked at."""
+    carrier = CookieCarrier(development=True)
+    headers = (b"host", filled(piece, HEADER)), (b"cookie", b"access_token=a")
+    assert is_cheap(lambda: carrier.read(view(*headers), "access"))
+    assert carrier.read(view(*headers), "access") is None
+
+
+@pytest.mark.parametrize("piece", [b" ", b"Bearer ", b"a"])
+def test_a_bearer_header_of_64_kib_costs_little(piece):
+    """And so does the header that most requests have."""
+    header = (b"authorization", filled(piece, HEADER, b"Bearer "))
+    assert is_cheap(lambda: BearerHeader().read(view(header), "access"))
+
+
+def test_a_host_that_ends_too_late_is_not_this_machine():
+    """A name that is longer than any host is none, whatever it ends in."""
+    carrier, cookie = CookieCarrier(development=True), (b"cookie", b"access_token=a")
+
+    def is_read(host: bytes) -> bool:
+        return carrier.read(view((b"host", host), cookie), "access") is not None
+
+    assert is_read(b"a." * 121 + b"localhost:65535")
+    assert not is_read(b"a." * 126 + b"localhost:65535")
+    assert not is_read(b"a." * 126 + b"localhost" + b".evil.example")
+
+
+async def values_of(data: bytes) -> list[bytes]:
+    """Read a field from a query and from a form, which are alike."""
+    request: RequestView = form(data)
+    found = await request.form_values(b"a")
+    assert view(query_string=data).query_values(b"a") == found
+    return found
+
+
+async def test_values_are_decoded_up_to_a_bound():
+    """A value with 4,096 escapes is decoded, and 16 values; more are given as they came."""
+    assert await values_of(b"a=" + b"%41" * 4096) == [b"A" * 4096]
+    assert await values_of(b"a=" + b"%41" * 4097) == [b"%41" * 4097]
+    assert await values_of(b"a=" + b"%41" * 4096 + b"&a=%41") == [b"%41" * 4096, b"%41"]
+    assert await values_of(b"a=%41&" * 16) == [b"A"] * 16
+    assert await values_of(b"a=%41&" * 17) == [b"%41"] * 17
+    assert await values_of(b"b=%41&" * 17 + b"a=%41") == [b"A"]
