@@ -1,6 +1,7 @@
 """What several tests need: secrets, claims, engines and raw tokens."""
 
 import json
+import traceback
 from collections.abc import Mapping
 
 from tokenward import Claims, KeyRing, MemoryStore, TokenEngine, TokenPolicy
@@ -68,3 +69,12 @@ def signed(
     body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
     message = f"{b64url_encode(head)}.{b64url_encode(body)}"
     return f"{message}.{b64url_encode(key.sign(message.encode()))}"
+
+
+def everything_of(error: BaseException | None) -> str:
+    """Return what a traceback of an error shows, of its causes and hidden contexts as well."""
+    shown = "".join(traceback.format_exception(error))
+    while error is not None:
+        shown += repr(error) + str(error)
+        error = error.__cause__ or error.__context__
+    return shown

@@ -50,19 +50,27 @@ def checked_url(url: str, setting: str, *, allow_loopback: bool = True) -> "http
         ConfigurationError: it is no such address, has a user name or a fragment, or holds letters
             that are not printable ASCII. Names that merely resolve to this machine are refused.
     """
-    installed = _httpx()
     msg = f"{setting} must be an https URL without user name, password and fragment."
     # A name outside ASCII is to be written as it is asked for: xn--...
-    if not isinstance(url, str) or not re.fullmatch(r"[!-~]+", url) or {*"#\\@"} & {*url}:
+    is_plain = isinstance(url, str) and re.fullmatch(r"[!-~]+", url) and not {*"#\\@"} & {*url}
+    parsed = _parsed(url) if is_plain else None
+    # Raised outside the handler of the parser's error, which repeats parts of the address.
+    if parsed is None:
         raise ConfigurationError(msg)
-    try:
-        parsed: httpx.URL = installed.URL(url)
-    except installed.InvalidURL:
-        raise ConfigurationError(msg) from None
     is_loopback = parsed.scheme == "http" and parsed.host in _LOOPBACK and allow_loopback
     has_port = parsed.port is None or 0 < parsed.port <= _MAX_PORT
     if not (parsed.host and has_port and (parsed.scheme == "https" or is_loopback)):
         raise ConfigurationError(msg)
+    return parsed
+
+
+def _parsed(url: str) -> "httpx.URL | None":
+    installed = _httpx()
+    try:
+        parsed: httpx.URL = installed.URL(url)
+        parsed.host.encode()  # decodes a name in punycode
+    except (installed.InvalidURL, ValueError):
+        return None
     return parsed
 
 

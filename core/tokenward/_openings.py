@@ -171,13 +171,18 @@ def _redis(url: str, prefix: str | None, options: dict[str, Any]) -> RevocationS
 
 
 def is_remote_in_clear(url: str) -> bool:
-    """Tell whether what is sent to a store crosses a network unencrypted."""
-    parts = urlsplit(url)
+    """Whether what is sent to a store crosses a network unencrypted.
+
+    An address that cannot be read counts as remote: databases take some that `urlsplit` refuses.
+    """
+    try:
+        parts = urlsplit(url)
+        is_local = _is_local(parts.hostname)
+    except ValueError:
+        return True
     if parts.scheme == "redis":
-        return not _is_local(parts.hostname)
-    if parts.scheme == "postgresql+asyncpg":
-        return not _is_local(parts.hostname) and "ssl" not in parts.query
-    return False
+        return not is_local
+    return parts.scheme == "postgresql+asyncpg" and not is_local and "ssl" not in parts.query
 
 
 def _is_local(host: str | None) -> bool:

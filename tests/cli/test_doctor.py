@@ -84,6 +84,22 @@ def test_what_is_safe_is_not_found(keys_dir, settings):
     assert findings(keys_dir=keys_dir, **{**SAFE, **settings}) == {}
 
 
+@pytest.mark.parametrize(
+    "store_url",
+    [
+        "redis://u:[hunter2@redis.example",
+        "redis://u:hunter2@[redis]/0",
+        "redis://u:\u2100hunter2@redis.example",
+        "rediss://u:12/hunter2@redis.example",
+    ],
+)
+def test_an_address_that_cannot_be_read_is_a_finding(keys_dir, store_url):
+    """The doctor reports it, without any part of it, where it used to end in the parser's error."""
+    found = findings(keys_dir=keys_dir, **{**SAFE, "store_url": store_url})
+    assert found["store_unusable"]["severity"] == "error"
+    assert "hunter2" not in json.dumps(found)
+
+
 def test_what_is_absent_is_found():
     """Keys, issuer, audience and store."""
     found = findings()

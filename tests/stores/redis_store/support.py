@@ -3,7 +3,6 @@
 import asyncio
 import socket
 import subprocess
-import traceback
 
 import pytest
 from redis.asyncio import Redis
@@ -64,12 +63,3 @@ async def calls_of(url, *names):
     async with Redis.from_url(url) as looking:
         stats = await looking.info("commandstats")
     return [stats.get(f"cmdstat_{name}", {"calls": 0})["calls"] for name in names]
-
-
-def everything_of(error):
-    """Return what a traceback of an error shows, of its causes and hidden contexts as well."""
-    shown = "".join(traceback.format_exception(error))
-    while error is not None:
-        shown += repr(error) + str(error)
-        error = error.__cause__ or error.__context__
-    return shown

@@ -9,8 +9,8 @@ import pytest
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from tests.stores.redis_store.support import PATIENT, denies, everything_of
-from tests.support import NOW
+from tests.stores.redis_store.support import PATIENT, denies
+from tests.support import NOW, everything_of
 from tokenward import (
     Revocation,
 )

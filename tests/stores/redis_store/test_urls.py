@@ -6,8 +6,8 @@ import warnings
 import pytest
 from redis.asyncio import Redis
 
-from tests.stores.redis_store.support import PATIENT, denies, everything_of
-from tests.support import NOW
+from tests.stores.redis_store.support import PATIENT, denies
+from tests.support import NOW, everything_of
 from tokenward import ConfigurationError, Revocation
 from tokenward.stores.redis import RedisStore
 
