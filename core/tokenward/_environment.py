@@ -30,9 +30,6 @@ except ImportError as _absent:
 
 __all__ = ["SettingsConfigDict", "StrictSettings"]
 
-# Behind the prefix: variables of a test suite and of its runner, which are not settings.
-_NOT_SETTINGS: Final = ("test_", "require_")
-
 
 class StrictSettings(BaseSettings):
     """Settings of the environment and, where one is named, of an env file."""
@@ -113,8 +110,6 @@ class _StrictVariables(PydanticBaseSettingsSource):
             if not variable.lower().startswith(self._prefix.lower()):
                 continue
             name = variable[len(self._prefix) :].lower()
-            if name.startswith(_NOT_SETTINGS):
-                continue
             if name not in fields:
                 raise ConfigurationError(_unknown(variable.upper(), name, fields, self._prefix))
             found[name], _, _ = self.get_field_value(fields[name], name)

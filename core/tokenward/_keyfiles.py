@@ -13,6 +13,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from pydantic import JsonValue
+
 from tokenward._codec import dumps, loads_header
 from tokenward.errors import ConfigurationError, InvalidKeyError, MalformedTokenError
 from tokenward.keys import Key
@@ -23,9 +25,12 @@ __all__ = [
     "MAX_FILE_BYTES",
     "PEM_SUFFIX",
     "KeyFile",
+    "holds_private_pem",
     "key_of",
     "locked",
     "read_file",
+    "read_named_file",
+    "refuse_open_file",
     "rendered",
     "sync_directory",
     "write_file",
@@ -35,6 +40,7 @@ PEM_SUFFIX: Final = ".pem"
 JWK_SUFFIX: Final = ".jwk.json"
 LOCK_NAME: Final = ".lock"
 MAX_FILE_BYTES: Final = 65_536
+_MAX_NAMED_BYTES: Final = 1_048_576  # a key set may be long
 
 _IS_POSIX: Final = os.name == "posix"
 _OTHERS: Final = 0o077
@@ -89,6 +95,44 @@ def read_file(directory: Path, name: str) -> KeyFile:
     return KeyFile(path, content, _IS_POSIX and bool(mode & _OTHERS))
 
 
+def read_named_file(path: Path) -> KeyFile:
+    """Read a small file that a setting or an option names.
+
+    Links may lead anywhere, and a pipe is read to its end, as that of a shell's ``<(...)``.
+
+    Raises:
+        ConfigurationError: it cannot be read, or is too large.
+    """
+    try:
+        with path.open("rb") as opened:
+            mode = os.fstat(opened.fileno()).st_mode
+            content = opened.read(_MAX_NAMED_BYTES + 1)
+    except OSError as error:
+        raise _fault(path, f"cannot be read: {error.strerror}") from error
+    if len(content) > _MAX_NAMED_BYTES:
+        raise _fault(path, f"is larger than {_MAX_NAMED_BYTES} bytes: it is not a key")
+    return KeyFile(path, content, _IS_POSIX and stat.S_ISREG(mode) and bool(mode & _OTHERS))
+
+
+def refuse_open_file(file: KeyFile) -> None:
+    """Refuse a file that holds a private key or a secret, if others can read it.
+
+    Raises:
+        InvalidKeyError: they can; the message has the command that changes it.
+    """
+    if file.is_open_to_others:
+        msg = (
+            f"{str(file.path)!r} holds a private key or a secret, and others than its owner can "
+            f"read it: chmod 600 {shlex.quote(str(file.path))}"
+        )
+        raise InvalidKeyError(msg)
+
+
+def holds_private_pem(content: bytes) -> bool:
+    """Whether PEM text holds a private key, encrypted or not."""
+    return b"PRIVATE KEY-----" in content
+
+
 def key_of(file: KeyFile, *, algorithm: str | None = None, kid: str | None = None) -> Key:
     """Make the key of a file: PEM, or a JWK where the name ends so.
 
@@ -102,21 +146,23 @@ def key_of(file: KeyFile, *, algorithm: str | None = None, kid: str | None = Non
         ConfigurationError: the algorithm is unknown.
     """
     is_pem = file.path.name.endswith(PEM_SUFFIX)
+    jwk = {} if is_pem else _jwk_in(file)
+    if holds_private_pem(file.content) or not jwk.keys().isdisjoint({"d", "k"}):
+        refuse_open_file(file)
     try:
-        jwk = {} if is_pem else loads_header(file.content)
-        if file.is_open_to_others and (
-            b"PRIVATE KEY-----" in file.content or not jwk.keys().isdisjoint({"d", "k"})
-        ):
-            msg = f"Others than its owner can read it: chmod 600 {shlex.quote(str(file.path))}"
-            raise InvalidKeyError(msg)
         if is_pem:
             return Key.from_pem(file.content, algorithm=algorithm, kid=kid)
         return Key.from_jwk(jwk, algorithm=algorithm)
-    except MalformedTokenError:
-        msg = f"{str(file.path)!r}: It is not a JSON object."
     except ConfigurationError as error:
         msg = f"{str(file.path)!r}: {error}"
         raise type(error)(msg) from error
+
+
+def _jwk_in(file: KeyFile) -> dict[str, JsonValue]:
+    try:
+        return loads_header(file.content)
+    except MalformedTokenError:
+        msg = f"{str(file.path)!r}: It is not a JSON object."
     raise InvalidKeyError(msg)
 
 

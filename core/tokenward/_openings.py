@@ -1,33 +1,29 @@
 """What settings name, opened: files of keys, and stores by their URL."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from pydantic import JsonValue
-
-from tokenward._codec import loads_object
-from tokenward.errors import ConfigurationError, MalformedTokenError
+from tokenward._keyfiles import holds_private_pem, read_named_file, refuse_open_file
+from tokenward.errors import ConfigurationError
 from tokenward.keyring import KeyRing
-from tokenward.keys import Key
 from tokenward.keysources import RemoteKeys
 from tokenward.revocation import RevocationStore
 from tokenward.stores.memory import MemoryStore
 
 __all__ = [
     "is_remote_in_clear",
-    "jwks_file_ring",
     "open_issuer",
     "open_key_directory",
     "open_remote_keys",
     "open_store",
-    "read_key_file",
-    "read_secret_file",
+    "pem_file_ring",
+    "secret_file_ring",
     "store_kind",
 ]
 
-_LARGEST_FILE: Final = 1_048_576
-_MAX_BRACKETS: Final = 1_024
 _REDIS: Final = frozenset({"redis", "rediss", "unix"})
 _SQL: Final = frozenset({"sqlite+aiosqlite", "postgresql+asyncpg"})
 _MEMORY: Final = frozenset({"memory://", "memory://single-process"})
@@ -37,52 +33,43 @@ _KNOWN_STORES: Final = (
 )
 
 
-def read_key_file(path: Path) -> bytes:
-    """Give what a file of keys holds.
+def secret_file_ring(path: Path, *, algorithm: str, kid: str | None) -> KeyRing:
+    """Make a ring of the HMAC secret in a file, without the line break that editors put at its end.
 
     Raises:
-        ConfigurationError: it cannot be read, or is too large to be one.
+        ConfigurationError: the file cannot be read, others can read it, or the secret is unfit.
     """
-    try:
-        with path.open("rb") as file:
-            content = file.read(_LARGEST_FILE + 1)
-    except OSError as exc:
-        msg = f"The key file cannot be read: {exc.strerror}."
-        raise ConfigurationError(msg) from exc
-    if len(content) > _LARGEST_FILE:
-        msg = "The key file is too large: it holds more than a mebibyte."
-        raise ConfigurationError(msg)
-    return content
+    file = read_named_file(path)
+    refuse_open_file(file)
+    secret = file.content.removesuffix(b"\n").removesuffix(b"\r")
+    with _named(path):
+        return KeyRing.from_secret(secret, algorithm=algorithm, kid=kid)
 
 
-def read_secret_file(path: Path) -> bytes:
-    """Give the secret in a file, without the line break that editors put at its end."""
-    return read_key_file(path).removesuffix(b"\n").removesuffix(b"\r")
-
-
-def jwks_file_ring(path: Path) -> KeyRing:
-    """Make a ring of a JWKS file (RFC 7517 §5), or of a file with one JWK.
-
-    Keys that are there for something else than signatures are left out (RFC 7517 §5).
+def pem_file_ring(
+    path: Path, *, algorithm: str | None, password: str | None, kid: str | None
+) -> KeyRing:
+    """Make a ring of the key in a PEM file.
 
     Raises:
-        ConfigurationError: it is no such file, or no key in it can be used.
+        ConfigurationError: the file cannot be read, it holds a private key that others can read, or
+            no key that can be used.
     """
-    content = read_key_file(path)
+    file = read_named_file(path)
+    if holds_private_pem(file.content):
+        refuse_open_file(file)
+    with _named(path):
+        return KeyRing.from_pem(file.content, algorithm=algorithm, password=password, kid=kid)
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Name the file in what is said of its content."""
     try:
-        parsed = loads_object(content, max_brackets=_MAX_BRACKETS)
-    except MalformedTokenError:
-        parsed = {}
-    listed = parsed.get("keys", [parsed])
-    keys = [
-        each
-        for each in map(_key_of, listed if isinstance(listed, list) else [])
-        if each is not None
-    ]
-    if not keys:
-        msg = "The file is no JSON Web Key Set, or holds no key that can be used."
-        raise ConfigurationError(msg)
-    return KeyRing(keys[0], verifiers=keys[1:])
+        yield
+    except ConfigurationError as error:
+        msg = f"{str(path)!r}: {error}"
+        raise type(error)(msg) from error
 
 
 def open_key_directory(path: Path) -> KeyRing:
@@ -112,13 +99,6 @@ def open_issuer(issuer: str, algorithm: str | None) -> RemoteKeys:
     from tokenward.jwks import RemoteKeySet
 
     return RemoteKeySet.from_issuer(issuer, algorithms=None if algorithm is None else [algorithm])
-
-
-def _key_of(jwk: JsonValue) -> Key | None:
-    try:
-        return Key.from_jwk(jwk) if isinstance(jwk, dict) else None
-    except ConfigurationError:
-        return None
 
 
 def store_kind(url: str) -> str:

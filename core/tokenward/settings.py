@@ -9,8 +9,8 @@
 
     engine = engine_from_settings(claims_model=ShopClaims)
 
-A variable that begins with ``TOKENWARD_`` and is no setting is refused, because it is a setting that
-somebody misspelt; ``TOKENWARD_TEST_...`` and ``TOKENWARD_REQUIRE_...`` alone are left to test suites.
+A variable that begins with ``TOKENWARD_`` and is not a setting is refused, because it is probably a
+setting that somebody misspelt.
 """
 
 from collections.abc import Callable
@@ -21,14 +21,14 @@ from pydantic import Field, SecretStr, model_validator
 
 from tokenward._algorithms import algorithm_named
 from tokenward._environment import SettingsConfigDict, StrictSettings
+from tokenward._jwks_file import jwks_file_ring
 from tokenward._openings import (
-    jwks_file_ring,
     open_issuer,
     open_key_directory,
     open_remote_keys,
     open_store,
-    read_key_file,
-    read_secret_file,
+    pem_file_ring,
+    secret_file_ring,
     store_kind,
 )
 from tokenward._setting_types import AlsoWrite, Duration, LifetimeOrNever, Names
@@ -79,7 +79,7 @@ class TokenwardSettings(StrictSettings):
     keys_dir: Path | None = None
     """A directory of keys, as ``tokenward keys generate`` makes it."""
     jwks_file: Path | None = None
-    """A file with a JSON Web Key Set; it verifies, and where its first key is private it signs."""
+    """A file with a JSON Web Key Set; its first key signs, if the file has private keys."""
     jwks_url: str | None = None
     """The address of somebody else's JSON Web Key Set; it only verifies."""
     oidc_issuer: str | None = None
@@ -174,12 +174,10 @@ class TokenwardSettings(StrictSettings):
         if self.secret is not None:
             return KeyRing.from_secret(self.secret.get_secret_value(), algorithm=hmac, kid=kid)
         if self.secret_file is not None:
-            secret = read_secret_file(self.secret_file)
-            return KeyRing.from_secret(secret, algorithm=hmac, kid=kid)
+            return secret_file_ring(self.secret_file, algorithm=hmac, kid=kid)
         if self.pem_file is not None:
             password = self.pem_password.get_secret_value() if self.pem_password else None
-            pem = read_key_file(self.pem_file)
-            return KeyRing.from_pem(pem, algorithm=algorithm, password=password, kid=kid)
+            return pem_file_ring(self.pem_file, algorithm=algorithm, password=password, kid=kid)
         if self.jwks_file is not None:
             return jwks_file_ring(self.jwks_file)
         return self._kept_elsewhere()

@@ -13,7 +13,7 @@ from tests.support import SECRET
 def _without_settings(monkeypatch):
     """Whatever the machine is set to is no concern of a test."""
     for name in os.environ:
-        if name.startswith("TOKENWARD_") and name != "TOKENWARD_REQUIRE_SERVICES":
+        if name.startswith("TOKENWARD_"):
             monkeypatch.delenv(name)
 
 

@@ -10,6 +10,8 @@ from typer.testing import CliRunner, Result
 
 from tokenward.cli._app import app
 
+# Read before the tests remove every setting from the environment.
+REQUIRED = os.environ.get("TOKENWARD_REQUIRE_SERVICES") == "1"
 IN_FIFTEEN_MINUTES = "2027-01-15T08:15:00Z"
 AT = "2027-01-15T08:03:00Z"
 
@@ -27,7 +29,7 @@ def installed_command() -> list[str]:
     script = Path(sys.executable).with_name("tokenward")
     if script.exists():
         return [str(script)]
-    if os.environ.get("TOKENWARD_REQUIRE_SERVICES") == "1":
+    if REQUIRED:
         pytest.fail("The command tokenward is not installed: pip install '.[cli]'")
     return [sys.executable, "-m", "tokenward.cli"]
 

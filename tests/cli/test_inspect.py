@@ -334,6 +334,7 @@ def test_keys_come_from_anywhere(tmp_path, keys_dir, secret_file):
     token = signed(payload_of(), key=key)
     jwks, pem = tmp_path / "jwks.json", tmp_path / "key.pem"
     jwks.write_text(json.dumps(KeyRing(key).public_jwks()))
+    pem.touch(mode=0o600)
     pem.write_bytes(key.private_pem())
     for option in (("--keys", keys_dir), ("--jwks", jwks), ("--pem", pem, "--algorithm", "EdDSA")):
         assert inspect(token, *option)["verified"]

@@ -120,6 +120,7 @@ def test_private_keys_are_exported_when_asked_for(tmp_path, algorithm):
     """As a key set that signs where it is read again; keys without a private half are left out."""
     path, jwks = tmp_path / "keys", tmp_path / "jwks.json"
     KeyDirectory(path).save(KeyRing(Key.generate(algorithm, kid="a"), verifiers=[_public()]))
+    jwks.touch(mode=0o600)
     jwks.write_text(run("keys", "export", "--keys", path, "--private").stdout)
     (key,) = TokenwardSettings(jwks_file=jwks).to_keys()
     assert (key.kid, key.can_sign, key.algorithm.name) == ("a", True, algorithm)

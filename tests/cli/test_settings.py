@@ -1,6 +1,7 @@
 """Settings: what they make, and what is refused, by name and without a value."""
 
 import json
+import os
 import re
 import sys
 from dataclasses import fields
@@ -11,7 +12,16 @@ from pathlib import Path
 import pytest
 
 from tests.support import NOW, SECRET, ShopClaims
-from tokenward import NEVER, ConfigurationError, Key, KeyRing, MemoryStore, TokenPolicy
+from tokenward import (
+    NEVER,
+    ConfigurationError,
+    InvalidKeyError,
+    Key,
+    KeyRing,
+    MemoryStore,
+    TokenPolicy,
+)
+from tokenward._codec import b64url_encode
 from tokenward._durations import duration_text
 from tokenward.settings import (
     KEY_SETTINGS,
@@ -156,7 +166,13 @@ def test_values_of_python_are_taken_as_they_are():
 
 @pytest.mark.parametrize(
     ("name", "near"),
-    [("LEEWAI", "TOKENWARD_LEEWAY"), ("SECRET_FIEL", "TOKENWARD_SECRET_FILE"), ("Q", None)],
+    [
+        ("LEEWAI", "TOKENWARD_LEEWAY"),
+        ("SECRET_FIEL", "TOKENWARD_SECRET_FILE"),
+        ("REQUIRE_CLAIMS", "TOKENWARD_REQUIRED_CLAIMS"),
+        ("TEST_AUDIENCE", "TOKENWARD_AUDIENCE"),
+        ("Q", None),
+    ],
 )
 def test_an_unknown_variable_is_refused_with_its_nearest_name(monkeypatch, name, near):
     """A setting that is misspelt must not be silently left out."""
@@ -166,9 +182,9 @@ def test_an_unknown_variable_is_refused_with_its_nearest_name(monkeypatch, name,
     assert message.endswith(f"Did you mean {near}?") == (near is not None)
 
 
-def test_variables_of_test_suites_are_left_alone(monkeypatch):
-    """As are those that have another prefix."""
-    for name in ("TOKENWARD_TEST_REDIS_URL", "TOKENWARD_REQUIRE_SERVICES", "TOKENWARDEN"):
+def test_variables_of_others_are_left_alone(monkeypatch):
+    """Whatever has another prefix is not Tokenward's."""
+    for name in ("TOKENWARDEN", "TOKEN_SECRET", "SECRET"):
         monkeypatch.setenv(name, VALUE)
     assert TokenwardSettings().model_fields_set == set()
 
@@ -295,22 +311,103 @@ def test_a_directory_of_keys_is_loaded(keys_dir):
     assert TokenwardSettings(keys_dir=keys_dir).to_keys().active.can_sign
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"keys": 1}', '{"keys": [1, {"kty": "x"}]}', "{}"])
-def test_a_key_set_without_keys_is_refused(tmp_path, text):
-    """Whatever is wrong with it; what is in it is not repeated."""
+def without(jwk, *names):
+    """Give a JWK without some members."""
+    return {name: value for name, value in jwk.items() if name not in names}
+
+
+PUBLIC = Key.generate("ES256", kid="public").public_jwk()
+SECRET_JWK = Key.from_secret(SECRET, kid="old").secret_jwk()
+EC_PRIVATE = {
+    **PUBLIC,
+    "d": b64url_encode(b"\x01" * 32),
+}
+DAMAGED = {
+    "text": ("", "is not a JSON Web Key Set"),
+    "list": ("[]", "is not a JSON Web Key Set"),
+    "no list": ('{"keys": 1}', "is not a JSON Web Key Set"),
+    "number": ('{"keys": [1]}', "key 1 is not a JSON object"),
+    "empty": ('{"keys": []}', "holds no key for signatures"),
+    "no type": ("{}", "key 1 cannot be used: The JWK's 'kty'"),
+    "damaged first key": ({"keys": [EC_PRIVATE, SECRET_JWK]}, "key 1 cannot be used"),
+    "misspelt type": ({"keys": [EC_PRIVATE | {"kty": "ECC"}, SECRET_JWK]}, "key 1 cannot be used"),
+    "misspelt algorithm": ({"keys": [SECRET_JWK | {"alg": "HS-256"}]}, "key 1 cannot be used"),
+    "short secret": ({"keys": [PUBLIC, SECRET_JWK | {"k": "c2hvcnQ"}]}, "key 2 cannot be used"),
+    "private second": ({"keys": [PUBLIC, SECRET_JWK]}, "begins with a public key"),
+    "for encryption": ({"keys": [PUBLIC | {"use": "enc"}]}, "holds no key for signatures"),
+}
+
+
+@pytest.mark.parametrize(("content", "told"), DAMAGED.values(), ids=DAMAGED)
+def test_a_key_set_with_a_damaged_key_is_refused(tmp_path, content, told):
+    """No other key signs in the place of one that cannot be used; its place in the file is named."""
     path = tmp_path / "jwks.json"
-    path.write_text(text)
-    with pytest.raises(ConfigurationError, match="holds no key that can be used"):
+    path.touch(mode=0o600)
+    path.write_text(content if isinstance(content, str) else json.dumps(content))
+    with pytest.raises(ConfigurationError, match=told) as caught:
+        TokenwardSettings(jwks_file=path).to_keys()
+    assert str(path) in str(caught.value)
+    assert SECRET_JWK["k"] not in str(caught.value)
+
+
+def test_keys_of_a_set_that_are_not_for_signatures_are_left_out(tmp_path):
+    """Keys for encryption and public keys of an unknown type do not keep a set from being used."""
+    path = tmp_path / "jwks.json"
+    others = [
+        PUBLIC | {"use": "enc"},
+        {"kty": "OKP", "crv": "X25519", "x": "AA"},
+        {"kty": "AKP", "alg": "ML-DSA-44", "pub": "AA"},
+        without(PUBLIC, "use") | {"alg": "ECDH-ES+A256KW"},
+        without(PUBLIC, "use") | {"key_ops": ["deriveKey"]},
+    ]
+    path.write_text(json.dumps({"keys": [*others, PUBLIC]}))
+    assert [key.kid for key in TokenwardSettings(jwks_file=path).to_keys()] == ["public"]
+    path.write_text(json.dumps({"keys": [without(PUBLIC, "use") | {"key_ops": []}]}))
+    with pytest.raises(ConfigurationError, match="do not allow verifying"):
         TokenwardSettings(jwks_file=path).to_keys()
 
 
+PRIVATE_FILES = {
+    "secret_file": SECRET.encode(),
+    "pem_file": Key.generate("EdDSA").private_pem(),
+    "jwks_file": json.dumps(SECRET_JWK).encode(),
+}
+
+
+@pytest.mark.parametrize(("setting", "content"), PRIVATE_FILES.items(), ids=PRIVATE_FILES)
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o620])
+def test_a_private_file_that_others_can_read_is_refused(tmp_path, setting, content, mode):
+    """One rule for every file with a secret or a private key; the message has the command to run."""
+    path = tmp_path / "a file"
+    path.write_bytes(content)
+    path.chmod(mode)
+    with pytest.raises(InvalidKeyError, match=r"chmod 600 '.*/a file'") as caught:
+        TokenwardSettings(**{setting: path}).to_keys()
+    assert SECRET not in str(caught.value)
+    path.chmod(0o400)
+    assert TokenwardSettings(**{setting: path}).to_keys().active.can_sign
+
+
+def test_a_secret_can_come_from_a_pipe():
+    """As a shell's <(...) makes one."""
+    reading, writing = os.pipe()
+    with os.fdopen(writing, "w") as pipe:
+        pipe.write(SECRET)
+    settings = TokenwardSettings(secret_file=f"/dev/fd/{reading}")
+    assert settings.to_keys().active.can_sign
+    os.close(reading)
+
+
 def test_files_that_cannot_be_keys_are_refused(tmp_path):
-    """One that is not there, and one that does not end."""
-    with pytest.raises(ConfigurationError, match="cannot be read: No such file"):
+    """One that is not there, one that does not end, and one that holds something else; by its path."""
+    with pytest.raises(ConfigurationError, match="none' cannot be read: No such file"):
         TokenwardSettings(secret_file=tmp_path / "none").to_keys()
     (tmp_path / "big").write_bytes(b"x" * 1_048_577)
-    with pytest.raises(ConfigurationError, match="too large"):
+    with pytest.raises(ConfigurationError, match="big' is larger than 1048576 bytes"):
         TokenwardSettings(pem_file=tmp_path / "big").to_keys()
+    (tmp_path / "text").write_text("text")
+    with pytest.raises(InvalidKeyError, match="text': This is not a PEM key"):
+        TokenwardSettings(pem_file=tmp_path / "text").to_keys()
 
 
 def test_keys_of_somebody_else_are_fetched_later():

@@ -8,11 +8,11 @@ from cryptography.hazmat.primitives.asymmetric import ed448, ed25519, rsa
 
 from tests.core.key_material import ED_KEY, PEM, RSA_KEY, SPKI
 from tests.support import signed
-from tokenward import InvalidKeyError, KeyDirectory, KeyRing
+from tokenward import ConfigurationError, InvalidKeyError, KeyDirectory, KeyRing
 from tokenward._codec import b64url_encode
 from tokenward._jwk_set import KeySet, UnusableKeySetError
+from tokenward._jwks_file import jwks_file_ring
 from tokenward.keys import Key
-from tokenward.settings import TokenwardSettings
 
 P25519 = 2**255 - 19
 P448 = 2**448 - 2**224 - 1
@@ -174,15 +174,14 @@ def test_unfit_keys_come_in_by_no_way(tmp_path):
     planted = jwk_of("Ed25519", IDENTITY)
     pem = tmp_path / "key.pem"
     pem.write_bytes(LOADERS["Ed25519"](IDENTITY).public_bytes(PEM, SPKI))
-    jwks = tmp_path / "jwks.json"
+    jwks = tmp_path / "keys.json"
     jwks.write_text(json.dumps({"keys": [planted]}))
     for build in (
         lambda: KeyRing.from_jwk(planted),
         lambda: KeyDirectory(tmp_path).load(),
-        lambda: TokenwardSettings(pem_file=pem).to_keys(),
-        lambda: TokenwardSettings(jwks_file=jwks).to_keys(),
+        lambda: jwks_file_ring(jwks),
     ):
-        with pytest.raises(Exception, match=r"small order|can be used"):
+        with pytest.raises(ConfigurationError, match="small order"):
             build()
     body = {"keys": [planted, Key.generate("ES256", kid="other").public_jwk()]}
     found = KeySet.read(json.dumps(body).encode(), algorithms=None, known=None)

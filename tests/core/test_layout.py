@@ -54,6 +54,7 @@ ROOMS = [
     "__init__",
     "_durations",
     "_environment",
+    "_jwks_file",
     "_openings",
     "_setting_types",
     "settings",

@@ -1,6 +1,7 @@
 """What can be unsafe, or of no effect, in a configuration that is valid: one small look each."""
 
 import os
+import shlex
 import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -9,8 +10,7 @@ from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
 from tokenward._durations import duration_text
-from tokenward._openings import is_remote_in_clear, read_key_file, store_kind
-from tokenward.errors import ConfigurationError
+from tokenward._openings import is_remote_in_clear, store_kind
 from tokenward.policy import ALWAYS_REQUIRED, NEVER, Lifetime
 from tokenward.settings import KEY_SETTINGS, TokenwardSettings
 
@@ -26,8 +26,6 @@ _NEED_A_STORE: Final = ("refresh_lifetime", "session_lifetime", "reuse_grace", "
 _FOR_ISSUING: Final = (
     "access_lifetime", "refresh_lifetime", "session_lifetime", "reuse_grace", "also_write",
 )  # fmt: skip
-# Of PEM; and of JWKs, the private member of a key pair and the value of a secret.
-_PRIVATE_MARKS: Final = (b"PRIVATE KEY", b'"d"', b'"k"')
 _ONLY_VERIFY: Final = ("jwks_url", "oidc_issuer")
 
 
@@ -205,28 +203,15 @@ def _about_files(settings: TokenwardSettings) -> Iterator[Finding]:
         path: Path | None = getattr(settings, name)
         if path is None or os.name != "posix" or not path.exists():
             continue
-        mode = path.stat().st_mode
-        # Public keys may be read by all. Whoever may write makes keys of their own.
-        others = stat.S_IWGRP | stat.S_IWOTH
-        if name == "secret_file" or (path.is_file() and _is_private(path)):
-            others |= stat.S_IRGRP | stat.S_IROTH
-        if mode & others:
+        # Whoever may write makes keys of their own. Who may read is checked when it is opened.
+        if path.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH):
             yield Finding(
                 "file_open_to_others",
                 "error",
                 settings.variable(name),
-                "Others than the owner can read the key, or replace it.",
-                f"chmod {'700' if path.is_dir() else '600'} it, and replace the key.",
+                "Others than the owner can replace the key.",
+                f"chmod go-w {shlex.quote(str(path))}, and replace the key.",
             )
-
-
-def _is_private(path: Path) -> bool:
-    """Tell whether a PEM file or a key set holds what nobody may see; a file that is shut does."""
-    try:
-        content = read_key_file(path)
-    except ConfigurationError:
-        return True
-    return any(mark in content for mark in _PRIVATE_MARKS)
 
 
 def _about_unused(settings: TokenwardSettings) -> Iterator[Finding]:
