@@ -5,6 +5,7 @@ The key set (RFC 7517 §5) and, for an issuer with an address, the metadata that
 
 import hashlib
 import re
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -79,6 +80,7 @@ class KeyPublisher:
         max_age: timedelta = _FIVE_MINUTES,
         jwks_path: str = "/.well-known/jwks.json",
         metadata: Mapping[str, JsonValue] | None = None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         """Join a ring to its place.
 
@@ -90,6 +92,7 @@ class KeyPublisher:
             jwks_path: of the key set, at the root of the host.
             metadata: further members, such as ``token_endpoint`` (RFC 8414 §2). Its
                 ``response_types_supported`` is for you to give: only you know your endpoints.
+            clock: the time in seconds since 1970; the same as that of the engine.
 
         Raises:
             ConfigurationError: the ring holds secrets alone, so that there is nothing to show, the
@@ -111,6 +114,7 @@ class KeyPublisher:
             msg = "metadata needs an issuer, and cannot name what the publisher itself says."
             raise ConfigurationError(msg)
         self._ring = ring
+        self._clock = clock
         self._jwks_path = jwks_path
         self._cache_control = f"public, max-age={int(max_age.total_seconds())}"
         self._metadata = dict(metadata or {})
@@ -133,6 +137,9 @@ class KeyPublisher:
             request: for its method, and for ``If-None-Match`` (RFC 9110 §13.1.2).
             path: one of `paths`.
         """
+        # An engine removes expired keys when it uses the ring, which may be much later or never.
+        if self._ring.next_change_at <= (now := self._clock()):
+            self._ring.advance(now)
         version, documents = self._rendered
         if version != self._ring.version:
             # The number first: a change in between is seen at the next request.

@@ -190,6 +190,25 @@ def test_a_change_of_the_ring_is_seen_at_once():
     assert "EdDSA" not in ask(publisher, METADATA).body.decode()
 
 
+@pytest.mark.parametrize("with_now", [True, False])
+def test_an_expired_key_is_not_shown(clock, with_now):
+    """The request after the end of a key does not see it, also when no engine uses the ring."""
+    ring = KeyRing.generate(kid="a")
+    publisher = KeyPublisher(ring, issuer=ISSUER, clock=clock)
+    ring.rotate(
+        Key.generate("ES256", kid="b"),
+        verify_for=timedelta(hours=1),
+        now=clock() if with_now else None,
+    )
+    kids = []
+    for seconds in (0, 3_599, 1):
+        clock.advance(seconds)
+        kids.append([key["kid"] for key in json.loads(ask(publisher).body)["keys"]])
+
+    assert kids == [["b", "a"], ["b", "a"], ["b"]]
+    assert "EdDSA" not in ask(publisher, METADATA).body.decode()
+
+
 def test_documents_are_rendered_when_the_ring_changes_and_not_before():
     """However often a document is asked for, a key is shown once for each change of the ring."""
     key = CountingKey.generate()
