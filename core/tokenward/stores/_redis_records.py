@@ -17,12 +17,11 @@ __all__ = [
     "life_ms",
     "number_text",
     "records_of",
-    "text_of",
-    "texts_of",
+    "values_of",
 ]
 
-Record: TypeAlias = bytes | str | int | None
-"""A record; None where there is none, 0 for a key of another type."""
+Record: TypeAlias = object
+"""A record, as bytes or text; None where there is none, 0 for a key of another type."""
 Reply: TypeAlias = object
 """What a script has returned, or the error in its place."""
 
@@ -95,9 +94,9 @@ def any_denies(records: Sequence[Record], issued_at: float | None, now: float) -
     return False
 
 
-def _numbers(record: bytes | str | int) -> tuple[float, float]:
+def _numbers(record: object) -> tuple[float, float]:
     """Return the end and the moment of a record; NaN where there is none."""
-    if isinstance(record, int):
+    if not isinstance(record, bytes | str):
         return math.nan, math.nan
     try:
         keep_until, moment = map(float, record.split())
@@ -106,39 +105,28 @@ def _numbers(record: bytes | str | int) -> tuple[float, float]:
     return keep_until, moment
 
 
-def records_of(reply: Reply, nonce: str, count: int) -> Sequence[Record]:
-    """Read the reply to a check.
+def records_of(reply: Reply, nonce: bytes, count: int) -> Sequence[Record]:
+    """Read the reply to a check of so many keys.
 
     Raises:
-        MismatchedReplyError: it is not the reply to this check of so many keys.
+        MismatchedReplyError: it is the reply to another call.
     """
-    if not isinstance(reply, list) or reply[1:2] != [count] or text_of(reply[0]) != nonce:
-        raise MismatchedReplyError
-    if len(reply) == len(("nonce", "count")):
-        return [None] * count
-    records = reply[2]
-    if not isinstance(records, list) or len(records) != count:
+    records = values_of(reply, nonce) or [None] * count
+    if len(records) != count:
         raise MismatchedReplyError
     return records
 
 
-def texts_of(reply: Reply, nonce: str, count: int) -> list[str]:
-    """Read the reply to a script that writes: so many values after the nonce.
+def values_of(reply: Reply, nonce: bytes) -> list[object]:
+    """Return what a script has returned after the nonce.
 
     Raises:
-        MismatchedReplyError: it is not the reply to this call.
+        MismatchedReplyError: it is the reply to another call.
     """
-    if not isinstance(reply, list) or len(reply) != count + 1:
-        raise MismatchedReplyError
-    first, *values = map(text_of, reply)
-    if first != nonce:
+    echoed, *values = reply if isinstance(reply, list) and reply else [reply]
+    if (echoed.encode() if isinstance(echoed, str) else echoed) != nonce:
         raise MismatchedReplyError
     return values
-
-
-def text_of(value: object) -> str:
-    """Return the text of a value, from a client that decodes or one that does not."""
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
 def number_text(number: float) -> str:

@@ -4,8 +4,8 @@ A record is one text: of a revocation ``keep_until moment``, of a use ``keep_unt
 pair_key``, and of a sealed pair ``use sealed``. ``pair_key`` names the key of the sealed pair, which
 is built from the successor: consuming the successor deletes the pair.
 
-Every script returns the text that its caller sent along, so that the answer to another call is
-never taken for its own. A record that cannot be read is an error, never "no record".
+Every script returns the nonce of its caller, alone or before other values, so that the reply to
+another call is never taken for its own. A record that cannot be read is an error, never "no record".
 """
 
 from typing import Final
@@ -16,7 +16,7 @@ __all__ = ["CHECK", "CONSUME", "RAISE", "REVOKE"]
 # as well: only then do the two counts differ, and 0 stands for such a key.
 CHECK: Final = """
 local count = redis.call('EXISTS', unpack(KEYS))
-if count == 0 then return {ARGV[1], #KEYS} end
+if count == 0 then return ARGV[1] end
 local records = redis.call('MGET', unpack(KEYS))
 for index = 1, #KEYS do
     if records[index] then count = count - 1 end
@@ -28,7 +28,8 @@ if count ~= 0 then
         end
     end
 end
-return {ARGV[1], #KEYS, records}
+table.insert(records, 1, ARGV[1])
+return records
 """
 # Lua's own texts of numbers lose digits, so scripts compare numbers and keep the texts.
 _SHARED: Final = """
@@ -54,7 +55,7 @@ if old then
     life = (left < 0 or life == 0) and 0 or math.max(left, life)
 end
 write(KEYS[1], keep_until .. ' ' .. moment, life)
-return {{ARGV[4]}}
+return ARGV[4]
 """
 CONSUME: Final = f"""{_SHARED}
 local used, own_pair, next_pair = KEYS[1], KEYS[2], KEYS[3]
@@ -63,17 +64,17 @@ local first = redis.call('GET', used)
 if first then
     local keep_until, grace_until, first_use, pair = string.match(first, '^(%S+) (%S+) (%S+) (.+)$')
     if number(keep_until) > now then
-        if first_use == use then return {{use, 1, 0, ''}} end
-        if now >= number(grace_until) then return {{use, 0, 0, ''}} end
+        if first_use == use then return use end
+        if now >= number(grace_until) then return {{use, 0, ''}} end
         local found = redis.call('GET', pair)
         local sealed_by, sealed = string.match(found or '', '^(%S+) (%S+)$')
-        return {{use, 0, 1, sealed_by == first_use and sealed or ''}}
+        return {{use, 1, sealed_by == first_use and sealed or ''}}
     end
 end
 if ARGV[6] ~= '' then write(next_pair, use .. ' ' .. ARGV[6], tonumber(ARGV[7])) end
 write(used, ARGV[3] .. ' ' .. ARGV[4] .. ' ' .. use .. ' ' .. next_pair, life)
 redis.call('DEL', own_pair)
-return {{use, 1, 0, ''}}
+return use
 """
 RAISE: Final = f"""{_SHARED}
 local greatest = redis.call('GET', KEYS[1]) or '0.0'

@@ -27,13 +27,14 @@ from tokenward.stores._redis_calls import Call, Scripts
 from tokenward.stores._redis_client import open_client
 from tokenward.stores._redis_records import (
     Keys,
+    MismatchedReplyError,
     Record,
     Reply,
     any_denies,
     life_ms,
     number_text,
     records_of,
-    texts_of,
+    values_of,
 )
 from tokenward.stores._redis_scripts import CHECK, CONSUME, RAISE, REVOKE
 from tokenward.stores._redis_server import (
@@ -165,7 +166,7 @@ class RedisStore:
             life_ms(revocation.keep_until, now),
             nonce,
         )
-        texts_of(reply, nonce, 0)
+        values_of(reply, nonce)
 
     async def consume(self, consumption: Consumption, *, now: float) -> Consumed:
         """See `RevocationStore.consume`. One script.
@@ -196,8 +197,16 @@ class RedisStore:
             sealed,
             grace_ms,
         )
-        is_first, is_in_grace, earlier = texts_of(reply, nonce, 3)
-        return Consumed(is_first == "1", base64.b64decode(earlier), is_in_grace == "1")
+        match values_of(reply, nonce):
+            case []:
+                return Consumed(is_first=True)
+            case [0 | 1 as is_in_grace, bytes() | str() as earlier]:
+                return Consumed(
+                    is_first=False,
+                    sealed=base64.b64decode(earlier),
+                    is_in_grace=is_in_grace == 1,
+                )
+        raise MismatchedReplyError
 
     async def raise_retention(self, seconds: float) -> float:
         """See `RevocationStore.raise_retention`. One script; the key has no time to live.
@@ -208,8 +217,10 @@ class RedisStore:
         """
         nonce = _nonce()
         reply = await self._run(RAISE, (self._keys.retention,), number_text(seconds), nonce)
-        (greatest,) = texts_of(reply, nonce, 1)
-        return float(greatest)
+        match values_of(reply, nonce):
+            case [bytes() | str() as greatest]:
+                return float(greatest)
+        raise MismatchedReplyError
 
     async def purge(self, *, now: float) -> int:  # noqa: ARG002 - of the protocol
         """Do nothing and return 0: Redis removes each record `CLOCK_SPARE_SECONDS` after its end."""
@@ -245,27 +256,29 @@ class RedisStore:
         self._ownership.check()
         return asyncio.get_running_loop().time() + self._timeout_seconds
 
-    async def _run(self, script: str, keys: Sequence[bytes], *arguments: str | int) -> Reply:
+    async def _run(
+        self, script: str, keys: Sequence[bytes], *arguments: bytes | str | int
+    ) -> Reply:
         reply = await self._calls.ask(Call(script, keys, arguments, self._deadline()))
         if isinstance(reply, Exception):
             raise reply
         return reply
 
     async def _read_all(self, checks: Sequence[_Check]) -> Sequence[Sequence[Record]]:
-        nonce, deadline = _nonce(), checks[0].deadline
         keys = [key for check in checks for key in check.keys]
-        parts = [
-            keys[start : start + _KEYS_PER_SCRIPT]
-            for start in range(0, len(keys), _KEYS_PER_SCRIPT)
-        ]
-        records: list[Record] = []
+        records = iter(await self._read(keys, checks[0].deadline))
+        return [list(islice(records, len(check.keys))) for check in checks]
+
+    async def _read(self, keys: Sequence[bytes], deadline: float) -> Sequence[Record]:
+        nonce, starts = _nonce(), range(0, len(keys), _KEYS_PER_SCRIPT)
+        parts = [keys[start : start + _KEYS_PER_SCRIPT] for start in starts]
         replies = await self._run_all([Call(CHECK, part, (nonce,), deadline) for part in parts])
+        records: list[Record] = []
         for part, reply in zip(parts, replies, strict=True):
             if isinstance(reply, Exception):
                 raise reply
             records += records_of(reply, nonce, len(part))
-        remaining = iter(records)
-        return [list(islice(remaining, len(check.keys))) for check in checks]
+        return records
 
     async def _run_all(self, calls: Sequence[Call]) -> Sequence[Reply]:
         replies = await self._scripts.run_all(calls)
@@ -277,9 +290,9 @@ class RedisStore:
         return replies
 
 
-def _nonce() -> str:
-    """Return what tells one call from every other."""
-    return secrets.token_hex(8)
+def _nonce() -> bytes:
+    """Return what tells one call from every other, also from those of a forked process."""
+    return secrets.token_hex(8).encode()
 
 
 def _refuse(message: str) -> NoReturn:
