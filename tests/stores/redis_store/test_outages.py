@@ -5,6 +5,7 @@ import signal
 import socket
 from collections import Counter
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 import pytest
 from redis.asyncio import Redis
@@ -12,19 +13,23 @@ from redis.asyncio import Redis
 from tests.stores.redis_store.support import PATIENT, denies
 from tests.support import NOW, FrozenClock, engine_with
 from tokenward import (
+    RefreshTokenReusedError,
     Revocation,
     StoreUnavailableError,
+    TokenPolicy,
     TokenRevokedError,
 )
 from tokenward.revocation import Consumption
 from tokenward.stores.redis import RedisStore
+
+STRICT = TokenPolicy(reuse_grace=timedelta(0))
 
 
 class Load:
     """Callers that check tokens without pause: what they were told, and how long it took."""
 
     def __init__(self, engine, good, revoked) -> None:
-        self._engine, self._tokens = engine, {"good": good, "revoked": revoked}
+        self.engine, self.tokens = engine, {"good": good, "revoked": revoked}
         self.told = Counter()
         self.longest = 0.0
         self.ends = False
@@ -35,7 +40,7 @@ class Load:
         while not self.ends:
             began = clock()
             try:
-                await self._engine.decode(self._tokens[which])
+                await self.engine.decode(self.tokens[which])
                 outcome = "accepted"
             except TokenRevokedError:
                 outcome = "denied"
@@ -57,7 +62,7 @@ class Load:
 async def under_load(own):
     """Run sixteen callers against an engine on a server."""
     async with RedisStore(own.url, timeout_seconds=0.3, ephemeral=True) as store:
-        engine = engine_with(FrozenClock(), store=store)
+        engine = engine_with(FrozenClock(), policy=STRICT, store=store)
         good, revoked = [await engine.issue("alice") for _ in range(2)]
         await engine.revoke(revoked)
         load = Load(engine, good, revoked)
@@ -100,6 +105,28 @@ async def test_a_server_that_dies_is_an_outage_that_ends_by_itself(server):
         await load.sees(*AS_EVER)
         assert not load.told["revoked", "accepted"]
     assert not load.told["revoked", "accepted"]
+
+
+async def test_a_server_without_a_file_is_refused_while_it_restarts_and_used_afterwards(server):
+    """Restarted empty under load: refused until it answers, then new revocations and uses count."""
+    own = server()
+    async with under_load(own) as load:
+        await load.sees(*AS_EVER)
+        pair = await load.engine.issue_pair("alice")
+        own.kill()
+        await load.sees(*OUTAGE)
+        with pytest.raises(StoreUnavailableError):
+            await load.engine.refresh(pair.refresh_token)
+        assert not load.told["revoked", "accepted"]
+        own.start()
+        # The server has forgotten every record, every script and the retention.
+        await load.sees(("good", "accepted"), ("revoked", "accepted"))
+        await load.engine.revoke(load.tokens["revoked"])
+        await load.sees(*AS_EVER)
+        assert not load.told["good", "denied"]
+        await load.engine.refresh(pair.refresh_token)
+        with pytest.raises(RefreshTokenReusedError):
+            await load.engine.refresh(pair.refresh_token)
 
 
 async def test_late_answers_reach_nobody(server):
