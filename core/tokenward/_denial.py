@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any, Final, Generic, TypeVar
 
+from tokenward._identities import own_name, with_own_name, with_own_names
 from tokenward.claims import Claims, exact_issue_time
 from tokenward.errors import (
     ConfigurationError,
@@ -57,9 +58,9 @@ class Denial(Generic[ClaimsT]):
             if store is not None:
                 verdict = await self._in_time(
                     store.is_revoked(
-                        jti=claims.jti,
-                        sid=claims.sid,
-                        sub=claims.sub,
+                        jti=own_name(claims.jti),
+                        sid=claims.sid and own_name(claims.sid),
+                        sub=own_name(claims.sub),
                         issued_at=exact_issue_time(claims),
                         now=now,
                     )
@@ -93,7 +94,7 @@ class Denial(Generic[ClaimsT]):
         """
         store = self.store
         with _outage_refused():
-            await self._in_time(store.revoke(revocation, now=now))
+            await self._in_time(store.revoke(with_own_name(revocation), now=now))
         await run_hooks(self._hooks.on_revoke, revocation)
 
     async def consume(self, consumption: Consumption, now: float) -> Consumed:
@@ -105,7 +106,7 @@ class Denial(Generic[ClaimsT]):
         """
         store = self.store
         with _outage_refused():
-            return await self._in_time(store.consume(consumption, now=now))
+            return await self._in_time(store.consume(with_own_names(consumption), now=now))
 
     @property
     def store(self) -> RevocationStore:

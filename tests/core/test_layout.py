@@ -32,6 +32,7 @@ ROOMS = [
     "_wiring",
     "policy",
     "revocation",
+    "_identities",
     "stores",
     "hooks",
     "_denial",

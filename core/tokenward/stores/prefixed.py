@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Self
 
+from tokenward._identities import prefix_of
 from tokenward.errors import ConfigurationError
 from tokenward.revocation import Consumed, Consumption, Revocation, RevocationStore
 
@@ -19,7 +20,8 @@ class PrefixedStore:
         TokenEngine(..., policy=TokenPolicy(issuer=theirs), store=PrefixedStore(store, theirs))
 
     A ``jti``, a ``sid`` or a ``sub`` is unique within its issuer alone (RFC 7519 §4.1.7): "alice" of
-    one issuer is not "alice" of another. Records that were written without a prefix are not seen.
+    one issuer is not "alice" of another. Records that were written without a prefix are not seen, and
+    an engine on the inner store itself does not see, and cannot write, those with one.
     """
 
     __slots__ = ("_inner", "_prefix")
@@ -34,8 +36,7 @@ class PrefixedStore:
             msg = "prefix must be text that is not empty, such as the issuer."
             raise ConfigurationError(msg)
         self._inner = inner
-        # Its length goes first, so that no prefix with an identity reads like another with another.
-        self._prefix = f"{len(prefix)}:{prefix}"
+        self._prefix = prefix_of(prefix)
 
     @property
     def timeout_seconds(self) -> float | None:

@@ -1,0 +1,117 @@
+"""A PrefixedStore and an engine without a prefix share a store, and never meet in it."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.support import NOW, SECRET, engine_with, payload_of, signed
+from tokenward import (
+    KeyRing,
+    MemoryStore,
+    PrefixedStore,
+    Revocation,
+    TokenEngine,
+    TokenRevokedError,
+)
+from tokenward._identities import own_name, prefix_of
+
+SPELLED = ["5:alice1", "0:5:alice1", "5:", "0:", "00:x", "17:https://a.example", "5:alice0:1"]
+
+
+def engines(clock, inner, *prefixes):
+    """Return an engine without a prefix, and one for each prefix, on one store."""
+    stores = [inner, *(PrefixedStore(inner, each) for each in prefixes)]
+    return [TokenEngine(KeyRing.from_secret(SECRET), store=each, clock=clock) for each in stores]
+
+
+async def is_denied(engine, **claims):
+    """Whether an engine refuses a token with these claims as revoked."""
+    try:
+        await engine.decode(signed(payload_of(**claims)))
+    except TokenRevokedError:
+        return True
+    return False
+
+
+@pytest.mark.parametrize("identity", SPELLED)
+@pytest.mark.parametrize("claim", ["sub", "sid", "jti"])
+async def test_an_identity_that_spells_a_prefix_is_not_seen_under_it(clock, identity, claim):
+    """Whatever a user of one service is called, no user of another is logged out by it."""
+    plain, alice = engines(clock, MemoryStore(), "alice")
+    kind = {"sub": "subject", "sid": "session", "jti": "token"}[claim]
+    heard = []
+    plain.on_revoke(heard.append)
+    if claim == "sub":
+        clock.advance(1)
+        await plain.revoke_subject(identity)
+        clock.advance(-1)
+    elif claim == "sid":
+        await plain.revoke_session(identity)
+    else:
+        await plain.revoke(signed(payload_of(jti=identity)))
+    assert [(each.kind, each.identity) for each in heard] == [(kind, identity)]
+    assert await is_denied(plain, **{claim: identity})
+    for length in range(len(identity)):
+        assert not await is_denied(alice, **{claim: identity[length:]})
+
+
+async def test_no_record_under_a_prefix_is_seen_without_it(clock):
+    """Also where the subject of the other engine spells out the name of the record."""
+    plain, alice = engines(clock, MemoryStore(), "alice")
+    await alice.revoke_session("1")
+    assert await is_denied(alice, sid="1")
+    assert not await is_denied(plain, sid="5:alice1")
+
+
+async def test_a_store_has_the_names_that_it_always_had():
+    """Records of a PrefixedStore, and of engines whose identities spell no prefix, stay as they are."""
+    inner = MemoryStore()
+    await PrefixedStore(inner, "alice").revoke(Revocation("session", "1", NOW + 60), now=NOW)
+    asked = {"jti": "", "sub": "", "issued_at": NOW, "now": NOW}
+    assert await inner.is_revoked(sid="5:alice1", **asked)
+    for identity in ("alice", "https://shop.example/1", "a:b", ":1", "1", "\u0661:x", "1.5:x"):
+        assert own_name(identity) == identity
+
+
+async def test_a_refresh_token_of_one_engine_is_not_used_up_by_another(clock):
+    """Also where its ``jti`` spells the prefix of the other."""
+    inner = MemoryStore()
+    names = iter(["access", "5:alice1", "a2", "5:alice2", "a3", "5:alice3"])
+    plain = TokenEngine(
+        KeyRing.from_secret(SECRET), store=inner, clock=clock, new_jti=lambda: next(names)
+    )
+    others = iter(["1", "1", "x2", "2", "x3", "3"])
+    alice = TokenEngine(
+        KeyRing.from_secret(SECRET),
+        store=PrefixedStore(inner, "alice"),
+        clock=clock,
+        new_jti=lambda: next(others),
+    )
+    first, second = await plain.issue_pair("u"), await alice.issue_pair("u")
+    assert await plain.refresh(first.refresh_token)
+    assert await alice.refresh(second.refresh_token)
+
+
+NAMES = st.text(alphabet="0123:a", max_size=6)
+PLACES = st.tuples(st.lists(NAMES.filter(bool), max_size=2), NAMES)
+
+
+def name_in_the_store(place):
+    """Return the name of an identity under prefixes, the innermost first."""
+    prefixes, identity = place
+    return "".join(map(prefix_of, prefixes)) + own_name(identity)
+
+
+@given(PLACES, PLACES)
+def test_two_places_never_have_one_name(one, other):
+    """Names are the same only for the same identity under the same prefixes, nested or not."""
+    assert (name_in_the_store(one) == name_in_the_store(other)) == (one == other)
+
+
+async def test_a_nested_prefix_is_a_place_of_its_own(clock):
+    """An engine under the outer prefix cannot spell the inner one either."""
+    inner = MemoryStore()
+    outer = PrefixedStore(inner, "a")
+    nested = engine_with(clock, store=PrefixedStore(outer, "b"))
+    await engine_with(clock, store=outer).revoke_session("1:bs")
+    assert not await is_denied(nested, sid="s")
