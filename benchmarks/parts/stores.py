@@ -70,7 +70,7 @@ def _plain_exists(bench: Bench, side: Side) -> str:
     return (
         f"At 100 callers a RedisStore answers {rates[0]:,.0f} checks a second where a plain `EXISTS` for each, with "
         f"the same client, gives {rates[1]:,.0f}: {plain.ratio:.1f} times as many, because all checks of one turn "
-        "of the event loop are one `MGET`."
+        "of the event loop are one script."
     )
 
 
