@@ -1,30 +1,36 @@
-"""Asking whether a token is revoked, and what follows when nobody can say."""
+"""Whether a token is revoked, and what follows when nobody can say."""
 
 import asyncio
 import logging
-import math
-from collections.abc import Awaitable, Coroutine, Iterator
-from contextlib import contextmanager
-from typing import Any, Final, Generic, TypeVar
+from collections.abc import AsyncIterator, Awaitable, Sequence
+from contextlib import asynccontextmanager
+from copy import copy, deepcopy
+from typing import Final, Generic, Literal, NamedTuple, Self, TypeVar
 
 from tokenward._identities import own_name, with_own_name, with_own_names
+from tokenward._outages import OutageLog, cause_of
+from tokenward._retention import Retention, end_of_life
 from tokenward.claims import Claims, exact_issue_time
 from tokenward.errors import (
     ConfigurationError,
+    KeysUnavailableError,
     StoreUnavailableError,
     TokenError,
     TokenRevokedError,
 )
-from tokenward.hooks import RegisteredHooks, run_hooks, settled
+from tokenward.hooks import IsRevoked, RegisteredHooks, run_hooks, settled
 from tokenward.policy import TokenPolicy
 from tokenward.revocation import Consumed, Consumption, Revocation, RevocationStore
 
-__all__ = ["Denial"]
+__all__ = ["Denial", "session_of"]
 
 ClaimsT = TypeVar("ClaimsT", bound=Claims)
-ResultT = TypeVar("ResultT")
 
 _logger: Final = logging.getLogger("tokenward")
+
+
+class _Failure(NamedTuple):
+    error: Exception
 
 
 class Denial(Generic[ClaimsT]):
@@ -38,63 +44,98 @@ class Denial(Generic[ClaimsT]):
         self._timeout = None if store is None else store.timeout_seconds
         self._hooks = hooks
         self._accepts_outage = policy.store_outage == "accept"
-        leeway = policy.leeway.total_seconds()
-        bound = policy.age_bound
-        # Twice the leeway: the clock of the machine that issued a token may have been ahead, and
-        # that of the machine that checks it behind.
-        self._longest = math.inf if bound is None else bound.total_seconds() + 2 * leeway
+        self.outages = OutageLog()
+        self.retention = Retention(policy, has_store=store is not None)
 
-    async def refuse_revoked(self, claims: ClaimsT, now: float) -> None:
-        """Return when neither the store nor a hook denies the token.
+    def __deepcopy__(self, memo: dict[int, object]) -> Self:
+        """Copy all but the store: with records of its own a copy would accept used tokens again."""
+        twin = copy(self)
+        memo[id(self)] = twin
+        twin._hooks = deepcopy(self._hooks, memo)  # noqa: SLF001 - of this class
+        return twin
+
+    async def refuse_revoked(
+        self, claims: ClaimsT, now: float, *, accepts_outage: bool = True
+    ) -> None:
+        """Return when neither the store nor a hook denies the token. All are asked.
+
+        Args:
+            claims: the claims of the token.
+            now: the time.
+            accepts_outage: False: an outage is never accepted, whatever the policy says.
 
         Raises:
-            TokenRevokedError: one does.
+            TokenRevokedError: one denies it, even where another fails.
             StoreUnavailableError: one failed, and the policy does not say to accept that.
             TypeError: a hook or the store answered neither True nor False.
+            ConfigurationError: the store cannot be used in this process or event loop.
         """
-        store = self._store
-        verdict: object = False
-        try:
-            if store is not None:
-                verdict = await self._in_time(
-                    store.is_revoked(
-                        jti=own_name(claims.jti),
-                        sid=claims.sid and own_name(claims.sid),
-                        sub=own_name(claims.sub),
-                        issued_at=exact_issue_time(claims),
-                        now=now,
-                    )
-                )
-            for hook in self._hooks.is_revoked:
-                if verdict is not False:
-                    break
-                verdict = await settled(hook(claims))
-        except TokenError:
-            raise
-        except Exception as exc:
-            if not self._accepts_outage:
-                raise StoreUnavailableError from exc
-            _logger.warning(
-                "Revocation could not be checked (%s); the policy accepts the token unchecked.",
-                type(exc).__name__,
-            )
+        store, hooks = self._store, self._hooks.is_revoked
+        verdict = False if store is None else await _verdict_of(self._ask(store, claims, now))
+        if verdict is False and not hooks:
             return
-        if verdict is True:
+        verdicts = [verdict]
+        for hook in hooks:
+            if verdicts[-1] is True:
+                break
+            verdicts.append(await _verdict_of(_settled(hook, claims)))
+        if verdicts[-1] is True:
             raise TokenRevokedError
-        if verdict is not False:
-            msg = "is_revoked must answer True or False, in a hook and in a store."
-            raise TypeError(msg)
+        failure = _failure_in(verdicts)
+        if failure is not None:
+            self._refuse_outage(failure, now, accepts_outage=accepts_outage)
 
-    async def deny(self, revocation: Revocation, now: float) -> None:
-        """Store a revocation, then tell the hooks.
+    async def deny_token(self, claims: Claims, now: float) -> None:
+        """Revoke one token, also one that has expired by this policy: another may still accept it.
+
+        Args:
+            claims: its claims, with a ``jti``.
+            now: the time.
 
         Raises:
             ConfigurationError: the engine has no store.
             StoreUnavailableError: the store failed; whether it has the record is not known.
         """
-        store = self.store
-        with _outage_refused():
-            await self._in_time(store.revoke(with_own_name(revocation), now=now))
+        store, revocation = self.store, Revocation("token", claims.jti, end_of_life(claims))
+        async with self._outage_refused(now):
+            await store.revoke(with_own_name(revocation), now=now)
+        await run_hooks(self._hooks.on_revoke, revocation)
+
+    async def deny_all(
+        self,
+        kind: Literal["session", "subject"],
+        identity: str,
+        now: float,
+        *,
+        is_issuer: bool,
+        issued_before: float | None = None,
+        claims: Claims | None = None,
+    ) -> None:
+        """Revoke a session or a subject for as long as any of its tokens may live.
+
+        Args:
+            kind: which of the two.
+            identity: its ``sid`` or ``sub``.
+            now: the time.
+            is_issuer: whether the engine can issue tokens.
+            issued_before: for a subject: tokens that were issued earlier are denied.
+            claims: those of one of the tokens, if there are any.
+
+        Raises:
+            ConfigurationError, StoreUnavailableError: see `deny_token`.
+        """
+        store, retention = self.store, self.retention
+        async with self._outage_refused(now):
+            await retention.prepare(store, is_issuer=is_issuer)
+            until = retention.keep_until(now, claims)
+            revocation = Revocation(kind, identity, until, issued_before)
+            await store.revoke(with_own_name(revocation), now=now)
+            # Asked after the write: whoever raises it later sees this record when refreshing.
+            await retention.ask(store, is_issuer=is_issuer)
+            until = retention.keep_until(now, claims)
+            if until > revocation.keep_until:
+                revocation = Revocation(kind, identity, until, issued_before)
+                await store.revoke(with_own_name(revocation), now=now)
         await run_hooks(self._hooks.on_revoke, revocation)
 
     async def consume(self, consumption: Consumption, now: float) -> Consumed:
@@ -105,8 +146,27 @@ class Denial(Generic[ClaimsT]):
             StoreUnavailableError: the store failed; whether the token is used up is not known.
         """
         store = self.store
-        with _outage_refused():
-            return await self._in_time(store.consume(with_own_names(consumption), now=now))
+        async with self._outage_refused(now):
+            return await store.consume(with_own_names(consumption), now=now)
+
+    async def register(self, now_ms: int, *, accepts_outage: bool = True) -> None:
+        """Tell the store how long tokens of this engine may live, before any is issued.
+
+        Args:
+            now_ms: the time, in milliseconds since 1970.
+            accepts_outage: False: an outage is never accepted, whatever the policy says.
+
+        Raises:
+            StoreUnavailableError: the store failed, and the policy does not say to accept that.
+            ConfigurationError: the store cannot be used in this process or event loop.
+        """
+        try:
+            async with asyncio.timeout(self._timeout):
+                await self.retention.register(self.store, now_ms)
+        except ConfigurationError:
+            raise
+        except Exception as exc:  # noqa: BLE001 - a store may raise anything
+            self._refuse_outage(exc, now_ms / 1000, accepts_outage=accepts_outage)
 
     @property
     def store(self) -> RevocationStore:
@@ -125,25 +185,79 @@ class Denial(Generic[ClaimsT]):
         """Whether there is anything to ask."""
         return self._store is not None or bool(self._hooks.is_revoked)
 
-    def keep_until(self, now: float) -> float:
-        """Tell when the last token that lives now is over, for whole sessions and subjects."""
-        return now + self._longest
+    async def _ask(self, store: RevocationStore, claims: ClaimsT, now: float) -> bool:
+        session = session_of(claims)
+        call = store.is_revoked(
+            jti=own_name(claims.jti),
+            sid=session and own_name(session),
+            sub=own_name(claims.sub),
+            issued_at=exact_issue_time(claims),
+            now=now,
+        )
+        if self._timeout is None:  # a store that never waits is not timed for nothing
+            return await call
+        async with asyncio.timeout(self._timeout):
+            return await call
 
-    def _in_time(self, call: Coroutine[Any, Any, ResultT]) -> Awaitable[ResultT]:
-        """Bound a call of the store; one that never waits is not wrapped for nothing."""
-        return call if self._timeout is None else _within(self._timeout, call)
+    def _refuse_outage(self, error: Exception, now: float, *, accepts_outage: bool) -> None:
+        if not (accepts_outage and self._accepts_outage):
+            self.outages.tell(error, now)
+            raise StoreUnavailableError from error
+        _logger.warning(
+            "The revocation store or an is_revoked hook failed (%s); the policy accepts that.",
+            cause_of(error),
+        )
+
+    @asynccontextmanager
+    async def _outage_refused(self, now: float) -> AsyncIterator[None]:
+        """Run calls of the store that share one time-out."""
+        try:
+            async with asyncio.timeout(self._timeout):
+                yield
+        except ConfigurationError:
+            raise
+        except Exception as exc:
+            self.outages.tell(exc, now)
+            raise StoreUnavailableError from exc
 
 
-async def _within(seconds: float, call: Awaitable[ResultT]) -> ResultT:
-    async with asyncio.timeout(seconds):
-        return await call
+def session_of(claims: Claims) -> str | None:
+    """Return the session of a token: its ``sid``; a refresh token without one begins its own."""
+    return claims.sid or (claims.jti if claims.type == "refresh" else None) or None
 
 
-@contextmanager
-def _outage_refused() -> Iterator[None]:
+async def _verdict_of(answer: Awaitable[object]) -> object:
+    """Return what a store or a hook answers, or the error that kept it from answering.
+
+    Raises:
+        TokenError: a hook refuses the token with an error of its own.
+    """
     try:
-        yield
-    except ConfigurationError:
+        return await answer
+    except (StoreUnavailableError, KeysUnavailableError) as exc:
+        return _Failure(exc)
+    except TokenError:
         raise
-    except Exception as exc:
-        raise StoreUnavailableError from exc
+    except Exception as exc:  # noqa: BLE001 - whatever it is, the others are asked as well
+        return _Failure(exc)
+
+
+async def _settled(hook: IsRevoked[ClaimsT], claims: ClaimsT) -> object:
+    return await settled(hook(claims))
+
+
+def _failure_in(verdicts: Sequence[object]) -> Exception | None:
+    """Return the first error among answers of which none is True.
+
+    Raises:
+        ConfigurationError: one of the errors is the programmer's to mend.
+        TypeError: an answer is neither True, False nor an error.
+    """
+    failures = [each.error for each in verdicts if isinstance(each, _Failure)]
+    for failure in failures:
+        if isinstance(failure, ConfigurationError):
+            raise failure
+    if not all(each is False or isinstance(each, _Failure) for each in verdicts):
+        msg = "is_revoked must answer True or False, in a hook and in a store."
+        raise TypeError(msg)
+    return failures[0] if failures else None

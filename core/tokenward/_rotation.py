@@ -2,21 +2,25 @@
 
 from typing import Generic, TypeVar
 
-from cryptography.exceptions import InvalidTag
-
-from tokenward._denial import Denial
+from tokenward._denial import Denial, session_of
 from tokenward._grants import (
     Grant,
     Successors,
     TokenPair,
     new_identity,
 )
-from tokenward._sealing import open_pair, seal_pair
+from tokenward._retention import end_of_life
+from tokenward._sealing import DamagedSealError, open_pair, seal_pair
 from tokenward.claims import RESERVED_CLAIMS, Claims
-from tokenward.errors import MissingClaimError, RefreshTokenReusedError, StoreUnavailableError
+from tokenward.errors import (
+    MissingClaimError,
+    RefreshTokenReusedError,
+    RefreshTokenSupersededError,
+    StoreUnavailableError,
+)
 from tokenward.hooks import RegisteredHooks, run_hooks
 from tokenward.policy import TokenPolicy
-from tokenward.revocation import Consumption, Revocation
+from tokenward.revocation import Consumption
 
 __all__ = ["Rotation", "successor_grant"]
 
@@ -40,7 +44,6 @@ class Rotation(Generic[ClaimsT]):
         claims: ClaimsT,
         successors: Successors,
         *,
-        keep_until: float,
         now: float,
     ) -> TokenPair:
         """Use a refresh token up, in one step of the store, and give the pair that follows it.
@@ -49,11 +52,11 @@ class Rotation(Generic[ClaimsT]):
             token: its text, under which the pair is sealed where there is a grace.
             claims: what it says.
             successors: made before, so that whatever fails in making them loses nothing.
-            keep_until: when the token is over.
             now: the time.
 
         Raises:
-            RefreshTokenReusedError: it was used before; by then its session has been ended.
+            RefreshTokenReusedError: it was used before the grace; its session has been ended.
+            RefreshTokenSupersededError: it was used within the grace, and so was its successor.
             StoreUnavailableError: the store failed, or gave back a pair that was not sealed here;
                 whether the token is used up is not known.
         """
@@ -63,21 +66,28 @@ class Rotation(Generic[ClaimsT]):
             successor=successors.refresh_jti,
             sealed=seal_pair(token, pair) if self._grace_seconds else b"",
             grace_until=now + self._grace_seconds,
-            keep_until=keep_until,
+            keep_until=end_of_life(claims),
         )
         consumed = await self._denial.consume(consumption, now)
         if consumed.is_first:
             return pair
-        if consumed.sealed and self._grace_seconds:
-            try:
-                return open_pair(token, consumed.sealed)
-            except InvalidTag as exc:
-                raise StoreUnavailableError from exc
+        if consumed.is_in_grace and self._grace_seconds:
+            if not consumed.sealed:
+                raise RefreshTokenSupersededError
+            return self._opened(token, consumed.sealed, now)
         # Either the thief or the user was first, and nobody can tell which: both are logged out.
-        session = Revocation("session", _session_of(claims), self._denial.keep_until(now))
-        await self._denial.deny(session, now)
+        await self._denial.deny_all(
+            "session", _session_of(claims), now, is_issuer=True, claims=claims
+        )
         await run_hooks(self._hooks.on_reuse, claims)
         raise RefreshTokenReusedError
+
+    def _opened(self, token: str | bytes, sealed: bytes, now: float) -> TokenPair:
+        try:
+            return open_pair(token, sealed)
+        except DamagedSealError as exc:
+            self._denial.outages.tell(exc, now)
+            raise StoreUnavailableError from exc
 
 
 def successor_grant(claims: Claims) -> Grant:
@@ -104,11 +114,12 @@ def _carried_over(claims: Claims) -> dict[str, object]:
 
 
 def _session_of(claims: Claims) -> str:
-    """Give the session of a refresh token; one without becomes the root of its own.
+    """Return the session of a refresh token.
 
     Raises:
         MissingClaimError: the token has no ``jti``, by which alone a second use is known.
     """
-    if not claims.jti:
+    session = session_of(claims)
+    if not (session and claims.jti):
         raise MissingClaimError(claim="jti")
-    return claims.sid or claims.jti
+    return session

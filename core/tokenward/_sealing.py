@@ -4,15 +4,21 @@ import hashlib
 import os
 from typing import Final
 
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pydantic import TypeAdapter
 
+from tokenward._codec import b64url_decode
 from tokenward._grants import TokenPair
 
-__all__ = ["open_pair", "seal_pair"]
+__all__ = ["DamagedSealError", "open_pair", "seal_pair"]
 
 _NONCE_BYTES: Final = 12  # NIST SP 800-38D §5.2.1.1
 _PAIR: Final = TypeAdapter(TokenPair)
+
+
+class DamagedSealError(Exception):
+    """A sealed pair was sealed under another token, or has been changed."""
 
 
 def seal_pair(token: str | bytes, pair: TokenPair) -> bytes:
@@ -22,15 +28,27 @@ def seal_pair(token: str | bytes, pair: TokenPair) -> bytes:
 
 
 def open_pair(token: str | bytes, sealed: bytes) -> TokenPair:
-    """Decrypt what `seal_pair` gave for the same token.
+    """Decrypt what `seal_pair` returned for the same token.
 
     Raises:
-        cryptography.exceptions.InvalidTag: it was given for another, or has been changed.
+        DamagedSealError: it was sealed for another token, has been changed, or is no sealed pair.
     """
     nonce, encrypted = sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:]
-    return _PAIR.validate_json(_cipher(token).decrypt(nonce, encrypted, None))
+    try:
+        return _PAIR.validate_json(_cipher(token).decrypt(nonce, encrypted, None))
+    except (InvalidTag, ValueError):
+        pass
+    # Raised out here: Pydantic's error shows the pair that it could not read.
+    raise DamagedSealError
 
 
 def _cipher(token: str | bytes) -> AESGCM:
-    text = token.encode() if isinstance(token, str) else token
-    return AESGCM(hashlib.sha256(b"tokenward successor of " + text).digest())
+    text = token if isinstance(token, str) else token.decode("ascii")
+    message, _, segment = text.rpartition(".")
+    signature = b64url_decode(segment)
+    # The first half of the signature is secret enough, and the same in all forms of one signature:
+    # where (r, s) is valid for ECDSA, so is (r, n - s).
+    secret = signature[: len(signature) // 2]
+    return AESGCM(
+        hashlib.sha256(b"tokenward successor of %b.%b" % (message.encode(), secret)).digest()
+    )

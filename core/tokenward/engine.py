@@ -6,7 +6,7 @@ from typing import Generic, TypeVar, overload
 
 from pydantic import JsonValue
 
-from tokenward._denial import Denial
+from tokenward._denial import Denial, session_of
 from tokenward._grants import (
     TokenPair,
     check_identity,
@@ -32,7 +32,7 @@ from tokenward.hooks import LifecycleHooks, run_guards, settled
 from tokenward.keyring import KeyRing
 from tokenward.keysources import RemoteKeys
 from tokenward.policy import Lifetime, TokenPolicy
-from tokenward.revocation import Revocation, RevocationStore
+from tokenward.revocation import RevocationStore
 
 __all__ = ["TokenEngine"]
 
@@ -111,7 +111,9 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
         self.policy = policy
         self._clock = clock
         self._new_jti = new_jti
-        self._floor_ms = 0
+        # From the millisecond `_held_ms` until `_floor_ms`, the engine's time is `_floor_ms`. A clock
+        # that steps back further is believed.
+        self._held_ms = self._floor_ms = 0
         self._keys = keys
         self._ring = keys if isinstance(keys, KeyRing) else None
         self._remote_keys = None if isinstance(keys, KeyRing) else keys
@@ -155,6 +157,8 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
             ConfigurationError: an argument cannot be used, `fresh` for a refresh token, a claim or a header is the engine's own,
                 the claims do not fit the claims model, or the ring cannot sign.
             TypeError: `subject` is not text, or `scope` is one text.
+            StoreUnavailableError: the store does not answer. It is asked for the first token and
+                once a minute after that (see `RevocationStore.raise_retention`).
         """
         if type != "access":
             check_type(type, fresh=fresh)
@@ -168,6 +172,8 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
             headers=headers,
             now_ms=now_ms,
         )
+        if self._denial.retention.is_due(now_ms):
+            await self._register(now_ms)
         return await self._writer.write(
             grant, type, jti=self._new_jti(), lifetime=lifetime, issued_ms=now_ms
         )
@@ -199,7 +205,7 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
             headers: of both.
 
         Raises:
-            ConfigurationError, TypeError: see `issue`.
+            ConfigurationError, TypeError, StoreUnavailableError: see `issue`.
         """
         now_ms = self._now_ms()
         grant = new_grant(
@@ -211,6 +217,8 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
             headers=headers,
             now_ms=now_ms,
         )
+        if self._denial.retention.is_due(now_ms):
+            await self._register(now_ms)
         made = await self._writer.write_pair(
             self._writer.begin_session(grant, now_ms),
             access_claims=access_claims,
@@ -241,7 +249,14 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
         """
         return await self._decode(token, type, self.now())
 
-    async def _decode(self, token: str | bytes, expected: TokenType | None, now: float) -> ClaimsT:
+    async def _decode(
+        self,
+        token: str | bytes,
+        expected: TokenType | None,
+        now: float,
+        *,
+        accepts_outage: bool = True,
+    ) -> ClaimsT:
         ring = self._ring
         if ring is None or now >= ring.next_change_at:
             await self._have_keys(now)
@@ -257,7 +272,7 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
         if remembered is None and claims.type != "refresh":
             self._memory.remember(text, verified, end=claims.exp, now=now)
         if self._denial.is_asked:
-            await self._denial.refuse_revoked(claims, now)
+            await self._denial.refuse_revoked(claims, now, accepts_outage=accepts_outage)
         if self._hooks.after_decode:
             await run_guards(self._hooks.after_decode, claims)
         return claims
@@ -317,13 +332,13 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
             raise WrongTokenTypeError
         # One moment for all of it: what is revoked from now on covers the new tokens as well.
         now_ms, now = self._now_ms(), self.now()
-        claims = await self._decode(token, "refresh", now)
+        if self._denial.retention.is_due(now_ms):
+            await self._register(now_ms, accepts_outage=False)
+        claims = await self._decode(token, "refresh", now, accepts_outage=False)
         if check is not None and await settled(check(claims)) is not True:
             raise PermissionDeniedError
         successors = await self._writer.write_pair(successor_grant(claims), issued_ms=now_ms)
-        return await self._rotation.rotate(
-            token, claims, successors, keep_until=self._validator.over_at(claims), now=now
-        )
+        return await self._rotation.rotate(token, claims, successors, now=now)
 
     async def revoke(self, token: str | bytes | ClaimsT) -> None:
         """Revoke one token: an access or a refresh token, as text or as the claims of `decode`.
@@ -341,25 +356,27 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
         claims = token if isinstance(token, Claims) else await self._read(token)
         if not claims.jti:
             raise MissingClaimError(claim="jti")
-        now = self.now()
-        over_at = self._validator.over_at(claims)
-        if over_at > now:
-            await self._denial.deny(Revocation("token", claims.jti, over_at), now)
+        await self._denial.deny_token(claims, self.now())
 
     async def revoke_session(self, session: str | ClaimsT) -> None:
         """Revoke every token of a session, given by its ``sid`` or by the claims of one of them.
+
+        A refresh token without ``sid`` begins a session that has its ``jti`` for a name.
 
         Raises:
             MissingClaimError: the claims belong to no session.
             StoreUnavailableError, ConfigurationError: see `revoke`.
         """
+        claims = None
         if isinstance(session, Claims):
-            if not session.sid:
+            claims, sid = session, session_of(session)
+            if sid is None:
                 raise MissingClaimError(claim="sid")
-            session = session.sid
+            session = sid
         check_identity(session, "session")
-        now = self.now()
-        await self._denial.deny(Revocation("session", session, self._denial.keep_until(now)), now)
+        await self._denial.deny_all(
+            "session", session, self.now(), is_issuer=self._can_issue, claims=claims
+        )
 
     async def revoke_subject(self, subject: str) -> None:
         """Revoke every token of a subject that was issued before now; later ones are good.
@@ -371,19 +388,24 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
             StoreUnavailableError, ConfigurationError: see `revoke`.
         """
         check_identity(subject, "subject")
-        now_ms = self._now_ms()
-        now = now_ms / 1000
+        clock_ms = int(self._clock() * 1000)
+        if not self._held_ms <= clock_ms < self._floor_ms:
+            self._held_ms = self._floor_ms = clock_ms
+        now = self._floor_ms / 1000
         # Tokens of this very millisecond are denied; the engine's time moves on to the next.
-        self._floor_ms = now_ms + 1
-        await self._denial.deny(
-            Revocation("subject", subject, self._denial.keep_until(now), self._floor_ms / 1000),
+        self._floor_ms += 1
+        await self._denial.deny_all(
+            "subject",
+            subject,
             now,
+            is_issuer=self._can_issue,
+            issued_before=self._floor_ms / 1000,
         )
 
     def now(self) -> float:
-        """Give the engine's time, in seconds since 1970."""
+        """Return the engine's time, in seconds since 1970."""
         now = self._clock()
-        return now if now * 1000 > self._floor_ms else self._floor_ms / 1000
+        return self._floor_ms / 1000 if self._held_ms <= now * 1000 < self._floor_ms else now
 
     @property
     def signature_memory(self) -> SignatureMemoryUse:
@@ -397,7 +419,11 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
 
     def _now_ms(self) -> int:
         now_ms = int(self._clock() * 1000)
-        return now_ms if now_ms > self._floor_ms else self._floor_ms  # noqa: FURB136 - hot path
+        return self._floor_ms if self._held_ms <= now_ms < self._floor_ms else now_ms
+
+    async def _register(self, now_ms: int, *, accepts_outage: bool = True) -> None:
+        if self._can_issue:  # if not, the writer says so
+            await self._denial.register(now_ms, accepts_outage=accepts_outage)
 
     async def _read(self, token: str | bytes) -> ClaimsT:
         now = self.now()

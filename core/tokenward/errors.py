@@ -26,6 +26,7 @@ error to a status and a challenge. ::
         │   ├── TokenExpiredError
         │   ├── TokenRevokedError
         │   ├── RefreshTokenReusedError
+        │   ├── RefreshTokenSupersededError
         │   └── TokenRejectedError
         ├── FreshTokenRequiredError
         ├── InsufficientScopeError
@@ -62,6 +63,7 @@ __all__ = [
     "OriginNotAllowedError",
     "PermissionDeniedError",
     "RefreshTokenReusedError",
+    "RefreshTokenSupersededError",
     "SigningKeyError",
     "StoreUnavailableError",
     "TokenError",
@@ -246,6 +248,17 @@ class RefreshTokenReusedError(InvalidTokenError):
 
     code = "refresh_token_reused"
     message = "The refresh token was used before. The session has been ended."
+
+
+class RefreshTokenSupersededError(InvalidTokenError):
+    """A refresh token came again within the grace, and a newer one is already in use.
+
+    Nothing is issued, and the session goes on: the client has a newer token, or another of its tabs
+    has, and refreshes with that one.
+    """
+
+    code = "refresh_token_superseded"
+    message = "The refresh token has been replaced by a newer one."
 
 
 class TokenRejectedError(InvalidTokenError):

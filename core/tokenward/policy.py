@@ -10,6 +10,7 @@ from tokenward.errors import ConfigurationError
 
 __all__ = [
     "ALWAYS_REQUIRED",
+    "LONGEST_LEEWAY",
     "NEVER",
     "Lifetime",
     "Never",
@@ -35,6 +36,8 @@ StoreOutage: TypeAlias = Literal["refuse", "accept"]
 
 ALWAYS_REQUIRED: Final = frozenset({"exp", "iat", "sub", "jti", "type"})
 """The claims without which no token is taken, where the policy does not say otherwise."""
+LONGEST_LEEWAY: Final = timedelta(minutes=5)
+"""The longest leeway that a policy may have: stores keep records for twice as long past an ``exp``."""
 _ZERO: Final = timedelta(0)
 _LONGEST_GRACE: Final = timedelta(seconds=60)
 
@@ -74,9 +77,11 @@ class TokenPolicy:
     Its last tokens end with it. How long a session may lie idle is the `refresh_lifetime`.
     """
     reuse_grace: timedelta = _ZERO
-    """How long a refresh token that was just used may come again and get the same pair; at most 60 s.
+    """How long a refresh token that was used may come again without ending its session; at most 60 s.
 
-    For clients whose connection breaks before the answer has come. Zero: a second use is a theft.
+    For browsers with two tabs, and for clients whose connection breaks before the answer has come:
+    they get the same pair, as long as its refresh token is unused. After that it is a
+    `RefreshTokenSupersededError`. Zero: every second use is taken for a theft.
     """
     max_token_age: timedelta | None = None
     """How old a token may get, whatever its ``exp``; by default the longer of the two lifetimes.
@@ -85,7 +90,7 @@ class TokenPolicy:
     to be remembered. It has no effect where ``exp`` or ``iat`` is not required.
     """
     leeway: timedelta = _ZERO
-    """How far clocks may differ, in every comparison of times."""
+    """How far clocks may differ, in every comparison of times; at most 5 minutes."""
     required_claims: Collection[str] = ALWAYS_REQUIRED
     """The claims without which a token is refused.
 
@@ -111,7 +116,8 @@ class TokenPolicy:
     store_outage: StoreOutage = "refuse"
     """When the revocation store does not answer: ``"refuse"`` the request (503), or ``"accept"`` it.
 
-    Accepting lets revoked tokens in for as long as the store is down; each one is logged.
+    Accepting lets revoked tokens in for as long as the store is down; each one is logged. A refresh
+    is never accepted.
     """
     also_write: Collection[Literal["csrf", "nbf"]] = ()
     """Registered claims that every token is to have besides the usual ones.
@@ -147,8 +153,8 @@ class TokenPolicy:
             _refuse("store_outage must be 'refuse' or 'accept'.")
 
     def _check_times(self) -> None:
-        if not isinstance(self.leeway, timedelta) or self.leeway < _ZERO:
-            _refuse("leeway must be a timedelta that is not negative.")
+        if not isinstance(self.leeway, timedelta) or not _ZERO <= self.leeway <= LONGEST_LEEWAY:
+            _refuse("leeway must be a timedelta from zero to 5 minutes.")
         if self.max_token_age is not None and (
             not isinstance(self.max_token_age, timedelta) or self.max_token_age <= _ZERO
         ):

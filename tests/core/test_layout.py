@@ -35,6 +35,8 @@ ROOMS = [
     "_identities",
     "stores",
     "hooks",
+    "_outages",
+    "_retention",
     "_denial",
     "_validation",
     "_grants",

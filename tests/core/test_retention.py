@@ -1,0 +1,310 @@
+"""How long records are kept: at least as long as what they deny can live, whoever wrote them."""
+
+import asyncio
+import logging
+import math
+from datetime import timedelta
+
+import pytest
+
+from tests.support import NOW, SECRET, engine_with, payload_of, signed
+from tokenward import (
+    NEVER,
+    KeyRing,
+    MemoryStore,
+    RefreshTokenReusedError,
+    SigningKeyError,
+    StoreUnavailableError,
+    TokenEngine,
+    TokenExpiredError,
+    TokenPolicy,
+    TokenRevokedError,
+)
+from tokenward.keys import Key
+
+MINUTES_15 = timedelta(minutes=15)
+DAY = 86_400
+SPARE = 600
+"""Twice the longest leeway."""
+
+LOGIN = TokenPolicy(refresh_lifetime=timedelta(days=30), reuse_grace=timedelta(0))
+API = TokenPolicy(access_lifetime=MINUTES_15, refresh_lifetime=MINUTES_15)
+
+
+class Counting(MemoryStore):
+    """A store that knows how often its retention was raised."""
+
+    def __init__(self):
+        super().__init__()
+        self.raised: list[float] = []
+
+    async def raise_retention(self, seconds):
+        self.raised.append(seconds)
+        return await super().raise_retention(seconds)
+
+
+class Unreachable(MemoryStore):
+    """A store that keeps no retention."""
+
+    async def raise_retention(self, seconds):
+        raise ConnectionError
+
+
+def verifier(clock, store, **policy):
+    """Build an engine whose keys cannot sign."""
+    key = Key.from_jwk(KEY.public_jwk())
+    return TokenEngine(KeyRing(key), policy=TokenPolicy(**policy), store=store, clock=clock)
+
+
+KEY = Key.generate("EdDSA")
+
+
+@pytest.mark.parametrize("by", ["session", "subject"])
+async def test_a_service_with_short_lifetimes_revokes_for_one_with_long_ones(clock, by):
+    """A session that the API ended stays ended for as long as the refresh token lives."""
+    store = MemoryStore()
+    login, api = (engine_with(clock, policy=policy, store=store) for policy in (LOGIN, API))
+    pair = await login.issue_pair("alice")
+    claims = await api.decode(pair.access_token)
+    await (api.revoke_session(claims.sid) if by == "session" else api.revoke_subject("alice"))
+    for day in (0.02, 1, 29.999):
+        clock.now = NOW + day * DAY
+        await store.purge(now=clock.now)
+        with pytest.raises(TokenRevokedError):
+            await login.refresh(pair.refresh_token)
+
+
+async def test_a_token_that_is_too_old_here_is_revoked_all_the_same(clock):
+    """Another engine that shares the store may still accept it."""
+    store = MemoryStore()
+    login, api = (engine_with(clock, policy=policy, store=store) for policy in (LOGIN, API))
+    pair = await login.issue_pair("alice")
+    clock.advance(DAY)
+    await api.revoke(pair.refresh_token)
+    with pytest.raises(TokenRevokedError):
+        await login.refresh(pair.refresh_token)
+
+
+@pytest.mark.parametrize("grows", ["leeway", "lifetime"])
+async def test_a_policy_that_grows_revives_nothing(clock, grows):
+    """Revoked and used tokens stay refused by a policy with more leeway or a longer lifetime."""
+    store = MemoryStore()
+    short = TokenPolicy(refresh_lifetime=timedelta(hours=1), reuse_grace=timedelta(0))
+    long = TokenPolicy(
+        refresh_lifetime=timedelta(hours=1) if grows == "leeway" else timedelta(days=9),
+        leeway=timedelta(minutes=5) if grows == "leeway" else timedelta(0),
+        reuse_grace=timedelta(0),
+    )
+    now, then = (engine_with(clock, policy=policy, store=store) for policy in (short, long))
+    issuer = now if grows == "leeway" else then
+    used, revoked = [await issuer.issue_pair("alice") for _ in range(2)]
+    await now.refresh(used.refresh_token)
+    await now.revoke(revoked.refresh_token)
+    clock.advance(3_600 + 299)
+    await store.purge(now=clock.now)
+    with pytest.raises(RefreshTokenReusedError):
+        await then.refresh(used.refresh_token)
+    with pytest.raises(TokenRevokedError):
+        await then.refresh(revoked.refresh_token)
+
+
+async def test_records_of_tokens_last_past_every_leeway(clock):
+    """Until the token's own exp and twice the longest leeway, whatever this policy says."""
+    kept, policy = [], TokenPolicy(max_token_age=timedelta(days=30))
+    engine = engine_with(clock, policy=policy)
+    engine.on_revoke(kept.append)
+    for exp in (NOW + 60, NOW + 365 * DAY):
+        await engine.revoke(signed(payload_of(exp=exp)))
+    assert [each.keep_until for each in kept] == [NOW + 60 + SPARE, NOW + 365 * DAY + SPARE]
+
+
+async def test_a_used_token_without_an_end_is_used_for_ever(clock):
+    """Its record is never removed."""
+    policy = TokenPolicy(
+        required_claims={"iat", "sub", "jti", "type"},
+        access_lifetime=NEVER,
+        refresh_lifetime=NEVER,
+    )
+    store = MemoryStore()
+    engine = engine_with(clock, policy=policy, store=store)
+    pair = await engine.issue_pair("alice")
+    await engine.refresh(pair.refresh_token)
+    clock.advance(10**9)
+    await store.purge(now=clock.now)
+    with pytest.raises(RefreshTokenReusedError):
+        await engine.refresh(pair.refresh_token)
+
+
+async def test_claims_lengthen_the_record_of_their_session(clock):
+    """A session given by a token's claims is denied at least as long as that token may live."""
+    kept, store = [], MemoryStore()
+    engine = verifier(clock, store)
+    engine.on_revoke(kept.append)
+    await store.raise_retention(3_600)
+    token = signed(payload_of(sid="s", exp=NOW + 600, iat=NOW), key=KEY)
+    long = signed(payload_of(sid="s", exp=NOW + 365 * DAY, iat=NOW), key=KEY)
+    claims = [engine._validator.read(engine._jws.verify(each).payload) for each in (token, long)]
+    for each in (*claims, claims[0].model_copy(update={"exp": None})):
+        await engine.revoke_session(each)
+    ends = [NOW + 3_600, NOW + 365 * DAY + SPARE, math.inf]
+    assert [each.keep_until for each in kept] == ends
+
+
+async def test_where_nobody_said_how_long_tokens_live_records_are_kept_for_ever(clock):
+    """An engine that only verifies registers nothing and reads what the issuers have registered."""
+    kept, store = [], Counting()
+    engine = verifier(clock, store)
+    engine.on_revoke(kept.append)
+    await engine.revoke_subject("alice")
+    await engine.revoke_session("s")
+    clock.advance(1)
+    await store.raise_retention(90 * DAY)
+    await engine.revoke_session("s")
+    assert [each.keep_until for each in kept] == [math.inf, math.inf, NOW + 1 + 90 * DAY]
+    assert set(store.raised) == {0, 90 * DAY}
+
+
+async def test_an_engine_that_verifies_may_name_the_bound(clock):
+    """Its `max_token_age` counts as that of an issuer does."""
+    kept, store = [], MemoryStore()
+    engine = verifier(clock, store, max_token_age=timedelta(days=40))
+    engine.on_revoke(kept.append)
+    await engine.revoke_session("s")
+    assert kept[0].keep_until == NOW + 40 * DAY + SPARE
+    assert await store.raise_retention(0) == 40 * DAY + SPARE
+
+
+async def test_a_retention_that_is_raised_while_a_record_is_written_counts(clock):
+    """The record is written again, with the longer life."""
+
+    class Racing(MemoryStore):
+        async def revoke(self, revocation, *, now):
+            await super().revoke(revocation, now=now)
+            await self.raise_retention(90 * DAY)
+
+    kept = []
+    engine = engine_with(clock, policy=API, store=Racing())
+    engine.on_revoke(kept.append)
+    await engine.revoke_session("s")
+    assert [each.keep_until for each in kept] == [NOW + 90 * DAY]
+    clock.advance(89 * DAY)
+    with pytest.raises(TokenRevokedError):
+        await engine.decode(signed(payload_of(clock.now, sid="s")))
+
+
+async def test_the_retention_is_registered_before_the_first_token_and_once_a_minute(clock):
+    """By whichever method issues first; a busy service asks its store no more than that."""
+    for method in ("issue", "issue_pair"):
+        store = Counting()
+        engine = engine_with(clock, policy=API, store=store)
+        for _ in range(5):
+            await getattr(engine, method)("alice")
+            clock.advance(10)
+        assert store.raised == [900 + SPARE]
+        clock.advance(10)
+        await asyncio.gather(*(getattr(engine, method)("alice") for _ in range(9)))
+        assert store.raised == 2 * [900 + SPARE]
+
+
+async def test_a_refresh_registers_too(clock):
+    """A service that trades what another has issued says how long its own tokens live."""
+    store = Counting()
+    pair = await engine_with(clock, policy=LOGIN).issue_pair("alice")
+    await engine_with(clock, policy=LOGIN, store=store).refresh(pair.refresh_token)
+    assert store.raised == [30 * DAY + SPARE]
+
+
+async def test_a_clock_that_steps_back_registers_again(clock):
+    """A registration from the future is not waited for."""
+    store = Counting()
+    engine = engine_with(clock, store=store)
+    await engine.issue("alice")
+    clock.advance(-3_600)
+    await engine.issue("alice")
+    assert len(store.raised) == 2
+
+
+async def test_who_cannot_issue_registers_nothing(clock):
+    """The signing is what fails."""
+    store = Counting()
+    with pytest.raises(SigningKeyError):
+        await verifier(clock, store).issue("alice")
+    assert store.raised == []
+
+
+async def test_a_store_that_keeps_no_retention_is_an_outage(clock, caplog):
+    """Nothing is issued unless the policy accepts outages, and nothing refreshed even then."""
+    strict = engine_with(clock, store=Unreachable())
+    for call in (strict.issue("alice"), strict.issue_pair("alice")):
+        with pytest.raises(StoreUnavailableError):
+            await call
+    lax = engine_with(clock, store=Unreachable(), policy=TokenPolicy(store_outage="accept"))
+    caplog.clear()
+    with caplog.at_level(logging.WARNING, "tokenward"):
+        pair = await lax.issue_pair("alice")
+    (record,) = caplog.records
+    assert record.getMessage().endswith("failed (ConnectionError); the policy accepts that.")
+    with pytest.raises(StoreUnavailableError):
+        await lax.refresh(pair.refresh_token)
+    for call in (lax.revoke_session("s"), lax.revoke_subject("alice")):
+        with pytest.raises(StoreUnavailableError):
+            await call
+
+
+async def test_a_registration_that_failed_is_tried_again(clock):
+    """By the next token, also where an earlier registration succeeded."""
+
+    class Patchy(Counting):
+        is_down = True
+
+        async def raise_retention(self, seconds):
+            if self.is_down:
+                raise TimeoutError
+            return await super().raise_retention(seconds)
+
+    store = Patchy()
+    engine = engine_with(clock, store=store)
+    for _ in range(2):
+        store.is_down = True
+        for _ in range(2):
+            with pytest.raises(StoreUnavailableError):
+                await engine.issue("alice")
+        store.is_down = False
+        await engine.issue("alice")
+        clock.advance(60)
+    assert len(store.raised) == 2
+
+
+async def test_an_engine_without_a_store_registers_nothing(clock):
+    """It needs none to issue tokens."""
+    assert await TokenEngine(KeyRing.from_secret(SECRET), clock=clock).issue("alice")
+
+
+async def test_the_time_out_of_a_store_bounds_all_of_a_revocation(clock):
+    """The writes and the look at the retention share it."""
+
+    class Slow(MemoryStore):
+        timeout_seconds = 0.05
+
+        async def raise_retention(self, seconds):
+            if self.is_slow:
+                await asyncio.get_running_loop().create_future()
+            return await super().raise_retention(seconds)
+
+    store = Slow()
+    store.is_slow = True
+    engine = engine_with(clock, store=store)
+    for call in (engine.revoke_session("s"), engine.issue("alice")):
+        with pytest.raises(StoreUnavailableError) as caught:
+            await call
+        assert isinstance(caught.value.__cause__, TimeoutError)
+
+
+async def test_expired_is_said_before_revoked(clock):
+    """A record that is kept for longer changes no answer about an expired token."""
+    engine = engine_with(clock)
+    token = await engine.issue("alice")
+    await engine.revoke(token)
+    clock.advance(901)
+    with pytest.raises(TokenExpiredError):
+        await engine.decode(token)
