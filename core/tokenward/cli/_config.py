@@ -14,6 +14,7 @@ from tokenward.cli._options import Common, KeyOptions
 from tokenward.engine import TokenEngine
 from tokenward.errors import ConfigurationError
 from tokenward.keyring import KeyRing
+from tokenward.keys import Key
 from tokenward.revocation import RevocationStore
 from tokenward.settings import KEY_SETTINGS, TokenwardSettings
 from tokenward.stores.memory import MemoryStore
@@ -76,15 +77,20 @@ async def open_engine(
 ) -> AsyncIterator[TokenEngine[Claims]]:
     """Make an engine whose clock stands still, and close its store and its keys at the end.
 
-    Where no keys are named it has some that nobody knows.
+    Where no keys are named it verifies with a key that signs nothing, and so claims no lifetimes of
+    its own: how long revocations are kept is what the store says.
     """
     async with AsyncExitStack() as stack:
         if store is not None:
             await stack.enter_async_context(store)
-        keys = settings.to_keys() if has_keys(settings) else KeyRing.generate()
+        keys = settings.to_keys() if has_keys(settings) else _no_keys()
         if isinstance(keys, AbstractAsyncContextManager):
             await stack.enter_async_context(keys)
         yield TokenEngine(keys, policy=settings.to_policy(), store=store, clock=lambda: now)
+
+
+def _no_keys() -> KeyRing:
+    return KeyRing.from_jwk(Key.generate().public_jwk())
 
 
 def shared_store(settings: TokenwardSettings) -> RevocationStore:

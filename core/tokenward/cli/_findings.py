@@ -18,7 +18,8 @@ __all__ = ["Finding", "Severity", "findings_of_settings"]
 
 Severity: TypeAlias = Literal["error", "warning", "note"]
 
-_LEEWAY: Final = timedelta(minutes=5)
+_LEEWAY: Final = timedelta(minutes=1)
+_GRACE: Final = timedelta(seconds=10)
 # Above the first it is worth a warning; above the second it is an error.
 _ACCESS: Final = (timedelta(hours=1), timedelta(days=1))
 _REFRESH: Final = (timedelta(days=90), timedelta(days=400))
@@ -112,7 +113,7 @@ def _about_lifetimes(settings: TokenwardSettings) -> Iterator[Finding]:
     if settings.leeway > _LEEWAY:
         yield Finding(
             "leeway_long",
-            "error",
+            "warning",
             settings.variable("leeway"),
             f"Tokens are accepted {duration_text(settings.leeway)} after their end.",
             "Set the clocks of the machines, and use a minute or less.",
@@ -157,14 +158,14 @@ def _about_outages(settings: TokenwardSettings) -> Iterator[Finding]:
             "Whoever can keep the store from answering gets in with a revoked token.",
             "Use 'refuse', unless being up matters more.",
         )
-    if settings.reuse_grace:
+    if settings.reuse_grace > _GRACE:
         yield Finding(
-            "reuse_grace_on",
+            "reuse_grace_long",
             "note",
             settings.variable("reuse_grace"),
-            f"For {duration_text(settings.reuse_grace)} a stolen refresh token is not told "
-            "from a repeated one.",
-            "Keep it as short as clients need, or leave it out.",
+            f"For {duration_text(settings.reuse_grace)} the use of a stolen refresh token is not "
+            "detected.",
+            f"Use {duration_text(_GRACE)} or less.",
         )
 
 
