@@ -68,12 +68,16 @@ def walk_sessions(steps: Walk) -> None:
         for device in devices
     )
     used = {"refresh_token": tablet["refresh_token"]}
-    tablet = steps.step("refresh the tablet's", "POST", "/refresh", (200, ""), json=used).json()
-    reused = (401, "refresh_token_reused")
-    steps.step("a thief uses the old one again", "POST", "/refresh", reused, json=used)
-    revoked = (401, "token_revoked")
+    pair = steps.step("refresh the tablet's", "POST", "/refresh", (200, ""), json=used).json()
+    again = steps.step("its other tab, at once", "POST", "/refresh", (200, ""), json=used).json()
+    steps.expect("  which gets the same pair", again == pair, expected=True)
+    newer = {"refresh_token": pair["refresh_token"]}
+    tablet = steps.step("refresh once more", "POST", "/refresh", (200, ""), json=newer).json()
+    late = (401, "refresh_token_superseded")
+    steps.step("a third tab, with the oldest", "POST", "/refresh", late, json=used)
     token = tablet["access_token"]
-    steps.step("which has ended that session", "GET", "/claims", revoked, token=token)
+    steps.step("which ends no session", "GET", "/claims", (200, ""), token=token)
+    revoked = (401, "token_revoked")
     token = laptop["access_token"]
     steps.step("log the laptop out", "POST", "/logout", (200, ""), token=token)
     steps.step("the laptop", "GET", "/claims", revoked, token=token)

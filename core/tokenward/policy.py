@@ -76,7 +76,7 @@ class TokenPolicy:
 
     Its last tokens end with it. How long a session may lie idle is the `refresh_lifetime`.
     """
-    reuse_grace: timedelta = _ZERO
+    reuse_grace: timedelta = timedelta(seconds=10)
     """How long a refresh token that was used may come again without ending its session; at most 60 s.
 
     For browsers with two tabs, and for clients whose connection breaks before the answer has come:

@@ -303,6 +303,9 @@ REVOKED = _invalid("token_revoked", "The token has been revoked.")
 REUSED = _invalid(
     "refresh_token_reused", "The refresh token was used before. The session has been ended."
 )
+SUPERSEDED = _invalid(
+    "refresh_token_superseded", "The refresh token has been replaced by a newer one."
+)
 REJECTED = _invalid("token_rejected", "The token was rejected.")
 NOT_FRESH = _refused(
     401,

@@ -95,13 +95,30 @@ async def test_session_of_a_browser(client: httpx.AsyncClient) -> None:
     assert_answer(await client.get("/browser/me", headers=[access]), c.REVOKED)
 
 
-async def test_a_refusal_uses_no_refresh_token_up(client: httpx.AsyncClient) -> None:
+async def test_a_refusal_uses_no_refresh_token_up(
+    client: httpx.AsyncClient, clock: FrozenClock
+) -> None:
     """A forged refresh without the CSRF token loses nothing; a second use ends the session."""
     refresh = cookie(REFRESH, REFRESH_NAME)
     assert_answer(await client.post("/browser/refresh", headers=[refresh]), c.CSRF_MISSING)
 
     assert (await client.post("/browser/refresh", headers=[refresh, csrf()])).status_code == 200
+    clock.advance(10)
     assert_answer(await client.post("/browser/refresh", headers=[refresh, csrf()]), c.REUSED)
+
+
+async def test_a_tab_that_comes_late_keeps_its_session(client: httpx.AsyncClient) -> None:
+    """Its old cookie gets the same pair, and after a newer one is in use a refusal that sets none."""
+    old = cookie(REFRESH, REFRESH_NAME)
+    first = pair_of(await client.post("/browser/refresh", headers=[old, csrf()]))
+    assert pair_of(await client.post("/browser/refresh", headers=[old, csrf()])) == first
+    current = cookie(first.refresh_token, REFRESH_NAME)
+    second = pair_of(await client.post("/browser/refresh", headers=[current, csrf()]))
+    late = await client.post("/browser/refresh", headers=[old, csrf()])
+    assert_answer(late, c.SUPERSEDED)
+    assert set_by(late) == []
+    access = cookie(second.access_token)
+    assert (await client.post("/browser/me", headers=[access, csrf()])).status_code == 200
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])

@@ -140,11 +140,14 @@ async def test_freshness_by_the_leeway_of_the_issuer(
     assert_answer(await client.get("/recent", headers=list(bearer(other))), c.ok(sub="bob"))
 
 
-async def test_refresh(client: httpx.AsyncClient, issuers: ContractIssuers) -> None:
+async def test_refresh(
+    client: httpx.AsyncClient, issuers: ContractIssuers, clock: FrozenClock
+) -> None:
     """A refresh token is traded by its issuer, once."""
     pair = await issuers.partner.issue_pair("bob", scope=["a"])
     renewed = await client.post("/renew", content=pair.refresh_token)
     assert_answer(renewed, c.ok(scope="a"))
+    clock.advance(10)
     again = await client.post("/renew", content=pair.refresh_token)
     assert_answer(again, c.REUSED)
 

@@ -244,7 +244,7 @@ async def test_an_access_token_refreshes_nothing(authenticator, pair):
             await authenticator.refresh(request)
 
 
-async def test_a_refused_refresh_uses_nothing_up(authenticator, pair):
+async def test_a_refused_refresh_uses_nothing_up(authenticator, pair, clock):
     """A foreign page logs nobody out, by whichever fault; after that the token is good for one use."""
     evil = (b"origin", b"https://evil.example")
     other = await authenticator.engine.issue_pair("alice")
@@ -257,6 +257,7 @@ async def test_a_refused_refresh_uses_nothing_up(authenticator, pair):
         with pytest.raises(error):
             await authenticator.refresh(refused)
     assert await authenticator.refresh(post(cookie(pair), csrf(pair)))
+    clock.advance(10)
     with pytest.raises(RefreshTokenReusedError):
         await authenticator.refresh(post(cookie(pair), csrf(pair)))
 

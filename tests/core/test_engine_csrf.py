@@ -67,8 +67,7 @@ async def test_the_one_of_another_issuer_is_kept(engine):
 
 async def test_a_pair_that_is_given_again_has_the_same(clock):
     """Within the grace, all of the pair is: also for a session that had none before."""
-    policy = TokenPolicy(reuse_grace=timedelta(seconds=10))
-    engine = engine_with(clock, policy=policy)
+    engine = engine_with(clock)
     begun = await engine.issue_pair("alice")
     for token in (begun.refresh_token, signed(payload_of(type="refresh"))):
         pair = await engine.refresh(token)

@@ -77,12 +77,13 @@ async def test_every_kind_of_revocation_is_seen(engine):
         await engine.recheck(third)
 
 
-async def test_a_second_use_of_the_refresh_token_is_seen(engine):
+async def test_a_second_use_of_the_refresh_token_is_seen(engine, clock):
     """It ends the session, and with it what its access tokens opened."""
     pair = await engine.issue_pair("alice")
     claims = await engine.decode(pair.access_token)
     await engine.refresh(pair.refresh_token)
     assert await engine.recheck(claims)
+    clock.advance(10)
     with pytest.raises(RefreshTokenReusedError):
         await engine.refresh(pair.refresh_token)
     with pytest.raises(TokenRevokedError):

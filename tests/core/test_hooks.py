@@ -46,7 +46,7 @@ def shapes(calls, answer):
 
 
 @pytest.mark.parametrize("name", HOOKS)
-async def test_a_hook_may_be_plain_async_an_object_or_partial(engine, name):
+async def test_a_hook_may_be_plain_async_an_object_or_partial(engine, clock, name):
     """Every shape is called, in the order of registration, and awaited where it can be."""
     calls = []
     for shape in shapes(calls, False if name == "is_revoked" else None):
@@ -57,6 +57,7 @@ async def test_a_hook_may_be_plain_async_an_object_or_partial(engine, name):
         return
     await engine.decode(pair.access_token)
     await engine.refresh(pair.refresh_token)
+    clock.advance(10)
     with pytest.raises(RefreshTokenReusedError):
         await engine.refresh(pair.refresh_token)
     assert len(calls) >= 4
@@ -267,11 +268,12 @@ async def test_a_revocation_stands_when_on_revoke_raises(engine):
         await engine.decode(token)
 
 
-async def test_on_reuse_is_told_after_the_session_has_ended(engine):
+async def test_on_reuse_is_told_after_the_session_has_ended(engine, clock):
     """It gets the claims of the token that came twice."""
     told = []
     pair = await engine.issue_pair("alice")
     successor = await engine.refresh(pair.refresh_token)
+    clock.advance(10)
 
     @engine.on_reuse
     async def tell(claims):
@@ -284,7 +286,7 @@ async def test_on_reuse_is_told_after_the_session_has_ended(engine):
     assert told == ["alice"]
 
 
-async def test_the_session_has_ended_when_on_reuse_raises(engine):
+async def test_the_session_has_ended_when_on_reuse_raises(engine, clock):
     """The hook's exception takes the place of the error, and nothing comes back to life."""
 
     @engine.on_reuse
@@ -293,6 +295,7 @@ async def test_the_session_has_ended_when_on_reuse_raises(engine):
 
     pair = await engine.issue_pair("alice")
     successor = await engine.refresh(pair.refresh_token)
+    clock.advance(10)
     with pytest.raises(LookupError):
         await engine.refresh(pair.refresh_token)
     with pytest.raises(TokenRevokedError):

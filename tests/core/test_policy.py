@@ -18,7 +18,7 @@ def test_the_defaults_are_strict():
     assert (policy.leeway, policy.store_outage) == (timedelta(0), "refuse")
     assert (policy.type_from, policy.max_token_bytes) == ("claim", 16_384)
     assert (policy.signature_memory_entries, policy.signature_memory_bytes) == (8192, 8_388_608)
-    assert (policy.reuse_grace, policy.session_lifetime) == (timedelta(0), None)
+    assert (policy.reuse_grace, policy.session_lifetime) == (timedelta(seconds=10), None)
     assert (policy.access_lifetime, policy.refresh_lifetime) == (timedelta(minutes=15), 30 * DAY)
 
 
@@ -39,6 +39,7 @@ def test_a_policy_cannot_be_changed():
         ("audience", [7]),
         ("required_claims", "exp"),
         ("leeway", -DAY),
+        ("leeway", timedelta(seconds=300.001)),
         ("leeway", 5),
         ("access_lifetime", -DAY),
         ("access_lifetime", 900),

@@ -201,8 +201,9 @@ async def test_rule_6_a_store_that_does_not_answer_refuses(clock, outage, caplog
         assert Refusal.from_error(caught.value).status == 503
 
 
-async def test_rule_7_of_concurrent_uses_of_a_refresh_token_one_wins(engine):
+async def test_rule_7_of_concurrent_uses_of_a_refresh_token_one_wins(clock, policy_of):
     """A hundred at once give one pair."""
+    engine = engine_with(clock, policy=policy_of(reuse_grace=timedelta(0)))
     pair = await engine.issue_pair("alice")
     answers = await asyncio.gather(
         *(engine.refresh(pair.refresh_token) for _ in range(100)), return_exceptions=True

@@ -34,7 +34,7 @@ def test_the_demo_walks_each_example_to_the_end(framework):
     assert "{'foo': ['fiz', 'baz']}" in run.stdout
     codes = (
         "token_missing", "signature_invalid", "token_expired", "token_type_invalid",
-        "insufficient_scope", "token_revoked", "refresh_token_reused",
+        "insufficient_scope", "token_revoked", "refresh_token_superseded",
         "csrf_missing", "csrf_mismatch", "origin_not_allowed",
     )  # fmt: skip
     assert all(code in run.stdout for code in codes)
