@@ -7,6 +7,7 @@ from typing import Final, Literal, NamedTuple
 
 from pydantic import JsonValue
 
+from tokenward._arguments import kind_of, looks_like_token
 from tokenward.claims import TokenType
 from tokenward.errors import ConfigurationError
 from tokenward.policy import names_of
@@ -16,6 +17,8 @@ __all__ = [
     "Successors",
     "TokenPair",
     "check_identity",
+    "check_mapping",
+    "check_no_token",
     "check_type",
     "joined_scope",
     "new_grant",
@@ -23,6 +26,11 @@ __all__ = [
 ]
 
 _TEXT: Final = (str, bytes)
+_CLAIM_OF: Final = {"session": "sid", "subject": "sub"}
+_FIX_OF: Final = {
+    "session": "a sid, or the claims of a token of the session",
+    "subject": "claims.sub, or str(number) for a number",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +95,8 @@ def new_grant(
     if not isinstance(fresh, bool):
         msg = "fresh must be True or False."
         raise TypeError(msg)
+    check_mapping(claims, "claims")
+    check_mapping(headers, "headers")
     if audience is not None:
         names_of(audience, "audience")
     return Grant(
@@ -113,11 +123,38 @@ def check_identity(value: str, argument: str) -> None:
         ConfigurationError: it is empty.
     """
     if not isinstance(value, str):
-        msg = f"{argument} must be text: for a number, str(number)."
+        msg = f"{argument} must be text, not {kind_of(value)}: give {_FIX_OF[argument]}."
         raise TypeError(msg)
     if not value:
         msg = f"{argument} must not be empty."
         raise ConfigurationError(msg)
+
+
+def check_no_token(identity: str, argument: str) -> None:
+    """Refuse a token where the name of a session or a subject belongs.
+
+    A store would keep the token as a key, and deny nothing.
+
+    Raises:
+        ConfigurationError: the text looks like a token.
+    """
+    if looks_like_token(identity):
+        msg = (
+            f"{argument} is a token, of which nothing would be revoked: "
+            f"give the claims of engine.decode(token), or their {_CLAIM_OF[argument]}."
+        )
+        raise ConfigurationError(msg)
+
+
+def check_mapping(value: Mapping[str, object] | None, argument: str) -> None:
+    """Refuse claims or headers that are not named.
+
+    Raises:
+        TypeError: it is no mapping.
+    """
+    if value is not None and not isinstance(value, Mapping):
+        msg = f"{argument} must be a mapping, not {kind_of(value)}: {argument}={{'name': ...}}."
+        raise TypeError(msg)
 
 
 def check_type(type: TokenType, *, fresh: bool) -> None:
@@ -126,7 +163,7 @@ def check_type(type: TokenType, *, fresh: bool) -> None:
     Raises:
         ConfigurationError: it is one of these.
     """
-    if type not in {"access", "refresh"}:
+    if type not in ("access", "refresh"):
         msg = "type must be 'access' or 'refresh'."
         raise ConfigurationError(msg)
     if type == "refresh" and fresh:
@@ -142,11 +179,14 @@ def joined_scope(scope: Collection[str], *, argument: str = "scope") -> str:
         ConfigurationError: a scope is empty, or has a space, a quote or another letter that
             RFC 6749 §3.3 bars.
     """
-    if isinstance(scope, _TEXT):
+    if isinstance(scope, _TEXT) or not isinstance(scope, Collection):
         msg = f"{argument} must be several scopes, as in {argument}=['orders:read']."
         raise TypeError(msg)
     if not scope:
         return ""
+    if not all(isinstance(each, str) for each in scope):
+        msg = f"Each of {argument} must be text, as in {argument}=['orders:read']."
+        raise TypeError(msg)
     joined = " ".join(scope)
     # RFC 6749 §3.3: printable ASCII without space, quote and backslash, at least one letter.
     if (

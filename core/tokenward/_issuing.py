@@ -9,7 +9,7 @@ from tokenward._grants import Grant, Successors, TokenPair, new_identity
 from tokenward._jws import CompactJws
 from tokenward.claims import RESERVED_CLAIMS, Claims, TokenType
 from tokenward.errors import ConfigurationError
-from tokenward.hooks import RegisteredHooks, TokenDraft, run_hooks
+from tokenward.hooks import RegisteredHooks, TokenDraft, run_guards
 from tokenward.policy import NEVER, Lifetime, TokenPolicy
 
 __all__ = ["TokenWriter"]
@@ -171,9 +171,10 @@ class TokenWriter(Generic[ClaimsT]):
         except Exception as exc:
             msg = "A claim cannot be copied for the before_issue hooks: use plain JSON values."
             raise ConfigurationError(msg) from exc
-        await run_hooks(
+        await run_guards(
             self._hooks.before_issue,
             TokenDraft(kind, grant.subject, grant.session, grant.scope, grant.fresh, claims),
+            "A before_issue hook returns nothing: change draft.claims.",
         )
         return grant._replace(claims=claims)
 

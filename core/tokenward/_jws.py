@@ -5,6 +5,7 @@ from typing import Final, NamedTuple
 
 from pydantic import JsonValue
 
+from tokenward._arguments import refuse_no_token
 from tokenward._codec import b64url_decode, b64url_encode, dumps, loads_header
 from tokenward._memory import VerifiedJws
 from tokenward.errors import (
@@ -110,7 +111,10 @@ class CompactJws:
 
         Raises:
             MalformedTokenError: too long, or bytes that are not ASCII.
+            TypeError: neither text nor bytes.
         """
+        if not isinstance(token, (str, bytes)):
+            refuse_no_token(token)
         if len(token) > self._max_bytes:
             msg = "The token is malformed. It is too long."
             raise MalformedTokenError(msg)

@@ -32,10 +32,10 @@ async def run_while_good(
     Raises:
         ConfigurationError: `check_every` is not above zero.
     """
-    interval = check_every.total_seconds()
-    if interval <= 0:
-        msg = "check_every must be above zero."
+    if not isinstance(check_every, timedelta) or check_every <= timedelta(0):
+        msg = "check_every must be a timedelta above zero."
         raise ConfigurationError(msg)
+    interval = check_every.total_seconds()
     block = _Block()
 
     async def watch() -> None:

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, Generic, TypeVar, cast
 
+from tokenward._arguments import check_callable, kind_of
 from tokenward._grants import TokenPair, joined_scope
 from tokenward._watch import run_while_good
-from tokenward.carriers import BearerHeader, Carrier
+from tokenward.carriers import BearerHeader, Carrier, checked_carriers
 from tokenward.claims import Claims, TokenType
 from tokenward.cookies import CookieCarrier
 from tokenward.engine import TokenEngine
@@ -56,7 +57,7 @@ class Requirement(Generic[ClaimsT]):
 
     def __post_init__(self) -> None:
         """Check everything once."""
-        if self.type not in {"access", "refresh"}:
+        if self.type not in ("access", "refresh"):
             msg = "type must be 'access' or 'refresh'."
             raise ConfigurationError(msg)
         is_age = isinstance(self.fresh, timedelta) and self.fresh > timedelta(0)
@@ -65,8 +66,14 @@ class Requirement(Generic[ClaimsT]):
             raise ConfigurationError(msg)
         joined_scope(self.scopes, argument="scopes")
         object.__setattr__(self, "scopes", tuple(self.scopes))
-        if self.carriers is not None and not self.carriers:
-            msg = "carriers must name at least one carrier."
+        if self.carriers is not None:
+            object.__setattr__(self, "carriers", checked_carriers(self.carriers))
+        if self.check is not None:
+            check_callable(
+                self.check, "check", "check=lambda claims: claims.sub == 'root'", takes=1
+            )
+        if not isinstance(self.optional, bool):
+            msg = "optional must be True or False."
             raise ConfigurationError(msg)
 
 
@@ -86,15 +93,24 @@ class Authenticator(Generic[ClaimsT]):
             engine: which judges the tokens; or the `Issuers` that know which engine does.
             carriers: where they may be; by default the ``Authorization: Bearer`` header alone.
             realm: named in challenges.
+
+        Raises:
+            ConfigurationError: an argument is not what its name says.
         """
+        if not isinstance(engine, TokenEngine | Issuers):
+            msg = (
+                f"engine must be a TokenEngine or Issuers, not {kind_of(engine)}: "
+                "give TokenEngine(KeyRing.from_secret(...))."
+            )
+            raise ConfigurationError(msg)
+        if not isinstance(realm, str):
+            msg = "realm must be text, as in realm='api'."
+            raise ConfigurationError(msg)
         self.engine = engine
         self.realm = realm
         self.carriers: tuple[Carrier, ...] = (
-            (BearerHeader(),) if carriers is None else tuple(carriers)
+            (BearerHeader(),) if carriers is None else checked_carriers(carriers)
         )
-        if not self.carriers:
-            msg = "carriers must name at least one carrier."
-            raise ConfigurationError(msg)
 
     async def authenticate(
         self,
@@ -195,8 +211,12 @@ class Authenticator(Generic[ClaimsT]):
             check_every: how often the store is asked; an expiry is seen at its time.
 
         Raises:
-            ConfigurationError: `check_every` is not above zero.
+            ConfigurationError: `check_every` is no timedelta above zero.
+            TypeError: `claims` are no `Claims`.
         """
+        if not isinstance(claims, Claims):
+            msg = f"claims must be those of the request, not {kind_of(claims)}."
+            raise TypeError(msg)
 
         async def refuse(error: TokenError) -> None:
             refusal = self.refusal(error)

@@ -1,16 +1,26 @@
 """Where in a request a token may be. Cookies have a room of their own, `tokenward.cookies`."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Protocol
 
+from tokenward._arguments import check_methods, kind_of
 from tokenward._fields import listed
 from tokenward.claims import TokenType
 from tokenward.errors import ConfigurationError, InvalidRequestError
 from tokenward.http import RequestView
 
-__all__ = ["BearerHeader", "Carrier", "QueryCarrier", "WebSocketProtocolCarrier"]
+__all__ = [
+    "BearerHeader",
+    "Carrier",
+    "QueryCarrier",
+    "WebSocketProtocolCarrier",
+    "checked_carriers",
+]
 
 _SPACE: Final = b" \t"
+_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 §5.6.2
+_OF_CARRIERS: Final = ("read", "scheme", "security_scheme")
 
 
 class Carrier(Protocol):
@@ -62,6 +72,9 @@ class BearerHeader:
             ConfigurationError: either is empty or not ASCII, or has a space.
         """
         _check_words(name, scheme)
+        if not _TOKEN.fullmatch(name):
+            msg = "No header has such a name: use letters, digits and hyphens, without a colon."
+            raise ConfigurationError(msg)
         self.scheme = scheme
         self._name = name.lower().encode()
         self._scheme = scheme.lower().encode()
@@ -156,9 +169,30 @@ class WebSocketProtocolCarrier:
         return following.strip(_SPACE)
 
 
+def checked_carriers(carriers: Sequence[Carrier]) -> tuple[Carrier, ...]:
+    """Return the carriers that a programmer gave as a tuple.
+
+    Raises:
+        ConfigurationError: there is none, or one of them is no carrier.
+    """
+    if isinstance(carriers, str | type) or not isinstance(carriers, Iterable):
+        msg = (
+            f"carriers must be several carriers, not {kind_of(carriers)}: "
+            "give a list, as in carriers=[BearerHeader()]."
+        )
+        raise ConfigurationError(msg)
+    several = tuple(carriers)
+    if not several:
+        msg = "carriers must name at least one carrier."
+        raise ConfigurationError(msg)
+    for carrier in several:
+        check_methods(carrier, _OF_CARRIERS, "A carrier", "carriers=[BearerHeader()]")
+    return several
+
+
 def _check_words(*texts: str) -> None:
     for text in texts:
-        if not text.isascii() or not text or text.split() != [text]:
+        if not isinstance(text, str) or not text.isascii() or not text or text.split() != [text]:
             msg = "The names of a carrier must be one ASCII word each."
             raise ConfigurationError(msg)
 

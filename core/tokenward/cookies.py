@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass, field
 from typing import ClassVar, Final, Literal, NoReturn, TypeAlias
 
+from tokenward._arguments import kind_of
 from tokenward._grants import TokenPair
 from tokenward.claims import TokenType
 from tokenward.csrf import CsrfCheck
@@ -60,6 +61,7 @@ class CookieCarrier:
 
     def __post_init__(self) -> None:
         """Check everything once."""
+        self._check_types()
         names = (self.access_name, self.refresh_name, self.csrf_name)
         # As they are sent: without their prefixes, two may be the same, and one be nothing.
         sent = [_PREFIX.sub("", name) if self.development else name for name in names]
@@ -69,7 +71,7 @@ class CookieCarrier:
             _refuse("refresh_path must begin with a slash, and have no semicolon or space.")
         if self.domain is not None and not _DOMAIN.fullmatch(self.domain):
             _refuse("domain must be a host name, as in 'shop.example'.")
-        if self.same_site not in {"Lax", "Strict", "None"}:
+        if self.same_site not in ("Lax", "Strict", "None"):
             _refuse("same_site must be 'Lax', 'Strict' or 'None'.")
         if self.same_site == "None" and self.development:
             _refuse("SameSite=None needs Secure, which development drops: browsers refuse it.")
@@ -81,6 +83,15 @@ class CookieCarrier:
             _refuse("A __Host- cookie has the path /: begin refresh_name with __Secure- instead.")
         access, refresh, csrf = sent
         object.__setattr__(self, "_names", {"access": access, "refresh": refresh, "csrf": csrf})
+
+    def _check_types(self) -> None:
+        if not isinstance(self.csrf, CsrfCheck):
+            _refuse("csrf must be a CsrfCheck, as in csrf=CsrfCheck(): no cookie goes without one.")
+        if not isinstance(self.development, bool):
+            _refuse("development must be True or False.")
+        texts = (self.access_name, self.refresh_name, self.csrf_name, self.refresh_path)
+        if not all(isinstance(text, str) for text in (*texts, self.domain or "")):
+            _refuse("The names of the cookies, refresh_path and domain must be text.")
 
     @property
     def security_scheme(self) -> dict[str, str]:
@@ -106,6 +117,8 @@ class CookieCarrier:
             ConfigurationError: a cookie is longer than the 4,096 bytes that browsers keep, or the
                 pair has no CSRF token (it is not from `issue_pair` or `refresh`).
         """
+        if not isinstance(pair, TokenPair):
+            _refuse(f"pair must be what issue_pair or refresh returned, not {kind_of(pair)}.")
         if not (pair.access_token and pair.refresh_token and pair.csrf_token):
             _refuse("The pair lacks a token: use one of issue_pair or refresh.")
         return self._rendered(

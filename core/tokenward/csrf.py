@@ -59,11 +59,15 @@ class CsrfCheck:
             if not isinstance(name, str) or not name.isascii() or name.split() != [name]:
                 msg = "header and form_field must be one ASCII word each."
                 raise ConfigurationError(msg)
-        if isinstance(self.allowed_origins, str):
+        if isinstance(self.allowed_origins, str) or not isinstance(
+            self.allowed_origins, Collection
+        ):
             msg = "allowed_origins must be several origins, as in allowed_origins=['https://...']."
             raise ConfigurationError(msg)
         object.__setattr__(self, "allowed_origins", frozenset(self.allowed_origins))
-        if not all(_ORIGIN.fullmatch(origin) for origin in self.allowed_origins):
+        if not all(
+            isinstance(origin, str) and _ORIGIN.fullmatch(origin) for origin in self.allowed_origins
+        ):
             msg = "An allowed origin is scheme and host as browsers write them, without a path."
             raise ConfigurationError(msg)
 

@@ -2,14 +2,17 @@
 
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from typing import Generic, TypeVar, overload
+from typing import Final, Generic, TypeVar, overload
 
 from pydantic import JsonValue
 
+from tokenward._arguments import check_callable, check_methods, kind_of
 from tokenward._denial import Denial, session_of
 from tokenward._grants import (
     TokenPair,
     check_identity,
+    check_mapping,
+    check_no_token,
     check_type,
     new_grant,
     new_identity,
@@ -32,11 +35,13 @@ from tokenward.hooks import LifecycleHooks, run_guards, settled
 from tokenward.keyring import KeyRing
 from tokenward.keysources import RemoteKeys
 from tokenward.policy import Lifetime, TokenPolicy
-from tokenward.revocation import RevocationStore
+from tokenward.revocation import OF_STORES, RevocationStore
 
 __all__ = ["TokenEngine"]
 
 ClaimsT = TypeVar("ClaimsT", bound=Claims)
+
+_AFTER_DECODE: Final = "An after_decode hook returns nothing: to refuse, raise TokenRejectedError."
 
 
 class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
@@ -99,15 +104,27 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
                 gives must not be given twice, and must not be guessed.
 
         Raises:
-            ConfigurationError: `keys` is no ring, or `claims_model` no subclass of `Claims`.
+            ConfigurationError: an argument is not what its name says; the message names the fix.
         """
         super().__init__()
-        if not isinstance(keys, KeyRing | RemoteKeys):
+        if not isinstance(keys, KeyRing | RemoteKeys) or isinstance(keys, type):
             msg = "keys must be a KeyRing, as in KeyRing.from_secret(os.environ['SECRET'])."
             raise ConfigurationError(msg)
         if not (isinstance(claims_model, type) and issubclass(claims_model, Claims)):
-            msg = "claims_model must be a subclass of tokenward.Claims."
+            msg = (
+                "claims_model must be a class derived from tokenward.Claims, not an object of one."
+            )
             raise ConfigurationError(msg)
+        if not isinstance(policy, TokenPolicy):
+            msg = (
+                f"policy must be a TokenPolicy, not {kind_of(policy)}: "
+                "give policy=TokenPolicy(issuer=..., audience=...)."
+            )
+            raise ConfigurationError(msg)
+        if store is not None:
+            check_methods(store, OF_STORES, "store", "store=MemoryStore()")
+        check_callable(clock, "clock", "clock=time.time", takes=0)
+        check_callable(new_jti, "new_jti", "new_jti=lambda: uuid4().hex", takes=0)
         self.policy = policy
         self._clock = clock
         self._new_jti = new_jti
@@ -162,6 +179,7 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
         """
         if type != "access":
             check_type(type, fresh=fresh)
+            self._check_refresh_tokens()
         now_ms = self._now_ms()
         grant = new_grant(
             subject,
@@ -205,8 +223,12 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
             headers: of both.
 
         Raises:
-            ConfigurationError, TypeError, StoreUnavailableError: see `issue`.
+            ConfigurationError: see `issue`; or the policy tells refresh tokens from access tokens by
+                no claim (see `TokenPolicy.type_from`).
+            TypeError, StoreUnavailableError: see `issue`.
         """
+        self._check_refresh_tokens()
+        check_mapping(access_claims, "access_claims")
         now_ms = self._now_ms()
         grant = new_grant(
             subject,
@@ -244,6 +266,7 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
         Raises:
             InvalidTokenError: it is not acceptable; the subclass says why.
             StoreUnavailableError: whether it is revoked cannot be told.
+            TypeError: `token` is neither text nor bytes.
 
         Not checked: scope, freshness and what else a route may require; see `Authenticator`.
         """
@@ -274,7 +297,7 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
         if self._denial.is_asked:
             await self._denial.refuse_revoked(claims, now, accepts_outage=accepts_outage)
         if self._hooks.after_decode:
-            await run_guards(self._hooks.after_decode, claims)
+            await run_guards(self._hooks.after_decode, claims, _AFTER_DECODE)
         return claims
 
     async def recheck(self, claims: ClaimsT) -> float:
@@ -288,9 +311,13 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
         Raises:
             TokenExpiredError, TokenRevokedError: they are good no longer.
             StoreUnavailableError: whether they are revoked cannot be told.
+            TypeError: they are no `Claims`.
 
         Not checked: what no time changes, and the `after_decode` hooks.
         """
+        if not isinstance(claims, Claims):
+            msg = f"claims must be those of decode, not {kind_of(claims)}."
+            raise TypeError(msg)
         now = self.now()
         left = self._validator.over_at(claims) - now
         if left <= 0:
@@ -326,10 +353,16 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
             WrongTokenTypeError: it is no refresh token, or the keys here only verify, so that its
                 issuer alone can trade it.
             InvalidTokenError, StoreUnavailableError: see `decode`; an outage is never accepted.
-            ConfigurationError: the engine has no store.
+            ConfigurationError: the engine has no store, or its policy does not know refresh tokens
+                (see `TokenPolicy.type_from`).
+            TypeError: `token` is neither text nor bytes, or `check` is no function.
         """
         if not self._can_issue:
             raise WrongTokenTypeError
+        self._check_refresh_tokens()
+        if check is not None and not callable(check):
+            msg = f"check must be a function of the claims, not {kind_of(check)}."
+            raise TypeError(msg)
         # One moment for all of it: what is revoked from now on covers the new tokens as well.
         now_ms, now = self._now_ms(), self.now()
         if self._denial.retention.is_due(now_ms):
@@ -365,6 +398,7 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
 
         Raises:
             MissingClaimError: the claims belong to no session.
+            ConfigurationError: `session` is the text of a token.
             StoreUnavailableError, ConfigurationError: see `revoke`.
         """
         claims = None
@@ -374,6 +408,7 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
                 raise MissingClaimError(claim="sid")
             session = sid
         check_identity(session, "session")
+        check_no_token(session, "session")
         await self._denial.deny_all(
             "session", session, self.now(), is_issuer=self._can_issue, claims=claims
         )
@@ -385,9 +420,11 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
         for others. A token without ``iat`` counts as issued before.
 
         Raises:
+            ConfigurationError: `subject` is the text of a token.
             StoreUnavailableError, ConfigurationError: see `revoke`.
         """
         check_identity(subject, "subject")
+        check_no_token(subject, "subject")
         clock_ms = int(self._clock() * 1000)
         if not self._held_ms <= clock_ms < self._floor_ms:
             self._held_ms = self._floor_ms = clock_ms
@@ -411,6 +448,16 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
     def signature_memory(self) -> SignatureMemoryUse:
         """How well the memory of verified signatures serves; its bounds are in the policy."""
         return self._memory.use()
+
+    def _check_refresh_tokens(self) -> None:
+        """Refuse refresh tokens where the policy would not know them again."""
+        source = self.policy.type_from
+        if source != "claim":
+            msg = (
+                f"With type_from='{source}' a refresh token is never told from an access token: "
+                "issue access tokens alone, or use type_from='claim'."
+            )
+            raise ConfigurationError(msg)
 
     @property
     def _can_issue(self) -> bool:

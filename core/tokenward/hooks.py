@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Generic, TypeAlias, TypeVar
 
+from tokenward._arguments import check_callable
 from tokenward.claims import Claims, TokenType
 from tokenward.revocation import Revocation
 
@@ -65,9 +66,11 @@ class LifecycleHooks(Generic[ClaimsT]):
         """Call the hook with a `TokenDraft` before each token is signed.
 
         It may change ``draft.claims``; a registered claim in there is refused by name, as one of
-        the caller's would be. What it raises ends the issuing, and nothing has been signed or
-        stored for this token.
+        the caller's would be. It must return nothing: another answer is a TypeError, so that claims
+        that were meant for the token are not lost. What it raises ends the issuing, and nothing has
+        been signed or stored for this token.
         """
+        check_callable(hook, "before_issue", "@engine.before_issue above a function", takes=1)
         self._hooks.before_issue.append(hook)
         return hook
 
@@ -78,6 +81,7 @@ class LifecycleHooks(Generic[ClaimsT]):
         must return nothing: another answer is a TypeError, so that a ``return False`` that was
         meant as a refusal cannot let a token in. Nothing has been stored by then.
         """
+        check_callable(hook, "after_decode", "@engine.after_decode above a function", takes=1)
         self._hooks.after_decode.append(hook)
         return hook
 
@@ -88,6 +92,7 @@ class LifecycleHooks(Generic[ClaimsT]):
         anything else is a TypeError. What it raises counts as an outage of the store: see
         `TokenPolicy.store_outage`. A `TokenError` refuses the token as it stands.
         """
+        check_callable(hook, "is_revoked", "@engine.is_revoked above a function", takes=1)
         self._hooks.is_revoked.append(hook)
         return hook
 
@@ -96,6 +101,7 @@ class LifecycleHooks(Generic[ClaimsT]):
 
         What it raises reaches the caller of `revoke`, and the revocation stands.
         """
+        check_callable(hook, "on_revoke", "@engine.on_revoke above a function", takes=1)
         self._hooks.on_revoke.append(hook)
         return hook
 
@@ -105,6 +111,7 @@ class LifecycleHooks(Generic[ClaimsT]):
         By then the store has ended the session, and the `on_revoke` hooks have been called. What it
         raises reaches the caller of `refresh` in place of `RefreshTokenReusedError`.
         """
+        check_callable(hook, "on_reuse", "@engine.on_reuse above a function", takes=1)
         self._hooks.on_reuse.append(hook)
         return hook
 
@@ -118,18 +125,24 @@ async def run_hooks(
 
 
 async def run_guards(
-    hooks: Iterable[Callable[[ArgumentT], Awaitable[None] | None]], argument: ArgumentT
+    hooks: Iterable[Callable[[ArgumentT], Awaitable[None] | None]],
+    argument: ArgumentT,
+    rule: str,
 ) -> None:
-    """Run hooks in order that refuse by raising.
+    """Run hooks in order whose answer would be ignored.
+
+    Args:
+        hooks: the hooks.
+        argument: what each is called with.
+        rule: says what such a hook does in place of returning something.
 
     Raises:
-        TypeError: one returned something, as if that could refuse.
+        TypeError: one returned something.
     """
     for hook in hooks:
         answer: object = await settled(hook(argument))
         if answer is not None:
-            msg = "An after_decode hook returns nothing: to refuse, raise TokenRejectedError."
-            raise TypeError(msg)
+            raise TypeError(rule)
 
 
 async def settled(result: Awaitable[ResultT] | ResultT) -> ResultT:

@@ -5,6 +5,7 @@ from typing import Any, ClassVar, Generic, TypeAlias, TypeVar, overload
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from tokenward._arguments import kind_of, refuse_no_token
 from tokenward._codec import b64url_decode
 from tokenward._grants import TokenPair
 from tokenward.claims import Claims, TokenType
@@ -79,6 +80,12 @@ class Issuers(Generic[ClaimsT]):
         """
         self._engines: dict[str, TokenEngine[Any]] = {}
         for engine in engines:
+            if not isinstance(engine, TokenEngine):
+                msg = (
+                    f"Issuers takes engines, not {kind_of(engine)}: "
+                    "give Issuers(first_engine, second_engine)."
+                )
+                raise ConfigurationError(msg)
             issuer = engine.policy.issuer
             if issuer is None:
                 msg = "Each engine needs an issuer: TokenPolicy(issuer='https://...')."
@@ -159,7 +166,12 @@ class Issuers(Generic[ClaimsT]):
 
         Raises:
             MissingClaimError, InvalidIssuerError: see `decode`.
+            TypeError: they are no `Claims`.
         """
+        if not isinstance(claims, Claims):
+            # A sid alone does not say whose it is.
+            msg = f"claims must be those of decode, not {kind_of(claims)}."
+            raise TypeError(msg)
         return self._chosen(claims.iss)
 
     def __iter__(self) -> Iterator[str]:
@@ -200,7 +212,10 @@ def _claimed_issuer(token: str | bytes, max_bytes: int) -> str | None:
     Raises:
         MalformedTokenError: too long, not three segments, no strict base64url, no JSON object.
         InvalidClaimError: ``iss`` is no text.
+        TypeError: the token is neither text nor bytes.
     """
+    if not isinstance(token, str | bytes):
+        refuse_no_token(token)
     if len(token) > max_bytes:
         msg = "The token is malformed. It is too long."
         raise MalformedTokenError(msg)

@@ -14,6 +14,7 @@ from typing import NamedTuple, Self
 
 from pydantic import JsonValue
 
+from tokenward._arguments import kind_of
 from tokenward._keyindex import KeyEntry, KeyIndex, find_key, indexed
 from tokenward.errors import ConfigurationError
 from tokenward.keys import Key
@@ -72,10 +73,10 @@ class KeyRing:
                 KeyEntry(key, "active"),
                 *(
                     KeyEntry(each, "verify-only")
-                    for each in dict.fromkeys(verifiers)
+                    for each in _several(verifiers, "verifiers")
                     if each != key
                 ),
-                *(KeyEntry(each, "pending") for each in dict.fromkeys(pending)),
+                *(KeyEntry(each, "pending") for each in _several(pending, "pending")),
             ],
             signer,
             {},
@@ -301,5 +302,20 @@ def _dated(snapshot: _Snapshot) -> _Snapshot:
     return snapshot
 
 
+def _several(keys: Iterable[Key], argument: str) -> tuple[Key, ...]:
+    listed = tuple(keys) if isinstance(keys, Iterable) else (None,)
+    if not all(isinstance(key, Key) for key in listed):
+        msg = f"{argument} must be several keys, as in {argument}=[Key.from_jwk(...)]."
+        raise ConfigurationError(msg)
+    # A key that was given twice is one key.
+    return tuple(dict.fromkeys(listed))
+
+
 def _parts(key: Key | Signer) -> tuple[Key, Signer | None]:
+    if isinstance(key, type) or not isinstance(key, Key | Signer):
+        msg = (
+            f"A ring signs with a Key or a Signer, not {kind_of(key)}: "
+            "give KeyRing(Key.from_secret(...)), or KeyRing.from_secret(...)."
+        )
+        raise ConfigurationError(msg)
     return (key, None) if isinstance(key, Key) else (key.key, key)

@@ -131,25 +131,30 @@ class TokenPolicy:
 
     def __post_init__(self) -> None:
         """Check everything once."""
+        if not isinstance(self.also_write, Collection) or not {"csrf", "nbf"}.issuperset(
+            self.also_write
+        ):
+            _refuse("also_write takes 'csrf' and 'nbf', as in also_write={'nbf'}.")
         self._set("also_write", frozenset(self.also_write))
-        if not {"csrf", "nbf"}.issuperset(self.also_write):
-            _refuse("also_write takes 'csrf' and 'nbf'.")
         if self.audience is not None:
             self._set("audiences", names_of(self.audience, "audience"))
-        if isinstance(self.required_claims, str):
-            _refuse("required_claims must be several names, not one text.")
-        self._set("required_claims", frozenset(self.required_claims))
+        required = self.required_claims
+        if isinstance(required, str) or not isinstance(required, Collection):
+            _refuse("required_claims must be several names, as in required_claims={'sub'}.")
+        if not all(isinstance(name, str) and name for name in required):
+            _refuse("required_claims must be names of claims, as in required_claims={'sub'}.")
+        self._set("required_claims", frozenset(required))
         if self.issuer is not None and (not isinstance(self.issuer, str) or not self.issuer):
             _refuse("issuer must be text that is not empty, or None.")
         self._check_times()
         self._check_sizes()
-        if self.type_from not in {"claim", "typ", "always-access"}:
+        if self.type_from not in ("claim", "typ", "always-access"):
             _refuse("type_from must be 'claim', 'typ' or 'always-access'.")
         if self.type_from == "claim" and "type" not in self.required_claims:
             _refuse(
                 "Without 'type' in required_claims, type_from must be 'typ' or 'always-access'."
             )
-        if self.store_outage not in {"refuse", "accept"}:
+        if self.store_outage not in ("refuse", "accept"):
             _refuse("store_outage must be 'refuse' or 'accept'.")
 
     def _check_times(self) -> None:
@@ -218,6 +223,8 @@ def names_of(value: str | Collection[str], setting: str) -> frozenset[str]:
     Raises:
         ConfigurationError: there is none, or one is empty or no text.
     """
+    if not isinstance(value, Collection):
+        _refuse(f"{setting} must be text that is not empty, or several such texts.")
     names = frozenset((value,) if isinstance(value, str) else value)
     if not names or not all(isinstance(name, str) and name for name in names):
         _refuse(f"{setting} must be text that is not empty, or several such texts.")

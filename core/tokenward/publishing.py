@@ -13,6 +13,7 @@ from typing import Final
 
 from pydantic import JsonValue
 
+from tokenward._arguments import kind_of
 from tokenward._codec import b64url_encode, dumps
 from tokenward._fields import listed
 from tokenward.errors import ConfigurationError
@@ -101,6 +102,9 @@ class KeyPublisher:
         Not checked: that the engine's policy names the same issuer.
         """
         own = {"issuer", "jwks_uri", "access_token_signing_alg_values_supported"}
+        if not isinstance(ring, KeyRing):
+            msg = f"ring must be the KeyRing of the engine, not {kind_of(ring)}."
+            raise ConfigurationError(msg)
         if not ring.public_jwks()["keys"]:
             msg = "The ring holds secrets alone, which cannot be published. Sign with EdDSA, say."
             raise ConfigurationError(msg)

@@ -9,6 +9,7 @@ from typing import Final, Literal, NamedTuple, Protocol, Self, runtime_checkable
 
 __all__ = [
     "CLOCK_SPARE_SECONDS",
+    "OF_STORES",
     "Consumed",
     "Consumption",
     "Revocation",
@@ -21,6 +22,17 @@ CLOCK_SPARE_SECONDS: Final = 3_900.0
 Whoever removes records may have a clock that is ahead of the clocks of the processes that still
 need them, or that was set wrong for a moment.
 """
+
+
+OF_STORES: Final = (
+    "timeout_seconds",
+    "is_revoked",
+    "revoke",
+    "consume",
+    "purge",
+    "aclose",
+)
+"""The attributes of a `RevocationStore` that every store has."""
 
 
 @dataclass(frozen=True, slots=True)

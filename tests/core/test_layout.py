@@ -12,6 +12,7 @@ ADAPTERS = sorted((ROOT / "adapters").iterdir())
 ROOMS = [
     "errors",
     "_codec",
+    "_arguments",
     "_algorithms",
     "_material",
     "_keychecks",

@@ -3,9 +3,10 @@
 from dataclasses import replace
 from typing import Self
 
+from tokenward._arguments import check_methods
 from tokenward._identities import prefix_of
 from tokenward.errors import ConfigurationError
-from tokenward.revocation import Consumed, Consumption, Revocation, RevocationStore
+from tokenward.revocation import OF_STORES, Consumed, Consumption, Revocation, RevocationStore
 
 __all__ = ["PrefixedStore"]
 
@@ -30,8 +31,9 @@ class PrefixedStore:
         """Take the store that is shared, and what tells these records from others': the issuer, say.
 
         Raises:
-            ConfigurationError: the prefix is no text, or empty.
+            ConfigurationError: the prefix is no text, or empty; or `inner` is no store.
         """
+        check_methods(inner, OF_STORES, "inner", "PrefixedStore(MemoryStore(), issuer)")
         if not isinstance(prefix, str) or not prefix:
             msg = "prefix must be text that is not empty, such as the issuer."
             raise ConfigurationError(msg)
