@@ -31,7 +31,7 @@ def issued(*options: object, **env: str) -> str:
 
 def claims_of(token: str) -> dict[str, object]:
     """Inspect it."""
-    result = run("inspect", token, "--json", TOKENWARD_SECRET=SECRET)
+    result = run("inspect", "--json", stdin=token, TOKENWARD_SECRET=SECRET)
     assert json.loads(result.stdout)["verified"]
     return json.loads(result.stdout)["claims"]
 
@@ -40,7 +40,7 @@ def test_issue_prints_the_token_and_nothing_else():
     """One line, which inspect finds to be good."""
     token = issued()
     assert re.fullmatch(r"[\w.-]+", token)
-    assert run("inspect", token, TOKENWARD_SECRET=SECRET).exit_code == 0
+    assert run("inspect", stdin=token, TOKENWARD_SECRET=SECRET).exit_code == 0
     said = run("issue", "alice", "--json", TOKENWARD_SECRET=SECRET).stdout
     assert list(json.loads(said)) == ["token"]
 
@@ -103,13 +103,13 @@ def shared(store_url) -> dict[str, str]:
 
 def is_good(token: str, env: dict[str, str]) -> bool:
     """Tell what inspect says."""
-    return run("inspect", token, **env).exit_code == 0
+    return run("inspect", stdin=token, **env).exit_code == 0
 
 
-def test_a_token_is_revoked_from_the_argument_and_the_input(shared):
-    """And no other."""
+def test_a_token_is_revoked(shared):
+    """The token on the standard input or in a variable, and no other."""
     first, second, third = issued(), issued(), issued()
-    result = run("revoke", first, **shared)
+    result = run("revoke", "--token-env", "MINE", MINE=first, **shared)
     assert (result.exit_code, result.stdout) == (0, "The token is revoked.\n")
     assert (
         run("revoke", "-", "--json", stdin=second, **shared).stdout
@@ -136,11 +136,29 @@ def test_a_session_and_a_subject_are_revoked_without_keys(shared):
 def test_what_is_no_token_of_ours_is_not_revoked(shared, keys_dir):
     """Of another key, garbage, nothing at all, or two things at once."""
     foreign = issued("--keys", keys_dir)
-    assert run("revoke", foreign, **shared).exit_code == 1
-    assert run("revoke", "garbage", **shared).exit_code == 1
-    assert run("revoke", foreign, TOKENWARD_STORE_URL=shared["TOKENWARD_STORE_URL"]).exit_code == 1
-    for arguments in ((), ("x", "--subject", "y"), ("--session", "x", "--subject", "y")):
+    assert run("revoke", "-", stdin=foreign, **shared).exit_code == 1
+    assert run("revoke", "-", stdin="garbage", **shared).exit_code == 1
+    assert (
+        run(
+            "revoke", "-", stdin=foreign, TOKENWARD_STORE_URL=shared["TOKENWARD_STORE_URL"]
+        ).exit_code
+        == 1
+    )
+    for arguments in ((), ("-", "--subject", "y"), ("--session", "x", "--subject", "y")):
         assert run("revoke", *arguments, **shared).exit_code == 2
+
+
+@pytest.mark.parametrize("command", ["inspect", "revoke"])
+def test_a_token_is_not_an_argument(command):
+    """It is refused with what to do instead, and not repeated where a log could keep it."""
+    token = issued()
+    for arguments in ((token,), ("-", token), (token, token), ("--token-env", "MINE", "-")):
+        result = run(command, *arguments, stdin=token, TOKENWARD_SECRET=SECRET, MINE=token)
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert token not in result.stderr
+        assert "--token-env" in result.stderr
+    result = run(command, "--token-env", "NONE", TOKENWARD_SECRET=SECRET)
+    assert (result.exit_code, "The variable NONE is not set" in result.stderr) == (2, True)
 
 
 @pytest.mark.parametrize(
@@ -199,11 +217,11 @@ def test_the_command_is_installed_and_is_a_module_too():
 
 def test_the_module_runs_the_command_of_its_process(monkeypatch, capsys):
     """With the arguments of the process."""
-    monkeypatch.setattr(sys, "argv", ["tokenward", "inspect", "garbage"])
+    monkeypatch.setattr(sys, "argv", ["tokenward", "inspect", "--at", "x"])
     monkeypatch.delitem(sys.modules, "tokenward.cli.__main__", raising=False)
-    with pytest.raises(SystemExit, match="1"):
+    with pytest.raises(SystemExit, match="2"):
         runpy.run_module("tokenward.cli", run_name="__main__")
-    assert "token_malformed" in capsys.readouterr().err
+    assert "--at takes ISO 8601" in capsys.readouterr().err
 
 
 def test_output_may_go_anywhere():
@@ -217,7 +235,7 @@ def test_output_may_go_anywhere():
 def test_a_terminal_that_lacks_a_letter_gets_its_escape():
     """Nothing fails for the sake of a letter."""
     token = issued("--claim", "name=Zoë")
-    said = run_installed("inspect", token, PYTHONIOENCODING="ascii", PYTHONUTF8="0")
+    said = run_installed("inspect", stdin=token, PYTHONIOENCODING="ascii", PYTHONUTF8="0")
     assert "exit code 1" in said
     assert '"Zo\\xeb"' in said
 

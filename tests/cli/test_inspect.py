@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from tests.remote.issuer import Issuer, serving
 from tests.support import NOW, OTHER_SECRET, SECRET, payload_of, signed
 from tokenward import Key, KeyRing, TokenEngine, TokenPolicy
 from tokenward._codec import b64url_encode
+from tokenward.cli._token import token_text
 from tokenward.settings import TokenwardSettings
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -36,7 +39,7 @@ CASES = {
 
 def inspect(token: str, *options: object, at: str = AT, **env: str) -> dict[str, object]:
     """Inspect a token in JSON."""
-    return json.loads(run("inspect", token, "--json", "--at", at, *options, **env).stdout)
+    return json.loads(run("inspect", "--json", "--at", at, *options, stdin=token, **env).stdout)
 
 
 def codes(token: str, *options: object, **env: str) -> list[str]:
@@ -60,20 +63,32 @@ def test_the_installed_command_says_what_is_golden(case, secret_file):
 
 def test_without_keys_nothing_is_believed():
     """It is said first, and the exit code is not that of a good token."""
-    said = run_installed("inspect", GOOD, "--at", AT, "--audience", "shop-api")
+    said = run_installed("inspect", "--at", AT, "--audience", "shop-api", stdin=GOOD)
     assert said == (GOLDEN / "unverified.txt").read_text()
 
 
-def test_a_token_is_read_from_the_argument_or_the_input(secret_file):
-    """With '-', and with nothing."""
-    for arguments, stdin in (((GOOD,), ""), (("-",), f"\n{GOOD}\n"), ((), GOOD)):
+def test_a_token_is_read_from_the_input_or_a_variable(secret_file):
+    """With '-', with nothing, and by the name of the variable."""
+    for arguments, stdin in ((("--token-env", "MINE"), ""), (("-",), f"\n{GOOD}\n"), ((), GOOD)):
         result = run(
             "inspect",
             *arguments,
             *("--secret-file", secret_file, "--at", AT, "--audience", "shop-api"),
             stdin=stdin,
+            MINE=GOOD,
         )
         assert (result.exit_code, result.stdout[:4]) == (0, "GOOD")
+
+
+def test_a_terminal_is_asked_for_the_token(monkeypatch, capsys):
+    """Nobody waits before an empty screen without a word."""
+    ours, terminal = os.openpty()
+    os.write(ours, GOOD.encode() + b"\n\x04")
+    with os.fdopen(terminal) as stdin:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        assert token_text(None, None) == GOOD
+    os.close(ours)
+    assert "Paste the token" in capsys.readouterr().err
 
 
 def test_every_fault_is_told_in_the_engines_words(secret_file):
@@ -137,11 +152,11 @@ def test_without_keys_an_algorithm_that_is_none_is_told():
 
 def test_an_audience_that_is_not_configured_is_explained(secret_file):
     """The engine refuses it, and the option that names one is told."""
-    result = run("inspect", GOOD, "--secret-file", secret_file, "--at", AT)
+    result = run("inspect", "--secret-file", secret_file, "--at", AT, stdin=GOOD)
     assert result.stdout.startswith("BAD: the signature is valid, and the token is not.\n")
     assert "audience_invalid" in result.stdout
     assert "--audience names one" in result.stdout
-    result = run("inspect", GOOD, "--secret-file", secret_file, "--audience", "x")
+    result = run("inspect", "--secret-file", secret_file, "--audience", "x", stdin=GOOD)
     assert "--audience names one" not in result.stdout
 
 
@@ -159,7 +174,7 @@ def test_nothing_that_acts_on_a_terminal_reaches_it(place, option):
     }.get(place, {})
     header = {"alg": "HS256", "kid": HOSTILE} if place == "header" else {"alg": "HS256"}
     token = signed(payload_of(**claims), header=header)
-    result = run("inspect", token, *option, FORCE_COLOR="", TERM="dumb")
+    result = run("inspect", *option, stdin=token, FORCE_COLOR="", TERM="dumb")
     shown = result.stdout + result.stderr
     assert all(letter.isprintable() or letter == "\n" for letter in shown)
     assert "[bold red]GOOD[/]" in shown
@@ -169,13 +184,13 @@ def test_nothing_that_acts_on_a_terminal_reaches_it(place, option):
 def test_a_lone_surrogate_in_a_header_is_escaped():
     """Python reads it, and no terminal can be sent it."""
     token = signed(payload_of(), header=b'{"alg":"HS256","kid":"\\ud800"}')
-    assert '"\\ud800"' in run("inspect", token).stdout
+    assert '"\\ud800"' in run("inspect", stdin=token).stdout
 
 
 def test_long_values_are_cut():
     """One claim does not fill the screen; JSON has it whole."""
     token = signed(payload_of(x="y" * 5_000))
-    assert f'"{"y" * 399}… (5002 characters)' in run("inspect", token).stdout
+    assert f'"{"y" * 399}… (5002 characters)' in run("inspect", stdin=token).stdout
     assert inspect(token)["claims"]["x"] == "y" * 5_000
 
 
@@ -223,8 +238,10 @@ def test_what_is_just_not_too_deep_is_shown():
     """In both forms; the engine's parser reads no deeper."""
     nested = b"[" * 190 + b"]" * 190
     token = _token(b'{"x":' + nested + b"}")
-    assert nested.decode() in run("inspect", token).stdout
-    assert json.loads(run("inspect", token, "--json").stdout)["claims"] == {"x": json.loads(nested)}
+    assert nested.decode() in run("inspect", stdin=token).stdout
+    assert json.loads(run("inspect", "--json", stdin=token).stdout)["claims"] == {
+        "x": json.loads(nested)
+    }
 
 
 @settings(deadline=None)
@@ -254,7 +271,7 @@ def test_what_a_stranger_has_signed_is_shown_and_escaped(claims, header):
     """Whatever the members are, each line of the answer is plainly printable."""
     token = _token(to_json(claims), to_json({"alg": "HS256", **header}))
     for option in ((), ("--json",)):
-        result = run("inspect", token, *option, TOKENWARD_SECRET=SECRET)
+        result = run("inspect", *option, stdin=token, TOKENWARD_SECRET=SECRET)
         assert result.exit_code == 1
         assert all(line.isprintable() for line in result.stdout.split("\n"))
 
@@ -265,7 +282,7 @@ def test_the_signature_is_never_shown_whole():
         token = _token(json.dumps(payload_of()).encode(), signature=signature)
         whole = b64url_encode(signature)
         for option in ((), ("--json",)):
-            shown = run("inspect", token, *option).stdout
+            shown = run("inspect", *option, stdin=token).stdout
             assert f"({len(signature)} bytes)" in shown
             assert len(whole) == 0 or whole not in shown
     assert inspect(GOOD)["signature"].startswith(f"{GOOD.rpartition('.')[2][:8]}… ")
@@ -317,14 +334,14 @@ def test_the_time_can_be_named(text, date):
 @pytest.mark.parametrize("text", ["soon", "-1", "1e9", "999999999999", "0001-01-01T00:00:00+14:00"])
 def test_a_time_that_is_none_is_refused(text):
     """As a mistake in the command line."""
-    result = run("inspect", GOOD, f"--at={text}")
+    result = run("inspect", f"--at={text}", stdin=GOOD)
     assert result.exit_code == 2
     assert "--at takes ISO 8601" in result.stderr
 
 
 def test_without_a_time_it_is_now():
     """The system's clock."""
-    said = json.loads(run("inspect", GOOD, "--json").stdout)
+    said = json.loads(run("inspect", "--json", stdin=GOOD).stdout)
     assert said["inspected_at"] > "2020"
 
 
@@ -344,7 +361,7 @@ def test_keys_come_from_anywhere(tmp_path, keys_dir, secret_file):
     assert inspect(weak, TOKENWARD_SECRET=SECRET)["verified"]
     # What is named comes in the place of what the environment has.
     assert not inspect(weak, "--keys", keys_dir, TOKENWARD_SECRET=SECRET)["verified"]
-    result = run("inspect", weak, "--pem", pem, "--pem-password-env", "MINE", MINE="x")
+    result = run("inspect", "--pem", pem, "--pem-password-env", "MINE", stdin=weak, MINE="x")
     assert "not encrypted" in result.stderr
 
 
@@ -361,17 +378,17 @@ def test_keys_come_from_anywhere(tmp_path, keys_dir, secret_file):
 )
 def test_options_that_contradict_each_other_are_refused(options, message):
     """With the exit code of a mistake in the command line."""
-    result = run("inspect", GOOD, *options)
+    result = run("inspect", *options, stdin=GOOD)
     assert result.exit_code == 2
     assert message in result.stderr
 
 
 def test_a_configuration_that_is_refused_ends_the_command():
     """With one line; as JSON where that was asked for."""
-    result = run("inspect", GOOD, TOKENWARD_LEEWAI="1")
+    result = run("inspect", stdin=GOOD, TOKENWARD_LEEWAI="1")
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr.startswith("tokenward: configuration_invalid: TOKENWARD_LEEWAI is no")
-    result = run("inspect", GOOD, "--json", TOKENWARD_LEEWAI="1")
+    result = run("inspect", "--json", stdin=GOOD, TOKENWARD_LEEWAI="1")
     assert json.loads(result.stdout)["error"]["code"] == "configuration_invalid"
 
 
@@ -385,7 +402,7 @@ def test_a_key_set_is_fetched_and_one_that_does_not_answer_is_unavailable():
         assert inspect(token, "--jwks", issuer.jwks_url)["verified"]
         assert inspect(token, TOKENWARD_JWKS_URL=issuer.jwks_url)["verified"]
         issuer.replies.clear()
-        result = run("inspect", token, "--jwks", issuer.jwks_url)
+        result = run("inspect", "--jwks", issuer.jwks_url, stdin=token)
     assert result.exit_code == 3
     assert "tokenward: keys_unavailable: " in result.stderr
 
@@ -404,8 +421,8 @@ async def _revoked(store_url: str, token: str) -> None:
 
 async def test_a_revoked_token_is_told_where_the_store_is_known(store_url, secret_file):
     """And a store that cannot be asked makes the exit code that of an outage."""
-    command = ("inspect", GOOD, "--secret-file", secret_file, "--at", AT)
-    env = {"TOKENWARD_STORE_URL": store_url, "TOKENWARD_AUDIENCE": "shop-api"}
+    command = ("inspect", "--token-env", "MINE", "--secret-file", secret_file, "--at", AT)
+    env = {"TOKENWARD_STORE_URL": store_url, "TOKENWARD_AUDIENCE": "shop-api", "MINE": GOOD}
     said = await _in_thread(*command, **env)
     assert (said.exit_code, "store_unavailable" in said.stdout) == (3, True)
     await _revoked(store_url, GOOD)

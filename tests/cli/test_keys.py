@@ -46,7 +46,7 @@ def test_a_key_goes_through_its_whole_life(keys_dir):
     assert [(row["kid"], row["state"]) for row in after] == [
         (second, "active"), (first, "verify-only"),
     ]  # fmt: skip
-    assert run("inspect", token, "--keys", keys_dir).stdout.startswith("GOOD")
+    assert run("inspect", "--keys", keys_dir, stdin=token).stdout.startswith("GOOD")
     after = rows(keys_dir, "rotate", "--verify-for", "0")
     assert second not in {row["kid"] for row in after}
     assert [row["state"] for row in after] == ["active", "verify-only"]
@@ -59,7 +59,7 @@ def test_the_old_key_verifies_as_long_as_it_was_told(keys_dir):
     until = datetime.fromisoformat(old["verify_until"])
     for moment, is_verified in ((until, True), (until + timedelta(seconds=1), False)):
         at = ("--at", moment.isoformat())
-        said = run("inspect", token, "--keys", keys_dir, "--json", *at).stdout
+        said = run("inspect", "--keys", keys_dir, "--json", *at, stdin=token).stdout
         assert json.loads(said)["verified"] == is_verified
 
 

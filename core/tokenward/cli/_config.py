@@ -19,7 +19,9 @@ from tokenward.revocation import RevocationStore
 from tokenward.settings import KEY_SETTINGS, TokenwardSettings
 from tokenward.stores.memory import MemoryStore
 
-__all__ = ["has_keys", "keys_directory", "open_engine", "settings_of", "shared_store"]
+__all__ = [
+    "has_keys", "keys_directory", "open_engine", "secret_in", "settings_of", "shared_store",
+]  # fmt: skip
 
 _URLS: Final = ("https://", "http://")
 _TAKE_AN_ALGORITHM: Final = frozenset({"secret", "secret_file", "pem_file", "jwks_url"})
@@ -41,7 +43,7 @@ def settings_of(common: Common, keys: KeyOptions) -> TokenwardSettings:
         if keys.pem is None:
             msg = "--pem-password-env is for --pem."
             raise BadParameter(msg)
-        chosen["pem_password"] = _secret_in(keys.pem_password_env)
+        chosen["pem_password"] = secret_in(keys.pem_password_env)
     if keys.algorithm is not None:
         if _TAKE_AN_ALGORITHM.isdisjoint(chosen):
             msg = "--algorithm is for --secret-file, --secret-env, --pem and --jwks URL."
@@ -114,7 +116,7 @@ def _chosen(keys: KeyOptions) -> dict[str, object]:
     named: dict[str, object] = {
         "keys_dir": keys.keys,
         "secret_file": keys.secret_file,
-        "secret": None if keys.secret_env is None else _secret_in(keys.secret_env),
+        "secret": None if keys.secret_env is None else secret_in(keys.secret_env),
         "pem_file": keys.pem,
         "jwks_url": keys.jwks if is_url else None,
         "jwks_file": Path(keys.jwks) if keys.jwks is not None and not is_url else None,
@@ -122,7 +124,12 @@ def _chosen(keys: KeyOptions) -> dict[str, object]:
     return {name: value for name, value in named.items() if value is not None}
 
 
-def _secret_in(variable: str) -> SecretStr:
+def secret_in(variable: str) -> SecretStr:
+    """Return what a variable holds that an option names.
+
+    Raises:
+        BadParameter: it is not set, or empty.
+    """
     value = os.environ.get(variable)
     if not value:
         msg = f"The variable {variable} is not set."

@@ -12,7 +12,7 @@ from tokenward.cli._exits import Exit, code_of
 from tokenward.cli._options import Common, KeyOptions, command
 from tokenward.cli._report import Report, examine
 from tokenward.cli._screen import name_text, print_json, print_line, quoted, signature_text
-from tokenward.cli._token import dissected, token_text
+from tokenward.cli._token import TokenArgument, TokenVariable, dissected, token_text
 from tokenward.errors import InvalidAudienceError, TokenError
 
 __all__ = ["inspect"]
@@ -25,9 +25,8 @@ _NOT_BELIEVED = "Nothing below is to be believed."
 async def inspect(
     common: Common,
     keys: KeyOptions,
-    token: Annotated[
-        str | None, typer.Argument(help="The token; '-' or nothing: the standard input.")
-    ] = None,
+    token: TokenArgument = None,
+    token_env: TokenVariable = None,
     issuer: Annotated[str | None, typer.Option(help="The issuer that the token must have.")] = None,
     audience: Annotated[
         list[str] | None, typer.Option(help="Whom the token must be meant for; may be repeated.")
@@ -37,14 +36,14 @@ async def inspect(
         typer.Option(metavar="TIME", help="Judge at this time: ISO 8601, or seconds since 1970."),
     ] = None,
 ) -> Exit:
-    """Show a token, verify it where there are keys, and say what is wrong with it."""
+    """Show the token on the standard input, verify it if there are keys, and say what is wrong."""
     now = moment(at)
     settings = settings_of(common, keys)
     rules = {"issuer": issuer, "audience": tuple(audience) if audience else None}
     settings = settings.model_copy(
         update={name: value for name, value in rules.items() if value is not None}
     )
-    text = token_text(token)
+    text = token_text(token, token_env)
     parts = dissected(text, max_bytes=settings.max_token_bytes)
     async with open_engine(settings, now=now, store=settings.to_store()) as engine:
         report = await examine(text, parts, engine, has_keys=has_keys(settings))

@@ -12,7 +12,7 @@ from tokenward.cli._clock import moment
 from tokenward.cli._config import open_engine, settings_of, shared_store
 from tokenward.cli._options import Common, KeyOptions, command
 from tokenward.cli._screen import print_json, print_line
-from tokenward.cli._token import token_text
+from tokenward.cli._token import TokenArgument, TokenVariable, token_text
 from tokenward.errors import MalformedTokenError, StoreUnavailableError
 from tokenward.revocation import RevocationStore
 from tokenward.settings import TokenwardSettings
@@ -66,22 +66,24 @@ async def issue(
 async def revoke(
     common: Common,
     keys: KeyOptions,
-    token: Annotated[
-        str | None, typer.Argument(help="The token to revoke; '-': the standard input.")
-    ] = None,
+    token: TokenArgument = None,
+    token_env: TokenVariable = None,
     session: Annotated[str | None, typer.Option(help="All tokens of this sid.")] = None,
     subject: Annotated[
         str | None, typer.Option(help="All tokens of this sub that were issued before now.")
     ] = None,
 ) -> None:
     """Revoke a token, a session or whatever a subject has, in the store of the service."""
-    named = {"token": token, "session": session, "subject": subject}
+    named = {"token": token or token_env, "session": session, "subject": subject}
     kinds = [kind for kind, value in named.items() if value is not None]
     if len(kinds) != 1:
-        msg = "Give one of: a token (or '-'), --session, --subject."
+        msg = (
+            "Give one of: '-' (the token on the standard input), --token-env, --session, --subject."
+        )
         raise typer.BadParameter(msg)
+    text = token_text(token, token_env) if kinds == ["token"] else None
     settings = settings_of(common, keys)
-    if token is not None:
+    if text is not None:
         settings.to_keys()
     store = shared_store(settings)
     async with open_engine(settings, now=moment(None), store=store) as engine:
@@ -89,8 +91,8 @@ async def revoke(
             await engine.revoke_session(session)
         elif subject is not None:
             await engine.revoke_subject(subject)
-        else:
-            await engine.revoke(token_text(token))
+        elif text is not None:
+            await engine.revoke(text)
     if common.json:
         print_json({"revoked": kinds[0]})
     else:
