@@ -15,7 +15,13 @@ import asyncio
 import math
 from typing import Literal
 
-from tokenward.revocation import Consumed, Consumption, Revocation, RevocationStore
+from tokenward.revocation import (
+    CLOCK_SPARE_SECONDS,
+    Consumed,
+    Consumption,
+    Revocation,
+    RevocationStore,
+)
 
 __all__ = ["FrozenClock", "RevocationStoreContract"]
 
@@ -133,23 +139,69 @@ class RevocationStoreContract:
         """To each who comes, and not what they have sealed themselves."""
         first = _use(sealed=b"\x00first\xff", grace=10)
         assert await store.consume(first, now=_NOW) == Consumed(is_first=True)
+        again = Consumed(is_first=False, sealed=first.sealed, is_in_grace=True)
         late = _use(sealed=b"second", grace=10, successor="other")
-        for moment, sealed in ((0, first.sealed), (9.999, first.sealed), (10, b"")):
-            again = await store.consume(late, now=_NOW + moment)
-            assert (again.is_first, again.sealed) == (False, sealed)
+        assert await store.consume(late, now=_NOW) == again
+        assert await store.consume(late, now=_NOW + 9.999) == again
+        assert await store.consume(late, now=_NOW + 10) == Consumed(is_first=False)
 
-    async def test_a_grace_ends_when_the_successor_is_used(self, store: RevocationStore) -> None:
-        """Only the direct predecessor may come again."""
+    async def test_a_pair_is_returned_until_its_successor_is_used(
+        self, store: RevocationStore
+    ) -> None:
+        """An older token has no pair any more; it is still known to be within its grace."""
         await store.consume(_use(sealed=b"first", grace=10), now=_NOW)
         await store.consume(_use("y", successor="z", sealed=b"next", grace=10), now=_NOW + 1)
-        for jti, sealed in (("x", b""), ("y", b"next")):
-            again = await store.consume(_use(jti, successor="other"), now=_NOW + 2)
-            assert (again.is_first, again.sealed) == (False, sealed)
+        in_grace = Consumed(is_first=False, is_in_grace=True)
+        assert await store.consume(_use(), now=_NOW + 2) == in_grace
+        again = await store.consume(_use("y", successor="other"), now=_NOW + 2)
+        assert again == in_grace._replace(sealed=b"next")
+        assert await store.consume(_use(), now=_NOW + 10) == Consumed(is_first=False)
+
+    async def test_a_use_without_a_pair_has_its_grace(self, store: RevocationStore) -> None:
+        """Whether a pair was sealed makes no difference to the grace."""
+        await store.consume(_use(grace=10), now=_NOW)
+        assert await store.consume(_use(), now=_NOW + 9) == Consumed(
+            is_first=False, is_in_grace=True
+        )
+        assert await store.consume(_use(), now=_NOW + 10) == Consumed(is_first=False)
+
+    async def test_the_retention_only_grows(self, store: RevocationStore) -> None:
+        """One number for the whole store; zero reads it."""
+        given = [(0, 0), (900.25, 900.25), (60, 900.25), (0, 900.25)]
+        assert [(each, await store.raise_retention(each)) for each, _ in given] == given
+        many = range(901, 951)
+        answers = await asyncio.gather(*map(store.raise_retention, many))
+        assert all(answer >= each for each, answer in zip(many, answers, strict=True))
+        given = [(0, many[-1]), (math.inf, math.inf), (1, math.inf)]
+        assert [(each, await store.raise_retention(each)) for each, _ in given] == given
+
+    async def test_the_retention_outlives_all_records(self, store: RevocationStore) -> None:
+        """A purge leaves it, and it is no record of anything."""
+        raised = await store.raise_retention(60)
+        await store.revoke(_record("token", "x"), now=_NOW)
+        await store.purge(now=_NOW + 10**9)
+        assert await store.raise_retention(0) == raised
+        assert await store.purge(now=_NOW + 10**9) == 0
 
     async def test_consuming_is_not_revoking(self, store: RevocationStore) -> None:
         """A token that was used is told apart from one that was revoked."""
         await store.consume(_use(), now=_NOW)
         assert not await _denies(store, "token", "x")
+
+    async def test_a_purge_by_a_clock_that_is_ahead_changes_no_answer(
+        self, store: RevocationStore
+    ) -> None:
+        """A record is still there `CLOCK_SPARE_SECONDS` after its end."""
+        for kind in _KINDS:
+            await store.revoke(_record(kind, "x"), now=_NOW)
+        await store.consume(_use(grace=10), now=_NOW)
+        await store.purge(now=_NOW + 9 + CLOCK_SPARE_SECONDS)
+        again = await store.consume(_use(), now=_NOW)
+        assert (again.is_first, again.is_in_grace) == (False, True)
+        assert await store.purge(now=_NOW + 59.9 + CLOCK_SPARE_SECONDS) == 0
+        assert not (await store.consume(_use(), now=_NOW)).is_first
+        for kind in _KINDS:
+            assert await _denies(store, kind, "x")
 
     async def test_purging_changes_no_answer(self, store: RevocationStore) -> None:
         """What is over goes, what is not stays, and a purge may come twice or at the same time."""

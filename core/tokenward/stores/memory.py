@@ -71,9 +71,7 @@ class MemoryStore:
         self._consumed = ExpiringSet()
         # The successor of each token whose grace has not ended.
         self._graces: ExpiringMap[str] = ExpiringMap()
-        self._kinds = (
-            self._tokens, self._sessions, self._subjects, self._consumed, self._graces,
-        )  # fmt: skip
+        self._kinds = (self._tokens, self._sessions, self._subjects, self._consumed)
         # Sealed pairs by the successor in them, and as a heap by the end of their grace.
         self._sealed: dict[str, bytes] = {}
         self._sealed_ends: list[tuple[float, str]] = []
@@ -209,4 +207,5 @@ class MemoryStore:
     def _sweep_slice(self, now: float) -> int:
         while self._sealed_ends and self._sealed_ends[0][0] <= now:
             self._sealed.pop(heappop(self._sealed_ends)[1], None)
+        self._graces.sweep_next(now)
         return sum(len(each.sweep_next(now)) for each in self._kinds)
