@@ -131,6 +131,22 @@ class TokenAuth(InitPlugin, ReceiveRoutePlugin, Generic[ClaimsT]):
         """
         return await self.authenticator.refresh(view_of(request), carriers=carriers)
 
+    def check_origin(self, request: Request[Any, Any, Any]) -> None:
+        """Refuse a request that a page of another origin sent: for your login routes.
+
+        A login has no session yet, so no CSRF token protects it. Call this before you check the
+        password. Requests of programs, which name no origin, pass.
+
+        Args:
+            request: the request.
+
+        Raises:
+            OriginNotAllowedError: it comes from a page of another origin; left to the plugin, that is the
+                answer.
+            ConfigurationError: there is no `CookieCarrier`.
+        """
+        self.authenticator.cookies.check_origin(view_of(request))
+
     def set_cookies(self, response: Response[Any], pair: TokenPair) -> None:
         """Hand a pair to the browser, in the cookies that the `CookieCarrier` describes.
 

@@ -43,7 +43,12 @@ class CookieCarrier:
     refresh_name: str = "__Secure-refresh_token"
     csrf_name: str = "__Host-csrf_token"
     refresh_path: str = "/refresh"
-    """The only path to which the refresh token is sent: that of the route that takes it."""
+    """The refresh token is sent to this path and to those below it, and nowhere else.
+
+    Choose one that holds both the route that refreshes and the route that logs out, as "/session"
+    does for "/session/refresh" and "/session/logout". It is the public path, as the browser sees
+    it: behind a proxy or a mount that adds a prefix, name the prefix as well.
+    """
     domain: str | None = None
     """Share the cookies with this domain and all its subdomains; needs names without ``__Host-``."""
     same_site: SameSite = "Lax"
@@ -106,6 +111,14 @@ class CookieCarrier:
         if len(values) > 1:
             raise InvalidRequestError
         return values[0]
+
+    def check_origin(self, request: RequestView) -> None:
+        """Return where a request comes from an allowed page; see `CsrfCheck.check_origin`.
+
+        Raises:
+            OriginNotAllowedError: it comes from a page of another origin.
+        """
+        self.csrf.check_origin(request, is_secure=not self.development)
 
     def set_cookies(self, pair: TokenPair) -> tuple[str, ...]:
         """Give the values of the ``Set-Cookie`` headers that hand a pair to a browser.

@@ -94,13 +94,28 @@ class CsrfCheck:
             CsrfMismatchError: something else is, or the token has no such claim.
         """
         if request.is_websocket:
-            # A page cannot add a header to a handshake; every browser names the page's origin.
-            self._check_origin(request, is_secure=is_secure, may_be_absent=False)
+            # A page cannot add a header to a handshake: its origin alone decides.
+            self.check_origin(request, is_secure=is_secure)
         elif not trust_safe_methods or request.method not in _SAFE_METHODS:
-            self._check_origin(request, is_secure=is_secure, may_be_absent=True)
+            self.check_origin(request, is_secure=is_secure)
             await self._check_repeated(request, claims)
 
-    def _check_origin(self, request: RequestView, *, is_secure: bool, may_be_absent: bool) -> None:
+    def check_origin(self, request: RequestView, *, is_secure: bool) -> None:
+        """Return where a request comes from an allowed page, by what the browser says of it.
+
+        For routes that have no session yet, such as a login: a form on another site could otherwise
+        log its visitors in to the attacker's account. A request that names no origin, and is no
+        WebSocket handshake, passes: it comes from a program or from an old browser.
+
+        Args:
+            request: whatever its method is, and whatever it carries.
+            is_secure: whether the service is reached by https alone.
+
+        Raises:
+            OriginNotAllowedError: it comes from a page of another origin.
+        """
+        # Every browser names the origin in a handshake.
+        may_be_absent = not request.is_websocket
         site = _single(request, b"sec-fetch-site")
         if site == _SAME_ORIGIN:
             return  # a page can neither set nor change it

@@ -324,10 +324,10 @@ class CsrfMismatchError(CsrfError):
 
 
 class OriginNotAllowedError(CsrfError):
-    """The token came in a cookie, from a page of an origin that is not allowed."""
+    """A page of an origin that is not allowed sent a cookie, or asked for a login."""
 
     code = "origin_not_allowed"
-    message = "Requests with a cookie are not allowed from this origin."
+    message = "This request is not allowed from this origin."
 
 
 class StoreUnavailableError(TokenError):

@@ -45,7 +45,7 @@ POST /renew-json     nothing                                  the same of the pa
 GET /download        required(carriers=[QueryCarrier()])
 GET /either          required(carriers=[QueryCarrier(),
                      BearerHeader()])
-POST /browser/login  nothing                                  the pair that ``engine.issue_pair``
+POST /browser/login  ``check_origin(request)``                the pair that ``engine.issue_pair``
                                                               gives alice of acme, and its cookies
 GET, POST, and PUT   required()
 /browser/me
@@ -345,9 +345,9 @@ CSRF_MISMATCH = _refused(
 FOREIGN_ORIGIN = _refused(
     403,
     "origin_not_allowed",
-    "Requests with a cookie are not allowed from this origin.",
+    "This request is not allowed from this origin.",
     'Bearer realm="api", error="invalid_request", '
-    'error_description="Requests with a cookie are not allowed from this origin."',
+    'error_description="This request is not allowed from this origin."',
 )
 
 

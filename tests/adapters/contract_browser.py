@@ -175,6 +175,12 @@ FORMS = [
 ]  # fmt: skip
 
 SESSIONS = [
+    Case("login, foreign page", "/browser/login", (FOREIGN, site(b"cross-site")), c.FOREIGN_ORIGIN, "POST"),
+    Case("login, foreign page of old", "/browser/login", (FOREIGN,), c.FOREIGN_ORIGIN, "POST"),
+    Case("login, foreign form", "/browser/login", (FOREIGN, site(b"cross-site"), (b"content-type", b"text/plain")), c.FOREIGN_ORIGIN, "POST", b'{"a":"="}'),
+    Case("login, a subdomain", "/browser/login", ((b"origin", b"https://x.shop.example"), site(b"same-site")), c.FOREIGN_ORIGIN, "POST"),
+    Case("login, no origin but another site", "/browser/login", (site(b"cross-site"),), c.FOREIGN_ORIGIN, "POST"),
+    Case("login, null origin", "/browser/login", ((b"origin", b"null"),), c.FOREIGN_ORIGIN, "POST"),
     Case("logout", "/browser/logout", (cookie(ACCESS), csrf()), ALICE, "POST", cookies=CLEARED),
     Case("logout, no CSRF", "/browser/logout", (cookie(ACCESS),), c.CSRF_MISSING, "POST"),
     Case("logout, no cookie", "/browser/logout", (), c.MISSING, "POST"),

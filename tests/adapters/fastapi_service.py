@@ -109,7 +109,8 @@ def _add_browser_routes(app: FastAPI, auth: TokenAuth[ShopClaims]) -> None:
         return {name: getattr(pair, name) for name in names}
 
     @app.post("/browser/login")
-    async def login(response: Response) -> dict[str, str | None]:
+    async def login(request: Request, response: Response) -> dict[str, str | None]:
+        auth.check_origin(request)
         return hand_over(response, await engine.issue_pair("alice", claims={"tenant": "acme"}))
 
     @app.post("/browser/refresh")

@@ -159,7 +159,8 @@ def _browser_routes(auth: TokenAuth[ShopClaims]) -> Router:
         return response
 
     @post("/login", status_code=200)
-    async def login() -> Response[dict[str, str | None]]:
+    async def login(request: Request[Any, Any, Any]) -> Response[dict[str, str | None]]:
+        auth.check_origin(request)
         return hand_over(await engine.issue_pair("alice", claims={"tenant": "acme"}))
 
     @post("/refresh", status_code=200)

@@ -136,6 +136,7 @@ def _add_browser_routes(app: Quart, auth: TokenAuth[ShopClaims]) -> None:
 
     @browser.post("/login")
     async def login() -> Response:
+        auth.check_origin(request)
         return hand_over(await engine.issue_pair("alice", claims={"tenant": "acme"}))
 
     @browser.post("/refresh")

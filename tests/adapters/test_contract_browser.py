@@ -12,9 +12,11 @@ from tests.adapters.adapters import Build
 from tests.adapters.asgi_websocket import Outcome, live_websocket, open_websocket
 from tests.adapters.contract import Case, CountingKey, bearer
 from tests.adapters.contract_browser import (
+    ALLOWED,
     BROWSER_CASES,
     BROWSER_SOCKETS_OPEN,
     BROWSER_SOCKETS_REFUSED,
+    OWN,
     REFRESH,
     REFRESH_NAME,
     cookie,
@@ -71,6 +73,19 @@ async def test_login_sets_cookies(client: httpx.AsyncClient) -> None:
     assert response.status_code == 200
     assert set_by(response) == list(c.COOKIES.set_cookies(pair_of(response)))
     assert response.headers.get_list("cache-control") == ["no-store"]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [[], [OWN], [site(b"same-origin")], [ALLOWED, site(b"cross-site")], [site(b"none")]],
+    ids=["a program", "own page of old", "own page", "allowed page", "by hand"],
+)
+async def test_a_login_of_an_allowed_page(
+    client: httpx.AsyncClient, headers: list[tuple[bytes, bytes]]
+) -> None:
+    """`check_origin` lets programs, this service's own pages and allowed ones log in."""
+    response = await client.post("/browser/login", headers=headers)
+    assert (response.status_code, len(set_by(response))) == (200, 3)
 
 
 async def test_session_of_a_browser(client: httpx.AsyncClient) -> None:

@@ -37,7 +37,8 @@ def test_requirements_take_the_same_arguments(method: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "method", ["refresh", "set_cookies", "clear_cookies", "while_valid", "publish_keys"]
+    "method",
+    ["refresh", "check_origin", "set_cookies", "clear_cookies", "while_valid", "publish_keys"],
 )
 def test_the_other_verbs_take_the_same_arguments(method: str) -> None:
     """The other verbs differ in nothing but the framework's own request, response, socket and app."""

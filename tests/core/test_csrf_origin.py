@@ -47,7 +47,17 @@ async def opens(*origins: str, is_secure: bool = True, **said) -> bool:
     return await lets_in(socket(*headers_of(**said)), *origins, is_secure=is_secure)
 
 
-@pytest.mark.parametrize("ask", [posts, opens])
+async def logs_in(*origins: str, is_secure: bool = True, **said) -> bool:
+    """Tell whether a request without any token passes that says so much of its origin."""
+    request = view(*headers_of(**said), method="POST")
+    try:
+        CsrfCheck(allowed_origins=origins).check_origin(request, is_secure=is_secure)
+    except OriginNotAllowedError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("ask", [posts, opens, logs_in])
 async def test_the_own_origin_is_allowed(ask):
     """By what the browser says of the site, or by Origin and Host."""
     assert await ask(site=b"same-origin", origin=b"https://shop.example")
@@ -92,7 +102,7 @@ FOREIGN = {
 
 
 @pytest.mark.parametrize("said", FOREIGN.values(), ids=FOREIGN)
-@pytest.mark.parametrize("ask", [posts, opens])
+@pytest.mark.parametrize("ask", [posts, opens, logs_in])
 async def test_every_other_origin_is_refused(ask, said):
     """Whatever alone looks like the own one."""
     assert not await ask(**said)
@@ -100,8 +110,9 @@ async def test_every_other_origin_is_refused(ask, said):
 
 async def test_a_request_may_be_silent_and_a_socket_not():
     """What is no browser, or an old one, is left to the CSRF token; a socket has none."""
-    assert await posts()
-    assert await posts(site=b"none")
+    for ask in (posts, logs_in):
+        assert await ask()
+        assert await ask(site=b"none")
     assert not await opens()
     assert not await opens(site=b"none")
 
@@ -119,7 +130,7 @@ async def test_a_header_that_comes_twice_is_refused(build, name):
     assert not await lets_in(build(*headers, twice))
 
 
-@pytest.mark.parametrize("ask", [posts, opens])
+@pytest.mark.parametrize("ask", [posts, opens, logs_in])
 async def test_allowed_origins_are_allowed_from_everywhere(ask):
     """Word for word, and the own origin stays allowed."""
     allowed = ("https://app.example", "http://localhost:3000", "https://[::1]:8443")
@@ -137,7 +148,7 @@ async def test_allowed_origins_are_allowed_from_everywhere(ask):
         assert not await ask(*allowed, origin=other, site=b"cross-site")
 
 
-@pytest.mark.parametrize("ask", [posts, opens])
+@pytest.mark.parametrize("ask", [posts, opens, logs_in])
 async def test_development_takes_its_own_http_for_its_own(ask):
     """And no other port of the same machine, where somebody else's page may be."""
     for origin in (b"http://localhost:8000", b"https://localhost:8000"):

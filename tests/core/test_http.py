@@ -129,7 +129,7 @@ def test_a_request_remembers_what_was_found_out():
         (CsrfError(), "The request may come from another site."),
         (CsrfMissingError(), "A CSRF token is required beside the cookie."),
         (CsrfMismatchError(), "The CSRF token does not belong to this session."),
-        (OriginNotAllowedError(), "Requests with a cookie are not allowed from this origin."),
+        (OriginNotAllowedError(), "This request is not allowed from this origin."),
     ],
     ids=["csrf", "missing", "mismatch", "origin"],
 )
