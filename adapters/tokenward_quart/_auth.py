@@ -3,12 +3,9 @@
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
-from functools import wraps
-from inspect import iscoroutinefunction
 from typing import Generic, TypeVar, cast
-from weakref import WeakSet
 
-from quart import Quart, Request, Response, Websocket, current_app
+from quart import Blueprint, Quart, Request, Response, Websocket, current_app
 
 from tokenward import (
     Authenticator,
@@ -16,18 +13,22 @@ from tokenward import (
     Claims,
     KeyPublisher,
     Requirement,
-    TokenError,
     TokenJudge,
     TokenPair,
     TokenType,
+    named_arguments_only,
 )
-from tokenward_quart._claims import current_claims, keep_claims
-from tokenward_quart._connection import connection, view_of
-from tokenward_quart._documents import add_documents, is_document
-from tokenward_quart._order import refuse_open_routes
-from tokenward_quart._refusals import refuse, register_refusals
-from tokenward_quart._schema import document_groups, document_scheme, document_view
+from tokenward_quart._apps import KnownApps
+from tokenward_quart._claims import claims_that_exist, found_claims
+from tokenward_quart._connection import current, view_of
+from tokenward_quart._decorator import GuardDecorator
+from tokenward_quart._documents import add_documents
+from tokenward_quart._groups import check_kind, guard_group
+from tokenward_quart._refusals import register_refusals
+from tokenward_quart._schema import document_groups, document_scheme
 from tokenward_quart._sockets import close, watch_sockets
+from tokenward_quart._watching import AppWatch
+from tokenward_quart._wiring import check_app
 
 __all__ = ["TokenAuth"]
 
@@ -61,9 +62,28 @@ class TokenAuth(Generic[ClaimsT]):
             engine, carriers=carriers, realm=realm
         )
         self.scheme_name: str = scheme_name
-        self.current_claims: ClaimsT = cast("ClaimsT", current_claims)
-        self._decorated: WeakSet[Callable[..., object]] = WeakSet()
+        self._apps = KnownApps()
+        self._watch = AppWatch()
 
+    @property
+    def current_claims(self) -> ClaimsT:
+        """The claims that `required` or `optional` of this object let in.
+
+        Raises:
+            RuntimeError: it guards nothing of this request; or its guard is optional, and no token was
+                sent: ask `get_claims`.
+        """
+        return cast("ClaimsT", claims_that_exist(self.get_claims()))
+
+    def get_claims(self) -> ClaimsT | None:
+        """Return the claims that this object let in, or None where `optional` found no token.
+
+        Raises:
+            RuntimeError: it guards nothing of this request, or there is no request.
+        """
+        return cast("ClaimsT | None", found_claims(self.authenticator))
+
+    @named_arguments_only("auth.required(), with parentheses")
     def required(
         self,
         *,
@@ -73,7 +93,7 @@ class TokenAuth(Generic[ClaimsT]):
         carriers: Sequence[Carrier] | None = None,
         check: Callable[[ClaimsT], Awaitable[bool] | bool] | None = None,
     ) -> Callable[[ViewT], ViewT]:
-        """Give a decorator for handlers, HTTP and WebSocket, and for ``before_request`` functions.
+        """Return a decorator for handlers, HTTP and WebSocket; see `guard` for blueprints and the app.
 
         It stands below ``@app.route``, as Quart asks of every decorator. The claims are at
         `current_claims`. Requests that are refused get the statuses and challenges of RFC 6750; a
@@ -93,6 +113,7 @@ class TokenAuth(Generic[ClaimsT]):
             Requirement(type=type, fresh=fresh, scopes=scopes, carriers=carriers, check=check)
         )
 
+    @named_arguments_only("auth.optional(), with parentheses")
     def optional(
         self,
         *,
@@ -102,15 +123,54 @@ class TokenAuth(Generic[ClaimsT]):
         carriers: Sequence[Carrier] | None = None,
         check: Callable[[ClaimsT], Awaitable[bool] | bool] | None = None,
     ) -> Callable[[ViewT], ViewT]:
-        """Give a decorator like that of `required`; without a token `current_claims` is false.
+        """Return a decorator like that of `required`; without a token `get_claims` returns None.
 
-        A token that is there and bad is still refused. In quart-schema the route stays open.
+        An invalid token is still refused. In quart-schema the route stays open.
         """
         return self._decorator(
             Requirement(
                 type=type, fresh=fresh, scopes=scopes, carriers=carriers, check=check, optional=True
             )
         )
+
+    @named_arguments_only("auth.guard(group) or auth.guard(group, scopes=[...])")
+    def guard(
+        self,
+        group: Quart | Blueprint,
+        *,
+        type: TokenType = "access",
+        fresh: bool | timedelta = False,
+        scopes: Collection[str] = (),
+        carriers: Sequence[Carrier] | None = None,
+        check: Callable[[ClaimsT], Awaitable[bool] | bool] | None = None,
+    ) -> None:
+        """Ask for a token before every HTTP and WebSocket route of a blueprint, or of the app.
+
+        ::
+
+            auth.guard(admin, scopes=["admin"])
+            app.register_blueprint(admin)
+
+        It covers the blueprints nested in it too, and static files. Quart runs ``before_request``
+        functions for HTTP alone, so a decorated one leaves WebSockets open. A handler may ask for
+        more with `required`. The documents of `publish_keys` stay open.
+
+        Args:
+            group: a blueprint that is not registered yet, or an app.
+            type: what the token must be for.
+            fresh: True, or how long ago the user proved who they are at most.
+            scopes: which the token must all have.
+            carriers: where the token may be, in place of what `TokenAuth` was given.
+            check: your own question to the claims, plain or async; only True lets through.
+
+        Raises:
+            TypeError: `group` is neither a blueprint nor an app.
+            ConfigurationError: an argument cannot be meant.
+        """
+        requirement = Requirement(
+            type=type, fresh=fresh, scopes=scopes, carriers=carriers, check=check
+        )
+        guard_group(group, self._decorator(requirement))
 
     async def refresh(
         self, request: Request, *, carriers: Sequence[Carrier] | None = None
@@ -123,7 +183,11 @@ class TokenAuth(Generic[ClaimsT]):
 
         Raises:
             TokenError: it is refused; left to `init_app`, that is the answer.
+            ConfigurationError: the app was not given to `init_app`.
+            TypeError: `request` is no request.
         """
+        check_kind(request, Request, "refresh takes the request: engine.refresh takes a token.")
+        self._apps.require(current(current_app))
         return await self.authenticator.refresh(view_of(request), carriers=carriers)
 
     def check_origin(self, request: Request) -> None:
@@ -195,7 +259,14 @@ class TokenAuth(Generic[ClaimsT]):
         Args:
             app: which serves them at the root of its host.
             publisher: of the ring that the engine holds.
+
+        Raises:
+            TypeError: an argument is not what its name says.
         """
+        check_kind(
+            app, Quart, "publish_keys takes the app first: auth.publish_keys(app, publisher)."
+        )
+        check_kind(publisher, KeyPublisher, "publish_keys takes a publisher: KeyPublisher(ring).")
         add_documents(app, publisher)
 
     def init_app(self, app: Quart) -> None:
@@ -203,61 +274,41 @@ class TokenAuth(Generic[ClaimsT]):
 
         A `TokenError` that a handler raises itself (as `engine.refresh` does) is answered like the
         decorator's own, which is a `TokenError` now as well: your handlers of it, of a status or of
-        HTTPException are asked first. The scheme is named to quart-schema. An app with a function
-        that was decorated in the wrong order, and so is open, does not start, and answers nothing.
+        HTTPException are asked first. The scheme is named to quart-schema.
+
+        An app with a mistake in its wiring does not start, and answers nothing: a function that was
+        decorated in the wrong order, a WebSocket that is open in a group whose HTTP routes are
+        guarded, claims that quart-schema reads from the request, a guard whose `TokenAuth` was not
+        given the app.
+
+        Raises:
+            TypeError: `app` is no Quart app.
         """
+        check_kind(app, Quart, "init_app takes the Quart app; auth.guard guards a blueprint.")
+        if app in self._apps:
+            return
+        self._apps.add(app)
+        self._watch.stop()
         is_checked = False
 
-        async def check_app() -> None:
+        async def check_once() -> None:
             nonlocal is_checked
             if not is_checked:
-                refuse_open_routes(app, self._decorated)
+                check_app(app)
                 self._document(app)
                 document_groups(app)
                 is_checked = True
 
         register_refusals(app, self.authenticator.refusal)
         watch_sockets(app)
-        app.before_serving(check_app)
+        app.before_serving(check_once)
         # Not every server tells that it starts, and no test client does.
-        app.before_request(check_app)
-        app.before_websocket(check_app)
+        app.before_request(check_once)
+        app.before_websocket(check_once)
         self._document(app)
 
-    def _decorator(self, requirement: Requirement[ClaimsT]) -> Callable[[ViewT], ViewT]:
-        def decorate(view: ViewT) -> ViewT:
-            own = view if iscoroutinefunction(view) else None
-
-            @wraps(view)
-            async def guarded(*args: object, **kwargs: object) -> object:
-                # No local variable holds claims here: Quart's page of tracebacks would show it.
-                if not await self._admit(requirement):
-                    return None
-                # How plain functions are run is the app's to say.
-                return await (own or current_app.ensure_async(view))(*args, **kwargs)
-
-            self._decorated.add(view)
-            if not requirement.optional:
-                document_view(guarded, self.scheme_name, tuple(requirement.scopes))
-            return cast("ViewT", guarded)
-
-        return decorate
-
-    async def _admit(self, requirement: Requirement[ClaimsT]) -> bool:
-        """Keep the claims of what is being handled; False where nobody has to show any."""
-        found = connection()
-        # Such a view is never decorated: this runs before it, for the app or a group.
-        if is_document(found):
-            return False
-        try:
-            claims = await self.authenticator.authenticate(view_of(found), requirement)
-        except TokenError as error:
-            raised = await refuse(found, error, self.authenticator.refusal(error))
-            if raised is error:
-                raise
-            raise raised from error
-        keep_claims(found, claims)
-        return True
+    def _decorator(self, requirement: Requirement[ClaimsT]) -> GuardDecorator[ClaimsT]:
+        return GuardDecorator(self._apps, self.authenticator, requirement, self.scheme_name)
 
     def _document(self, app: Quart) -> None:
         scheme = self.authenticator.carriers[0].security_scheme
@@ -265,6 +316,7 @@ class TokenAuth(Generic[ClaimsT]):
 
 
 def _add_cookies(response: Response, cookies: tuple[str, ...]) -> None:
+    check_kind(response, Response, "Cookies need a Response: await make_response(...) returns one.")
     for cookie in cookies:
         response.headers.add("Set-Cookie", cookie)
     response.headers["Cache-Control"] = "no-store"

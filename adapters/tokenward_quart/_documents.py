@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from quart import Quart, Response, current_app, request
+from quart import Quart, Response, request
 from werkzeug.datastructures import Headers
 
 from tokenward import KeyPublisher
@@ -23,9 +23,9 @@ def add_documents(app: Quart, publisher: KeyPublisher) -> None:
         app.add_url_rule(path, name, _view(publisher, path), methods=["GET"])
 
 
-def is_document(found: Connection) -> bool:
+def is_document(app: Quart, found: Connection) -> bool:
     """Tell whether a request is for one of the documents, which are for everybody."""
-    view = current_app.view_functions.get(found.endpoint or "")
+    view = app.view_functions.get(found.endpoint or "")
     return hasattr(view, _DOCUMENT)
 
 

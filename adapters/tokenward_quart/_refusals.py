@@ -1,14 +1,13 @@
 """How a refusal travels through Quart, and how it is sent.
 
-Where the app knows the adapter, as a `TokenError`; otherwise as one of werkzeug's HTTPExceptions.
-Either stops `before_request` functions as well as handlers.
+As a `TokenError`, which stops `before_request` functions as well as handlers.
 """
 
 from collections.abc import Awaitable, Callable
 from inspect import signature
 from typing import Final, cast
 
-from quart import Quart, Response, Websocket, current_app
+from quart import Quart, Response, Websocket
 from quart.globals import app_ctx
 from quart.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException, default_exceptions
@@ -17,23 +16,19 @@ from tokenward import Refusal, TokenError
 from tokenward_quart._connection import Connection, connection, current, scope_of
 from tokenward_quart._sockets import close_refused
 
-__all__ = ["refuse", "register_refusals"]
+__all__ = ["note_refusal", "register_refusals"]
 
-_EXTENSION: Final = "tokenward"
 _REFUSAL: Final = "tokenward.refusal"
 # Quart hands its context on from 0.23 on, and had it looked up before.
 _HANDS_CONTEXT_ON: Final = "ctx" in signature(Quart.handle_http_exception).parameters
 
 
-async def refuse(found: Connection, error: TokenError, refusal: Refusal) -> Exception:
-    """Give what to raise."""
-    if _EXTENSION in current_app.extensions:
-        # The handler of another engine may be the one that is asked.
-        scope_of(found)[_REFUSAL] = (error, refusal)
-        return error
-    if isinstance(found, Websocket):
-        await close_refused(found, refusal)
-    return _http_exception(refusal)
+def note_refusal(found: Connection, error: TokenError, refusal: Refusal) -> None:
+    """Keep the refusal of an error that is about to be raised.
+
+    Only one error handler is asked, and it may be that of another engine.
+    """
+    scope_of(found)[_REFUSAL] = (error, refusal)
 
 
 def register_refusals(app: Quart, refusal_of: Callable[[TokenError], Refusal]) -> None:
@@ -54,7 +49,6 @@ def register_refusals(app: Quart, refusal_of: Callable[[TokenError], Refusal]) -
         )
         return await handle(*context, _http_exception(refusal))
 
-    app.extensions[_EXTENSION] = refusal_of
     # None is no answer to a request, and none is needed for a socket that is closed.
     handler = cast("Callable[[TokenError], Awaitable[ResponseReturnValue]]", token_error)
     app.register_error_handler(TokenError, handler)

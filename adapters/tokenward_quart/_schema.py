@@ -1,6 +1,6 @@
 """Says to quart-schema, where that is installed, what the routes ask for."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import make_dataclass
 from functools import reduce
 from types import FunctionType
@@ -9,6 +9,7 @@ from typing import Any, Final, TypeAlias
 from quart import Quart
 
 from tokenward import Refusal
+from tokenward_quart._groups import groups_of
 
 __all__ = ["document_groups", "document_scheme", "document_view", "hide_view"]
 
@@ -53,20 +54,12 @@ def document_groups(app: Quart) -> None:
     for endpoint, view in app.view_functions.items():
         guards = [
             _asked_by(function)
-            for group in _groups_of(endpoint)
+            for group in groups_of(endpoint)
             for function in app.before_request_funcs.get(group, ())
         ]
         asked = reduce(_joined, [*guards, _asked_by(view)])
         if asked and isinstance(view, FunctionType):
             _describe(view, asked)
-
-
-def _groups_of(endpoint: str) -> Iterator[str | None]:
-    """Give the names under which Quart keeps what runs before a route: the app, then blueprints."""
-    yield None
-    names = endpoint.split(".")[:-1]
-    for depth in range(1, len(names) + 1):
-        yield ".".join(names[:depth])
 
 
 def _asked_by(function: Callable[..., Any]) -> _Asked:

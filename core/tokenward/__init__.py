@@ -2,7 +2,7 @@
 
 from tokenward._grants import TokenPair
 from tokenward._memory import SignatureMemoryUse
-from tokenward._wiring import holds_claims
+from tokenward._wiring import holds_claims, named_arguments_only
 from tokenward.authenticator import Authenticator, Requirement
 from tokenward.carriers import BearerHeader, Carrier, QueryCarrier, WebSocketProtocolCarrier
 from tokenward.claims import Claims, TokenType
@@ -128,5 +128,6 @@ __all__ = [
     "WrongTokenTypeError",
     "check_csrf_token",
     "holds_claims",
+    "named_arguments_only",
     "render_cookie",
 ]

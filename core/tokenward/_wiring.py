@@ -1,14 +1,28 @@
-"""Finds claims models inside the types that a framework fills from a request."""
+"""Finds mistakes in how an app uses an adapter."""
 
 import inspect
-from collections.abc import Iterable
-from typing import Annotated, Any, ClassVar, Final, get_args, get_origin, get_type_hints
+from collections.abc import Callable, Iterable
+from functools import wraps
+from typing import (
+    Annotated,
+    Any,
+    ClassVar,
+    Final,
+    ParamSpec,
+    TypeVar,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from pydantic import BaseModel
 
 from tokenward.claims import Claims
 
-__all__ = ["holds_claims"]
+__all__ = ["holds_claims", "named_arguments_only"]
+
+ParametersT = ParamSpec("ParametersT")
+ResultT = TypeVar("ResultT")
 
 # Where an alias, a NewType, a type variable and an InitVar keep the type that they stand for.
 _REFERENCES: Final = ("__value__", "__supertype__", "__bound__", "__constraints__", "type")
@@ -90,3 +104,35 @@ def _hints_of(kind: type) -> dict[str, Any]:
             for each in reversed(kind.__mro__)
             for name, hint in inspect.get_annotations(each).items()
         }
+
+
+def named_arguments_only(
+    usage: str,
+) -> Callable[[Callable[ParametersT, ResultT]], Callable[ParametersT, ResultT]]:
+    """Return a decorator for methods, which refuses positional arguments that belong to no parameter.
+
+    ``@auth.required`` without parentheses hands the handler to the method as its first argument,
+    and so does a framework that is given ``auth.required`` itself. Python's own message counts
+    arguments; this one names the fix.
+
+    Args:
+        usage: how the method is called.
+
+    Returns:
+        A decorator that keeps the signature of the method.
+    """
+
+    def decorate(method: Callable[ParametersT, ResultT]) -> Callable[ParametersT, ResultT]:
+        parameters = inspect.signature(method).parameters.values()
+        most = sum(parameter.kind is not parameter.KEYWORD_ONLY for parameter in parameters)
+
+        @wraps(method)
+        def call(*arguments: ParametersT.args, **named: ParametersT.kwargs) -> ResultT:
+            if len(arguments) > most:
+                msg = f"Write {usage}: every argument of {method.__name__} has a name."
+                raise TypeError(msg)
+            return method(*arguments, **named)
+
+        return call
+
+    return decorate

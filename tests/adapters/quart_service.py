@@ -84,34 +84,30 @@ def _add_plain_routes(app: Quart, auth: TokenAuth[ShopClaims]) -> None:
         "/download": auth.required(carriers=[QueryCarrier()]),
         "/either": auth.required(carriers=[QueryCarrier(), BearerHeader()]),
     }.items():
-        _add_sub(app, path, decorator)
+        _add_sub(app, auth, path, decorator)
 
 
-def _add_sub(app: Quart | Blueprint, path: str, decorator: Decorator) -> None:
+def _add_sub(
+    app: Quart | Blueprint, auth: TokenAuth[ShopClaims], path: str, decorator: Decorator
+) -> None:
     methods = ["POST" if path == "/refresh-only" else "GET"]
 
     @app.route(path, methods=methods, endpoint=f"sub{path.replace('/', '-')}")
     @decorator
     async def sub() -> dict[str, str | None]:
-        return {"sub": current_claims.sub if current_claims else None}
+        claims = auth.get_claims()
+        return {"sub": claims.sub if claims else None}
 
 
 def _add_groups(app: Quart, auth: TokenAuth[ShopClaims]) -> None:
     group = Blueprint("group", __name__)
-
-    @group.before_request
-    @auth.required()
-    async def guard() -> None: ...
-
-    _add_sub(group, "/twice", auth.required(scopes=["orders:read"]))
-    _add_sub(group, "/crossed", auth.required(type="refresh"))
+    auth.guard(group)
+    _add_sub(group, auth, "/twice", auth.required(scopes=["orders:read"]))
+    _add_sub(group, auth, "/crossed", auth.required(type="refresh"))
     app.register_blueprint(group)
 
     admin = Blueprint("admin", __name__, url_prefix="/admin")
-
-    @admin.before_request
-    @auth.required(scopes=["admin"])
-    async def guard_admin() -> None: ...
+    auth.guard(admin, scopes=["admin"])
 
     @admin.get("")
     async def root() -> dict[str, str]:
@@ -160,7 +156,8 @@ def _add_browser_routes(app: Quart, auth: TokenAuth[ShopClaims]) -> None:
     @browser.post("/maybe")
     @auth.optional()
     async def maybe() -> dict[str, str | None]:
-        return {"sub": current_claims.sub if current_claims else None}
+        claims = auth.get_claims()
+        return {"sub": claims.sub if claims else None}
 
     @browser.route("/me", methods=["GET", "POST", "PUT"])
     @auth.required()
@@ -178,19 +175,23 @@ def _add_browser_routes(app: Quart, auth: TokenAuth[ShopClaims]) -> None:
 async def greet() -> None:
     """Accept the WebSocket, say whose claims let it in, and close it."""
     await websocket.accept()
-    await websocket.send(current_claims.sub if current_claims else "")
+    await websocket.send(current_claims.sub)
     await websocket.close(1000)
 
 
 def add_sockets(app: Quart, auth: TokenAuth[ShopClaims]) -> None:
     """Add the WebSockets of the contract."""
     app.websocket("/ws", endpoint="ws")(auth.required()(greet))
-    app.websocket("/ws/maybe", endpoint="ws-maybe")(auth.optional()(greet))
     group = Blueprint("sockets", __name__)
+    auth.guard(group)
 
-    @group.before_websocket
-    @auth.required()
-    async def guard() -> None: ...
+    @app.websocket("/ws/maybe")
+    @auth.optional()
+    async def maybe() -> None:
+        claims = auth.get_claims()
+        await websocket.accept()
+        await websocket.send(claims.sub if claims else "")
+        await websocket.close(1000)
 
     group.websocket("/ws/orders")(auth.required(scopes=["orders:read"])(greet))
     app.register_blueprint(group)

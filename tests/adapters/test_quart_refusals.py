@@ -1,4 +1,4 @@
-"""How Quart refuses: with `init_app` or without, by its handlers or the user's own.
+"""How Quart refuses: by its handlers or the user's own.
 
 What a refusal must not let through or give away is here too: debug mode, other methods, cookies.
 """
@@ -13,7 +13,7 @@ from werkzeug.exceptions import HTTPException, Unauthorized
 
 from tests.adapters import contract as c
 from tests.adapters import quart_service
-from tests.adapters.contract import bearer, client_of, contract_engine, shop_token
+from tests.adapters.contract import bearer, client_of, contract_engine
 from tests.adapters.quart_service import EXPIRED, GOOD, Service, challenge_of, protect
 from tests.adapters.test_contract import assert_answer
 from tests.support import OTHER_SECRET, FrozenClock
@@ -26,42 +26,21 @@ from tokenward import (
 )
 from tokenward_quart import TokenAuth
 
-service, bare = quart_service.service, quart_service.bare  # fixtures
+service = quart_service.service  # a fixture
 
 
-@pytest.mark.parametrize("init_app", [True, False], ids=["init_app", "bare"])
-@pytest.mark.parametrize(
-    ("token", "scope", "answer"),
-    [
-        (None, [], c.MISSING),
-        (EXPIRED, [], c.EXPIRED),
-        (GOOD, ["orders:read"], c.too_little("orders:read")),
-        (shop_token(sub=c.OUTAGE), [], c.OUT_OF_ORDER),
-    ],
-    ids=["missing", "expired", "scope", "outage"],
-)
-async def test_without_init_app(
-    clock: FrozenClock, init_app: bool, token: str | None, scope: list[str], answer: c.Answer
-) -> None:
-    """The decorator's own refusals are the same without `init_app`."""
-    service = Service(clock, init_app=init_app)
-    service.app.get("/")(service.auth.required(scopes=scope)(lambda: ""))
-
-    assert_answer(await service.get("/", token), answer)
-
-
-async def test_guard_without_init_app(bare: Service) -> None:
+async def test_a_guard_that_is_called_by_hand(service: Service) -> None:
     """A refused `before_request` function stops the request, even one that is called by hand."""
-    seen = protect(bare)
+    seen = protect(service)
 
-    @bare.auth.required(scopes=["admin"])
+    @service.auth.required(scopes=["admin"])
     async def guard() -> None: ...
 
-    @bare.app.before_request
+    @service.app.before_request
     async def call_guard() -> None:
         await guard()
 
-    assert_answer(await bare.get("/"), c.too_little("admin"))
+    assert_answer(await service.get("/"), c.too_little("admin"))
     assert seen == []
 
 
@@ -83,11 +62,9 @@ async def own_status(error: HTTPException) -> tuple[str, int]:
     return f"own {error.code}", int(error.code or 0)
 
 
-@pytest.mark.parametrize("init_app", [True, False], ids=["init_app", "bare"])
 @pytest.mark.parametrize("kind", [401, Unauthorized, HTTPException], ids=str)
-async def test_own_handler_of_http(clock: FrozenClock, init_app: bool, kind: Any) -> None:
+async def test_own_handler_of_http(service: Service, kind: Any) -> None:
     """The app's handler of a status or of HTTPException has the last word."""
-    service = Service(clock, init_app=init_app)
     service.app.register_error_handler(kind, own_status)
     seen = protect(service)
 
@@ -96,10 +73,8 @@ async def test_own_handler_of_http(clock: FrozenClock, init_app: bool, kind: Any
     assert (response.status_code, response.text, seen) == (401, "own 401", [])
 
 
-@pytest.mark.parametrize("init_app", [True, False], ids=["init_app", "bare"])
-async def test_own_handler_changes_the_answer(clock: FrozenClock, init_app: bool) -> None:
+async def test_own_handler_changes_the_answer(service: Service) -> None:
     """A handler may take the response, challenge and all, and change its body."""
-    service = Service(clock, init_app=init_app)
     protect(service)
 
     @service.app.errorhandler(HTTPException)
@@ -139,11 +114,9 @@ async def test_own_handler_of_token_errors(
     assert (await service.client.post("/", content=GOOD)).text == "alice"
 
 
-@pytest.mark.parametrize("init_app", [True, False], ids=["init_app", "bare"])
 @pytest.mark.parametrize("mode", ["testing", "debug"])
-async def test_debug_mode(clock: FrozenClock, init_app: bool, mode: str) -> None:
+async def test_debug_mode(service: Service, mode: str) -> None:
     """In debug or testing mode a refusal is no page of tracebacks."""
-    service = Service(clock, init_app=init_app)
     setattr(service.app, mode, True)
     seen = protect(service)
 

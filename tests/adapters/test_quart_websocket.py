@@ -1,4 +1,4 @@
-"""Quart's WebSockets: without `init_app`, with errors of their handlers, and with guards of groups."""
+"""Quart's WebSockets: with errors of their handlers, and with guards of groups."""
 
 import asyncio
 import json
@@ -16,7 +16,7 @@ from tests.support import FrozenClock
 from tokenward import TokenError
 from tokenward_quart import current_claims
 
-service, bare = quart_service.service, quart_service.bare  # fixtures
+service = quart_service.service  # a fixture
 
 EXTENSIONS = pytest.mark.parametrize(
     "extensions", [DENIAL_RESPONSE, {}, None], ids=["denial", "none", "null"]
@@ -24,7 +24,6 @@ EXTENSIONS = pytest.mark.parametrize(
 
 
 @EXTENSIONS
-@pytest.mark.parametrize("init_app", [True, False], ids=["init_app", "bare"])
 @pytest.mark.parametrize("guards", ["handler", "group"])
 @pytest.mark.parametrize(
     ("headers", "answer"),
@@ -40,21 +39,18 @@ async def test_refused(
     headers: c.Headers,
     answer: c.Answer,
     guards: str,
-    init_app: bool,
     extensions: dict[str, object] | None,
 ) -> None:
     """A refused handshake gets a response or is closed, and the handler never runs."""
-    service = Service(clock, init_app=init_app)
+    service = Service(clock)
     group = Blueprint("group", __name__)
     seen: list[str] = []
 
     async def handler() -> None:
         seen.append("called")
 
-    async def guard() -> None: ...
-
     if guards == "group":
-        group.before_websocket(service.auth.required()(guard))
+        service.auth.guard(group)
         group.websocket("/ws")(handler)
     else:
         group.websocket("/ws")(service.auth.required()(handler))
@@ -193,10 +189,8 @@ async def test_own_class_of_sockets(clock: FrozenClock) -> None:
     assert outcome.messages == ["own alice"]
 
 
-@pytest.mark.parametrize("init_app", [True, False], ids=["init_app", "bare"])
-async def test_while_valid(clock: FrozenClock, init_app: bool) -> None:
+async def test_while_valid(service: Service, clock: FrozenClock) -> None:
     """A socket is closed once its token is over, and at once where it is over already."""
-    service = Service(clock, init_app=init_app)
 
     @service.app.websocket("/ws")
     @service.auth.required()

@@ -10,8 +10,12 @@ from tests.adapters.adapters import ALL, WANTED
 pytestmark = pytest.mark.skipif(
     len(WANTED) < len(ALL), reason="one adapter alone is installed: nox -s tests compares all"
 )
-OWN_NAMES = {"on_app_init", "receive_route", "init_app", "current_claims"}
-"""How each framework is told of the adapter, and Quart's way to the claims."""
+OWN_NAMES = {"on_app_init", "receive_route", "init_app", "current_claims", "get_claims", "guard"}
+"""How each framework is told of the adapter, Quart's way to the claims, and its guard of a group.
+
+FastAPI's ``dependencies=`` and Litestar's ``guards=`` cover the WebSockets of a group; Quart's
+``before_request`` does not, and Quart hands a handler no claims.
+"""
 
 
 def auths() -> dict[str, type]:
@@ -34,6 +38,15 @@ def test_requirements_take_the_same_arguments(method: str) -> None:
 
     assert signatures[0] == signatures[1] == signatures[2]
     assert len(signatures[0]) == 6
+
+
+def test_the_guard_of_a_group_takes_the_arguments_of_required() -> None:
+    """Quart's `guard` takes a group, and what `required` takes."""
+    auth = auths()["quart"]
+    group, *others = parameters_of(auth.guard)[1:]
+
+    assert group[0] == "group"
+    assert others == parameters_of(auth.required)[1:]
 
 
 @pytest.mark.parametrize(
