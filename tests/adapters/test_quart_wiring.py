@@ -463,7 +463,9 @@ def test_arguments_of_another_kind(clock: FrozenClock, wrong: Callable[..., obje
     """An argument that is not what its name says is an error that names the right one."""
     service = Service(clock, carriers=[CookieCarrier()])
 
-    expected = r"KeyPublisher|the app first|make_response|must be what issue_pair or refresh returned"
+    expected = (
+        r"KeyPublisher|the app first|make_response|must be what issue_pair or refresh returned"
+    )
     with pytest.raises((TypeError, ConfigurationError), match=expected):
         wrong(service.auth, service.app)
 
