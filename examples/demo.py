@@ -33,7 +33,9 @@ def walk_tokens(steps: Walk) -> None:
     """Log in, use the token and misuse it, refresh it, and log out."""
     wrong = {**USER, "password": "wrong"}
     steps.step("a wrong password", "POST", "/login", (401, ""), json=wrong)
-    pair = steps.step("log in", "POST", "/login", (200, ""), json=USER).json()
+    login = steps.step("log in", "POST", "/login", (200, ""), json=USER)
+    steps.expect("  which no cache keeps", login.headers["Cache-Control"], "no-store")
+    pair = login.json()
     access, refresh = pair["access_token"], pair["refresh_token"]
 
     read = steps.step("the additional claims", "GET", "/claims", (200, ""), token=access)
@@ -49,15 +51,17 @@ def walk_tokens(steps: Walk) -> None:
     too_little = (403, "insufficient_scope")
     steps.step("a scope that the token lacks", "DELETE", "/orders", too_little, token=access)
 
-    body = {"refresh_token": refresh}
-    pair = steps.step("refresh", "POST", "/refresh", (200, ""), json=body).json()
+    renewal = steps.step("refresh", "POST", "/refresh", (200, ""), token=refresh)
+    steps.expect("  which no cache keeps", renewal.headers["Cache-Control"], "no-store")
+    pair = renewal.json()
     steps.step("the new token", "GET", "/claims", (200, ""), token=pair["access_token"])
-    steps.step("log out", "POST", "/logout", (200, ""), token=pair["access_token"])
+    token, refresh = pair["access_token"], pair["refresh_token"]
+    steps.step("an access token ends no session", "POST", "/session/logout", mistaken, token=token)
+    steps.step("log out", "POST", "/session/logout", (200, ""), token=refresh)
     revoked = (401, "token_revoked")
     steps.step("try again", "GET", "/claims", revoked, token=pair["access_token"])
     steps.step("with the older token of the session", "GET", "/claims", revoked, token=access)
-    body = {"refresh_token": pair["refresh_token"]}
-    steps.step("refresh again", "POST", "/refresh", revoked, json=body)
+    steps.step("refresh again", "POST", "/refresh", revoked, token=refresh)
 
 
 def walk_sessions(steps: Walk) -> None:
@@ -67,23 +71,27 @@ def walk_sessions(steps: Walk) -> None:
         steps.step(f"log in on {device}", "POST", "/login", (200, ""), json=USER).json()
         for device in devices
     )
-    used = {"refresh_token": tablet["refresh_token"]}
-    pair = steps.step("refresh the tablet's", "POST", "/refresh", (200, ""), json=used).json()
-    again = steps.step("its other tab, at once", "POST", "/refresh", (200, ""), json=used).json()
+    used = tablet["refresh_token"]
+    pair = steps.step("refresh the tablet's", "POST", "/refresh", (200, ""), token=used).json()
+    again = steps.step("its other tab, at once", "POST", "/refresh", (200, ""), token=used).json()
     steps.expect("  which gets the same pair", again == pair, expected=True)
-    newer = {"refresh_token": pair["refresh_token"]}
-    tablet = steps.step("refresh once more", "POST", "/refresh", (200, ""), json=newer).json()
+    newer = pair["refresh_token"]
+    tablet = steps.step("refresh once more", "POST", "/refresh", (200, ""), token=newer).json()
     late = (401, "refresh_token_superseded")
-    steps.step("a third tab, with the oldest", "POST", "/refresh", late, json=used)
+    steps.step("a third tab, with the oldest", "POST", "/refresh", late, token=used)
     token = tablet["access_token"]
     steps.step("which ends no session", "GET", "/claims", (200, ""), token=token)
     revoked = (401, "token_revoked")
+    token = laptop["refresh_token"]
+    steps.step("log the laptop out", "POST", "/session/logout", (200, ""), token=token)
     token = laptop["access_token"]
-    steps.step("log the laptop out", "POST", "/logout", (200, ""), token=token)
     steps.step("the laptop", "GET", "/claims", revoked, token=token)
     token = phone["access_token"]
     steps.step("the phone", "GET", "/claims", (200, ""), token=token)
-    steps.step("log out everywhere", "POST", "/logout/everywhere", (200, ""), token=token)
+    everywhere = "/session/logout/everywhere"
+    token = phone["refresh_token"]
+    steps.step("log out everywhere", "POST", everywhere, (200, ""), token=token)
+    token = phone["access_token"]
     steps.step("the phone", "GET", "/claims", revoked, token=token)
     again = steps.step("log in again at once", "POST", "/login", (200, ""), json=USER).json()
     steps.step("the new token", "GET", "/claims", (200, ""), token=again["access_token"])
@@ -110,9 +118,12 @@ def walk_cookies(steps: Walk) -> None:
     changed = sorted(name for name, value in jar.items() if value != before[name])
     rotated = ["__Host-access_token", "__Secure-refresh_token"]
     steps.expect("  which changed", changed, rotated)
-    steps.step("log out", "POST", "/logout", (200, ""), headers=csrf)
+    jar.delete("__Host-access_token")
+    steps.step("the access token has expired", "GET", "/orders", (401, "token_missing"))
+    steps.step("log out by the refresh cookie", "POST", "/session/logout", (200, ""), headers=csrf)
     steps.expect("  which leaves of the cookies", list(jar), [])
     steps.step("try again", "GET", "/orders", (401, "token_missing"))
+    steps.step("another page logs in", "POST", "/session", refused, json=USER, headers=foreign)
 
 
 def walk_websocket(steps: Walk, site: Site) -> None:
@@ -125,8 +136,8 @@ def walk_websocket(steps: Walk, site: Site) -> None:
     ) as socket:
         socket.send("hello")
         steps.expect("a WebSocket that echoes", socket.recv(timeout=10), "hello")
-        token = pair["access_token"]
-        steps.step("log out", "POST", "/logout", (200, ""), token=token)
+        token = pair["refresh_token"]
+        steps.step("log out", "POST", "/session/logout", (200, ""), token=token)
         try:
             socket.recv(timeout=10)
         except ConnectionClosed as closed:

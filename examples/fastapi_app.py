@@ -17,26 +17,30 @@ auth = TokenAuth(shop.engine, carriers=shop.CARRIERS)
 auth.init_app(app)
 app.add_middleware(shop.BrowserPage)
 
+Session = Annotated[shop.ShopClaims, Depends(auth.required(type="refresh"))]
 Somebody = Annotated[shop.ShopClaims, Depends(auth.required())]
 Reader = Annotated[shop.ShopClaims, Security(auth.required(), scopes=["orders:read"])]
 Writer = Annotated[shop.ShopClaims, Depends(auth.required(scopes=["orders:write"], fresh=True))]
 
 
 @app.post("/login")
-async def login(user: shop.Login) -> TokenPair:
+async def login(user: shop.Login, response: Response) -> TokenPair:
     """Trade a password for an access and a refresh token of one session."""
+    response.headers.update(shop.NO_STORE)
     return await shop.open_session(user)
 
 
 @app.post("/refresh")
-async def refresh(body: shop.Refresh) -> TokenPair:
-    """Trade a refresh token, once, for a new pair of the same session."""
-    return await shop.engine.refresh(body.refresh_token)
+async def refresh(request: Request, response: Response) -> TokenPair:
+    """Trade the refresh token in the header, once, for a new pair of the same session."""
+    response.headers.update(shop.NO_STORE)
+    return await auth.refresh(request)
 
 
 @app.post("/session")
-async def log_in(user: shop.Login, response: Response) -> dict[str, str]:
+async def log_in(user: shop.Login, request: Request, response: Response) -> dict[str, str]:
     """Trade a password for cookies: no script sees a token."""
+    auth.check_origin(request)
     auth.set_cookies(response, await shop.open_session(user))
     return {"detail": "You are logged in."}
 
@@ -48,16 +52,16 @@ async def refresh_session(request: Request, response: Response) -> dict[str, str
     return {"detail": "Your session goes on."}
 
 
-@app.post("/logout")
-async def logout(claims: Somebody, response: Response) -> dict[str, str]:
-    """End the session: its access tokens and its refresh token, in cookies or not."""
+@app.post("/session/logout")
+async def logout(claims: Session, response: Response) -> dict[str, str]:
+    """End the session of a refresh token, which a browser has in a cookie."""
     await shop.engine.revoke_session(claims)
     auth.clear_cookies(response)
     return {"detail": "You are logged out."}
 
 
-@app.post("/logout/everywhere")
-async def log_out_everywhere(claims: Somebody) -> dict[str, str]:
+@app.post("/session/logout/everywhere")
+async def log_out_everywhere(claims: Session) -> dict[str, str]:
     """End all sessions of the user, on every device."""
     await shop.engine.revoke_subject(claims.sub)
     return {"detail": "You are logged out everywhere."}

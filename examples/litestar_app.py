@@ -3,7 +3,6 @@
 from typing import Annotated, Any
 
 from litestar import Controller, Litestar, Request, Response, WebSocket, delete, get, post
-from litestar.exceptions import ClientException
 from litestar.handlers import websocket
 from litestar.params import Body
 
@@ -13,7 +12,6 @@ from tokenward_litestar import TokenAuth
 
 auth = TokenAuth(shop.engine, carriers=shop.CARRIERS)
 Login = Annotated[shop.Login, Body()]
-Refresh = Annotated[shop.Refresh, Body()]
 ShopRequest = Request[Any, shop.ShopClaims, Any]
 ShopSocket = WebSocket[Any, shop.ShopClaims, Any]
 
@@ -21,21 +19,20 @@ ShopSocket = WebSocket[Any, shop.ShopClaims, Any]
 class Shop(Controller):
     """The routes; guards say what each of them asks for."""
 
-    @post("/login", status_code=200)
+    @post("/login", status_code=200, response_headers=shop.NO_STORE)
     async def login(self, data: Login) -> TokenPair:
         """Trade a password for an access and a refresh token of one session."""
         return await shop.open_session(data)
 
-    @post("/refresh", status_code=200)
-    async def refresh(self, data: Refresh) -> TokenPair:
-        """Trade a refresh token, once, for a new pair of the same session."""
-        return await shop.engine.refresh(data.refresh_token)
+    @post("/refresh", status_code=200, response_headers=shop.NO_STORE)
+    async def refresh(self, request: ShopRequest) -> TokenPair:
+        """Trade the refresh token in the header, once, for a new pair of the same session."""
+        return await auth.refresh(request)
 
     @post("/session", status_code=200)
     async def log_in(self, request: ShopRequest, data: Login) -> Response[dict[str, str]]:
         """Trade a password for cookies: no script sees a token."""
-        if request.content_type[0] != "application/json":  # which no form can send
-            raise ClientException
+        auth.check_origin(request)
         response = Response({"detail": "You are logged in."})
         auth.set_cookies(response, await shop.open_session(data))
         return response
@@ -47,15 +44,15 @@ class Shop(Controller):
         auth.set_cookies(response, await auth.refresh(request))
         return response
 
-    @post("/logout", status_code=200, guards=[auth.required()])
+    @post("/session/logout", status_code=200, guards=[auth.required(type="refresh")])
     async def logout(self, request: ShopRequest) -> Response[dict[str, str]]:
-        """End the session: its access tokens and its refresh token, in cookies or not."""
+        """End the session of a refresh token, which a browser has in a cookie."""
         await shop.engine.revoke_session(request.auth)
         response = Response({"detail": "You are logged out."})
         auth.clear_cookies(response)
         return response
 
-    @post("/logout/everywhere", status_code=200, guards=[auth.required()])
+    @post("/session/logout/everywhere", status_code=200, guards=[auth.required(type="refresh")])
     async def log_out_everywhere(self, request: ShopRequest) -> dict[str, str]:
         """End all sessions of the user, on every device."""
         await shop.engine.revoke_subject(request.auth.sub)

@@ -15,22 +15,22 @@ auth.init_app(app)
 
 
 @app.post("/login")
-async def login() -> Response:
+async def login() -> tuple[Response, dict[str, str]]:
     """Trade a password for an access and a refresh token of one session."""
     user = shop.Login.model_validate(await request.get_json())
-    return jsonify(await shop.open_session(user))
+    return jsonify(await shop.open_session(user)), shop.NO_STORE
 
 
 @app.post("/refresh")
-async def refresh() -> Response:
-    """Trade a refresh token, once, for a new pair of the same session."""
-    body = shop.Refresh.model_validate(await request.get_json())
-    return jsonify(await shop.engine.refresh(body.refresh_token))
+async def refresh() -> tuple[Response, dict[str, str]]:
+    """Trade the refresh token in the header, once, for a new pair of the same session."""
+    return jsonify(await auth.refresh(request)), shop.NO_STORE
 
 
 @app.post("/session")
 async def log_in() -> Response:
     """Trade a password for cookies: no script sees a token."""
+    auth.check_origin(request)
     user = shop.Login.model_validate(await request.get_json())
     response = jsonify(detail="You are logged in.")
     auth.set_cookies(response, await shop.open_session(user))
@@ -45,18 +45,18 @@ async def refresh_session() -> Response:
     return response
 
 
-@app.post("/logout")
-@auth.required()
+@app.post("/session/logout")
+@auth.required(type="refresh")
 async def logout() -> Response:
-    """End the session: its access tokens and its refresh token, in cookies or not."""
+    """End the session of a refresh token, which a browser has in a cookie."""
     await shop.engine.revoke_session(auth.current_claims)
     response = jsonify(detail="You are logged out.")
     auth.clear_cookies(response)
     return response
 
 
-@app.post("/logout/everywhere")
-@auth.required()
+@app.post("/session/logout/everywhere")
+@auth.required(type="refresh")
 async def log_out_everywhere() -> Response:
     """End all sessions of the user, on every device."""
     await shop.engine.revoke_subject(auth.current_claims.sub)

@@ -46,8 +46,10 @@ engine = TokenEngine(
     store=MemoryStore(),  # one process; for several: RedisStore(url) or SqlStore(url)
 )
 
-# Programs send a header; browsers send cookies, and the refresh token to one path alone.
-CARRIERS = (BearerHeader(), CookieCarrier(refresh_path="/session/refresh"))
+# Programs send a header; browsers send cookies, and the refresh token only to the routes below
+# /session. One of them logs out: a user can end a session whose access token has expired.
+CARRIERS = (BearerHeader(), CookieCarrier(refresh_path="/session"))
+NO_STORE = {"Cache-Control": "no-store"}  # for answers with tokens (RFC 6750 §5.3)
 CHECK_EVERY = timedelta(seconds=1)
 
 # A service has a database here, and hashes its passwords.
@@ -59,12 +61,6 @@ class Login(BaseModel):
 
     username: str
     password: str
-
-
-class Refresh(BaseModel):
-    """A refresh token, named as in RFC 6749 §6."""
-
-    refresh_token: str
 
 
 class BadPasswordError(Exception):

@@ -36,7 +36,7 @@ class Walk:
         good = (answer.status_code, code) == expected
         self.failures += not good
         mark = "ok" if good else f"EXPECTED {expected}"
-        print(f"{what:<42} {method:<6} {path:<18} {answer.status_code} {code:<22} {mark}")
+        print(f"{what:<42} {method:<6} {path:<26} {answer.status_code} {code:<22} {mark}")
         return answer
 
     def expect(self, what: str, found: object, expected: object) -> None:

@@ -72,7 +72,7 @@ const steps = {
   place: () => send("POST", "/orders", { headers: csrfHeader() }),
   forget: () => send("POST", "/orders"),
   open: openSocket,
-  logout: () => send("POST", "/logout", { headers: csrfHeader() }),
+  logout: () => send("POST", "/session/logout", { headers: csrfHeader() }),
 };
 for (const [id, step] of Object.entries(steps)) byId(id).addEventListener("click", step);
 showCookies();
