@@ -4,10 +4,13 @@ import asyncio
 import contextlib
 import io
 import json
+import math
 import re
 import runpy
+import sqlite3
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -118,19 +121,89 @@ def test_a_token_is_revoked(shared):
     assert [is_good(each, shared) for each in (first, second, third)] == [False, False, True]
 
 
-def test_a_session_and_a_subject_are_revoked_without_keys(shared):
-    """The store of the service is all that is needed."""
+def issued_by_a_service(shared, **settings: object) -> str:
+    """Issue a token for bob as a service does that shares the store."""
 
     async def pair() -> str:
-        settings = TokenwardSettings(secret=SECRET)
-        return (await engine_from_settings(settings).issue_pair("bob")).access_token
+        url = shared["TOKENWARD_STORE_URL"]
+        service = TokenwardSettings(secret=SECRET, store_url=url, **settings)
+        async with service.to_store() as store:
+            engine = engine_from_settings(service, store=store)
+            return (await engine.issue_pair("bob")).access_token
 
-    of_bob, of_alice = asyncio.run(pair()), issued()
+    return asyncio.run(pair())
+
+
+def kept_for_seconds(shared) -> float:
+    """Give for how long the record of a session or a subject is kept."""
+    path = shared["TOKENWARD_STORE_URL"].removeprefix("sqlite+aiosqlite:///")
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        rows = database.execute("SELECT identity, keep_until FROM tokenward_revocations").fetchall()
+    (until,) = [until for identity, until in rows if identity.startswith(("session:", "subject:"))]
+    return until - datetime.now(UTC).timestamp()
+
+
+def test_a_session_and_a_subject_are_revoked_without_keys(shared):
+    """The store of the service is all that is needed, once the service has issued a token."""
+    of_bob, of_alice = issued_by_a_service(shared), issued()
     store = {"TOKENWARD_STORE_URL": shared["TOKENWARD_STORE_URL"]}
     assert run("revoke", "--session", claims_of(of_bob)["sid"], **store).exit_code == 0
     assert (is_good(of_bob, shared), is_good(of_alice, shared)) == (False, True)
     assert run("revoke", "--subject", "alice", **store).exit_code == 0
     assert not is_good(of_alice, shared)
+
+
+@pytest.mark.parametrize("kind", ["--session", "--subject"])
+def test_what_nobody_knows_how_long_to_keep_is_refused(shared, kind):
+    """A store that no service has used does not say it; the lifetime can be named."""
+    store = {"TOKENWARD_STORE_URL": shared["TOKENWARD_STORE_URL"]}
+    result = run("revoke", kind, "x", **store)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "--longest-lifetime 90d" in result.stderr
+    assert run("revoke", kind, "x", "--longest-lifetime", "90d", **store).exit_code == 0
+    assert 90 * 86_400 < kept_for_seconds(shared) < 90 * 86_400 + 700
+    assert run("revoke", kind, "y", **store).exit_code == 0
+
+
+@pytest.mark.parametrize("env", [{"TOKENWARD_SECRET": SECRET}, {"TOKENWARD_MAX_TOKEN_AGE": "31d"}])
+def test_the_settings_of_a_service_say_how_long_its_tokens_live(shared, env):
+    """Keys that sign, or a bound for the age of tokens, are as good as an entry in the store."""
+    store = {"TOKENWARD_STORE_URL": shared["TOKENWARD_STORE_URL"]}
+    assert run("revoke", "--subject", "x", **store, **env).exit_code == 0
+
+
+def test_a_revocation_is_kept_as_long_as_the_tokens_of_any_service(shared):
+    """A service with a longer lifetime than the default has written it into the store."""
+    issued_by_a_service(shared, refresh_lifetime="120d")
+    store = {"TOKENWARD_STORE_URL": shared["TOKENWARD_STORE_URL"]}
+    assert run("revoke", "--subject", "x", **store).exit_code == 0
+    assert 120 * 86_400 < kept_for_seconds(shared) < 120 * 86_400 + 700
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "message"),
+    [
+        (("--subject", "x", "--longest-lifetime", "0"), 2, "above zero"),
+        (("--subject", "x", "--longest-lifetime", "soon"), 1, "or 'never'"),
+        (("-", "--longest-lifetime", "1d"), 2, "is for --session and --subject"),
+    ],
+)
+def test_a_longest_lifetime_that_cannot_be_meant_is_refused(shared, options, code, message):
+    """Nothing is written."""
+    result = run("revoke", *options, **shared)
+    assert (result.exit_code, message in result.stderr) == (code, True)
+
+
+def test_tokens_that_never_expire_are_denied_for_ever(shared):
+    """The store is told so, and keeps it."""
+    store = {"TOKENWARD_STORE_URL": shared["TOKENWARD_STORE_URL"]}
+    assert run("revoke", "--subject", "x", "--longest-lifetime", "never", **store).exit_code == 0
+
+    async def known() -> float:
+        async with TokenwardSettings(store_url=shared["TOKENWARD_STORE_URL"]).to_store() as store:
+            return await store.raise_retention(0)
+
+    assert asyncio.run(known()) == math.inf
 
 
 def test_what_is_no_token_of_ours_is_not_revoked(shared, keys_dir):
@@ -174,12 +247,14 @@ def test_a_store_in_memory_is_no_use_to_a_command(command):
 @pytest.mark.parametrize(
     "command", [("revoke", "--subject", "x"), ("purge",)], ids=["revoke", "purge"]
 )
-def test_a_store_that_does_not_answer_is_unavailable(command, store_url):
-    """Exit code 3; here the tables are not there."""
-    result = run(*command, TOKENWARD_STORE_URL=store_url)
+def test_a_store_that_does_not_answer_is_unavailable(command):
+    """Exit code 3, and one line; here nothing listens at the address."""
+    url = "postgresql+asyncpg://u:very-secret@127.0.0.1:1/d"
+    result = run(*command, TOKENWARD_STORE_URL=url)
     assert result.exit_code == 3
     assert result.stderr.startswith("tokenward: store_unavailable: ")
     assert result.stderr.count("\n") == 1
+    assert "very-secret" not in result.stderr
 
 
 def test_purge_forgets_what_is_over(shared):

@@ -1,6 +1,8 @@
 """``tokenward issue``, ``revoke`` and ``purge``: tokens made, and tokens that are over."""
 
-from typing import Annotated, Final
+import math
+from collections.abc import Awaitable
+from typing import Annotated, Final, TypeVar
 
 import typer
 from pydantic import JsonValue
@@ -9,15 +11,24 @@ from tokenward._codec import loads_object
 from tokenward._durations import parse_lifetime
 from tokenward.claims import TokenType
 from tokenward.cli._clock import moment
-from tokenward.cli._config import open_engine, settings_of, shared_store
+from tokenward.cli._config import has_keys, open_engine, settings_of, shared_store
 from tokenward.cli._options import Common, KeyOptions, command
 from tokenward.cli._screen import print_json, print_line
 from tokenward.cli._token import TokenArgument, TokenVariable, token_text
-from tokenward.errors import MalformedTokenError, StoreUnavailableError
+from tokenward.errors import (
+    ConfigurationError,
+    MalformedTokenError,
+    StoreUnavailableError,
+    TokenwardError,
+)
+from tokenward.keyring import KeyRing
+from tokenward.policy import LONGEST_LEEWAY, NEVER
 from tokenward.revocation import RevocationStore
 from tokenward.settings import TokenwardSettings
 
 __all__ = ["issue", "purge", "revoke"]
+
+_Answer = TypeVar("_Answer")
 
 _MAX_BRACKETS: Final = 1_024
 _NO_ANSWER: Final = "The store does not answer, or has no tables."
@@ -72,6 +83,14 @@ async def revoke(
     subject: Annotated[
         str | None, typer.Option(help="All tokens of this sub that were issued before now.")
     ] = None,
+    longest_lifetime: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DURATION",
+            help="The longest lifetime of a token of the services that share the store, as 90d; or "
+            "never. By default what they have written into the store.",
+        ),
+    ] = None,
 ) -> None:
     """Revoke a token, a session or whatever a subject has, in the store of the service."""
     named = {"token": token or token_env, "session": session, "subject": subject}
@@ -81,12 +100,18 @@ async def revoke(
             "Give one of: '-' (the token on the standard input), --token-env, --session, --subject."
         )
         raise typer.BadParameter(msg)
+    if longest_lifetime is not None and kinds == ["token"]:
+        msg = "--longest-lifetime is for --session and --subject: a token says when it expires."
+        raise typer.BadParameter(msg)
+    retention = None if longest_lifetime is None else _retention_seconds(longest_lifetime)
     text = token_text(token, token_env) if kinds == ["token"] else None
     settings = settings_of(common, keys)
     if text is not None:
         settings.to_keys()
     store = shared_store(settings)
     async with open_engine(settings, now=moment(None), store=store) as engine:
+        if text is None:
+            await _check_retention(store, settings, retention)
         if session is not None:
             await engine.revoke_session(session)
         elif subject is not None:
@@ -104,16 +129,59 @@ async def purge(common: Common) -> None:
     """Have the store forget what is over by itself."""
     settings = TokenwardSettings(_env_file=common.env_file)
     async with shared_store(settings) as store:
-        forgotten = await _purged(store)
+        forgotten = await _answer_of(store.purge(now=moment(None)))
     if common.json:
         print_json({"forgotten": forgotten})
     else:
         print_line(f"{forgotten} records forgotten.")
 
 
-async def _purged(store: RevocationStore) -> int:
+def _retention_seconds(text: str) -> float:
+    """Return for how long a revocation denies something, given the longest lifetime of a token."""
+    lifetime = parse_lifetime(text)
+    if lifetime is NEVER:
+        return math.inf
+    if not lifetime:
+        msg = "--longest-lifetime must be above zero."
+        raise typer.BadParameter(msg)
+    return (lifetime + 2 * LONGEST_LEEWAY).total_seconds()
+
+
+async def _check_retention(
+    store: RevocationStore, settings: TokenwardSettings, seconds: float | None
+) -> None:
+    """Refuse to revoke where nobody knows how long the revocation has to be kept.
+
+    Args:
+        store: where the services that share it have written how long their tokens live.
+        settings: those of a service that issues tokens say it as well.
+        seconds: what the caller has named; it is written into the store.
+
+    Raises:
+        ConfigurationError: nobody has.
+        StoreUnavailableError: the store does not answer.
+    """
+    is_known = settings.max_token_age is not None or _can_sign(settings)
+    known = await _answer_of(store.raise_retention(seconds or 0.0))
+    if not (known or is_known):
+        msg = (
+            "It is not known how long to keep this: no service has issued a token with this store. "
+            "Check the address and the prefix of the store, or name the longest lifetime of a "
+            "token: --longest-lifetime 90d."
+        )
+        raise ConfigurationError(msg)
+
+
+def _can_sign(settings: TokenwardSettings) -> bool:
+    keys = settings.to_keys() if has_keys(settings) else None
+    return isinstance(keys, KeyRing) and keys.active.can_sign
+
+
+async def _answer_of(asked: Awaitable[_Answer]) -> _Answer:
     try:
-        return await store.purge(now=moment(None))
+        return await asked
+    except TokenwardError:
+        raise
     except Exception as exc:
         # Drivers' own messages repeat addresses.
         raise StoreUnavailableError(_NO_ANSWER) from exc
