@@ -257,6 +257,15 @@ def test_a_store_that_does_not_answer_is_unavailable(command):
     assert "very-secret" not in result.stderr
 
 
+@pytest.mark.parametrize(
+    "command", [("revoke", "--subject", "x"), ("purge",)], ids=["revoke", "purge"]
+)
+def test_a_store_without_tables_is_named_with_what_creates_them(command, store_url):
+    """Exit code 1: waiting mends nothing."""
+    result = run(*command, TOKENWARD_STORE_URL=store_url)
+    assert (result.exit_code, "create_tables()" in result.stderr) == (1, True)
+
+
 def test_purge_forgets_what_is_over(shared):
     """And says how many records that were."""
 

@@ -2,9 +2,13 @@
 
 import os
 import socket
+from typing import NoReturn
 from urllib.parse import urlsplit
 
 import pytest
+
+from tests.stores import pooler
+from tests.stores.crash_worker import prepared
 
 REQUIRED = os.environ.get("TOKENWARD_REQUIRE_SERVICES") == "1"
 
@@ -16,11 +20,15 @@ def service(variable: str, default: str, start: str) -> str:
     try:
         socket.create_connection((parts.hostname or "127.0.0.1", parts.port or 0), 1).close()
     except OSError:
-        message = f"Nothing answers at {variable}. Start it with: {start}"
-        if REQUIRED:
-            pytest.fail(message)
-        pytest.skip(message)
+        absent(f"Nothing answers at {variable}. Start it with: {start}")
     return url
+
+
+def absent(message: str) -> NoReturn:
+    """Skip because a service is not there, or fail where it is required."""
+    if REQUIRED:
+        pytest.fail(message)
+    pytest.skip(message)
 
 
 @pytest.fixture(scope="session")
@@ -41,3 +49,38 @@ def postgres_url() -> str:
         "postgresql+asyncpg://root@127.0.0.1:5432/test",
         "pg_ctlcluster 15 main start",
     )
+
+
+@pytest.fixture(scope="session")
+def pgbouncer_url(postgres_url):
+    """Give the PostgreSQL of the tests through a pooler in transaction mode."""
+    executable = pooler.program()
+    if executable is None:
+        absent(f"pgbouncer is not installed. Install it with: {pooler.INSTALL}")
+    with pooler.running(executable, postgres_url) as url:
+        yield url
+
+
+@pytest.fixture
+async def sqlite_place(tmp_path):
+    """Give an SQLite file with the tables in it."""
+    async with prepared(f"sqlite+aiosqlite:///{tmp_path / 'revocations.db'}") as made:
+        yield made
+
+
+@pytest.fixture
+async def postgres_place(postgres_url):
+    """Give a schema of its own with the tables in it."""
+    async with prepared(postgres_url) as made:
+        yield made
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+async def place(request, tmp_path):
+    """Give an empty place in each database."""
+    if request.param == "sqlite":
+        url = f"sqlite+aiosqlite:///{tmp_path / 'revocations.db'}"
+    else:
+        url = request.getfixturevalue("postgres_url")
+    async with prepared(url) as made:
+        yield made

@@ -112,7 +112,8 @@ def rotate_until_killed(place: Place, token: str, parent: Connection) -> None:
     async def run() -> None:
         following = token
         async with place.engine() as engine:
-            await engine.decode(token, type="refresh")  # connects
+            # Connects, and builds every statement: the first rotation of a process is slow.
+            await engine.refresh((await engine.issue_pair("bob")).refresh_token)
             parent.send("ready")
             while True:
                 following = (await engine.refresh(following)).refresh_token

@@ -5,7 +5,7 @@ import gc
 
 import pytest
 
-from tokenward.stores._batching import TurnBatcher
+from tokenward.stores._batching import GroupCommit, TurnBatcher
 
 
 class Service:
@@ -148,3 +148,60 @@ async def test_draining_waits_for_what_is_under_way(service):
     assert service.batches == [[1, 2]]
     assert caller.done()
     assert await caller == 2
+
+
+# Writes
+
+
+class Disk:
+    """Does batches of writes, and can be held."""
+
+    def __init__(self) -> None:
+        self.batches = []
+        self.deadlines = []
+        self.open = asyncio.Event()
+        self.open.set()
+
+    async def __call__(self, questions, deadline):
+        self.batches.append(list(questions))
+        self.deadlines.append(deadline)
+        await self.open.wait()
+        return questions
+
+
+async def test_a_batch_of_writes_must_be_done_before_its_oldest_caller_gives_up():
+    """Its deadline is counted from when the first was asked, not from when it begins."""
+    disk, slots = Disk(), asyncio.Semaphore(1)
+    writes = GroupCommit(disk, slots, timeout_seconds=20)
+    loop = asyncio.get_running_loop()
+    async with slots:
+        asked = loop.time()
+        tasks = [asyncio.create_task(writes.ask(number)) for number in range(3)]
+        await asyncio.sleep(0)
+        all_asked = loop.time()
+    assert await asyncio.gather(*tasks) == [0, 1, 2]
+    assert disk.batches == [[0, 1, 2]]
+    assert asked - 1e-6 < disk.deadlines[0] - 0.9 * 20 < all_asked + 1e-6
+
+
+async def test_a_write_that_waited_too_long_is_not_begun():
+    """Its caller learns that at once, and later writes are done."""
+    disk, slots = Disk(), asyncio.Semaphore(1)
+    writes = GroupCommit(disk, slots, timeout_seconds=1e-6)
+    async with slots:
+        late = asyncio.create_task(writes.ask(1))
+        gone = asyncio.create_task(writes.ask(2))
+        await asyncio.sleep(0)
+        gone.cancel()
+    with pytest.raises(TimeoutError, match="was not begun"):
+        await late
+    assert disk.batches == []
+
+
+async def test_many_writes_are_several_batches():
+    """A batch holds at most five hundred, so that no transaction grows without bound."""
+    disk = Disk()
+    writes = GroupCommit(disk, asyncio.Semaphore(1), timeout_seconds=20)
+    answers = await asyncio.gather(*map(writes.ask, range(1200)))
+    assert answers == list(range(1200))
+    assert [len(batch) for batch in disk.batches] == [500, 500, 200]

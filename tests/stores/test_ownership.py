@@ -2,6 +2,7 @@
 
 import asyncio
 import multiprocessing
+import os
 
 import pytest
 
@@ -50,6 +51,15 @@ def test_a_store_that_was_used_before_a_fork_is_refused_after_it():
     owner = Ownership("RedisStore")
     asyncio.run(check(owner))
     assert in_a_fork(owner).startswith("This RedisStore was used before a fork: create one in each")
+
+
+def test_a_store_of_another_process_is_refused(monkeypatch):
+    """The same as after a fork, where the measuring of coverage can see it."""
+    owner = Ownership("RedisStore")
+    asyncio.run(check(owner))
+    monkeypatch.setattr(os, "getpid", lambda: -1)
+    with pytest.raises(ConfigurationError, match="RedisStore was used before a fork"):
+        asyncio.run(check(owner))
 
 
 def test_a_store_that_was_only_created_before_a_fork_can_be_used_after_it():

@@ -1,32 +1,33 @@
-"""A database behind SQLAlchemy: opened, spoken to in bounded time, and closed."""
+"""A database behind SQLAlchemy: spoken to in bounded time, and closed."""
 
 import asyncio
 import math
 import sqlite3
 from collections.abc import Awaitable, Callable
-from typing import Any, Final, TypeVar, cast
+from typing import Final, TypeVar
 
-from sqlalchemy import URL, StaticPool, event, make_url
-from sqlalchemy.engine.default import DefaultDialect
-from sqlalchemy.exc import ArgumentError, DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy import URL
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from tokenward.errors import ConfigurationError
+from tokenward.stores._sql_engine import (
+    CONNECTIONS,
+    StatementNames,
+    checked_engine,
+    named_fault,
+    open_engine,
+    prove,
+)
 
-__all__ = ["Database"]
+__all__ = ["Database", "is_passing"]
 
 ResultT = TypeVar("ResultT")
 
-_DRIVERS: Final = {"sqlite+aiosqlite", "postgresql+asyncpg"}
-_SUPPORTED: Final = (
-    "SqlStore supports SQLite and PostgreSQL: sqlite+aiosqlite:///file or "
-    "postgresql+asyncpg://user@host/database."
-)
-_ONE_CONNECTION: Final = (
-    "SqlStore needs more than one connection: give SQLite a file, or use MemoryStore."
-)
 _TRIES: Final = 3
-_CONNECTIONS: Final = 8
+# The server gives up before the store does, and the store before its caller: a statement that the
+# server has given up is known not to be done.
+_SERVER_SHARE: Final = 0.8
 # PostgreSQL: serialization_failure, deadlock_detected. Either is sure to have written nothing.
 _PASSING_STATES: Final = {"40001", "40P01"}
 _PASSING_CODES: Final = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
@@ -54,16 +55,15 @@ class Database:
             msg = "timeout_seconds must be a number above zero."
             raise ConfigurationError(msg)
         self._timeout = timeout_seconds
+        names = StatementNames()
         self._is_owned = not isinstance(url_or_engine, AsyncEngine)
+        self._own_names = names if self._is_owned else None
         self.engine = (
-            url_or_engine
+            checked_engine(url_or_engine)
             if isinstance(url_or_engine, AsyncEngine)
-            else _open(url_or_engine, timeout_seconds)
+            # SQLite: three tries fit into the time-out, and the last one's error still gets out.
+            else open_engine(url_or_engine, timeout_seconds, timeout_seconds / (_TRIES + 1), names)
         )
-        if self.engine.dialect.name not in {"sqlite", "postgresql"}:
-            raise ConfigurationError(_SUPPORTED)
-        if isinstance(self.engine.pool, StaticPool):
-            raise ConfigurationError(_ONE_CONNECTION)
         self.is_sqlite = self.engine.dialect.name == "sqlite"
         # SQLite begins no transaction for a SELECT anyway.
         self._plain = (
@@ -71,27 +71,36 @@ class Database:
             if self.is_sqlite
             else self.engine.execution_options(isolation_level="AUTOCOMMIT")
         )
-        self.slots = asyncio.Semaphore(1 if self.is_sqlite else _CONNECTIONS // 2)
+        self._limit_ms = math.ceil(timeout_seconds * _SERVER_SHARE * 1000)
+        self.slots = asyncio.Semaphore(1 if self.is_sqlite else CONNECTIONS // 2)
 
     async def read(self, work: Callable[[AsyncConnection], Awaitable[ResultT]]) -> ResultT:
         """Run what only reads."""
-        return await self._run(work, self._plainly, may_repeat=True)
+        async with asyncio.timeout(self._timeout):
+            return await _tried(lambda: self._plainly(work), may_repeat=True)
 
     async def write(
-        self, work: Callable[[AsyncConnection], Awaitable[ResultT]], *, may_repeat: bool
+        self,
+        work: Callable[[AsyncConnection], Awaitable[ResultT]],
+        *,
+        may_repeat: bool,
+        deadline: float,
     ) -> ResultT:
-        """Run one statement that writes; it is committed when this returns.
+        """Run one step that writes; it is committed when this returns.
 
         Args:
-            work: executes the statement.
+            work: executes the step.
             may_repeat: whether it may be done again where it is not known to have been done.
+            deadline: when it must be done, by the clock of the event loop.
 
         Raises:
+            ConfigurationError: the tables are missing, or the engine is unsafe behind its pooler.
             DBAPIError: it failed, three times where trying again could help.
-            TimeoutError: it took longer than the time-out, all tries together.
+            TimeoutError: it was not done by the deadline; all tries together.
         """
         once = self._immediately if self.is_sqlite else self._plainly
-        return await self._run(work, once, may_repeat=may_repeat)
+        async with asyncio.timeout_at(deadline):
+            return await _tried(lambda: once(work), may_repeat=may_repeat)
 
     async def define(self, work: Callable[[AsyncConnection], Awaitable[None]]) -> None:
         """Change the schema, in one transaction and in the database's own time."""
@@ -99,6 +108,9 @@ class Database:
             await _tried(lambda: self._immediately(work), may_repeat=True)
             return
         async with self.engine.begin() as connection:
+            # For this transaction alone: building an index may take its time.
+            for name in ("statement_timeout", "lock_timeout"):
+                await connection.exec_driver_sql(f"SET LOCAL {name} = 0")
             await work(connection)
 
     async def aclose(self) -> None:
@@ -106,18 +118,10 @@ class Database:
         if self._is_owned:
             await self.engine.dispose()
 
-    async def _run(
-        self,
-        work: Callable[[AsyncConnection], Awaitable[ResultT]],
-        once: Callable[[Callable[[AsyncConnection], Awaitable[ResultT]]], Awaitable[ResultT]],
-        *,
-        may_repeat: bool,
-    ) -> ResultT:
-        async with asyncio.timeout(self._timeout):
-            return await _tried(lambda: once(work), may_repeat=may_repeat)
-
     async def _plainly(self, work: Callable[[AsyncConnection], Awaitable[ResultT]]) -> ResultT:
         async with self._plain.connect() as connection:
+            if not self.is_sqlite:
+                await prove(connection, own_names=self._own_names, limit_ms=self._limit_ms)
             return await work(connection)
 
     async def _immediately(self, work: Callable[[AsyncConnection], Awaitable[ResultT]]) -> ResultT:
@@ -138,59 +142,19 @@ async def _tried(attempt: Callable[[], Awaitable[ResultT]], *, may_repeat: bool)
     while True:
         try:
             return await attempt()
-        except DBAPIError as exc:
-            is_lost = exc.connection_invalidated and may_repeat
-            if tries == _TRIES or not (is_lost or _is_passing(exc.orig)):
+        except (DBAPIError, sqlite3.Error) as exc:
+            error = exc.orig if isinstance(exc, DBAPIError) else exc
+            if (fault := named_fault(error)) is not None:
+                raise fault from exc
+            is_lost = may_repeat and getattr(exc, "connection_invalidated", False)
+            if tries == _TRIES or not (is_lost or is_passing(error)):
                 raise
         tries += 1
 
 
-def _is_passing(error: BaseException | None) -> bool:
-    """Tell whether another transaction was in the way, and nothing has been written."""
+def is_passing(error: BaseException | None) -> bool:
+    """Return whether another transaction was in the way, and nothing has been written."""
     if getattr(error, "sqlstate", None) in _PASSING_STATES:
         return True
     # The low byte is the code; the rest says more (https://sqlite.org/rescode.html).
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in _PASSING_CODES
-
-
-def _open(given: str | URL, timeout_seconds: float) -> AsyncEngine:
-    try:
-        url = make_url(given)
-    except ArgumentError as exc:
-        raise ConfigurationError(_SUPPORTED) from exc
-    if url.drivername not in _DRIVERS:
-        raise ConfigurationError(_SUPPORTED)
-    if cast("type[DefaultDialect]", url.get_dialect()).get_pool_class(url) is StaticPool:
-        raise ConfigurationError(_ONE_CONNECTION)
-    is_sqlite = url.get_backend_name() == "sqlite"
-    # SQLite: three tries fit into the time-out, and the last one's error still gets out.
-    own: dict[str, Any] = {"timeout": timeout_seconds / (_TRIES + 1)} if is_sqlite else {}
-    try:
-        engine = create_async_engine(
-            url,
-            hide_parameters=True,
-            pool_size=_CONNECTIONS,
-            max_overflow=0,
-            pool_timeout=timeout_seconds,
-            connect_args=own,
-        )
-    except ImportError as exc:
-        msg = "SqlStore needs a driver that is not installed: pip install 'tokenward[sql]'"
-        raise ConfigurationError(msg) from exc
-    if is_sqlite:
-        event.listen(engine.sync_engine, "connect", _set_up_sqlite)
-    return engine
-
-
-def _set_up_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 - as the driver has it
-    try:
-        cursor = connection.cursor()
-        # Readers and the writer do not hold each other up.
-        cursor.execute("PRAGMA journal_mode=WAL")
-        # NORMAL would lose the last revocations in a power failure.
-        cursor.execute("PRAGMA synchronous=FULL")
-        cursor.close()
-    except BaseException:
-        # SQLAlchemy drops a connection that cannot be set up, and its thread would run on.
-        connection.close()
-        raise

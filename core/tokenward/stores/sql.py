@@ -1,25 +1,34 @@
 """Revocations in a database: SQLite in a file, or PostgreSQL, through SQLAlchemy."""
 
+import asyncio
+import math
 import zlib
-from collections.abc import Sequence
-from operator import itemgetter
-from typing import Final, Self
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final, Self
 
 try:
-    from sqlalchemy import URL, Delete, MetaData, func, select
+    from sqlalchemy import URL, MetaData, func, select
+    from sqlalchemy.exc import DBAPIError
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
     from sqlalchemy.schema import CreateIndex, CreateTable
 except ImportError as _exc:
     _MISSING: Final = "SqlStore needs SQLAlchemy and greenlet: pip install 'tokenward[sql]'"
     raise ImportError(_MISSING, name=_exc.name) from _exc
 
-from tokenward.revocation import Consumed, Consumption, Revocation
+from tokenward.revocation import CLOCK_SPARE_SECONDS, Consumed, Consumption, Revocation
 from tokenward.stores._batching import GroupCommit, TurnBatcher
-from tokenward.stores._sql_database import Database
-from tokenward.stores._sql_lookups import Check, Replay, find_sealed, judge
-from tokenward.stores._sql_schema import LARGEST_PURGE, Statements, Tables, key_of, revocation_key
+from tokenward.stores._ownership import Ownership
+from tokenward.stores._sql_conflicts import LARGEST_PURGE
+from tokenward.stores._sql_database import Database, is_passing
+from tokenward.stores._sql_lookups import Check, Lookups, Replay
+from tokenward.stores._sql_postgres import PostgresWrites
+from tokenward.stores._sql_schema import RETENTION_KEY, Tables, key_of, revocation_key
+from tokenward.stores._sql_sqlite import SqliteWrites
 
 __all__ = ["SqlStore"]
+
+# Nobody waits for a purge with a time-out, so it may wait longer for others that write.
+_PURGE_TRIES: Final = 20
 
 
 class SqlStore:
@@ -33,11 +42,17 @@ class SqlStore:
     What it has kept survives a restart and, where the database keeps its word, a power failure. It
     does not purge by itself: call `purge` now and then, from as many workers as you like.
 
-    Each process makes its own store, and uses it in one event loop. Checks of one turn of the loop
+    Each process makes its own store, and uses it in one event loop; elsewhere every call raises
+    `ConfigurationError`, and so it does while the tables are missing. Checks of one turn of the loop
     are one SELECT; writes that come while others are under way share a commit.
 
-    Caller and work are kept apart: a caller who is cancelled leaves at once, and what they asked for
-    is either not begun, or comes to its end within the time-out. No transaction stays open.
+    A write and its caller have one deadline. A write that cannot begin in time is not begun; one that
+    has begun is given up before `timeout_seconds` have passed since it was asked for, also when its
+    caller has left. What remains uncertain after an error: a commit that was under way at that
+    moment, or one whose answer was lost with the connection. No transaction stays open.
+
+    Behind a connection pooler (pgbouncer in transaction mode) a store that is given a URL is safe.
+    Name the `schema` there: the search path belongs to connections that are shared.
 
     SQLite must be 3.35 or newer, and its file on a disk of this machine: locks and the write-ahead
     log do not work over a network.
@@ -59,25 +74,35 @@ class SqlStore:
             url_or_engine: ``sqlite+aiosqlite:///file`` or ``postgresql+asyncpg://...``: the store
                 makes an engine of its own, with at most 8 connections, and closes it. An SQLite
                 file is set to WAL, so that readers never wait, and to a sync at every commit.
-                Or your engine, which stays open and as it is; make it with ``hide_parameters=True``
-                and, on SQLite, with a busy ``timeout`` below a third of `timeout_seconds`.
+                On its own direct connections to PostgreSQL it sets ``statement_timeout`` and
+                ``lock_timeout`` a little below `timeout_seconds`.
+                Or your engine with one of these drivers, which stays open and as it is; make it with
+                ``hide_parameters=True``; on SQLite with a busy ``timeout`` below a third of
+                `timeout_seconds`; and behind a pooler with
+                ``connect_args={"statement_cache_size": 0}``, or its first use is refused.
             table_prefix: begins the names of the two tables and their indexes.
             timeout_seconds: how long any one call may take, all its tries together.
             schema: where the tables are; None: where the database looks by itself.
 
         Raises:
             ConfigurationError: another database or driver, SQLite in memory, a driver that is not
-                installed, or a time-out that is not above zero.
+                installed, a ``statement_cache_size`` in a URL, or a time-out that is not above zero.
 
         Not checked: that the database is there, and the tables in it.
         """
+        self._owner = Ownership("SqlStore")
         self._database = Database(url_or_engine, timeout_seconds=timeout_seconds)
         self._tables = Tables(table_prefix, schema)
-        self._statements = Statements(self._tables, is_sqlite=self._database.is_sqlite)
+        self._lookups = Lookups(self._tables, is_sqlite=self._database.is_sqlite)
+        writes = SqliteWrites if self._database.is_sqlite else PostgresWrites
+        self._writes: SqliteWrites | PostgresWrites = writes(self._tables)
         self._checks = TurnBatcher(self._check_all)
-        self._replays = TurnBatcher(self._find_sealed)
-        self._revocations = GroupCommit(self._revoke_all, self._database.slots)
-        self._uses = GroupCommit(self._consume_all, self._database.slots)
+        self._replays = TurnBatcher(self._look_back)
+        slots = self._database.slots
+        self._revocations = GroupCommit(self._revoke_all, slots, timeout_seconds=timeout_seconds)
+        self._uses = GroupCommit(self._consume_all, slots, timeout_seconds=timeout_seconds)
+        self._raises = GroupCommit(self._raise_all, slots, timeout_seconds=timeout_seconds)
+        self._timeout_seconds = timeout_seconds
         self.timeout_seconds: float | None = timeout_seconds
         """How long the engine waits for any one call."""
 
@@ -89,6 +114,8 @@ class SqlStore:
     async def create_tables(self) -> None:
         """Create the tables and indexes that are not there; any number of workers may at once.
 
+        Tables of earlier versions get the indexes that they lack; their columns are the same.
+
         Call it when the service starts, or leave it to Alembic; ``async with`` does not do it, so
         that a service needs no right to create tables. It waits as long as the database does.
 
@@ -97,16 +124,19 @@ class SqlStore:
 
         Not checked: whether tables that are there have the right columns.
         """
+        self._owner.check()
         await self._database.define(self._define)
 
     async def is_revoked(
         self, *, jti: str, sid: str | None, sub: str, issued_at: float | None, now: float
     ) -> bool:
         """See `RevocationStore.is_revoked`. All checks of one turn of the loop are one SELECT."""
+        self._owner.check()
         return await self._checks.ask(Check(jti, sid, sub, issued_at, now))
 
     async def revoke(self, revocation: Revocation, *, now: float) -> None:
         """See `RevocationStore.revoke`. It is committed when this returns."""
+        self._owner.check()
         await self._revocations.ask((revocation, now))
 
     async def consume(self, consumption: Consumption, *, now: float) -> Consumed:
@@ -114,31 +144,42 @@ class SqlStore:
 
         The first use costs one statement; a later one another, to find what the first has sealed.
         """
+        self._owner.check()
         if await self._uses.ask((consumption, now)):
             return Consumed(is_first=True)
-        return Consumed(
-            is_first=False, sealed=await self._replays.ask(Replay(consumption.jti, now))
-        )
+        return await self._replays.ask(Replay(consumption.jti, now))
 
-    async def purge(self, *, now: float) -> int:
-        """Forget what is over, a thousand records at a time, and tell how many that were.
-
-        Each thousand is a transaction of its own. Several workers share the work.
+    async def raise_retention(self, seconds: float) -> float:
+        """See `RevocationStore.raise_retention`. It writes only where it raises the stored value.
 
         Raises:
-            DBAPIError, TimeoutError: the database failed; what was deleted before stays so.
+            ValueError: `seconds` is negative or not a number.
         """
-        forgotten = 0
-        for statement in self._statements.purges:
-            deleted = LARGEST_PURGE
-            while deleted == LARGEST_PURGE:
-                deleted = await self._purge_some(statement, now)
-                forgotten += deleted
-        return forgotten
+        self._owner.check()
+        if not seconds >= 0:
+            msg = "seconds must be zero or more."
+            raise ValueError(msg)
+        kept = await self._database.read(self._lookups.retention)
+        return kept if kept >= seconds else await self._raises.ask(seconds)
+
+    async def purge(self, *, now: float) -> int:
+        """Remove expired records, a thousand at a time, and return how many.
+
+        A record is removed `CLOCK_SPARE_SECONDS` after its end, a sealed pair when its grace is
+        over. Each thousand is a transaction. Several workers share the work.
+
+        Raises:
+            DBAPIError, TimeoutError: the database failed; what was removed before stays removed.
+        """
+        self._owner.check()
+        await self._purge_all(lambda each: self._writes.unseal(each, now))
+        before = now - CLOCK_SPARE_SECONDS
+        first = await self._purge_all(lambda each: self._writes.purge(each, 0, before))
+        return first + await self._purge_all(lambda each: self._writes.purge(each, 1, before))
 
     async def aclose(self) -> None:
         """Wait for what is under way; close the engine, unless it was given."""
-        for each in (self._checks, self._revocations, self._uses, self._replays):
+        for each in (self._checks, self._revocations, self._uses, self._raises, self._replays):
             await each.drain()
         await self._database.aclose()
 
@@ -161,35 +202,45 @@ class SqlStore:
             for index in table.indexes:
                 await connection.execute(CreateIndex(index, if_not_exists=True))
 
-    async def _purge_some(self, statement: Delete, now: float) -> int:
-        async def write(connection: AsyncConnection) -> int:
-            return (await connection.execute(statement, {"now": now})).rowcount
+    async def _purge_all(self, some: Callable[[AsyncConnection], Awaitable[int]]) -> int:
+        removed = latest = await self._purge_some(some)
+        while latest == LARGEST_PURGE:
+            latest = await self._purge_some(some)
+            removed += latest
+        return removed
 
-        async with self._database.slots:
-            return await self._database.write(write, may_repeat=False)
+    async def _purge_some(self, some: Callable[[AsyncConnection], Awaitable[int]]) -> int:
+        tries = 1
+        while True:
+            try:
+                # Released after each try, so that the writes of this process get their turn.
+                async with self._database.slots:
+                    deadline = asyncio.get_running_loop().time() + 2 * self._timeout_seconds
+                    return await self._database.write(some, may_repeat=False, deadline=deadline)
+            except DBAPIError as exc:
+                if tries == _PURGE_TRIES or not is_passing(exc.orig):
+                    raise
+            tries += 1
 
     async def _check_all(self, checks: Sequence[Check]) -> Sequence[bool]:
-        return await self._database.read(lambda each: judge(each, self._statements, checks))
+        return await self._database.read(lambda each: self._lookups.judge(each, checks))
 
-    async def _find_sealed(self, replays: Sequence[Replay]) -> Sequence[bytes]:
-        return await self._database.read(lambda each: find_sealed(each, self._statements, replays))
+    async def _look_back(self, replays: Sequence[Replay]) -> Sequence[Consumed]:
+        return await self._database.read(lambda each: self._lookups.look_back(each, replays))
 
-    async def _revoke_all(self, batch: Sequence[tuple[Revocation, float]]) -> Sequence[None]:
-        rows = {
-            (revocation_key(each.kind, each.identity), each.keep_until, each.issued_before, now)
-            for each, now in batch
-        }
-        # In one order everywhere, so that no two processes wait for each other.
-        names = ("identity", "keep_until", "issued_before", "now")
-        ordered = [dict(zip(names, row, strict=True)) for row in sorted(rows, key=itemgetter(0))]
-
-        async def write(connection: AsyncConnection) -> None:
-            await connection.execute(self._statements.revoke, ordered)
-
-        await self._database.write(write, may_repeat=True)
+    async def _revoke_all(
+        self, batch: Sequence[tuple[Revocation, float]], deadline: float
+    ) -> Sequence[None]:
+        rows = _merged(batch)
+        now = min(now for _, now in batch)
+        await self._database.write(
+            lambda each: self._writes.revoke(each, rows, now), may_repeat=True, deadline=deadline
+        )
         return [None] * len(batch)
 
-    async def _consume_all(self, batch: Sequence[tuple[Consumption, float]]) -> Sequence[bool]:
+    async def _consume_all(
+        self, batch: Sequence[tuple[Consumption, float]], deadline: float
+    ) -> Sequence[bool]:
         # Of several uses of one token in a batch, only the first can be the first of all.
         firsts: dict[str, int] = {}
         for place, (use, _) in enumerate(batch):
@@ -205,11 +256,43 @@ class SqlStore:
             }
             for key, (use, now) in ((key, batch[firsts[key]]) for key in sorted(firsts))
         ]
-
-        async def write(connection: AsyncConnection) -> set[int]:
-            won = await connection.execute(self._statements.consume, rows)
-            return {firsts[key] for key in won.scalars()}
-
+        now = min(now for _, now in batch)
         # Not repeated where it may have been done: the winner would be taken for a replay.
-        won = await self._database.write(write, may_repeat=False)
-        return [place in won for place in range(len(batch))]
+        won = await self._database.write(
+            lambda each: self._writes.consume(each, rows, now), may_repeat=False, deadline=deadline
+        )
+        won_places = {firsts[key] for key in won}
+        return [place in won_places for place in range(len(batch))]
+
+    async def _raise_all(self, batch: Sequence[float], deadline: float) -> Sequence[float]:
+        row = {"identity": RETENTION_KEY, "keep_until": math.inf, "issued_before": max(batch)}
+        raised = await self._database.write(
+            lambda each: self._writes.raise_retention(each, row), may_repeat=True, deadline=deadline
+        )
+        return [raised] * len(batch)
+
+
+def _merged(batch: Sequence[tuple[Revocation, float]]) -> list[dict[str, Any]]:
+    """Return one row for each identity, in one order everywhere.
+
+    In one order, no two processes wait for each other.
+    """
+    found: dict[str, tuple[float, float]] = {}
+    for each, now in batch:
+        key = revocation_key(each.kind, each.identity)
+        keep_until = each.keep_until
+        # No moment stands above all moments.
+        before = math.inf if each.issued_before is None else each.issued_before
+        if key in found:
+            earlier_end, earlier_before = found[key]
+            keep_until = max(keep_until, earlier_end)
+            before = max(before, earlier_before) if earlier_end > now else before
+        found[key] = (keep_until, before)
+    return [
+        {
+            "identity": key,
+            "keep_until": keep_until,
+            "issued_before": None if before == math.inf else before,
+        }
+        for key, (keep_until, before) in sorted(found.items())
+    ]

@@ -1,0 +1,75 @@
+"""A pgbouncer of the tests' own, in transaction mode, in front of the PostgreSQL of the tests."""
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import make_url
+
+POOL_SIZE = 2
+INSTALL = "apt-get install pgbouncer"
+
+
+def program() -> str | None:
+    """Return the path of pgbouncer, or None where it is not installed."""
+    return shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _unprivileged() -> dict[str, object]:
+    """Return what makes `subprocess` drop root, as which pgbouncer refuses to run."""
+    if os.geteuid() != 0:
+        return {}
+    names = {each.pw_name for each in pwd.getpwall()}
+    return {"user": "postgres" if "postgres" in names else "nobody", "extra_groups": []}
+
+
+@contextmanager
+def running(executable: str, postgres_url: str, pool_mode: str = "transaction") -> Iterator[str]:
+    """Run pgbouncer on a free port and return the URL of the same database behind it."""
+    url = make_url(postgres_url)
+    port = _free_port()
+    password = f" password={url.password}" if url.password else ""
+    target = f"host={url.host} port={url.port or 5432} user={url.username}{password}"
+    folder = Path(tempfile.mkdtemp(prefix="pgbouncer"))
+    # The unprivileged user must be able to read it.
+    folder.chmod(0o755)
+    ini = folder / "pgbouncer.ini"
+    ini.write_text(
+        f"[databases]\n{url.database} = {target}\n"
+        f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n"
+        f"auth_type = any\npool_mode = {pool_mode}\ndefault_pool_size = {POOL_SIZE}\n"
+        "max_client_conn = 200\n",
+        encoding="utf-8",
+    )
+    process = subprocess.Popen(  # noqa: S603 - the fixed path of an installed program
+        [executable, str(ini)], stderr=subprocess.PIPE, text=True, **_unprivileged()
+    )
+    lines = []
+    try:
+        assert process.stderr is not None
+        for line in process.stderr:
+            lines.append(line)
+            if "process up" in line:
+                break
+        else:
+            raise RuntimeError("".join(lines))
+        yield url.set(port=port, host="127.0.0.1", username="any").render_as_string(
+            hide_password=False
+        )
+    finally:
+        process.terminate()
+        process.communicate()
+        shutil.rmtree(folder)

@@ -1,0 +1,134 @@
+"""A write and its caller have one deadline: what was answered with an error is not done later."""
+
+import asyncio
+import sqlite3
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import event, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from tests.support import NOW
+from tokenward import Revocation
+from tokenward.revocation import Consumption
+from tokenward.stores.sql import SqlStore
+
+SECONDS = 0.4
+
+
+@asynccontextmanager
+async def locked(place):
+    """Keep everybody else from writing."""
+    if place.part is None:
+        path = place.url.removeprefix("sqlite+aiosqlite:///")
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        yield
+        other.close()
+        return
+    engine = create_async_engine(place.url)
+    async with engine.connect() as connection:
+        for table in ("revocations", "consumed"):
+            await connection.execute(text(f"LOCK TABLE {place.part}.tokenward_{table}"))
+        yield
+    await engine.dispose()
+
+
+def use(jti):
+    """Make a use of a token."""
+    return Consumption(jti, f"next {jti}", b"", NOW, NOW + 60)
+
+
+def revoke(store, jti):
+    """Write a revocation."""
+    return store.revoke(Revocation("token", jti, NOW + 60), now=NOW)
+
+
+async def denies(store, jti):
+    """Ask for a token alone."""
+    return await store.is_revoked(jti=jti, sid=None, sub="s", issued_at=NOW, now=NOW)
+
+
+async def as_the_engine_calls(call):
+    """Wait no longer than the time-out."""
+    async with asyncio.timeout(SECONDS):
+        return await call
+
+
+async def begun(store, calls):
+    """Start calls one after the other, until the database has a statement of each."""
+    sent = asyncio.Queue()
+    engine = store._database.engine.sync_engine
+    event.listen(engine, "before_cursor_execute", lambda *args: sent.put_nowait(args[2]))
+    tasks = []
+    async with asyncio.timeout(20):
+        for call in calls:
+            tasks.append(asyncio.create_task(as_the_engine_calls(call)))
+            await sent.get()
+    return tasks
+
+
+async def test_a_write_that_was_answered_with_an_error_is_not_done_later(place):
+    """Neither one that waits for the database, nor one that waits for those."""
+    place = replace(place, timeout_seconds=SECONDS)
+    slots = 4 if place.part else 1
+    async with place.store() as store:
+        await asyncio.gather(*(denies(store, "none") for _ in range(slots)))
+        async with locked(place):
+            tasks = await begun(store, (revoke(store, f"{number}") for number in range(slots)))
+            calls = [revoke(store, "waiting"), store.consume(use("waiting"), now=NOW)]
+            tasks += [asyncio.create_task(as_the_engine_calls(call)) for call in calls]
+            outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+        assert all(isinstance(each, Exception) for each in outcomes)
+        for batcher in (store._revocations, store._uses):
+            await batcher.drain()
+    async with replace(place, timeout_seconds=20).store() as store:
+        for jti in ("waiting", *map(str, range(slots))):
+            assert not await denies(store, jti)
+        assert (await store.consume(use("waiting"), now=NOW)).is_first
+
+
+async def test_the_server_gives_up_before_the_caller(postgres_place):
+    """Its answer says that nothing was done, and the connection stays."""
+    place = replace(postgres_place, timeout_seconds=SECONDS)
+    async with place.store() as store:
+        opened = []
+        event.listen(store._database.engine.sync_engine, "connect", lambda *_: opened.append(1))
+        await denies(store, "x")
+        async with locked(place):
+            with pytest.raises(DBAPIError) as caught:
+                await as_the_engine_calls(revoke(store, "x"))
+        # query_canceled and lock_not_available: whichever of the two time-outs was first.
+        assert caught.value.orig.sqlstate in {"57014", "55P03"}
+        await revoke(store, "y")
+        assert len(opened) == 1
+
+
+async def test_creating_tables_takes_its_time(postgres_place):
+    """The time-outs of the calls do not bound it, however long an index takes to build."""
+    async with replace(postgres_place, timeout_seconds=SECONDS).store() as store:
+        await revoke(store, "x")
+        limits = []
+
+        def note(connection, _cursor, statement, *_):
+            if statement.startswith("\nCREATE TABLE"):
+                limits.extend(
+                    connection.exec_driver_sql(f"SHOW {name}").scalar()
+                    for name in ("statement_timeout", "lock_timeout")
+                )
+
+        event.listen(store._database.engine.sync_engine, "before_cursor_execute", note)
+        await store.create_tables()
+    assert set(limits) == {"0"}
+
+
+async def test_a_users_engine_keeps_its_settings(postgres_place):
+    """The time-outs of the server are set on the store's own connections alone."""
+    engine = create_async_engine(postgres_place.url, pool_size=1, max_overflow=0)
+    async with SqlStore(engine, schema=postgres_place.part) as store:
+        await revoke(store, "x")
+        async with engine.connect() as connection:
+            assert await connection.scalar(text("SHOW statement_timeout")) == "0"
+    await engine.dispose()

@@ -1,0 +1,230 @@
+"""A SqlStore behind a connection pooler in transaction mode, which several services share."""
+
+import asyncio
+import multiprocessing
+import re
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import pytest
+from sqlalchemy import event, make_url, text
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from tests.stores import pooler_worker
+from tests.stores.crash_worker import prepared
+from tests.support import NOW
+from tokenward import ConfigurationError, Revocation
+from tokenward.revocation import Consumption
+from tokenward.stores._sql_answers import MismatchedAnswerError
+from tokenward.stores._sql_engine import StatementNames
+from tokenward.stores.sql import SqlStore
+from tokenward.testing import RevocationStoreContract
+
+SAFE = {"connect_args": {"statement_cache_size": 0}}
+# Generous: what is tested is that no answer is wrong, on however busy a machine.
+PATIENT = 20.0
+
+# Asyncpg counts prepared statements by process, so that those of two processes have the same names.
+context = multiprocessing.get_context("forkserver")
+context.set_forkserver_preload(["pytest", "tests.stores.pooler_worker"])
+
+
+@pytest.fixture
+async def services(postgres_url, pgbouncer_url):
+    """Give the stores of two services, each in a schema of its own behind the same pooler."""
+    async with AsyncExitStack() as stack:
+        stores = []
+        for _ in range(2):
+            place = await stack.enter_async_context(prepared(postgres_url))
+            store = SqlStore(pgbouncer_url, schema=place.part, timeout_seconds=PATIENT)
+            stores.append(await stack.enter_async_context(store))
+        yield stores
+
+
+class TestSqlStoreBehindPgbouncer(RevocationStoreContract):
+    """The contract, through the pooler."""
+
+    @pytest.fixture
+    async def store(self, services):
+        """Give an empty store."""
+        return services[0]
+
+
+@asynccontextmanager
+async def borrowed(url, schema, **options):
+    """Give a store on an engine of the user's own, and the engine."""
+    engine = create_async_engine(url, **options)
+    async with SqlStore(engine, schema=schema, timeout_seconds=PATIENT) as store:
+        yield engine, store
+    await engine.dispose()
+
+
+async def denies(store, jti):
+    """Ask for a token alone."""
+    return await store.is_revoked(jti=jti, sid=None, sub="s", issued_at=NOW, now=NOW)
+
+
+def use(jti):
+    """Make a use of a token."""
+    return Consumption(jti, f"next {jti}", b"", NOW, NOW + 60)
+
+
+CALLS = {
+    "is_revoked": lambda store: denies(store, "x"),
+    "revoke": lambda store: store.revoke(Revocation("token", "x", NOW + 60), now=NOW),
+    "consume": lambda store: store.consume(use("x"), now=NOW),
+    "raise_retention": lambda store: store.raise_retention(60),
+    "purge": lambda store: store.purge(now=NOW),
+}
+
+
+async def test_two_services_behind_one_pooler_get_right_answers_under_load(
+    postgres_url, pgbouncer_url
+):
+    """Of thousands of checks and uses, none is answered wrongly and none fails."""
+    async with prepared(postgres_url) as one, prepared(postgres_url) as other:
+        pipes = []
+        for place, name in ((one, "one"), (other, "other")):
+            here, there = context.Pipe()
+            args = (pgbouncer_url, place.part, name, there)
+            context.Process(target=pooler_worker.serve, args=args, daemon=True).start()
+            pipes.append(here)
+        assert [pipe.recv() for pipe in pipes] == ["ready", "ready"]
+        for pipe, name in zip(pipes, ("other", "one"), strict=True):
+            pipe.send(name)
+        calls = 4 * pooler_worker.CALLERS * pooler_worker.ROUNDS
+        assert [pipe.recv() for pipe in pipes] == [{"right": calls}] * 2
+
+
+@pytest.mark.parametrize("call", CALLS)
+async def test_an_engine_that_names_its_statements_is_refused_behind_a_pooler(
+    postgres_place, pgbouncer_url, call
+):
+    """Whatever is called first, the error names the setting."""
+    async with borrowed(pgbouncer_url, postgres_place.part) as (_, store):
+        with pytest.raises(ConfigurationError, match="'statement_cache_size': 0") as caught:
+            await CALLS[call](store)
+        assert "pooler" in str(caught.value)
+
+
+async def test_an_engine_that_names_its_statements_is_accepted_without_a_pooler(postgres_place):
+    """On a direct connection nobody else's statement has the same name."""
+    async with borrowed(postgres_place.url, postgres_place.part) as (_, store):
+        for call in CALLS.values():
+            await call(store)
+
+
+async def test_an_engine_that_names_no_statement_is_accepted_behind_a_pooler(
+    postgres_place, pgbouncer_url
+):
+    """A user's own engine with the documented setting works, and its session is left alone."""
+    async with borrowed(pgbouncer_url, postgres_place.part, **SAFE) as (engine, store):
+        for call in CALLS.values():
+            await call(store)
+        assert await denies(store, "x")
+        async with engine.connect() as connection:
+            assert await connection.scalar(text("SHOW statement_timeout")) == "0"
+
+
+async def test_no_client_of_the_pooler_gets_the_time_outs_of_a_store(services, pgbouncer_url):
+    """The server's connections are shared, so a setting of the session would reach others."""
+    for store in services:
+        await asyncio.gather(*(denies(store, str(number)) for number in range(20)))
+    engine = create_async_engine(pgbouncer_url, **SAFE)
+    async with engine.connect() as first, engine.connect() as second:
+        for connection in (first, second):
+            assert await connection.scalar(text("SHOW statement_timeout")) == "0"
+            assert await connection.scalar(text("SHOW lock_timeout")) == "0"
+    await engine.dispose()
+
+
+async def test_statements_are_prepared_once_where_nobody_stands_between(postgres_place):
+    """On its own direct connections a store names them, by names that no other process has."""
+    names = []
+    for _ in range(2):
+        async with postgres_place.store() as store:
+            for number in range(3):
+                await denies(store, str(number))
+            async with store._database.engine.connect() as connection:
+                found = await connection.exec_driver_sql(
+                    "SELECT name FROM pg_prepared_statements WHERE statement LIKE '%%tokenward_revocations%%' "
+                    "AND statement NOT LIKE '%%pg_prepared_statements%%'"
+                )
+                names += found.scalars()
+    assert len(set(names)) == len(names) == 2
+    assert all(name.startswith("tokenward_") for name in names)
+
+
+async def test_statements_have_no_names_once_a_pooler_was_found(services, pgbouncer_url):
+    """The server's connections, which other clients use as well, are left as they were."""
+    for store in services:
+        await asyncio.gather(*(denies(store, str(number)) for number in range(20)))
+    engine = create_async_engine(pgbouncer_url, **SAFE)
+    async with engine.connect() as first, engine.connect() as second:
+        for connection in (first, second):
+            question = text("SELECT count(*) FROM pg_prepared_statements")
+            assert await connection.scalar(question) == 0
+    await engine.dispose()
+
+
+def test_a_pooler_on_one_connection_decides_for_all():
+    """Names are given only while every connection is known to be direct."""
+    names = StatementNames()
+    assert names() == ""
+    names.found(is_direct=True)
+    assert names() != names() != ""
+    names.found(is_direct=False)
+    names.found(is_direct=True)
+    assert names() == ""
+
+
+async def test_a_statement_that_the_server_does_not_know_names_the_setting(postgres_place):
+    """A pooler that hides itself is found out when the server has lost a prepared statement."""
+    async with borrowed(postgres_place.url, postgres_place.part, pool_size=1, max_overflow=0) as (
+        engine,
+        store,
+    ):
+        assert not await denies(store, "x")
+        async with engine.connect() as connection:
+            await connection.exec_driver_sql("DEALLOCATE ALL")
+        with pytest.raises(ConfigurationError, match="'statement_cache_size': 0"):
+            await denies(store, "x")
+
+
+@pytest.mark.parametrize("call", CALLS)
+async def test_an_answer_to_another_statement_is_an_error(postgres_place, call):
+    """An empty answer of another store's statement is never taken for a no."""
+    async with borrowed(postgres_place.url, postgres_place.part) as (engine, store):
+
+        def swap(_connection, _cursor, statement, parameters, *_):
+            return re.sub(r"'[0-9a-f]{16}:'", "'0123456789abcdef:'", statement), parameters
+
+        event.listen(engine.sync_engine, "before_cursor_execute", swap, retval=True)
+        with pytest.raises(MismatchedAnswerError, match="another statement"):
+            await CALLS[call](store)
+
+
+async def test_revocations_that_were_not_all_written_are_an_error(postgres_place):
+    """The answer says how many rows were written."""
+    async with borrowed(postgres_place.url, postgres_place.part) as (engine, store):
+
+        def drop(_connection, _cursor, statement, parameters, *_):
+            return statement.replace("ON CONFLICT", "LIMIT 0 ON CONFLICT"), parameters
+
+        event.listen(engine.sync_engine, "before_cursor_execute", drop, retval=True)
+        with pytest.raises(MismatchedAnswerError):
+            await CALLS["revoke"](store)
+
+
+def test_the_setting_in_a_url_works_or_names_the_fix():
+    """The store takes 0 for what it sets by itself, and refuses any other number."""
+    url = "postgresql+asyncpg://h/d?statement_cache_size="
+    assert "statement_cache_size" not in SqlStore(f"{url}0")._database.engine.url.query
+    with pytest.raises(ConfigurationError, match=r"connect_args=\{'statement_cache_size': 0\}"):
+        SqlStore(f"{url}100")
+
+
+def test_the_setting_in_the_url_of_a_users_engine_names_the_fix():
+    """Asyncpg would take it for text, and refuse every connection with a TypeError."""
+    engine = create_async_engine(make_url("postgresql+asyncpg://h/d?statement_cache_size=0"))
+    with pytest.raises(ConfigurationError, match=r"connect_args=\{'statement_cache_size': 0\}"):
+        SqlStore(engine)
