@@ -9,7 +9,7 @@ from litestar import Litestar, Request, Response, WebSocket
 from litestar.config.app import AppConfig
 from litestar.handlers import BaseRouteHandler
 from litestar.plugins import InitPlugin, ReceiveRoutePlugin
-from litestar.routes import BaseRoute, HTTPRoute
+from litestar.routes import ASGIRoute, BaseRoute, WebSocketRoute
 from litestar.types import Guard
 
 from tokenward import (
@@ -21,12 +21,14 @@ from tokenward import (
     TokenJudge,
     TokenPair,
     TokenType,
+    named_arguments_only,
 )
 from tokenward_litestar._cookies import add_cookies
 from tokenward_litestar._documents import add_documents
-from tokenward_litestar._guard import ClaimsGuard, provider_of, view_of
+from tokenward_litestar._guard import ClaimsGuard, provider_of, require_plugin, view_of
 from tokenward_litestar._openapi import document_refusals, document_scheme
 from tokenward_litestar._refusals import close_websocket, register_refusals
+from tokenward_litestar._wiring import HandlerChecks, refuse_second_plugin
 
 __all__ = ["TokenAuth"]
 
@@ -53,8 +55,8 @@ class TokenAuth(InitPlugin, ReceiveRoutePlugin, Generic[ClaimsT]):
             carriers: where they may be; by default the ``Authorization: Bearer`` header alone.
             realm: named in challenges.
             scheme_name: of the OpenAPI security scheme; one app with two engines needs two names.
-            dependency_key: by which handlers get the claims, as in
-                ``claims: NamedDependency[ShopClaims]``.
+            dependency_key: the name of the argument by which handlers get the claims, as in
+                ``claims: NamedDependency[ShopClaims]``; each `TokenAuth` of an app needs its own.
             exclude_opt_key: a handler, controller or router with this key in its ``opt`` is left
                 out by the guards of what it belongs to, and not by its own, as in
                 ``@get("/health", exclude_from_auth=True)``.
@@ -66,9 +68,12 @@ class TokenAuth(InitPlugin, ReceiveRoutePlugin, Generic[ClaimsT]):
             engine, carriers=carriers, realm=realm
         )
         self.scheme_name: str = scheme_name
-        self._dependency_key = dependency_key
+        self.dependency_key: str = dependency_key
         self._exclude_opt_key = exclude_opt_key
+        self._provider = provider_of(self.authenticator)
+        self._checks = HandlerChecks(self, self.authenticator, self._provider)
 
+    @named_arguments_only("auth.required(), with parentheses")
     def required(
         self,
         *,
@@ -99,6 +104,7 @@ class TokenAuth(InitPlugin, ReceiveRoutePlugin, Generic[ClaimsT]):
         )
         return self._guard(requirement)
 
+    @named_arguments_only("auth.optional(), with parentheses")
     def optional(
         self,
         *,
@@ -128,7 +134,9 @@ class TokenAuth(InitPlugin, ReceiveRoutePlugin, Generic[ClaimsT]):
 
         Raises:
             TokenError: it is refused; left to the plugin, that is the answer.
+            ConfigurationError: the app does not know the plugin.
         """
+        require_plugin(request.app, self)
         return await self.authenticator.refresh(view_of(request), carriers=carriers)
 
     def check_origin(self, request: Request[Any, Any, Any]) -> None:
@@ -206,29 +214,35 @@ class TokenAuth(InitPlugin, ReceiveRoutePlugin, Generic[ClaimsT]):
     def on_app_init(self, app_config: AppConfig) -> AppConfig:
         """Let Litestar call this: register the answers, the claims and the security scheme.
 
-        Without the plugin guards answer through Litestar's own exceptions: the same statuses and
-        challenges, and no ``code``.
+        Raises:
+            ConfigurationError: another `TokenAuth` of the app has the same `dependency_key`.
         """
+        refuse_second_plugin(app_config, self, self.dependency_key)
         register_refusals(app_config, self.authenticator.refusal)
-        app_config.dependencies.setdefault(self._dependency_key, provider_of(self._dependency_key))
+        app_config.dependencies.setdefault(self.dependency_key, self._provider)
         scheme = self.authenticator.carriers[0].security_scheme
         document_scheme(app_config, self.scheme_name, scheme)
         return app_config
 
     def receive_route(self, route: BaseRoute) -> None:
-        """Let Litestar call this for each route: document what its guards ask for."""
-        if isinstance(route, HTTPRoute):
-            for handler in route.route_handlers:
-                scopes = self._scopes_of(handler)
-                if scopes is not None:
-                    document_refusals(handler, self.scheme_name, scopes)
+        """Let Litestar call this for each route: check it, and document what its guards ask for.
+
+        Raises:
+            ConfigurationError: a handler takes claims from the request, has them without a guard or in
+                another model, is cached behind a guard, or has a guard in a wrong place or of a
+                `TokenAuth` that is no plugin.
+        """
+        if isinstance(route, ASGIRoute | WebSocketRoute):
+            self._checks.check(route.route_handler)
+        for handler in getattr(route, "route_handlers", ()):
+            self._checks.check(handler)
+            scopes = self._scopes_of(handler)
+            if scopes is not None:
+                document_refusals(handler, self.scheme_name, scopes)
 
     def _guard(self, requirement: Requirement[ClaimsT]) -> Guard:
         return ClaimsGuard(
-            self.authenticator,
-            requirement,
-            dependency_key=self._dependency_key,
-            exclude_opt_key=self._exclude_opt_key,
+            self, self.authenticator, requirement, exclude_opt_key=self._exclude_opt_key
         )
 
     def _scopes_of(self, handler: BaseRouteHandler) -> list[str] | None:

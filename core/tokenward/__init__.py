@@ -2,7 +2,7 @@
 
 from tokenward._grants import TokenPair
 from tokenward._memory import SignatureMemoryUse
-from tokenward._wiring import holds_claims, named_arguments_only
+from tokenward._wiring import claims_in, holds_claims, named_arguments_only
 from tokenward.authenticator import Authenticator, Requirement
 from tokenward.carriers import BearerHeader, Carrier, QueryCarrier, WebSocketProtocolCarrier
 from tokenward.claims import Claims, TokenType
@@ -127,6 +127,7 @@ __all__ = [
     "WebSocketProtocolCarrier",
     "WrongTokenTypeError",
     "check_csrf_token",
+    "claims_in",
     "holds_claims",
     "named_arguments_only",
     "render_cookie",

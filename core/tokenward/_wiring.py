@@ -1,7 +1,7 @@
 """Finds mistakes in how an app uses an adapter."""
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import wraps
 from typing import (
     Annotated,
@@ -19,7 +19,7 @@ from pydantic import BaseModel
 
 from tokenward.claims import Claims
 
-__all__ = ["holds_claims", "named_arguments_only"]
+__all__ = ["claims_in", "holds_claims", "named_arguments_only"]
 
 ParametersT = ParamSpec("ParametersT")
 ResultT = TypeVar("ResultT")
@@ -55,6 +55,15 @@ def holds_claims(annotation: object) -> bool:
 
     Not checked: names in quotes that cannot be resolved, and classes with a validator of their own.
     """
+    return any(True for _ in claims_in(annotation))
+
+
+def claims_in(annotation: object) -> Iterator[type[Claims]]:
+    """Yield the `Claims` models that a type is or holds; see `holds_claims`.
+
+    Args:
+        annotation: a type, as the framework resolved it.
+    """
     # Not every type can be hashed; and an object that is kept keeps its id to itself.
     seen: dict[int, object] = {}
     waiting: list[object] = [annotation]
@@ -64,9 +73,9 @@ def holds_claims(annotation: object) -> bool:
             continue
         seen[id(each)] = each
         if isinstance(each, type) and issubclass(each, Claims):
-            return True
-        waiting.extend(_fields_of(each) if isinstance(each, type) else _parts_of(each))
-    return False
+            yield each
+        else:
+            waiting.extend(_fields_of(each) if isinstance(each, type) else _parts_of(each))
 
 
 def _parts_of(annotation: object) -> Iterable[object]:

@@ -126,6 +126,7 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
         check_callable(clock, "clock", "clock=time.time", takes=0)
         check_callable(new_jti, "new_jti", "new_jti=lambda: uuid4().hex", takes=0)
         self.policy = policy
+        self.claims_models: tuple[type[ClaimsT], ...] = (claims_model,)
         self._clock = clock
         self._new_jti = new_jti
         # From the millisecond `_held_ms` until `_floor_ms`, the engine's time is `_floor_ms`. A clock

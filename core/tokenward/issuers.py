@@ -97,6 +97,8 @@ class Issuers(Generic[ClaimsT]):
         if not engines:
             msg = "Issuers needs at least one engine."
             raise ConfigurationError(msg)
+        models = [model for engine in engines for model in engine.claims_models]
+        self.claims_models: tuple[type[ClaimsT], ...] = tuple(dict.fromkeys(models))
         self._max_bytes = max(engine.policy.max_token_bytes for engine in engines)
 
     async def decode(self, token: str | bytes, *, type: TokenType | None = "access") -> ClaimsT:

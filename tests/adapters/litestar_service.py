@@ -49,7 +49,9 @@ ORDERS = shop_token(scope="orders:read")
 def build(engine: TokenEngine[ShopClaims]) -> Litestar:
     """Build the service of the contract."""
     auth = TokenAuth(engine)
-    browser = TokenAuth(engine, carriers=c.BROWSER_CARRIERS, scheme_name="Cookie")
+    browser = TokenAuth(
+        engine, carriers=c.BROWSER_CARRIERS, scheme_name="Cookie", dependency_key="session"
+    )
     return Litestar(
         [
             *_plain_routes(auth, engine),
@@ -177,10 +179,17 @@ def _browser_routes(auth: TokenAuth[ShopClaims]) -> Router:
         auth.set_cookies(response, await auth.refresh(request))
         return response
 
+    handlers = [login, refresh, renew, renew_head, *_session_routes(auth)]
+    return Router("/browser", route_handlers=handlers)
+
+
+def _session_routes(auth: TokenAuth[ShopClaims]) -> list[HTTPRouteHandler]:
+    engine = auth.authenticator.engine
+
     @post("/logout", guards=[auth.required()], status_code=200)
-    async def logout(claims: NamedDependency[ShopClaims]) -> Response[dict[str, str]]:
-        await engine.revoke_session(claims)
-        response = Response({"sub": claims.sub})
+    async def logout(session: NamedDependency[ShopClaims]) -> Response[dict[str, str]]:
+        await engine.revoke_session(session)
+        response = Response({"sub": session.sub})
         auth.clear_cookies(response)
         return response
 
@@ -188,21 +197,27 @@ def _browser_routes(auth: TokenAuth[ShopClaims]) -> Router:
     async def form(request: Request[Any, Any, Any]) -> dict[str, object]:
         return {"note": (await request.form())["note"]}
 
-    me = sub_at("/me", auth.required(), "GET", "POST", "PUT")
-    leave = sub_at("/leave", auth.required(type="refresh"))
-    maybe = maybe_at("/maybe", auth.optional(), "POST")
-    handlers = [login, refresh, renew, renew_head, logout, leave, form, maybe, me]
-    return Router("/browser", route_handlers=handlers)
+    @route("/me", http_method=["GET", "POST", "PUT"], guards=[auth.required()], status_code=200)
+    async def me(session: NamedDependency[ShopClaims]) -> dict[str, str]:
+        return {"sub": session.sub}
+
+    @get("/leave", guards=[auth.required(type="refresh")])
+    async def leave(session: NamedDependency[ShopClaims]) -> dict[str, str]:
+        return {"sub": session.sub}
+
+    @post("/maybe", guards=[auth.optional()], status_code=200)
+    async def maybe(session: NamedDependency[ShopClaims | None]) -> dict[str, str | None]:
+        return {"sub": session.sub if session else None}
+
+    return [logout, leave, form, maybe, me]
 
 
-def socket_at(
-    path: str, *guards: Guard, subprotocol: str | None = None, optional: bool = False
-) -> WebsocketRouteHandler:
+def socket_at(path: str, *guards: Guard, subprotocol: str | None = None) -> WebsocketRouteHandler:
     """Give a WebSocket that says whose token it was."""
-    model = ShopClaims | None if optional else ShopClaims
 
     @websocket(path, guards=guards)
-    async def greet(socket: WebSocket[Any, Any, Any], claims: NamedDependency[model]) -> None:
+    async def greet(socket: WebSocket[Any, ShopClaims | None, Any]) -> None:
+        claims = socket.auth
         await socket.accept(subprotocol)
         await socket.send_text(claims.sub if claims else "")
         await socket.close()
@@ -214,7 +229,7 @@ def sockets(auth: TokenAuth[ShopClaims]) -> list[WebsocketRouteHandler]:
     """Give the WebSockets of the contract."""
     return [
         socket_at("/ws", auth.required()),
-        socket_at("/ws/maybe", auth.optional(), optional=True),
+        socket_at("/ws/maybe", auth.optional()),
         socket_at("/ws/orders", auth.required(scopes=["orders:read"]), auth.required()),
     ]
 

@@ -26,7 +26,7 @@ PROTECTED = {
     "get /me", "get /orders", "get /reports", "get /fresh", "get /recent", "post /refresh-only",
     "get /checked", "get /checked-async", "get /twice", "get /crossed", "get /admin",
     "get /admin/users", "get /download", "get /either", "get /browser/me", "post /browser/me",
-    "put /browser/me", "post /browser/logout", "post /browser/form",
+    "put /browser/me", "post /browser/logout", "post /browser/form", "get /browser/leave",
 }  # fmt: skip
 
 
@@ -64,7 +64,9 @@ def schemes_of(app: Litestar) -> dict[str, Any]:
 
 def test_schemes(clock: FrozenClock) -> None:
     """The document has the scheme of each object: HTTP bearer, of the format JWT, by default."""
-    browser = TokenAuth(contract_engine(clock), carriers=[c.COOKIES], scheme_name="Cookie")
+    browser = TokenAuth(
+        contract_engine(clock), carriers=[c.COOKIES], scheme_name="Cookie", dependency_key="session"
+    )
     app = Service(clock).app(plugins=[TokenAuth(contract_engine(clock)), browser])
 
     assert schemes_of(app) == {"Bearer": BEARER, "Cookie": COOKIE}
@@ -195,7 +197,7 @@ def test_own_security(service: Service) -> None:
 def test_two_schemes_on_one_route(clock: FrozenClock) -> None:
     """A route with guards of two objects names both, and both are needed."""
     shop = TokenAuth(contract_engine(clock), scheme_name="Shop")
-    staff = TokenAuth(contract_engine(clock), scheme_name="Staff")
+    staff = TokenAuth(contract_engine(clock), scheme_name="Staff", dependency_key="staff")
     handler = get("/", guards=[shop.required(), staff.required(scopes=["x"])])(plain.fn)
     app = Service(clock).app(handler, plugins=[shop, staff])
 
@@ -243,15 +245,6 @@ async def test_without_openapi(service: Service) -> None:
     assert (await ask(app, token=None)).json() == c.MISSING.body
     assert (await ask(app)).status_code == 200
     assert (await ask(app, "/schema/openapi.json")).status_code == 404
-
-
-def test_without_the_plugin(service: Service) -> None:
-    """Without the plugin nothing is documented."""
-    guards = [service.auth.required()]
-    app = service.app(get("/", guards=guards)(plain.fn), plugins=[])
-
-    assert "security" not in operations_of(app)["get /"]
-    assert "securitySchemes" not in document_of(app)["components"]
 
 
 @pytest.mark.parametrize(

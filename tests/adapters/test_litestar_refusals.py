@@ -1,4 +1,4 @@
-"""How Litestar refuses: with the plugin or without, by its handlers or the user's own."""
+"""How Litestar refuses: by its handlers or the user's own."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from litestar import Litestar, Request, Response, Router, get, post
 from litestar.exceptions import HTTPException, NotAuthorizedException
 
 from tests.adapters import contract as c
-from tests.adapters.contract import client_of, shop_token
+from tests.adapters.contract import client_of
 from tests.adapters.litestar_service import (
     EXPIRED,
     GOOD,
@@ -42,40 +42,6 @@ def guarded(service: Service, **options: Any) -> Litestar:
     """Build an app with one guarded route and one that raises an HTTPException."""
     handler = get("/", guards=[service.auth.required()])(plain.fn)
     return service.app(handler, teapot, **options)
-
-
-@pytest.mark.parametrize(
-    ("token", "scope", "answer"),
-    [
-        (None, [], c.MISSING),
-        (EXPIRED, [], c.EXPIRED),
-        (GOOD, ["orders:read"], c.too_little("orders:read")),
-        (shop_token(sub=c.OUTAGE), [], c.OUT_OF_ORDER),
-    ],
-    ids=["missing", "expired", "scope", "outage"],
-)
-async def test_without_the_plugin(
-    service: Service, token: str | None, scope: list[str], answer: c.Answer
-) -> None:
-    """The status and the headers are the same, and the body is Litestar's, without a code."""
-    handler = get("/", guards=[service.auth.required(scopes=scope)])(plain.fn)
-    response = await ask(service.app(handler, plugins=[]), token=token)
-
-    assert (response.status_code, challenge_of(response)) == (answer.status, answer.challenge)
-    assert response.headers.get("retry-after") == answer.retry_after
-    detail = answer.body["detail"]
-    assert response.json() == {"status_code": answer.status, "detail": detail}
-
-
-async def test_a_good_token_without_the_plugin(service: Service) -> None:
-    """Without the plugin the claims are at ``request.auth`` all the same."""
-
-    @get("/", guards=[service.auth.required()])
-    async def root(request: Request[Any, Any, Any]) -> str:
-        sub: str = request.auth.sub
-        return sub
-
-    assert (await ask(service.app(root, plugins=[]))).text == "alice"
 
 
 @pytest.mark.parametrize("debug", [False, True])
@@ -152,32 +118,25 @@ def _own_answer(_: Request[Any, Any, Any], error: HTTPException) -> Response[str
     )
 
 
-@pytest.mark.parametrize("with_plugin", [True, False])
 @pytest.mark.parametrize("at", ["app", "router", "handler"])
-async def test_own_handler_for_a_status(service: Service, with_plugin: bool, at: str) -> None:
+async def test_own_handler_for_a_status(service: Service, at: str) -> None:
     """A handler for the status 401 is asked, with the challenge at hand, as Litestar documents."""
     handlers = {at: {401: _own_answer}}
     guards = [service.auth.required()]
     handler = get("/", guards=guards, exception_handlers=handlers.get("handler"))(plain.fn)
     router = Router("/", route_handlers=[handler], exception_handlers=handlers.get("router"))
-    plugins = [service.auth] if with_plugin else []
-    app = service.app(router, plugins=plugins, exception_handlers=handlers.get("app"))
+    app = service.app(router, exception_handlers=handlers.get("app"))
     response = await ask(app, token=None)
 
     assert (response.status_code, response.text) == (401, "own 401")
     assert challenge_of(response) == 'Bearer realm="api"'
 
 
-@pytest.mark.parametrize("with_plugin", [True, False])
-async def test_own_handler_for_http_exception(service: Service, with_plugin: bool) -> None:
-    """A handler for HTTPException keeps all others; refusals are the plugin's where there is one."""
-    plugins = [service.auth] if with_plugin else []
-    app = guarded(service, plugins=plugins, exception_handlers={HTTPException: _own_answer})
-    refused = (await ask(app, token=None)).text
+async def test_own_handler_for_http_exception(service: Service) -> None:
+    """A handler for HTTPException keeps all others; refusals are the plugin's."""
+    app = guarded(service, exception_handlers={HTTPException: _own_answer})
 
-    assert refused == (
-        '{"detail":"A token is required.","code":"token_missing"}' if with_plugin else "own 401"
-    )
+    assert (await ask(app, token=None)).json() == c.MISSING.body
     assert (await ask(app, "/teapot")).text == "own 418"
 
 
@@ -223,7 +182,7 @@ async def test_the_first_object_answers_for_handlers(clock: FrozenClock) -> None
     """Of two plugins the one that is named first says what a handler's TokenError is."""
     service = Service(clock)
     shop = TokenAuth(service.engine, realm="shop")
-    staff = TokenAuth(service.engine, realm="staff")
+    staff = TokenAuth(service.engine, realm="staff", dependency_key="staff")
 
     @get("/")
     async def root() -> None:

@@ -41,31 +41,6 @@ def service(clock: FrozenClock) -> Service:
     return Service(clock)
 
 
-@SERVERS
-@pytest.mark.parametrize(
-    ("token", "code", "reason"),
-    [
-        (None, 1008, "token_missing"),
-        (EXPIRED, 1008, "token_expired"),
-        (shop_token(sub=c.OUTAGE), 1013, "store_unavailable"),
-    ],
-    ids=["missing", "expired", "outage"],
-)
-async def test_without_the_plugin(
-    service: Service, token: str | None, code: int, reason: str, extensions: dict[str, object]
-) -> None:
-    """Without the plugin a WebSocket is closed before it is accepted, with the code as the reason."""
-
-    @websocket("/ws", guards=[service.auth.required()])
-    async def never(socket: WebSocket[Any, Any, Any]) -> None:
-        raise AssertionError
-
-    app = service.app(never, plugins=[])
-    outcome = await connect(app, "/ws", token, extensions=extensions)
-
-    assert (outcome.accepted, outcome.close_code, outcome.close_reason) == (False, code, reason)
-
-
 def late(service: Service, *, accept: bool, close: bool = False, hang_up: bool = False) -> Litestar:
     """Build an app whose WebSocket decodes a token itself, sooner or later."""
 
@@ -176,7 +151,7 @@ async def test_two_plugins(clock: FrozenClock) -> None:
     """Of two plugins each refuses its own sockets, and the first those of a handler's error."""
     service = Service(clock)
     shop = TokenAuth(service.engine, realm="shop")
-    staff = TokenAuth(service.engine, realm="staff")
+    staff = TokenAuth(service.engine, realm="staff", dependency_key="staff")
 
     @websocket("/raises")
     async def raises(socket: WebSocket[Any, Any, Any]) -> None:
@@ -262,20 +237,8 @@ async def test_error_of_a_listener(service: Service) -> None:
     assert (outcome.close_code, outcome.close_reason) == (1008, "token_expired")
 
 
-# Without the plugin it is not known that the handler has closed the socket.
-@pytest.mark.parametrize(
-    ("ended_by", "with_plugin"),
-    [
-        ("nobody", True),
-        ("nobody", False),
-        ("client", True),
-        ("client", False),
-        ("handler", True),
-    ],
-)
-async def test_while_valid(
-    service: Service, clock: FrozenClock, ended_by: str, with_plugin: bool
-) -> None:
+@pytest.mark.parametrize("ended_by", ["nobody", "client", "handler"])
+async def test_while_valid(service: Service, clock: FrozenClock, ended_by: str) -> None:
     """A token that is over closes the socket, once, unless somebody has ended it before."""
     ended: list[bool] = []
 
@@ -293,8 +256,7 @@ async def test_while_valid(
             await asyncio.Event().wait()
         ended.append(True)
 
-    app = service.app(live, plugins=[service.auth] if with_plugin else [])
-    outcome = await connect(app, "/ws")
+    outcome = await connect(service.app(live), "/ws")
 
     closed = {"nobody": (1008, "token_expired"), "client": (None, None), "handler": (4000, "")}
     assert (outcome.close_code, outcome.close_reason) == closed[ended_by]
