@@ -35,10 +35,20 @@ async function send(method, path, { headers = {}, json } = {}) {
     const answer = await fetch(path, { method, headers: { ...type, ...headers }, body });
     const content = await answer.json();
     show(method, path, answer.status, content.code ?? summary(content), answer.ok);
+    return content.code;
   } catch (error) {
     show(method, path, "—", error.message, false);
   }
 }
+
+// All tabs share one refresh token, and each refresh replaces it. The lock lets one tab refresh at
+// a time, so that each of them sends the newest token.
+const refresh = () =>
+  navigator.locks.request("refresh", async () => {
+    const post = () => send("POST", "/session/refresh", { headers: csrfHeader() });
+    // The token was replaced while the request was under way: the browser has a newer cookie.
+    if ((await post()) === "refresh_token_superseded") await post();
+  });
 
 const summary = (content) =>
   content.detail ??
@@ -68,7 +78,7 @@ byId("login").addEventListener("submit", (event) => {
 });
 const steps = {
   read: () => send("GET", "/orders"),
-  refresh: () => send("POST", "/session/refresh", { headers: csrfHeader() }),
+  refresh,
   place: () => send("POST", "/orders", { headers: csrfHeader() }),
   forget: () => send("POST", "/orders"),
   open: openSocket,

@@ -1,6 +1,102 @@
-"""The examples are scripts: what they import from each other lies beside them."""
+"""The examples, served; and a real browser. The examples are scripts, so their directory is added."""
 
+import json
+import os
 import sys
+from html import escape
 from pathlib import Path
+from urllib.parse import parse_qs
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+from tests.e2e.pages import USER
 
 sys.path.append(str(Path(__file__).parents[2] / "examples"))
+
+from serving import FRAMEWORKS, app_of, served
+
+CHROMIUM = "/usr/bin/chromium"
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="module", params=FRAMEWORKS)
+def framework(request):
+    """Give the name of each framework."""
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def site(framework):
+    """Serve the example in one framework."""
+    with served(app_of(framework)) as site:
+        yield site
+
+
+@pytest.fixture(scope="module")
+def elsewhere():
+    """Serve a page of somebody else, which sends a form to the address in its query at once.
+
+    Sent as plain text, the form is JSON that logs in.
+    """
+
+    async def app(scope, receive, send):
+        query = {name: value[0] for name, value in parse_qs(scope["query_string"].decode()).items()}
+        target, kind = query.get("target", ""), query.get("kind", "")
+        field = json.dumps(USER)[:-1] + ', "x":"'
+        body = f"""<!doctype html><title>Elsewhere</title>
+            <form method="post" action="{target}" enctype="{kind}">
+            <input name="{escape(field)}" value="&quot;}}"></form>
+            <script>if ("{target}") document.forms[0].submit()</script>"""
+        headers = [(b"content-type", b"text/html")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body.encode()})
+
+    with served(app, lifespan=False) as site:
+        yield site
+
+
+@pytest.fixture(scope="module")
+def chromium(site, elsewhere):
+    """Give the browser; skip with the command that installs it, or fail where it is required.
+
+    It is closed before its servers are: they have nobody left to wait for.
+    """
+    if not Path(CHROMIUM).exists():
+        message = f"There is no {CHROMIUM}. Install it with: apt-get install chromium"
+        if os.environ.get("TOKENWARD_REQUIRE_SERVICES") == "1":
+            pytest.fail(message)
+        pytest.skip(message)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def context(chromium):
+    """Give a browser that has no cookies yet; no script of a page may fail in it."""
+    context = chromium.new_context(
+        ignore_https_errors=True, viewport={"width": 1000, "height": 700}
+    )
+    errors = []
+    context.on("weberror", lambda each: errors.append(str(each.error)))
+    yield context
+    context.close()
+    assert errors == []
+
+
+@pytest.fixture
+def page(context, site):
+    """Give the page of the example."""
+    page = context.new_page()
+    page.goto(site.origin)
+    return page

@@ -1,0 +1,37 @@
+"""What the tests do with the page of the examples, in a browser that is really there."""
+
+from contextlib import contextmanager
+
+import httpx
+from playwright.sync_api import expect
+
+ACCESS, REFRESH, CSRF = "__Host-access_token", "__Secure-refresh_token", "__Host-csrf_token"
+USER = {"username": "test", "password": "test"}
+
+
+def click(page, button, status, said):
+    """Press a button of the page, and see what its newest line says."""
+    count = page.locator("#log li").count()
+    page.get_by_role("button", name=button, exact=True).click()
+    expect(page.locator("#log li")).to_have_count(count + 1)
+    newest = page.locator("#log li").first
+    expect(newest.locator(".status")).to_have_text(str(status))
+    expect(newest.locator(".said")).to_have_text(said)
+
+
+def log_in(page):
+    """Log in, and give the cookies that the browser holds then."""
+    click(page, "Log in", 200, "You are logged in.")
+    return cookies_of(page)
+
+
+def cookies_of(page):
+    """Give what the browser holds, HttpOnly or not, by name."""
+    return {cookie["name"]: cookie for cookie in page.context.cookies()}
+
+
+@contextmanager
+def another_client(site):
+    """Give a client that has nothing to do with the browser."""
+    with httpx.Client(base_url=site.origin, verify=site.tls) as client:
+        yield client
