@@ -156,12 +156,16 @@ class CompactJws:
         signature = b64url_decode(signature_segment)
         payload = b64url_decode(payload_segment)
         message = text[: -len(signature_segment) - 1].encode()
+        is_unknown = False
         try:
             header.key.verify(message, signature)
-        except InvalidSignatureError as exc:
-            if header.is_stand_in:
-                raise UnknownKeyError from exc
-            raise
+        except InvalidSignatureError:
+            if not header.is_stand_in:
+                raise
+            is_unknown = True
+        # Raised out here: inside `except` it would carry the other error.
+        if is_unknown:
+            raise UnknownKeyError
         if remembered is None:
             self._remember_header(head, header)
         return VerifiedJws(payload, header.typ, version)

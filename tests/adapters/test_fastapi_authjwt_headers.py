@@ -185,7 +185,7 @@ async def test_what_is_said_of_bad_claims(
         (old_token().rpartition(".")[0] + ".+", "Invalid payload or crypto padding"),
         (old_token(key=Key.from_secret(OTHER_SECRET)), "Signature verification failed"),
         (
-            old_token(key=Key.from_secret(SECRET, kid="unknown")),
+            old_token(key=Key.from_secret(OTHER_SECRET, kid="unknown")),
             "Signature verification failed",
         ),
         (

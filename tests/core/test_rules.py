@@ -57,6 +57,12 @@ def engine(clock, policy_of):
     return engine_with(clock, policy=policy_of())
 
 
+def request_with(token):
+    """Give an HTTP request with a bearer token."""
+    header = (b"authorization", b"Bearer " + token.encode())
+    return RequestView({"type": "http", "method": "GET", "headers": [header]})
+
+
 async def decoded(engine, token):
     """Decode a token three times, from memory where there is one; give the claims of the last."""
     before = engine.signature_memory.hits
@@ -74,7 +80,7 @@ async def test_rule_1_one_signature_verification_a_request(clock, policy_of, ent
     authenticator = Authenticator(engine)
     token = await engine.issue("alice", scope=["a"], fresh=True)
     for count in (1, 2):
-        request = RequestView({"headers": [(b"authorization", b"Bearer " + token.encode())]})
+        request = request_with(token)
         for requirement in (Requirement(), Requirement(scopes=["a"]), Requirement(fresh=True)):
             claims = await authenticator.authenticate(request, requirement)
             assert (claims.sub, claims.scopes) == ("alice", {"a"})
@@ -87,7 +93,7 @@ async def test_rule_1_claims_are_checked_in_full_on_every_path(clock, policy_of)
     authenticator = Authenticator(engine)
     for kind in ("access", "refresh"):
         token = signed(payload_of(iss="you", aud="here", type=kind))
-        request = RequestView({"headers": [(b"authorization", b"Bearer " + token.encode())]})
+        request = request_with(token)
         for call in (
             engine.decode(token, type=kind),
             engine.refresh(token),
@@ -211,8 +217,13 @@ async def test_rule_7_of_concurrent_uses_of_a_refresh_token_one_wins(clock, poli
     assert sum(not isinstance(each, TokenError) for each in answers) == 1
 
 
-async def test_rule_8_nothing_of_a_token_is_in_an_error_or_a_log_line(engine, caplog):
+@pytest.mark.parametrize("kid", [None, "k1"])
+async def test_rule_8_nothing_of_a_token_is_in_an_error_or_a_log_line(
+    clock, policy_of, kid, caplog
+):
     """Neither text, nor claims, nor key; that nothing makes a 500 is shown by the fuzz tests."""
+    ring = KeyRing(Key.from_secret(SECRET, kid=kid))
+    engine = engine_with(clock, keys=ring, policy=policy_of())
     whisper = "wh1sper"
     tokens = [
         whisper,
@@ -225,7 +236,11 @@ async def test_rule_8_nothing_of_a_token_is_in_an_error_or_a_log_line(engine, ca
         signed(payload_of(), header=whisper.encode()),
         f"é{whisper}",
         signed(payload_of(), header={"alg": whisper}),
-        signed(payload_of(), header={"alg": "HS256", "kid": whisper}),
+        signed(
+            payload_of(sub=whisper),
+            key=Key.from_secret(OTHER_SECRET),
+            header={"alg": "HS256", "kid": whisper},
+        ),
         signed(payload_of(sub=whisper), key=Key.from_secret(OTHER_SECRET)),
     ]
     with caplog.at_level(logging.DEBUG):
