@@ -14,12 +14,21 @@ from pydantic_core import (
     SchemaSerializer,
     SchemaValidator,
     core_schema,
+    from_json,
     to_json,
 )
 
 from tokenward.errors import ConfigurationError, MalformedTokenError
 
-__all__ = ["all_finite", "b64url_decode", "b64url_encode", "dumps", "loads_header", "loads_object"]
+__all__ = [
+    "all_finite",
+    "b64url_decode",
+    "b64url_encode",
+    "dumps",
+    "loads_header",
+    "loads_object",
+    "loads_payload",
+]
 
 # Pydantic's codec is strict about white space, other letters and stray bits (RFC 4648 §3.5), and
 # takes a third of the time of the standard library's.
@@ -76,6 +85,25 @@ def loads_object(data: bytes, *, max_brackets: int) -> dict[str, JsonValue]:
     if type(parsed) is not dict:
         raise MalformedTokenError
     return parsed
+
+
+def loads_payload(data: bytes) -> dict[str, JsonValue]:
+    """Read the members of a payload, with the parser that claims models use.
+
+    Of a name that stands twice the last counts, as in every claims model (RFC 7519 §4).
+
+    Raises:
+        MalformedTokenError: not a JSON object, or one that the parser refuses: nested too deeply,
+            a number with too many digits.
+    """
+    try:
+        members = from_json(data)
+    except ValueError:
+        members = None
+    # Raised out here: inside `except` it would carry the parser's error, and that the payload.
+    if type(members) is not dict:
+        raise MalformedTokenError
+    return members
 
 
 def all_finite(value: object) -> bool:

@@ -10,7 +10,7 @@ from pydantic import JsonValue
 from tokenward._arguments import kind_of, looks_like_token
 from tokenward.claims import TokenType
 from tokenward.errors import ConfigurationError
-from tokenward.policy import names_of
+from tokenward.policy import TokenPolicy, names_of
 
 __all__ = [
     "Grant",
@@ -23,6 +23,7 @@ __all__ = [
     "joined_scope",
     "new_grant",
     "new_identity",
+    "session_end",
 ]
 
 _TEXT: Final = (str, bytes)
@@ -113,6 +114,12 @@ def new_grant(
 def new_identity() -> str:
     """Give 128 random bits as text, for a ``jti`` or a ``sid``."""
     return os.urandom(16).hex()
+
+
+def session_end(policy: TokenPolicy, began_at: float) -> int | None:
+    """Return when a session that began at a time ends, in whole seconds; None: it has no end."""
+    lasts = policy.session_lifetime
+    return None if lasts is None else int(began_at + lasts.total_seconds())
 
 
 def check_identity(value: str, argument: str) -> None:

@@ -5,8 +5,9 @@ from copy import deepcopy
 from typing import Final, Generic, TypeVar, cast
 
 from tokenward._codec import dumps
-from tokenward._grants import Grant, Successors, TokenPair, new_identity
+from tokenward._grants import Grant, Successors, TokenPair, new_identity, session_end
 from tokenward._jws import CompactJws
+from tokenward._token_names import needed_members
 from tokenward.claims import RESERVED_CLAIMS, Claims, TokenType
 from tokenward.errors import ConfigurationError
 from tokenward.hooks import RegisteredHooks, TokenDraft, run_guards
@@ -47,16 +48,11 @@ class TokenWriter(Generic[ClaimsT]):
         self._hooks = hooks
         self._model = model
         # Only presence is looked at: to validate each token again would cost a third of its issuing.
-        self._needed = frozenset(
-            info.alias or name
-            for name, info in model.model_fields.items()
-            if info.is_required() and info.validation_alias in {None, info.alias}
-        )
+        self._needed = needed_members(model)
 
     def begin_session(self, grant: Grant, now_ms: int) -> Grant:
         """Give a grant a session of its own, and the end that the policy sets it."""
-        lasts = self._policy.session_lifetime
-        end = None if lasts is None else now_ms // 1000 + int(lasts.total_seconds())
+        end = session_end(self._policy, now_ms // 1000)
         # The same for all tokens of a session, so that a page stays good while they are refreshed.
         registered = {**grant.registered, "csrf": new_identity()}
         return grant._replace(session=new_identity(), session_end=end, registered=registered)
@@ -117,8 +113,12 @@ class TokenWriter(Generic[ClaimsT]):
         lifetime_ms = self._lifetime_ms(kind, lifetime)
         if self._hooks.before_issue:
             grant = await self._drafted(grant, kind)
-        if not (RESERVED_CLAIMS.isdisjoint(grant.claims) and self._needed <= grant.claims.keys()):
-            raise ConfigurationError(self._misfit(grant.claims))
+        needed = self._needed
+        if (
+            not (RESERVED_CLAIMS.isdisjoint(grant.claims) and needed.each <= grant.claims.keys())
+            or needed.alternatives
+        ):
+            self._check_fit(grant.claims)
         claims = self._claims_of(
             grant, kind, jti, _expiry(grant, lifetime_ms, issued_ms), issued_ms
         )
@@ -190,12 +190,15 @@ class TokenWriter(Generic[ClaimsT]):
         self._policy.check_lifetime(asked)
         return _milliseconds(asked)
 
-    def _misfit(self, claims: Mapping[str, object]) -> str:
+    def _check_fit(self, claims: Mapping[str, object]) -> None:
         reserved = ", ".join(sorted(RESERVED_CLAIMS & claims.keys()))
         if reserved:
-            return f"The engine alone sets {reserved}: use the arguments of issue, or the policy."
-        missing = ", ".join(sorted(self._needed - claims.keys()))
-        return f"{self._model.__name__} requires {missing}: give it with claims={{...}}."
+            msg = f"The engine alone sets {reserved}: use the arguments of issue, or the policy."
+            raise ConfigurationError(msg)
+        missing = ", ".join(self._needed.missing_from(frozenset(claims)))
+        if missing:
+            msg = f"{self._model.__name__} requires {missing}: give it with claims={{...}}."
+            raise ConfigurationError(msg)
 
 
 def _expiry(grant: Grant, lifetime_ms: int | None, issued_ms: int) -> float | None:

@@ -8,10 +8,11 @@ from pydantic import BeforeValidator
 from pydantic_core import from_json
 
 from tokenward._durations import parse_duration, parse_lifetime
+from tokenward.claims import TokenType
 from tokenward.errors import ConfigurationError
 from tokenward.policy import Never
 
-__all__ = ["AlsoWrite", "Duration", "LifetimeOrNever", "Names"]
+__all__ = ["AlsoWrite", "Duration", "LifetimeOrNever", "Names", "TokenTypes"]
 
 
 def _parsed_by(parse: Callable[[str], object]) -> BeforeValidator:
@@ -38,3 +39,4 @@ Duration = Annotated[timedelta, _parsed_by(parse_duration)]
 LifetimeOrNever = Annotated[timedelta | Literal[Never.NEVER], _parsed_by(parse_lifetime)]
 Names = Annotated[tuple[str, ...], _parsed_by(_parse_names)]
 AlsoWrite = Annotated[tuple[Literal["csrf", "nbf"], ...], _parsed_by(_parse_names)]
+TokenTypes = Annotated[tuple[TokenType, ...], _parsed_by(_parse_names)]

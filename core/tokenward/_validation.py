@@ -1,27 +1,24 @@
 """From a verified payload to checked claims: the policy applied, in full, on every path."""
 
 import math
-from datetime import datetime
-from typing import Final, Generic, TypeVar, get_args
-from uuid import UUID
+from typing import Final, Generic, TypeVar
 
-from pydantic import ValidationError
-from pydantic.fields import FieldInfo
-
-from tokenward._codec import all_finite
+from tokenward._codec import loads_payload
 from tokenward._memory import VerifiedJws
+from tokenward._reading import ClaimsReader
 from tokenward.claims import RESERVED_CLAIMS, Claims, TokenType
 from tokenward.errors import (
     InvalidAudienceError,
     InvalidClaimError,
     InvalidIssuerError,
-    InvalidTokenError,
-    MalformedTokenError,
     MissingClaimError,
     TokenExpiredError,
     TokenNotYetValidError,
+    TokenTooOldError,
     WrongTokenTypeError,
 )
+from tokenward.keyring import KeyRing
+from tokenward.keysources import RemoteKeys
 from tokenward.policy import ALWAYS_REQUIRED, TokenPolicy
 
 __all__ = ["ClaimsValidator"]
@@ -29,55 +26,42 @@ __all__ = ["ClaimsValidator"]
 ClaimsT = TypeVar("ClaimsT", bound=Claims)
 
 _ACCESS_TYP: Final = "at+jwt"  # RFC 9068 §2.1
-# Types of fields that hold no float, or one that the model itself has looked at.
-_CLOSED_TYPES: Final = frozenset({str, int, float, bool, bytes, datetime, UUID, type(None), ...})
 _KNOWN_TYPES: Final = frozenset({"access", "refresh"})
 # RFC 8725 §3.11: a token that was typed for another purpose is not taken for ours.
 _OUR_TYPS: Final = frozenset({_ACCESS_TYP, "jwt", None})
-# What Pydantic calls a payload that is no JSON, or JSON that is no object.
-_NO_OBJECT: Final = frozenset({"json_invalid", "model_type", "model_attributes_type"})
 
 
-class ClaimsValidator(Generic[ClaimsT]):
+class ClaimsValidator(ClaimsReader[ClaimsT], Generic[ClaimsT]):
     """Reads payloads into one claims model, and holds them against one policy."""
 
-    def __init__(self, model: type[ClaimsT], policy: TokenPolicy) -> None:
-        """Prepare what does not change from token to token."""
-        self._validate_json = model.__pydantic_validator__.validate_json
+    def __init__(
+        self, model: type[ClaimsT], policy: TokenPolicy, keys: KeyRing | RemoteKeys
+    ) -> None:
+        """Prepare what does not change from token to token.
+
+        Args:
+            model: the claims model.
+            policy: the rules.
+            keys: the keys of the engine. Where they only verify, the age of a token has no bound
+                but that which the policy names.
+
+        Raises:
+            TypeError: the model redefines registered claims.
+        """
+        super().__init__(model, policy)
         self._issuer = policy.issuer
         self._audiences = policy.audiences
         self._type_from = policy.type_from
-        self._open_fields = tuple(
-            name
-            for name, info in model.model_fields.items()
-            if name not in RESERVED_CLAIMS and _may_hide_a_float(info.annotation)
-        )
-        self._claim_names = _claim_names(model)
-        self._named = frozenset(policy.required_claims)
-        self._registered = sorted(self._named & RESERVED_CLAIMS)
-        self._asks_more = not ALWAYS_REQUIRED.issuperset(self._named)
+        self._issuer_optional_in = policy.issuer_optional_in
+        self._named = RESERVED_CLAIMS.intersection(policy.required_claims)
+        self._registered = sorted(self._named)
+        self._unregistered = sorted(frozenset(policy.required_claims) - RESERVED_CLAIMS)
+        self._asks_more = not ALWAYS_REQUIRED.issuperset(policy.required_claims)
         self._leeway = policy.leeway.total_seconds()
         bound = policy.age_bound
-        self._max_age = None if bound is None else bound.total_seconds()
-
-    def read(self, payload: bytes) -> ClaimsT:
-        """Parse a payload; nothing but its form and the types of its claims is checked.
-
-        Raises:
-            MalformedTokenError: it is not a JSON object in UTF-8.
-            MissingClaimError: a claim that the model requires is absent.
-            InvalidClaimError: a claim is not of the model's type.
-        """
-        try:
-            claims: ClaimsT = self._validate_json(payload)
-        except ValidationError as exc:
-            refusal = self._translate(exc)
-        else:
-            if not (claims.__pydantic_extra__ or self._open_fields) or self._is_finite(claims):
-                return claims
-            refusal = MalformedTokenError()
-        # Raised out here: inside `except` it would carry Pydantic's error, and that the payload.
-        raise refusal
+        self._max_age = math.inf if bound is None else bound.total_seconds()
+        self._is_age_named = policy.max_token_age is not None
+        self._keys = keys
 
     def check(
         self, claims: ClaimsT, jws: VerifiedJws, *, expected: TokenType | None, now: float
@@ -86,23 +70,23 @@ class ClaimsValidator(Generic[ClaimsT]):
 
         Raises:
             MissingClaimError: a claim that the policy requires is absent or empty.
+            InvalidClaimError: ``exp``, ``iat`` or ``nbf`` is null.
             InvalidIssuerError, InvalidAudienceError: it comes from, or is meant for, somebody else.
             WrongTokenTypeError: it is not of the expected type.
             TokenNotYetValidError, TokenExpiredError: its time has not come, or is over.
+            TokenTooOldError: it was issued longer ago than the policy allows.
         """
         exp, iat, nbf, kind = claims.exp, claims.iat, claims.nbf, claims.type
-        # A null or an empty text is as good as absent.
+        # A null or an empty text counts as absent.
         if (
             exp is None
             or iat is None
             or not (kind and claims.sub and claims.jti)
             or self._asks_more
-            # Nor is what the model put in place of an absent one.
-            or not claims.model_fields_set >= self._named
         ):
-            self._check_presence(claims)
+            self._check_presence(claims, jws.payload)
         if self._issuer is not None and claims.iss != self._issuer:
-            raise MissingClaimError(claim="iss") if claims.iss is None else InvalidIssuerError
+            self._check_issuer(claims.iss, kind)
         aud = claims.aud
         if aud is not None:
             # Where no audience is configured, none is ours: RFC 7519 §4.1.3.
@@ -115,38 +99,62 @@ class ClaimsValidator(Generic[ClaimsT]):
             raise WrongTokenTypeError
         if iat is not None and iat > now + self._leeway:
             raise TokenNotYetValidError(claim="iat")
-        if nbf is not None and now < nbf - self._leeway:
+        if nbf is None:
+            _refuse_null(claims, "nbf")
+        elif now < nbf - self._leeway:
             raise TokenNotYetValidError(claim="nbf")
-        if now >= self._end_of(exp, iat):
-            raise TokenExpiredError
+        self._check_age(exp, iat, now)
+
+    def seconds_left(self, claims: ClaimsT, now: float) -> float:
+        """Return how many seconds a token has left, including leeway; infinity: it never expires.
+
+        Raises:
+            TokenExpiredError: it has expired.
+            TokenTooOldError: it was issued longer ago than the policy allows.
+        """
+        self._check_age(claims.exp, claims.iat, now)
+        return self.over_at(claims) - now
 
     def over_at(self, claims: ClaimsT) -> float:
-        """Give the moment at which the time of a token is over, leeway included."""
-        return self._end_of(claims.exp, claims.iat)
-
-    def _end_of(self, exp: float | None, iat: float | None) -> float:
-        # RFC 7519 §4.1.4: the current time must be before exp.
-        end = math.inf if exp is None else exp
-        if self._max_age is not None and iat is not None and iat + self._max_age < end:
-            end = iat + self._max_age
+        """Return the time from which a token is refused for its expiry or age, including leeway."""
+        end = math.inf if claims.exp is None else claims.exp
+        if claims.iat is not None and claims.iat + self._max_age < end and self._has_age_bound():
+            end = claims.iat + self._max_age
         return end + self._leeway
 
-    def _is_finite(self, claims: ClaimsT) -> bool:
-        # JSON has no NaN and no Infinity (RFC 8259 §6); Pydantic's parser takes them, and makes
-        # one of 1e999. The model refuses them in its own floats, and here is the rest.
-        extra = claims.__pydantic_extra__
-        if extra and not all_finite(extra):
-            return False
-        return not self._open_fields or all(
-            all_finite(getattr(claims, name)) for name in self._open_fields
-        )
+    def _check_issuer(self, issuer: str | None, kind: str) -> None:
+        if issuer is not None:
+            raise InvalidIssuerError
+        if kind not in self._issuer_optional_in:
+            raise MissingClaimError(claim="iss")
 
-    def _check_presence(self, claims: ClaimsT) -> None:
+    def _check_age(self, exp: float | None, iat: float | None, now: float) -> None:
+        # RFC 7519 §4.1.4: the current time must be before exp.
+        if exp is not None and now >= exp + self._leeway:
+            raise TokenExpiredError
+        is_old = iat is not None and now >= iat + self._max_age + self._leeway
+        if is_old and self._has_age_bound():
+            raise TokenTooOldError
+
+    def _has_age_bound(self) -> bool:
+        # Asked late, because a ring may be given a private key while the service runs.
+        return self._is_age_named or (isinstance(self._keys, KeyRing) and self._keys.can_sign)
+
+    def _check_presence(self, claims: ClaimsT, payload: bytes) -> None:
         for name in self._registered:
             if getattr(claims, name) in {None, ""}:
                 raise MissingClaimError(name)
-        if not claims.model_fields_set >= self._named:
-            raise MissingClaimError(min(self._named - claims.model_fields_set))
+        if not claims.__pydantic_fields_set__ >= self._named:
+            raise MissingClaimError(min(self._named - claims.__pydantic_fields_set__))
+        for name in ("exp", "iat"):
+            if getattr(claims, name) is None:
+                _refuse_null(claims, name)
+        if self._unregistered:
+            # By their names in the token; the fields of a model may be called otherwise.
+            members = loads_payload(payload)
+            for name in self._unregistered:
+                if members.get(name) in (None, ""):
+                    raise MissingClaimError(name)
 
     def _type_of(self, kind: str, typ: str | None) -> str | None:
         """Give the type of the token, or None where its claim, header and policy disagree."""
@@ -159,30 +167,8 @@ class ClaimsValidator(Generic[ClaimsT]):
             return "access"
         return kind if kind in _KNOWN_TYPES and typ != _ACCESS_TYP else None
 
-    def _translate(self, error: ValidationError) -> InvalidTokenError:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        location = first["loc"]
-        if not location and first["type"] in _NO_OBJECT:
-            return MalformedTokenError()
-        # A name that only the token knows is not repeated.
-        name = str(location[0]) if location else ""
-        claim = name if name in self._claim_names else "(several or unnamed)"
-        if first["type"] == "missing" and len(location) == 1:
-            return MissingClaimError(claim)
-        return InvalidClaimError(claim)
 
-
-def _may_hide_a_float(annotation: object) -> bool:
-    """Tell of a field's type whether it takes values of which the model does not say what they are."""
-    inner = get_args(annotation)
-    if inner:
-        return any(_may_hide_a_float(each) for each in inner)
-    return annotation not in _CLOSED_TYPES
-
-
-def _claim_names(model: type[Claims]) -> frozenset[str]:
-    def names(name: str, info: FieldInfo) -> set[str]:
-        aliases = {info.alias, info.validation_alias}
-        return {name} | {alias for alias in aliases if isinstance(alias, str)}
-
-    return frozenset().union(*(names(*item) for item in model.model_fields.items()))
+def _refuse_null(claims: Claims, name: str) -> None:
+    # RFC 7519 §4.1: a time is a number. Null would be no bound where one was meant.
+    if name in claims.__pydantic_fields_set__:
+        raise InvalidClaimError(name)

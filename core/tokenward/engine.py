@@ -27,7 +27,6 @@ from tokenward.errors import (
     ConfigurationError,
     MissingClaimError,
     PermissionDeniedError,
-    TokenExpiredError,
     UnknownKeyError,
     WrongTokenTypeError,
 )
@@ -105,6 +104,7 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
 
         Raises:
             ConfigurationError: an argument is not what its name says; the message names the fix.
+            TypeError: `claims_model` redefines registered claims.
         """
         super().__init__()
         if not isinstance(keys, KeyRing | RemoteKeys) or isinstance(keys, type):
@@ -139,7 +139,7 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
             max_entries=policy.signature_memory_entries, max_bytes=policy.signature_memory_bytes
         )
         self._jws = CompactJws(keys, max_bytes=policy.max_token_bytes)
-        self._validator = ClaimsValidator(claims_model, policy)
+        self._validator = ClaimsValidator(claims_model, policy, keys)
         self._denial = Denial(store, policy, self._hooks)
         self._writer = TokenWriter(self._jws, policy, claims_model, self._hooks, new_jti)
         self._rotation = Rotation(self._denial, policy, self._hooks)
@@ -310,7 +310,7 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
             How many seconds they have left; infinity where they never expire.
 
         Raises:
-            TokenExpiredError, TokenRevokedError: they are good no longer.
+            TokenExpiredError, TokenTooOldError, TokenRevokedError: they are good no longer.
             StoreUnavailableError: whether they are revoked cannot be told.
             TypeError: they are no `Claims`.
 
@@ -320,9 +320,7 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
             msg = f"claims must be those of decode, not {kind_of(claims)}."
             raise TypeError(msg)
         now = self.now()
-        left = self._validator.over_at(claims) - now
-        if left <= 0:
-            raise TokenExpiredError
+        left = self._validator.seconds_left(claims, now)
         if self._denial.is_asked:
             await self._denial.refuse_revoked(claims, now)
         return left
@@ -461,9 +459,14 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
             raise ConfigurationError(msg)
 
     @property
+    def keys(self) -> KeyRing | RemoteKeys:
+        """The keys that sign and verify, or verify alone."""
+        return self._keys
+
+    @property
     def _can_issue(self) -> bool:
         ring = self._ring
-        return ring is not None and (ring.active.can_sign or ring.signer is not None)
+        return ring is not None and ring.can_sign
 
     def _now_ms(self) -> int:
         now_ms = int(self._clock() * 1000)

@@ -24,6 +24,7 @@ error to a status and a challenge. ::
         │   ├── WrongTokenTypeError
         │   ├── TokenNotYetValidError
         │   ├── TokenExpiredError
+        │   ├── TokenTooOldError
         │   ├── TokenRevokedError
         │   ├── RefreshTokenReusedError
         │   ├── RefreshTokenSupersededError
@@ -71,6 +72,7 @@ __all__ = [
     "TokenNotYetValidError",
     "TokenRejectedError",
     "TokenRevokedError",
+    "TokenTooOldError",
     "TokenwardError",
     "UnknownKeyError",
     "UnsupportedHeaderError",
@@ -234,6 +236,13 @@ class TokenExpiredError(InvalidTokenError):
 
     code = "token_expired"
     message = "The token has expired."
+
+
+class TokenTooOldError(InvalidTokenError):
+    """The token was issued longer ago than the policy's `max_token_age`; its ``exp`` may be later."""
+
+    code = "token_too_old"
+    message = "The token was issued too long ago."
 
 
 class TokenRevokedError(InvalidTokenError):

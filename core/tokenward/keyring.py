@@ -147,6 +147,11 @@ class KeyRing:
         return self._snapshot.entries[0].key
 
     @property
+    def can_sign(self) -> bool:
+        """Whether the ring issues tokens: its active key is private, or has a `Signer`."""
+        return self.active.can_sign or self.signer is not None
+
+    @property
     def signer(self) -> Signer | None:
         """What signs elsewhere for the active key; None: the key itself does."""
         return self._snapshot.signer

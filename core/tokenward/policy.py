@@ -6,6 +6,7 @@ from datetime import timedelta
 from enum import Enum
 from typing import Final, Literal, NoReturn, TypeAlias
 
+from tokenward.claims import TokenType
 from tokenward.errors import ConfigurationError
 
 __all__ = [
@@ -84,18 +85,20 @@ class TokenPolicy:
     `RefreshTokenSupersededError`. Zero: every second use is taken for a theft.
     """
     max_token_age: timedelta | None = None
-    """How old a token may get, whatever its ``exp``; by default the longer of the two lifetimes.
+    """How old a token may get, whatever its ``exp``; older ones are refused with `TokenTooOldError`.
 
-    No lifetime may be longer. It also bounds how long the revocation of a session or a subject has
-    to be remembered. It has no effect where ``exp`` or ``iat`` is not required.
+    By default the longer of the two lifetimes, for an engine that can issue, and no bound for an
+    engine whose keys only verify. No lifetime may be longer. It also bounds how long the revocation
+    of a session or a subject has to be remembered. It has no effect where ``exp`` or ``iat`` is not
+    required.
     """
     leeway: timedelta = _ZERO
     """How far clocks may differ, in every comparison of times; at most 5 minutes."""
     required_claims: Collection[str] = ALWAYS_REQUIRED
     """The claims without which a token is refused.
 
-    More may be named, as they stand in the token; your own are better required by the claims
-    model. Leaving out one of ``exp``, ``iat``, ``sub``, ``jti`` or ``type`` is for
+    More may be named, as they are named in the token, whatever your claims model calls them. A null
+    or an empty text counts as absent. Leaving out one of ``exp``, ``iat``, ``sub``, ``jti`` or ``type`` is for
     tokens of other issuers; without ``exp`` in it, tokens that never expire are accepted.
     """
     type_from: TypeSource = "claim"
@@ -103,6 +106,16 @@ class TokenPolicy:
 
     ``"claim"``: the ``type`` claim. ``"typ"``: the header, which must be ``at+jwt`` (RFC 9068 §4).
     ``"always-access"``: nowhere, because that issuer's keys sign access tokens alone.
+    """
+    integer_subjects: bool = False
+    """Whether ``sub`` may be an integer, which is read as its decimal text: 7 as ``"7"``.
+
+    For tokens of libraries that wrote it so, against RFC 7519 §4.1.2.
+    """
+    issuer_optional_in: Collection[TokenType] = ()
+    """Types of tokens that may come without ``iss``, where there is an `issuer`.
+
+    For tokens of libraries that wrote it into access tokens alone; another issuer is refused there too.
     """
     max_token_bytes: int = 16_384
     """Tokens longer than this are refused unread."""
@@ -150,12 +163,25 @@ class TokenPolicy:
         self._check_sizes()
         if self.type_from not in ("claim", "typ", "always-access"):
             _refuse("type_from must be 'claim', 'typ' or 'always-access'.")
+        self._check_tolerance()
         if self.type_from == "claim" and "type" not in self.required_claims:
             _refuse(
                 "Without 'type' in required_claims, type_from must be 'typ' or 'always-access'."
             )
         if self.store_outage not in ("refuse", "accept"):
             _refuse("store_outage must be 'refuse' or 'accept'.")
+
+    def _check_tolerance(self) -> None:
+        if not isinstance(self.integer_subjects, bool):
+            _refuse("integer_subjects must be True or False.")
+        types = self.issuer_optional_in
+        if (
+            isinstance(types, str)
+            or not isinstance(types, Collection)
+            or not all(each in ("access", "refresh") for each in types)
+        ):
+            _refuse("issuer_optional_in takes types, as in issuer_optional_in={'refresh'}.")
+        self._set("issuer_optional_in", frozenset(types))
 
     def _check_times(self) -> None:
         if not isinstance(self.leeway, timedelta) or not _ZERO <= self.leeway <= LONGEST_LEEWAY:
@@ -204,8 +230,19 @@ class TokenPolicy:
             _refuse(f"{name} is longer than the policy's max_token_age.")
 
     @property
+    def is_for_others(self) -> bool:
+        """Whether the policy is loosened for tokens that somebody else issues.
+
+        Then ``iat_ms``, ``session_exp`` and ``scope`` count as absent where they are of another type,
+        and so do ``fresh``, ``csrf`` and ``type`` where the type is not found in the ``type`` claim.
+        A null counts as absent in every registered claim except ``exp``, ``iat`` and ``nbf``.
+        Otherwise the token is refused.
+        """
+        return self.type_from != "claim" or not ALWAYS_REQUIRED.issubset(self.required_claims)
+
+    @property
     def age_bound(self) -> timedelta | None:
-        """The age at which every token is over; None where there is no such bound."""
+        """The age at which tokens are refused, for an engine that can issue; None: there is no bound."""
         if not ("exp" in self.required_claims and "iat" in self.required_claims):
             return None
         if self.max_token_age is not None:

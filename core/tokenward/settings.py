@@ -31,7 +31,7 @@ from tokenward._openings import (
     secret_file_ring,
     store_kind,
 )
-from tokenward._setting_types import AlsoWrite, Duration, LifetimeOrNever, Names
+from tokenward._setting_types import AlsoWrite, Duration, LifetimeOrNever, Names, TokenTypes
 from tokenward.claims import Claims
 from tokenward.engine import TokenEngine
 from tokenward.errors import ConfigurationError
@@ -112,6 +112,10 @@ class TokenwardSettings(StrictSettings):
     """Names of claims."""
     type_from: TypeSource = _USUAL.type_from
     """``claim``, ``typ`` or ``always-access``."""
+    integer_subjects: bool = _USUAL.integer_subjects
+    """``true`` or ``false``."""
+    issuer_optional_in: TokenTypes = ()
+    """``access``, ``refresh`` or both."""
     max_token_bytes: Annotated[int, Field(ge=1)] = _USUAL.max_token_bytes
     """A number of bytes."""
     signature_memory_entries: Annotated[int, Field(ge=0)] = _USUAL.signature_memory_entries

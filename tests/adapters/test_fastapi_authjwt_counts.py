@@ -30,9 +30,10 @@ RSA_SETTINGS = {
 }
 # Elsewhere FastAPI calls a class in a thread.
 HOPS = () if LOOKS_BEHIND else ANY
-FIRST = Work(signatures=1, parses=2, hops=HOPS)
-NEW = Work(signatures=1, parses=1, hops=HOPS)
-REPEAT = Work(parses=1, hops=HOPS)
+# The drop-in's claims keep the raw payload, so registered claims are read in a pass of their own.
+FIRST = Work(signatures=1, parses=3, hops=HOPS)
+NEW = Work(signatures=1, parses=2, hops=HOPS)
+REPEAT = Work(parses=2, hops=HOPS)
 
 
 Way = Callable[[CountedApp, str], Awaitable[bool]]
@@ -68,7 +69,7 @@ async def by_socket_query(app: CountedApp, token: str) -> bool:
 @pytest.mark.parametrize("algorithm", SIGNERS)
 @pytest.mark.parametrize("way", [by_header, by_cookie, by_socket, by_socket_query])
 async def test_each_thing_once(service: Service, way: Way, algorithm: str) -> None:
-    """Once the engine is built: one check for a token, one parse of its payload, and no more."""
+    """Once the engine is built: one check for a token, the two passes over its payload, and no more."""
     configure(service.auth, **BOTH, **(RSA_SETTINGS if algorithm == "RS256" else {}))
     service.auth.engine()
     app = CountedApp(service.app)
@@ -109,4 +110,4 @@ async def test_two_objects_and_no_thread(service: Service) -> None:
     app, token = CountedApp(service.app), old_token()
 
     assert [await by_header(app, token, "/two") for _ in range(2)] == [True] * 2
-    assert app.work == [Work(signatures=1, parses=2), Work(parses=1)]
+    assert app.work == [Work(signatures=1, parses=3), Work(parses=2)]

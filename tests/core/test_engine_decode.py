@@ -4,7 +4,7 @@ import json
 from datetime import timedelta
 
 import pytest
-from pydantic import BaseModel, model_validator
+from pydantic import model_validator
 
 from tests.support import NOW, SECRET, ShopClaims, engine_with, payload_of, signed
 from tokenward import (
@@ -20,8 +20,11 @@ from tokenward import (
     TokenExpiredError,
     TokenNotYetValidError,
     TokenPolicy,
+    TokenRevokedError,
+    TokenTooOldError,
     WrongTokenTypeError,
 )
+from tokenward.keys import Key
 
 
 async def test_a_token_of_the_flask_jwt_extended_family_is_taken(engine):
@@ -229,13 +232,64 @@ async def test_a_time_to_come_is_refused_past_the_leeway(clock, name, leeway):
 
 
 async def test_no_token_gets_older_than_the_policy_says(clock, engine):
-    """However far away its exp: a revocation has to be remembered for that long and no longer."""
+    """However far away its exp; the error is not the one of an expired token."""
     token = signed(payload_of(exp=9_999_999_999))
     clock.now = NOW + 30 * 86_400 - 1
     await engine.decode(token)
     clock.now = NOW + 30 * 86_400
+    with pytest.raises(TokenTooOldError) as caught:
+        await engine.decode(token)
+    assert caught.value.code == "token_too_old"
+    clock.now = 9_999_999_999
     with pytest.raises(TokenExpiredError):
         await engine.decode(token)
+
+
+def age_limited(clock, keys, **rules):
+    """Give an engine of these keys, and a token of three hundred days ago that is valid for a year."""
+    engine = engine_with(clock, keys=keys, policy=TokenPolicy(**rules))
+    old = NOW - 300 * 86_400
+    return engine, payload_of(old, exp=old + 365 * 86_400)
+
+
+async def test_keys_that_only_verify_set_no_age_by_themselves(clock):
+    """A service key of a year is valid until its exp, in decode, in recheck and when it is revoked."""
+    key = Key.generate("EdDSA")
+    engine, payload = age_limited(clock, KeyRing.from_jwk(key.public_jwk()))
+    token = signed(payload, key=key)
+    claims = await engine.decode(token)
+    assert await engine.recheck(claims) == claims.exp - NOW
+    await engine.revoke(token)
+    with pytest.raises(TokenRevokedError):
+        await engine.decode(token)
+    clock.now = claims.exp
+    with pytest.raises(TokenExpiredError):
+        await engine.recheck(claims)
+
+
+async def test_an_age_that_the_policy_names_counts_for_all_keys(clock):
+    """Also for those that only verify, in decode and in recheck."""
+    key = Key.generate("EdDSA")
+    day = timedelta(days=1)
+    rules = {"max_token_age": 301 * day, "leeway": timedelta(seconds=5)}
+    engine, payload = age_limited(clock, KeyRing.from_jwk(key.public_jwk()), **rules)
+    claims = await engine.decode(signed(payload, key=key))
+    assert await engine.recheck(claims) == 86_405
+    clock.advance(86_405)
+    for again in (engine.recheck(claims), engine.decode(signed(payload, key=key))):
+        with pytest.raises(TokenTooOldError):
+            await again
+
+
+async def test_a_ring_that_gets_a_private_key_gets_the_bound_with_it(clock):
+    """An engine that can issue bounds the age of tokens by its lifetimes."""
+    key = Key.generate("EdDSA")
+    ring = KeyRing.from_jwk(key.public_jwk())
+    engine, payload = age_limited(clock, ring)
+    assert await engine.decode(signed(payload, key=key))
+    ring.replace(KeyRing(key))
+    with pytest.raises(TokenTooOldError):
+        await engine.decode(signed(payload, key=key))
 
 
 async def test_the_model_gives_types_and_refuses_what_does_not_fit(clock):
@@ -285,26 +339,3 @@ async def test_an_error_never_repeats_what_only_the_token_knows(clock):
 
 def _leeway(seconds: int) -> TokenPolicy:
     return TokenPolicy(leeway=timedelta(seconds=seconds))
-
-
-class Kinder(BaseModel):
-    """A model that has an answer of its own to what a token does not say."""
-
-    type: str = "access"
-
-
-class KinderClaims(Kinder, Claims):
-    """Claims that are given one by another base."""
-
-
-@pytest.mark.parametrize("passes", [True, False], ids=["type", "no type"])
-async def test_what_the_model_puts_in_place_of_a_claim_is_none(clock, passes):
-    """A required claim is one that the token itself has."""
-    engine = TokenEngine(KeyRing.from_secret(SECRET), claims_model=KinderClaims, clock=clock)
-    token = signed(payload_of() if passes else payload_of(type=...))
-    for _ in range(2):
-        if passes:
-            assert (await engine.decode(token)).type == "access"
-        else:
-            with pytest.raises(MissingClaimError, match="type"):
-                await engine.decode(token)

@@ -1,13 +1,18 @@
 """Tokens that somebody else issues: accepted where the policy says so by name, and no further."""
 
 import pytest
+from pydantic import field_validator
 
-from tests.support import NOW, OTHER_SECRET, engine_with, payload_of, signed
+from tests.support import NOW, OTHER_SECRET, SECRET, engine_with, payload_of, signed
 from tokenward import (
+    Claims,
     ConfigurationError,
     InvalidClaimError,
+    InvalidIssuerError,
     InvalidSignatureError,
+    KeyRing,
     MissingClaimError,
+    TokenEngine,
     TokenExpiredError,
     TokenPolicy,
     TokenRevokedError,
@@ -78,13 +83,180 @@ async def test_expiry_and_signature_are_checked_all_the_same(clock):
         await engine.decode(signed(BARE, header=AT_JWT))
 
 
-async def test_without_a_required_expiry_a_null_counts_as_absent(clock):
-    """Where tokens may live for ever, null says no more than nothing."""
+async def test_without_a_required_expiry_tokens_may_live_for_ever(clock):
+    """An expiry that is there counts."""
     policy = TokenPolicy(required_claims={"iat", "sub", "jti", "type"})
     engine = engine_with(clock, policy=policy)
-    assert (await engine.decode(signed(payload_of(exp=None)))).expires_at is None
+    assert (await engine.decode(signed(payload_of(exp=...)))).expires_at is None
     with pytest.raises(TokenExpiredError):
         await engine.decode(signed(payload_of(exp=NOW)))
+
+
+@pytest.mark.parametrize("claim", ["exp", "iat", "nbf"])
+@pytest.mark.parametrize("required", [True, False])
+async def test_a_null_is_no_time(clock, claim, required):
+    """It is refused under every policy, also where the claim may be absent."""
+    names = {"sub"} | ({claim} if required else set())
+    for policy in (
+        TokenPolicy(required_claims=names, type_from="always-access"),
+        TokenPolicy(required_claims={*names, "type"}),
+    ):
+        engine = engine_with(clock, policy=policy)
+        if not required:
+            assert await engine.decode(signed(payload_of(**{claim: ...})))
+        for _ in range(2):
+            with pytest.raises(MissingClaimError if required else InvalidClaimError, match=claim):
+                await engine.decode(signed(payload_of(**{claim: None})))
+
+
+LOOSE_POLICIES = {
+    "no jti": TokenPolicy(required_claims={"exp", "sub", "type"}),
+    "typ": RFC9068,
+    "always-access": TokenPolicy(required_claims={"exp"}, type_from="always-access"),
+    "own": TokenPolicy(),
+}
+
+
+def foreign(policy, **changes):
+    """Sign a token that suits a policy, with these claims changed."""
+    base = payload_of(jti="j", iss=policy.issuer or ..., aud=policy.audience or ...)
+    payload = {name: value for name, value in {**base, **changes}.items() if value is not ...}
+    return signed(payload, header=AT_JWT)
+
+
+@pytest.mark.parametrize("name", LOOSE_POLICIES)
+@pytest.mark.parametrize(
+    ("claim", "value"),
+    [
+        ("fresh", None), ("fresh", "yes"), ("fresh", {"a": 1}), ("fresh", -1),
+        ("iat_ms", None), ("iat_ms", 1_800_000_000_123), ("iat_ms", "1"), ("iat_ms", 0.5),
+        ("session_exp", "2027-01-01"), ("session_exp", [1]),
+        ("csrf", 7), ("csrf", ["a"]),
+        ("scope", None), ("scope", 7), ("scope", {"read": True}), ("scope", ["read", 7]),
+    ],
+)  # fmt: skip
+async def test_what_only_tokenward_means_by_a_claim_refuses_no_foreign_token(
+    clock, name, claim, value
+):
+    """Null and other types count as absent under a policy for others, and are refused under our own.
+
+    Tokens with a `type` claim are of the flask-jwt-extended family, so `fresh` and `csrf` mean the same there.
+    """
+    policy = LOOSE_POLICIES[name]
+    engine = engine_with(clock, policy=policy)
+    token = foreign(policy, **{claim: value}, own={"big": 10**30, "text": "é"})
+    is_of_family = policy.type_from == "claim" and claim in {"fresh", "csrf"}
+    if name == "own" or (is_of_family and value is not None):
+        with pytest.raises(InvalidClaimError, match=claim):
+            await engine.decode(token)
+        return
+    for _ in range(2):
+        claims = await engine.decode(token)
+        assert getattr(claims, claim) == Claims.model_fields[claim].default
+        assert claim not in claims.model_fields_set
+        assert claims.extra == {"own": {"big": 10**30, "text": "é"}}
+    assert (await engine.decode(foreign(policy, scope=["read"]))).scopes == {"read"}
+
+
+@pytest.mark.parametrize("claim", ["jti", "sub", "iss", "aud", "sid", "auth_time"])
+async def test_a_null_is_absent_where_the_claim_is_not_required(clock, claim):
+    """In every registered claim that is no time; where it is required, the null is refused."""
+    others = {"exp", "iat", "sub", "jti", "nbf"} - {claim}
+    engine = engine_with(
+        clock, policy=TokenPolicy(required_claims=others, type_from="always-access")
+    )
+    claims = await engine.decode(signed(payload_of(**{claim: None})))
+    assert getattr(claims, claim) in {None, ""}
+    strict = TokenPolicy(required_claims={*others, claim}, type_from="always-access")
+    with pytest.raises((MissingClaimError, InvalidClaimError), match=claim):
+        await engine_with(clock, policy=strict).decode(signed(payload_of(**{claim: None})))
+
+
+@pytest.mark.parametrize("claim", ["sid", "iss", "aud", "auth_time"])
+async def test_a_null_is_absent_under_our_own_policy_too(engine, claim):
+    """Where the claim may be absent."""
+    assert getattr(await engine.decode(signed(payload_of(**{claim: None}))), claim) is None
+
+
+@pytest.mark.parametrize("value", [None, 7, ["access"], {"a": 1}])
+async def test_a_type_claim_that_is_not_asked_for_may_be_anything(clock, value):
+    """Where the policy finds the type elsewhere, the claim is the issuer's own."""
+    claims = await engine_with(clock, policy=RFC9068).decode(foreign(RFC9068, type=value))
+    assert claims.type == ""
+    with pytest.raises(InvalidClaimError):
+        await engine_with(clock).decode(foreign(TokenPolicy(), type=value))
+
+
+@pytest.mark.parametrize(
+    ("claim", "value"),
+    [
+        ("exp", "soon"),
+        ("iat", True),
+        ("nbf", "NaN"),
+        ("sub", 7),
+        ("jti", 7),
+        ("sid", []),
+        ("auth_time", "x"),
+    ],
+)
+async def test_claims_that_all_issuers_share_are_never_misread(clock, claim, value):
+    """A registered claim of the wrong type is refused under every policy."""
+    for policy in LOOSE_POLICIES.values():
+        with pytest.raises(InvalidClaimError, match=claim):
+            await engine_with(clock, policy=policy).decode(
+                foreign(policy, **{claim: value, "fresh": 1})
+            )
+
+
+async def test_a_model_of_yours_is_still_asked_about_a_foreign_token(clock):
+    """Its own claims are validated, and its validators may refuse."""
+
+    class Theirs(Claims):
+        tenant: str
+
+        @field_validator("scope")
+        @classmethod
+        def check(cls, value: str) -> str:
+            if value == "banned":
+                raise ValueError
+            return value
+
+    engine = TokenEngine(
+        KeyRing.from_secret(SECRET), claims_model=Theirs, policy=RFC9068, clock=clock
+    )
+    assert (await engine.decode(foreign(RFC9068, tenant="a", fresh=None))).tenant == "a"
+    for changes in ({"tenant": 7}, {"tenant": "a", "scope": "banned"}):
+        for fresh in (None, False):
+            with pytest.raises(InvalidClaimError):
+                await engine.decode(foreign(RFC9068, fresh=fresh, **changes))
+    with pytest.raises(MissingClaimError, match="tenant"):
+        await engine.decode(foreign(RFC9068, fresh=None))
+
+
+@pytest.mark.parametrize(("subject", "read"), [(7, "7"), (-(10**30), str(-(10**30))), ("8", "8")])
+async def test_a_policy_may_read_integers_as_subjects(clock, subject, read):
+    """For libraries that wrote numbers; nothing else becomes a subject."""
+    engine = engine_with(clock, policy=TokenPolicy(integer_subjects=True))
+    assert (await engine.decode(signed(payload_of(sub=subject)))).sub == read
+    await engine.revoke_subject(read)
+    with pytest.raises(TokenRevokedError):
+        await engine.decode(signed(payload_of(sub=subject)))
+    for wrong in (True, 7.0, [7], None, {"a": 7}):
+        with pytest.raises(InvalidClaimError, match="sub"):
+            await engine.decode(signed(payload_of(sub=wrong)))
+    with pytest.raises(InvalidClaimError, match="fresh"):
+        await engine.decode(signed(payload_of(sub=7, fresh=None)))
+
+
+async def test_a_policy_may_leave_the_issuer_out_of_a_type_of_token(clock):
+    """Of that type alone, and another issuer is refused all the same."""
+    policy = TokenPolicy(issuer="me", issuer_optional_in={"refresh"})
+    engine = engine_with(clock, policy=policy)
+    assert (await engine.decode(signed(payload_of(type="refresh")), type="refresh")).iss is None
+    with pytest.raises(InvalidIssuerError):
+        await engine.decode(signed(payload_of(type="refresh", iss="you")), type="refresh")
+    with pytest.raises(MissingClaimError, match="iss"):
+        await engine.decode(signed(payload_of()))
 
 
 async def test_a_token_without_jti_cannot_be_revoked_by_itself(clock):

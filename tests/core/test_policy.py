@@ -41,6 +41,8 @@ def test_a_policy_cannot_be_changed():
         ("leeway", -DAY),
         ("leeway", timedelta(seconds=300.001)),
         ("leeway", 5),
+        ("integer_subjects", 1),
+        ("issuer_optional_in", ["id"]),
         ("access_lifetime", -DAY),
         ("access_lifetime", 900),
         ("access_lifetime", None),

@@ -15,6 +15,7 @@ from tokenward import (
     TokenPolicy,
     TokenRejectedError,
     TokenRevokedError,
+    TokenTooOldError,
     WrongTokenTypeError,
 )
 
@@ -71,7 +72,7 @@ async def test_whether_it_is_too_old_is_asked_anew(clock):
     engine = engine_with(clock, policy=policy)
     await engine.decode(GOOD)
     clock.advance(60)
-    with pytest.raises(TokenExpiredError):
+    with pytest.raises(TokenTooOldError):
         await engine.decode(GOOD)
     assert engine.signature_memory.misses == 1
 

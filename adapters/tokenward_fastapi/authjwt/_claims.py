@@ -1,7 +1,7 @@
 """The claims of a token, as the drop-in reads them."""
 
 import copy
-from typing import Any, ClassVar, Final, Self
+from typing import Any, Final, Self
 
 from pydantic import ModelWrapValidatorHandler, PrivateAttr, model_validator
 
@@ -20,9 +20,6 @@ class AuthJWTClaims(Claims):
     Those may have a number for a subject: `sub` is its text, and `as_dict` gives the number.
     """
 
-    refresh_issuer: ClassVar[str | None] = None
-    """The issuer of refresh tokens that name none: the reference wrote it into access tokens alone."""
-
     _raw: dict[str, Any] = PrivateAttr(default_factory=dict)
 
     @model_validator(mode="wrap")
@@ -36,8 +33,6 @@ class AuthJWTClaims(Claims):
             changes["sub"] = str(subject)
         elif data.get(INTEGER_SUBJECT) is True and isinstance(subject, str):
             int(subject)  # what is none is refused here, and not where it is asked for
-        if cls.refresh_issuer and data.get("type") == "refresh" and "iss" not in data:
-            changes["iss"] = cls.refresh_issuer
         claims = handler({**data, **changes} if changes else data)
         claims._raw = data  # noqa: SLF001 - one of its own class
         return claims

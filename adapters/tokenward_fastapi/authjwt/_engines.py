@@ -89,16 +89,13 @@ class Engines:
     def _build_verifier(self) -> TokenEngine[AuthJWTClaims]:
         settings = self.settings
 
-        class ConfiguredClaims(AuthJWTClaims):
-            refresh_issuer = settings.authjwt_decode_issuer
-
         keys = self._verifying_keys()
         engine: TokenEngine[AuthJWTClaims] = TokenEngine(
             KeyRing(keys[0], verifiers=keys[1:]),
             policy=self._policy(
                 issuer=settings.authjwt_decode_issuer, audience=settings.authjwt_decode_audience
             ),
-            claims_model=ConfiguredClaims,
+            claims_model=AuthJWTClaims,
             new_jti=_new_jti,
         )
         if settings.authjwt_denylist_enabled:
@@ -134,6 +131,9 @@ class Engines:
             refresh_lifetime=NEVER if refresh is None else refresh,
             leeway=leeway if isinstance(leeway, timedelta) else timedelta(seconds=leeway),
             required_claims=_REQUIRED,
+            # The reference took numbers for subjects, and wrote the issuer into access tokens alone.
+            integer_subjects=True,
+            issuer_optional_in={"refresh"},
             also_write={"nbf", "csrf"} if has_csrf else {"nbf"},
         )
 

@@ -127,7 +127,7 @@ def _faults_of_claims(parts: Parts, engine: TokenEngine[Claims]) -> list[TokenEr
     )
     faults: list[TokenError] = []
     while policy is not None:
-        validator = ClaimsValidator(Claims, policy)
+        validator = ClaimsValidator(Claims, policy, engine.keys)
         try:
             claims = validator.read(parts.payload)
             validator.check(claims, jws, expected=None, now=engine.now())
