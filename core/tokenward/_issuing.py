@@ -182,7 +182,8 @@ class TokenWriter(Generic[ClaimsT]):
         self, grant: Grant, kind: TokenType, lifetime: Lifetime | None, issued_ms: int
     ) -> int | None:
         over_at = _expiry(grant, self._lifetime_ms(kind, lifetime), issued_ms)
-        return None if over_at is None else int(over_at - issued_ms // 1000)
+        # Within the leeway a session is refreshed after its end.
+        return None if over_at is None else max(0, int(over_at - issued_ms // 1000))
 
     def _lifetime_ms(self, kind: TokenType, asked: Lifetime | None) -> int | None:
         if asked is None:

@@ -1,6 +1,9 @@
 """Refresh tokens are used once (RFC 9700 §4.14.2): rotation, and what a second use means."""
 
+from collections.abc import Mapping
 from typing import Generic, TypeVar
+
+from pydantic import JsonValue
 
 from tokenward._denial import Denial, session_of
 from tokenward._grants import (
@@ -8,6 +11,7 @@ from tokenward._grants import (
     Successors,
     TokenPair,
     new_identity,
+    session_end,
 )
 from tokenward._retention import end_of_life
 from tokenward._sealing import DamagedSealError, open_pair, seal_pair
@@ -17,6 +21,7 @@ from tokenward.errors import (
     RefreshTokenReusedError,
     RefreshTokenSupersededError,
     StoreUnavailableError,
+    TokenExpiredError,
 )
 from tokenward.hooks import RegisteredHooks, run_hooks
 from tokenward.policy import TokenPolicy
@@ -90,19 +95,35 @@ class Rotation(Generic[ClaimsT]):
             raise StoreUnavailableError from exc
 
 
-def successor_grant(claims: Claims) -> Grant:
-    """Carry over who it is and what they may do; never more, and never as fresh."""
-    kept = claims.model_dump(mode="json", by_alias=True, exclude_unset=True)
+def successor_grant(
+    claims: Claims, members: Mapping[str, JsonValue], policy: TokenPolicy, now: float
+) -> Grant:
+    """Copy subject, scope and lasting claims into the next grant; the result is never fresh.
+
+    Args:
+        claims: the claims of the refresh token, checked.
+        members: the members of its verified payload. Lasting claims are copied from here, because a
+            claims model may rename, convert, hide or compute what it writes.
+        policy: sets how long a session lasts.
+        now: the time.
+
+    Raises:
+        TokenExpiredError: the session has ended.
+        MissingClaimError: the token has no ``jti``.
+    """
+    end = _session_end_of(claims, policy)
+    if end is not None and now >= end + policy.leeway.total_seconds():
+        raise TokenExpiredError
     return Grant(
         subject=claims.sub,
-        claims={name: value for name, value in kept.items() if name not in RESERVED_CLAIMS},
+        claims={name: value for name, value in members.items() if name not in RESERVED_CLAIMS},
         scope=claims.scope if isinstance(claims.scope, str) else " ".join(claims.scope),
         fresh=False,
         audience=claims.aud,
         headers=None,
         session=_session_of(claims),
         registered=_carried_over(claims),
-        session_end=claims.session_exp,
+        session_end=end,
     )
 
 
@@ -111,6 +132,18 @@ def _carried_over(claims: Claims) -> dict[str, object]:
     if claims.auth_time is not None:
         carried["auth_time"] = claims.auth_time
     return carried
+
+
+def _session_end_of(claims: Claims, policy: TokenPolicy) -> float | None:
+    """Return the earlier end of the session: the one in the token, or the policy's.
+
+    The policy's counts from the login, or from the issue of this token where it names no login. So
+    it binds sessions that began with `issue`, or before the policy had a `session_lifetime`.
+    """
+    began_at = claims.iat if claims.auth_time is None else claims.auth_time
+    of_policy = None if began_at is None else session_end(policy, began_at)
+    ends = [end for end in (claims.session_exp, of_policy) if end is not None]
+    return min(ends, default=None)
 
 
 def _session_of(claims: Claims) -> str:

@@ -7,6 +7,7 @@ from typing import Final, Generic, TypeVar, overload
 from pydantic import JsonValue
 
 from tokenward._arguments import check_callable, check_methods, kind_of
+from tokenward._codec import loads_payload
 from tokenward._denial import Denial, session_of
 from tokenward._grants import (
     TokenPair,
@@ -16,6 +17,7 @@ from tokenward._grants import (
     check_type,
     new_grant,
     new_identity,
+    session_end,
 )
 from tokenward._issuing import TokenWriter
 from tokenward._jws import CompactJws
@@ -166,7 +168,8 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
             lifetime: in place of the policy's; zero is over at once, `NEVER` has no ``exp``.
             audience: in place of the policy's.
             headers: further members of the JOSE header.
-            type: what it is for. A refresh token becomes the root of a session when it is used.
+            type: what it is for. A refresh token becomes the root of a session when it is used; the
+                policy's `session_lifetime` counts from now.
 
         Returns:
             The token, in compact form.
@@ -191,6 +194,8 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
             headers=headers,
             now_ms=now_ms,
         )
+        if type == "refresh":
+            grant = grant._replace(session_end=session_end(self.policy, now_ms // 1000))
         if self._denial.retention.is_due(now_ms):
             await self._register(now_ms)
         return await self._writer.write(
@@ -271,7 +276,8 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
 
         Not checked: scope, freshness and what else a route may require; see `Authenticator`.
         """
-        return await self._decode(token, type, self.now())
+        claims, _ = await self._decode(token, type, self.now())
+        return claims
 
     async def _decode(
         self,
@@ -280,7 +286,7 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
         now: float,
         *,
         accepts_outage: bool = True,
-    ) -> ClaimsT:
+    ) -> tuple[ClaimsT, VerifiedJws]:
         ring = self._ring
         if ring is None or now >= ring.next_change_at:
             await self._have_keys(now)
@@ -299,7 +305,7 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
             await self._denial.refuse_revoked(claims, now, accepts_outage=accepts_outage)
         if self._hooks.after_decode:
             await run_guards(self._hooks.after_decode, claims, _AFTER_DECODE)
-        return claims
+        return claims, verified
 
     async def recheck(self, claims: ClaimsT) -> float:
         """Check claims of `decode` once more, later: that they are not over and not revoked.
@@ -333,8 +339,11 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
     ) -> TokenPair:
         """Trade a refresh token for a new pair of its session; it is good for one use.
 
-        The new tokens carry the claims and the scope of the old, and are not fresh. Each has the
-        policy's lifetime. A second use of the same token ends the session: all its tokens are
+        The new tokens carry the claims of the old one exactly as they are in its payload, whatever
+        the claims model makes of them, and its scope. They are not fresh. Each has the policy's
+        lifetime, and none outlives the session: it ends at the token's ``session_exp``, or
+        `session_lifetime` after its ``auth_time`` (without one: after its ``iat``), whichever is
+        earlier. A second use of the same token ends the session: all its tokens are
         revoked, and the `on_reuse` hooks are called. Of callers at the same instant one wins, and
         the others count as a second use.
 
@@ -349,6 +358,7 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
         Raises:
             RefreshTokenReusedError: it was used before.
             PermissionDeniedError: `check` did not say True.
+            TokenExpiredError: the token has expired, or its session has ended.
             WrongTokenTypeError: it is no refresh token, or the keys here only verify, so that its
                 issuer alone can trade it.
             InvalidTokenError, StoreUnavailableError: see `decode`; an outage is never accepted.
@@ -366,10 +376,11 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
         now_ms, now = self._now_ms(), self.now()
         if self._denial.retention.is_due(now_ms):
             await self._register(now_ms, accepts_outage=False)
-        claims = await self._decode(token, "refresh", now, accepts_outage=False)
+        claims, verified = await self._decode(token, "refresh", now, accepts_outage=False)
+        grant = successor_grant(claims, loads_payload(verified.payload), self.policy, now)
         if check is not None and await settled(check(claims)) is not True:
             raise PermissionDeniedError
-        successors = await self._writer.write_pair(successor_grant(claims), issued_ms=now_ms)
+        successors = await self._writer.write_pair(grant, issued_ms=now_ms)
         return await self._rotation.rotate(token, claims, successors, now=now)
 
     async def revoke(self, token: str | bytes | ClaimsT) -> None:

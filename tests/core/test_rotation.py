@@ -255,6 +255,63 @@ async def test_a_session_ends_however_often_it_is_refreshed(clock):
         await engine.refresh(pair.refresh_token)
 
 
+async def expiry_of(engine, token):
+    """Give when a refresh token and its session end."""
+    claims = await engine.decode(token, type="refresh")
+    return claims.exp, claims.session_exp
+
+
+async def test_a_session_that_began_with_one_token_ends_as_well(clock):
+    """It counts from the issue of the root, and its refresh token does not outlive it."""
+    policy = TokenPolicy(session_lifetime=timedelta(hours=2))
+    engine = engine_with(clock, policy=policy)
+    token = await engine.issue("alice", type="refresh")
+    assert await expiry_of(engine, token) == (NOW + 7200, NOW + 7200)
+    for _ in range(3):
+        clock.advance(2399)
+        token = (await engine.refresh(token)).refresh_token
+        assert await expiry_of(engine, token) == (NOW + 7200, NOW + 7200)
+    clock.now = NOW + 7200
+    with pytest.raises(TokenExpiredError):
+        await engine.refresh(token)
+
+
+@pytest.mark.parametrize(
+    ("claims", "end"),
+    [
+        ({}, NOW + 7200),
+        ({"auth_time": NOW - 3600}, NOW + 3600),
+        ({"auth_time": NOW - 3600, "session_exp": NOW + 60}, NOW + 60),
+        ({"session_exp": NOW + 60}, NOW + 60),
+        ({"session_exp": NOW + 9000}, NOW + 7200),
+        ({"auth_time": NOW - 7199.5}, NOW),
+    ],
+    ids=["iat", "auth_time", "both", "token", "policy", "last second"],
+)
+async def test_a_session_from_before_the_policy_had_a_lifetime_ends(clock, claims, end):
+    """At the earlier of the token's end and the policy's, from the login or from the issue."""
+    policy = TokenPolicy(session_lifetime=timedelta(hours=2), leeway=timedelta(seconds=1))
+    engine = engine_with(clock, policy=policy)
+    token = signed(payload_of(type="refresh", exp=NOW + 86_400, sid="s", **claims))
+    pair = await engine.refresh(token)
+    assert pair.expires_in == min(900, end - NOW)
+    assert await expiry_of(engine, pair.refresh_token) == (end, end)
+
+
+async def test_a_session_that_is_over_by_the_policy_is_not_refreshed(clock):
+    """It is refused as expired; nothing is issued or consumed, and the leeway counts."""
+    long_ago = payload_of(type="refresh", exp=NOW + 86_400, sid="s", auth_time=NOW - 7201)
+    store = MemoryStore()
+    lasts, leeway = timedelta(hours=2), timedelta(seconds=1)
+    strict = engine_with(
+        clock, store=store, policy=TokenPolicy(session_lifetime=lasts, leeway=leeway)
+    )
+    with pytest.raises(TokenExpiredError):
+        await strict.refresh(signed(long_ago))
+    longer = engine_with(clock, store=store, policy=TokenPolicy(session_lifetime=2 * lasts))
+    assert await longer.refresh(signed(long_ago))
+
+
 async def test_a_session_without_expiring_tokens_may_still_end(clock):
     """NEVER is the tokens' own life; the session's end cuts it."""
     policy = TokenPolicy(

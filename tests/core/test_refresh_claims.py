@@ -1,0 +1,292 @@
+"""What a refresh carries over: the members of the payload, whatever a claims model makes of them."""
+
+import asyncio
+import base64
+import json
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pydantic import (
+    AliasChoices,
+    AliasPath,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    SecretStr,
+    computed_field,
+    field_serializer,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
+from pydantic.alias_generators import to_camel
+
+from tests.support import NOW, SECRET, FrozenClock, payload_of, signed
+from tokenward import (
+    Claims,
+    ConfigurationError,
+    KeyRing,
+    MemoryStore,
+    PermissionDeniedError,
+    TokenEngine,
+)
+from tokenward._codec import b64url_decode
+from tokenward.claims import RESERVED_CLAIMS
+
+LIMIT = "https://shop.example/limit"
+
+
+class Plain(Claims):
+    """No fields."""
+
+
+class Aliases(Claims):
+    """Fields under other names, some of them paths."""
+
+    limit: tuple[str, ...] | None = Field(None, validation_alias=LIMIT)
+    known: object = Field(None, validation_alias=AliasPath("nested", "known"))
+    either: str = Field("", validation_alias=AliasChoices("secret", AliasPath("list", 0)))
+    when: datetime | None = Field(None, alias="when")
+
+
+class Hiding(Claims):
+    """Fields that a dump omits or shows otherwise."""
+
+    secret: SecretStr = SecretStr("")
+    limit: list[str] = Field([], alias=LIMIT, exclude=True)
+    blob: bytes = b""
+    number: float = 0
+
+    @field_serializer("number")
+    def _show_number(self, number: float) -> str:
+        return f"about {number:.0f}"
+
+    @computed_field
+    @property
+    def tenant_of(self) -> str:
+        """Something that no token has."""
+        return f"{self.sub}'s"
+
+
+class Base64(Claims):
+    """Bytes from base64, as bytes that are no text."""
+
+    model_config = ConfigDict(val_json_bytes="base64", ser_json_bytes="utf8")
+
+    blob: bytes = b""
+
+
+class Inner(BaseModel):
+    """A nested model that drops what it does not name."""
+
+    known: object = None
+
+
+class Nested(Claims):
+    """A nested model."""
+
+    nested: Inner = Inner()
+
+
+class Ignoring(Claims):
+    """Drops what it does not name."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+class Camel(Claims):
+    """Renames everything."""
+
+    model_config = ConfigDict(alias_generator=to_camel, str_to_lower=True, str_max_length=500)
+
+    order_number: int = 0
+
+
+class Rewriting(Claims):
+    """Changes values before, at and after validation, and dumps something else."""
+
+    secret: str = ""
+    _seen: int = PrivateAttr(0)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _add(cls, data: object) -> object:
+        return {**data, "added": True} if isinstance(data, dict) else data
+
+    @field_validator("secret")
+    @classmethod
+    def _shout(cls, value: str) -> str:
+        return value.upper()
+
+    @model_serializer
+    def _dump(self) -> dict[str, object]:
+        return {"replaced": True}
+
+
+MODELS = [Claims, Plain, Aliases, Hiding, Base64, Nested, Ignoring, Camel, Rewriting]
+
+TEXT = st.text(max_size=8)
+NUMBERS = (
+    st.integers()
+    | st.sampled_from([2**63, -(2**64), 10**300, -0.0, 5e-324, 1e22])
+    | st.floats(allow_nan=False, allow_infinity=False)
+)
+VALUES = st.recursive(
+    st.none() | st.booleans() | NUMBERS | TEXT,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
+    max_leaves=6,
+)
+# Members that the models above name, each of a type that all of them accept.
+NAMED = {
+    LIMIT: st.lists(TEXT, max_size=3),
+    "secret": TEXT,
+    "blob": st.binary(max_size=9).map(lambda data: base64.b64encode(data).decode()),
+    "number": st.floats(allow_nan=False, allow_infinity=False, width=32),
+    "nested": st.dictionaries(st.sampled_from(["known", "unnamed", "sub"]), VALUES),
+    "list": st.lists(TEXT, min_size=1, max_size=3),
+    "when": st.integers(0, 2**31).map(lambda at: datetime.fromtimestamp(at, UTC).isoformat()),
+    "orderNumber": st.integers(-(2**40), 2**40),
+    "authTime": TEXT,
+    "sessionExp": VALUES,
+}
+FREE = st.dictionaries(TEXT.filter(lambda name: name not in RESERVED_CLAIMS), VALUES, max_size=3)
+PAYLOADS = st.builds(
+    lambda free, named: {**free, **named}, FREE, st.fixed_dictionaries({}, optional=NAMED)
+)
+
+
+@pytest.fixture(scope="module")
+def run():
+    """Give a way to run a coroutine to its end: one loop serves all examples."""
+    with asyncio.Runner() as runner:
+        yield runner.run
+
+
+def engine_of(model, clock=None):
+    """Give an engine with this claims model."""
+    return TokenEngine(
+        KeyRing.from_secret(SECRET),
+        claims_model=model,
+        store=MemoryStore(),
+        clock=FrozenClock() if clock is None else clock,
+    )
+
+
+def unregistered(token):
+    """Give the callers' members of a token, as JSON with sorted names."""
+    payload = json.loads(b64url_decode(token.split(".")[1]))
+    members = {name: value for name, value in payload.items() if name not in RESERVED_CLAIMS}
+    return json.dumps(members, sort_keys=True)
+
+
+@pytest.mark.parametrize("model", MODELS)
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(payload=PAYLOADS)
+def test_both_successors_have_the_unregistered_members_of_their_predecessor(run, model, payload):
+    """As JSON values, to the last digit, over two refreshes and for every kind of claims model."""
+    engine = engine_of(model)
+    pair = run(engine.issue_pair("alice", claims=payload))
+    expected = json.dumps(payload, sort_keys=True)
+    assert unregistered(pair.refresh_token) == expected
+    for _ in range(2):
+        pair = run(engine.refresh(pair.refresh_token))
+        assert unregistered(pair.access_token) == unregistered(pair.refresh_token) == expected
+
+
+async def test_a_check_sees_the_same_claims_after_a_refresh():
+    """A claim that goes by a validation alias does not vanish, so it goes on refusing."""
+
+    class Limited(Claims):
+        limit: tuple[str, ...] | None = Field(None, validation_alias=LIMIT)
+
+    def check(claims):
+        return claims.limit is None or "billing" in claims.limit
+
+    engine = engine_of(Limited)
+    pair = await engine.issue_pair("alice", claims={LIMIT: ["reading"]})
+    with pytest.raises(PermissionDeniedError):
+        await engine.refresh(pair.refresh_token, check=check)
+    pair = await engine.refresh(pair.refresh_token)
+    assert not check(await engine.decode(pair.access_token))
+    with pytest.raises(PermissionDeniedError):
+        await engine.refresh(pair.refresh_token, check=check)
+
+
+async def test_bytes_that_are_no_text_survive_a_refresh():
+    """A claim that the model reads as base64 stays the text that it was."""
+    engine = engine_of(Base64)
+    pair = await engine.issue_pair("alice", claims={"blob": "/w=="})
+    pair = await engine.refresh(pair.refresh_token)
+    assert (await engine.decode(pair.access_token)).blob == b"\xff"
+
+
+async def test_a_hook_may_still_change_what_a_refresh_issues():
+    """The draft starts with the members of the old token, and what the hook leaves is issued."""
+    engine = engine_of(Claims)
+    pair = await engine.issue_pair("alice", claims={"plan": "free", "kept": [1]})
+    engine.before_issue(lambda draft: draft.claims.update(plan="paid"))
+    pair = await engine.refresh(pair.refresh_token)
+    assert (await engine.decode(pair.access_token)).extra == {"plan": "paid", "kept": [1]}
+
+
+class Required(Claims):
+    """Required fields that can be read from several members."""
+
+    tenant: str = Field(validation_alias=AliasChoices("tenant", "org"))
+    city: str = Field(validation_alias=AliasPath("address", "city"))
+    owner: str = Field(validation_alias="sub")
+    plan: str = Field(alias="https://shop.example/plan")
+
+    model_config = ConfigDict(populate_by_name=True)
+
+
+@pytest.mark.parametrize("tenant", ["tenant", "org"])
+@pytest.mark.parametrize("plan", ["plan", "https://shop.example/plan"])
+async def test_a_required_claim_may_have_several_names(tenant, plan):
+    """A model with alias choices and paths issues, decodes and refreshes."""
+    engine = engine_of(Required)
+    claims = {tenant: "acme", plan: "free", "address": {"city": "Oslo"}}
+    pair = await engine.refresh((await engine.issue_pair("alice", claims=claims)).refresh_token)
+    found = await engine.decode(pair.access_token)
+    assert (found.tenant, found.city, found.plan) == ("acme", "Oslo", "free")
+    assert found.owner == found.sub == "alice"
+
+
+async def test_a_required_claim_with_several_names_is_asked_for_by_all_of_them():
+    """The error lists the names of which one is needed."""
+    engine = engine_of(Required)
+    with pytest.raises(
+        ConfigurationError,
+        match=r"requires address or city, https://shop\.example/plan or plan, org or tenant",
+    ):
+        await engine.issue("alice")
+
+
+async def test_a_model_that_fills_in_its_own_required_claims_issues_and_refreshes():
+    """Where a validator sees the payload first, only the model can tell what it needs."""
+
+    class Filled(Claims):
+        tenant: str
+
+        @model_validator(mode="before")
+        @classmethod
+        def fill(cls, data: dict[str, object]) -> dict[str, object]:
+            return {**data, "tenant": data["org"]}
+
+    engine = engine_of(Filled)
+    pair = await engine.refresh(
+        (await engine.issue_pair("alice", claims={"org": "acme"})).refresh_token
+    )
+    assert (await engine.decode(pair.access_token)).tenant == "acme"
+
+
+async def test_a_refresh_token_of_another_library_keeps_its_own_members():
+    """Also one that names a member twice, of which the last counts."""
+    engine = engine_of(Claims)
+    payload = json.dumps(payload_of(type="refresh", exp=int(NOW) + 60, role=1))
+    token = signed((payload[:-1] + ', "role": 2, "big": 1e22}').encode())
+    pair = await engine.refresh(token)
+    assert unregistered(pair.access_token) == '{"big": 1e+22, "role": 2}'
