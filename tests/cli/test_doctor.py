@@ -92,6 +92,8 @@ def test_what_is_safe_is_not_found(keys_dir, settings):
         "redis://u:hunter2@[redis]/0",
         "redis://u:\u2100hunter2@redis.example",
         "rediss://u:12/hunter2@redis.example",
+        "postgresql+asyncpg://u:hunter2/d",
+        "postgresql+asyncpg://u:hunter2@db.example:x/d",
     ],
 )
 def test_an_address_that_cannot_be_read_is_a_finding(keys_dir, store_url):

@@ -9,14 +9,14 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import StaticPool, event, select, text
+from sqlalchemy import URL, StaticPool, event, select, text
 from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.sqlite.aiosqlite import SQLiteDialect_aiosqlite
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from tests.stores.crash_worker import Place, outcome_of
-from tests.support import NOW
+from tests.support import NOW, everything_of
 from tokenward import ConfigurationError, Revocation, StoreUnavailableError, TokenRevokedError
 from tokenward.revocation import CLOCK_SPARE_SECONDS, Consumed, Consumption
 from tokenward.stores import sql
@@ -111,6 +111,30 @@ def test_another_database_is_refused():
         with pytest.raises(ConfigurationError, match=r"supports SQLite and PostgreSQL") as caught:
             SqlStore(url)
         assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql+asyncpg://u:hunter2@h:port/d",
+        "postgresql+asyncpg://u:hunter2/d",
+        "postgresql+asyncpg://u:x@h:hunter2/d",
+        "postgresql+asyncpg://u:hunter2@[::/d",
+        "postgresql+asyncpg://u:x@h/d?port=hunter2",
+        "postgresql+asyncpg://u:x@h/d?host=a:hunter2&host=b",
+        "postgresql+asyncpg://u:x@h/d?prepared_statement_cache_size=hunter2",
+        "sqlite+aiosqlite://hunter2/file",
+        "sqlite+aiosqlite:///file?timeout=hunter2",
+        "sqlite+aiosqlite:///file?uri=hunter2",
+        URL.create("sqlite+aiosqlite", host="hunter2", database="file"),
+    ],
+)
+def test_a_wrong_url_is_refused_and_not_repeated(url):
+    """Not in the message, the cause, the hidden context or the traceback: it may hold a password."""
+    with pytest.raises(ConfigurationError, match=r"where port is a number") as caught:
+        SqlStore(url)
+    assert "hunter2" not in everything_of(caught.value)
+    assert (caught.value.__cause__, caught.value.__context__) == (None, None)
 
 
 class OtherDialect(SQLiteDialect_aiosqlite):

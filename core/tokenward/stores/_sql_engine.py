@@ -19,6 +19,11 @@ _SUPPORTED: Final = (
     "SqlStore supports SQLite and PostgreSQL: sqlite+aiosqlite:///file or "
     "postgresql+asyncpg://user@host/database."
 )
+_WRONG_URL: Final = (
+    "The URL of SqlStore must read postgresql+asyncpg://user:password@host:port/database, where port "
+    "is a number, or sqlite+aiosqlite:///file. Percent-encode '%', '/', '?', '#', '@', ':' and "
+    "brackets in a user name and password, and check the options after the '?'."
+)
 _ONE_CONNECTION: Final = (
     "SqlStore needs more than one connection: give SQLite a file, or use MemoryStore."
 )
@@ -78,12 +83,7 @@ def open_engine(
     Raises:
         ConfigurationError: see `SqlStore`.
     """
-    try:
-        url = make_url(given)
-    except ArgumentError as exc:
-        raise ConfigurationError(_SUPPORTED) from exc
-    if url.drivername not in _DRIVERS:
-        raise ConfigurationError(_SUPPORTED)
+    url = _read_url(given)
     if cast("type[DefaultDialect]", url.get_dialect()).get_pool_class(url) is StaticPool:
         raise ConfigurationError(_ONE_CONNECTION)
     is_sqlite = url.get_backend_name() == "sqlite"
@@ -92,6 +92,7 @@ def open_engine(
     # Without a cache of its own, asyncpg sends a statement that has no name with each call.
     safe = {_CACHE_SIZE: 0, "prepared_statement_name_func": names}
     own: dict[str, Any] = {"timeout": busy_seconds} if is_sqlite else safe
+    engine: AsyncEngine | None = None
     try:
         engine = create_async_engine(
             url.difference_update_query([_CACHE_SIZE]),
@@ -104,9 +105,30 @@ def open_engine(
     except ImportError as exc:
         msg = "SqlStore needs a driver that is not installed: pip install 'tokenward[sql]'"
         raise ConfigurationError(msg) from exc
+    except (ArgumentError, ValueError):
+        pass  # see `_read_url`
+    if engine is None:
+        raise ConfigurationError(_WRONG_URL)
     if is_sqlite:
         event.listen(engine.sync_engine, "connect", _set_up_sqlite)
     return engine
+
+
+def _read_url(given: str | URL) -> URL:
+    """Return the URL of one of the two databases.
+
+    Raises:
+        ConfigurationError: it is malformed, or of another database. The error has no cause or
+            context, because the errors of URL parsers repeat parts of a URL.
+    """
+    driver = given.drivername if isinstance(given, URL) else str(given).partition("://")[0]
+    if driver not in _DRIVERS:
+        raise ConfigurationError(_SUPPORTED)
+    try:
+        return make_url(given)
+    except (ArgumentError, ValueError):
+        pass
+    raise ConfigurationError(_WRONG_URL)
 
 
 def checked_engine(engine: AsyncEngine) -> AsyncEngine:
