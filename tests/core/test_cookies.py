@@ -110,6 +110,15 @@ def test_a_browser_keeps_them_and_forgets_them(carrier):
     assert list(browser.jar) == []
 
 
+def test_the_path_of_the_refresh_token_is_the_public_one():
+    """Behind a prefix a browser sends the refresh token only if the path names the prefix."""
+    for path, is_sent in (("/session", False), ("/api/session", True)):
+        browser = Browser()
+        browser.receive(f"{SHOP}/api/session", CookieCarrier(refresh_path=path).set_cookies(PAIR))
+        for route in ("/api/session/refresh", "/api/session/logout"):
+            assert ("__Secure-refresh_token" in browser.names(SHOP + route)) is is_sent
+
+
 def test_a_browser_sends_them_to_the_own_host_alone():
     """Never by http; to a subdomain only where a domain says so."""
     for carrier, shared in ((CookieCarrier(), False), (SHARED, True)):
