@@ -4,29 +4,15 @@ from functools import partial
 from typing import Any
 
 import pytest
-import quart_schema
-from pydantic import BaseModel
 
 from tests.adapters import quart_service
 from tests.adapters.contract import client_of, contract_engine
 from tests.adapters.quart_service import GOOD, Service
-from tests.support import FrozenClock, ShopClaims
+from tests.support import FrozenClock
 from tokenward import BearerHeader, ConfigurationError, QueryCarrier
 from tokenward_quart import TokenAuth, current_claims
 
 service = quart_service.service  # a fixture
-
-
-class Order(BaseModel):
-    """A body with claims in it."""
-
-    by: list[ShopClaims] = []
-
-
-class Page(BaseModel):
-    """A body, query string or set of headers as it should be."""
-
-    number: int = 0
 
 
 async def said(service: Service, read: Any, decorator: Any = None, token: str | None = GOOD) -> str:
@@ -154,35 +140,3 @@ async def test_optional_in_a_group_that_demands_a_token(service: Service) -> Non
     async with service.app.test_app():
         for path in ("/attribute", "/both"):
             assert (await service.get(path)).text == "alice"
-
-
-# quart-schema takes no nested model in a query string.
-FILLED = [
-    (name, model)
-    for name in ("request", "querystring", "headers")
-    for model in (ShopClaims, Order, Page)
-    if (name, model) != ("querystring", Order)
-]
-
-
-@pytest.mark.parametrize("order", ["above", "below"])
-@pytest.mark.parametrize(("name", "model"), FILLED)
-async def test_claims_that_the_client_writes(
-    service: Service, name: str, model: Any, order: str
-) -> None:
-    """A model for quart-schema that is or holds claims would be filled by the client: no start."""
-    quart_schema.QuartSchema(service.app)
-    validate = getattr(quart_schema, f"validate_{name}")(model)
-    required = service.auth.required()
-
-    async def orders(**_: Any) -> str:
-        return ""
-
-    view = validate(required(orders)) if order == "above" else required(validate(orders))
-    service.app.post("/")(view)
-
-    if model is Page:
-        await service.app.startup()
-        return
-    with pytest.raises(ConfigurationError, match=r"^orders takes claims from the request"):
-        await service.app.startup()
