@@ -1,4 +1,7 @@
-"""Real services: where they are, and what happens where they are not."""
+"""Real services: where they are, and what happens where they are not.
+
+The contract of `MemoryStore` runs without SQLAlchemy, so the fixtures import what needs it.
+"""
 
 import os
 import socket
@@ -6,9 +9,6 @@ from typing import NoReturn
 from urllib.parse import urlsplit
 
 import pytest
-
-from tests.stores import pooler
-from tests.stores.crash_worker import prepared
 
 REQUIRED = os.environ.get("TOKENWARD_REQUIRE_SERVICES") == "1"
 
@@ -54,6 +54,8 @@ def postgres_url() -> str:
 @pytest.fixture(scope="session")
 def pgbouncer_url(postgres_url):
     """Give the PostgreSQL of the tests through a pooler in transaction mode."""
+    from tests.stores import pooler
+
     executable = pooler.program()
     if executable is None:
         absent(f"pgbouncer is not installed. Install it with: {pooler.INSTALL}")
@@ -64,6 +66,8 @@ def pgbouncer_url(postgres_url):
 @pytest.fixture
 async def sqlite_place(tmp_path):
     """Give an SQLite file with the tables in it."""
+    from tests.stores.crash_worker import prepared
+
     async with prepared(f"sqlite+aiosqlite:///{tmp_path / 'revocations.db'}") as made:
         yield made
 
@@ -71,6 +75,8 @@ async def sqlite_place(tmp_path):
 @pytest.fixture
 async def postgres_place(postgres_url):
     """Give a schema of its own with the tables in it."""
+    from tests.stores.crash_worker import prepared
+
     async with prepared(postgres_url) as made:
         yield made
 
@@ -78,6 +84,8 @@ async def postgres_place(postgres_url):
 @pytest.fixture(params=["sqlite", "postgres"])
 async def place(request, tmp_path):
     """Give an empty place in each database."""
+    from tests.stores.crash_worker import prepared
+
     if request.param == "sqlite":
         url = f"sqlite+aiosqlite:///{tmp_path / 'revocations.db'}"
     else:
