@@ -1,5 +1,6 @@
 """The documents tell the truth."""
 
+import ast
 import doctest
 import inspect
 import re
@@ -47,3 +48,45 @@ def test_every_error_is_documented_as_it_is(kind):
 def test_no_error_is_documented_that_is_not_there():
     """Each row of the table has its class."""
     assert set(rows()) - {"code"} == {kind.code for kind in KINDS}
+
+
+SECURITY = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
+NAMED_TESTS = sorted(set(re.findall(r"`([\w/.]+\.py(?:::\w+)*)`", SECURITY)))
+
+
+@pytest.mark.parametrize("name", NAMED_TESTS)
+def test_every_test_that_the_security_page_names_exists(name):
+    """By its file, its class where it has one, and its function."""
+    file, *path = name.split("::")
+    nodes = [ast.parse((ROOT / file).read_text(encoding="utf-8"))]
+    kinds = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+    for each in path:
+        inner = [node for outer in nodes for node in outer.body if isinstance(node, kinds)]
+        nodes = [node for node in inner if node.name == each]
+        assert len(nodes) == 1
+
+
+def test_the_security_page_names_tests_with_their_file():
+    """A name alone could be that of any file, and would not be looked for."""
+    assert re.findall(r"(?<![/:\w])test_\w+", SECURITY) == []
+
+
+def promises() -> dict[str, str]:
+    """Return the rules and the other promises of the security page by their first line."""
+    text = SECURITY.partition("## The rules of the engine")[2].partition("## What is not checked")[
+        0
+    ]
+    found = re.split(r"^(?=(?:\d+\.|-) )", text, flags=re.MULTILINE)[1:]
+    return {each.partition("\n")[0]: each for each in found}
+
+
+@pytest.mark.parametrize("promise", promises().values(), ids=promises())
+def test_every_promise_of_the_security_page_names_a_test(promise):
+    """Each item of the page has at least one, below its text."""
+    assert re.search(r"^ +- `[\w/.]+\.py::[\w:]+`", promise, re.MULTILINE)
+
+
+def test_every_rule_is_on_the_security_page():
+    """One to eighteen, each once and in order."""
+    numbers = re.findall(r"^(\d+)\. ", SECURITY, re.MULTILINE)
+    assert numbers == [str(number) for number in range(1, 19)]

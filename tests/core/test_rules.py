@@ -1,4 +1,4 @@
-"""The twelve rules of the engine, one by one; the details are in the other files.
+"""Rules 1 to 12 of the engine, one by one; docs/security.md names the tests of all eighteen.
 
 They hold with the signature memory and without it: each good token comes at least twice.
 """
