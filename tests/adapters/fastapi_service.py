@@ -114,7 +114,7 @@ def _add_browser_routes(app: FastAPI, auth: TokenAuth[ShopClaims]) -> None:
         return hand_over(response, await engine.issue_pair("alice", claims={"tenant": "acme"}))
 
     @app.post("/browser/refresh")
-    @app.api_route("/browser/renew", methods=["GET", "HEAD"])
+    @app.api_route("/browser/renew", methods=["GET", "HEAD"], include_in_schema=False)
     async def refresh(request: Request, response: Response) -> dict[str, str | None]:
         return hand_over(response, await auth.refresh(request))
 
@@ -126,7 +126,7 @@ def _add_browser_routes(app: FastAPI, auth: TokenAuth[ShopClaims]) -> None:
         auth.clear_cookies(response)
         return {"sub": claims.sub}
 
-    @app.api_route("/browser/leave", methods=["GET", "HEAD"])
+    @app.api_route("/browser/leave", methods=["GET", "HEAD"], include_in_schema=False)
     async def leave(
         claims: Annotated[ShopClaims, Depends(auth.required(type="refresh"))],
     ) -> dict[str, str]:
