@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
-from typing import Generic, TypeVar
+from typing import Annotated, Generic, TypeVar
 
 from fastapi import FastAPI, Request, Response, WebSocket
 
@@ -11,16 +11,18 @@ from tokenward import (
     Authenticator,
     Carrier,
     Claims,
+    ConfigurationError,
     KeyPublisher,
     Requirement,
     TokenJudge,
     TokenPair,
     TokenType,
 )
-from tokenward_fastapi._dependency import FoundClaims, RequiredClaims, view_of
+from tokenward_fastapi._dependency import NOT_CALLED, FoundClaims, RequiredClaims, view_of
 from tokenward_fastapi._documents import add_documents
 from tokenward_fastapi._openapi import document_refusals
 from tokenward_fastapi._refusals import close_websocket, register_refusals
+from tokenward_fastapi._wiring import check_wiring
 
 __all__ = ["TokenAuth"]
 
@@ -57,7 +59,7 @@ class TokenAuth(Generic[ClaimsT]):
     def required(
         self,
         *,
-        type: TokenType = "access",
+        type: Annotated[TokenType, NOT_CALLED] = "access",
         fresh: bool | timedelta = False,
         scopes: Collection[str] = (),
         carriers: Sequence[Carrier] | None = None,
@@ -87,7 +89,7 @@ class TokenAuth(Generic[ClaimsT]):
     def optional(
         self,
         *,
-        type: TokenType = "access",
+        type: Annotated[TokenType, NOT_CALLED] = "access",
         fresh: bool | timedelta = False,
         scopes: Collection[str] = (),
         carriers: Sequence[Carrier] | None = None,
@@ -196,7 +198,21 @@ class TokenAuth(Generic[ClaimsT]):
         with an HTTP response where the server can, and the OpenAPI document gains the 401 and 403
         of every protected route. Without this, the dependency answers through FastAPI's own
         HTTPException: the same statuses and challenges, and no ``code``.
+
+        The app does not start, and answers no request, where claims would come from a request
+        without a token: a parameter whose type is a `Claims` model or holds one, such a model as a
+        dependency, and a parameter whose model is not that of the engine.
+
+        Args:
+            app: before it has started. Routes may be added before and after this call.
+
+        Raises:
+            ConfigurationError: `app` is no FastAPI app, or has already started.
         """
+        if not isinstance(app, FastAPI):
+            msg = "init_app takes the FastAPI app: call auth.init_app(app)."
+            raise ConfigurationError(msg)
+        check_wiring(app)
         register_refusals(app, self.authenticator.refusal)
         document_refusals(app, self.scheme_name)
 

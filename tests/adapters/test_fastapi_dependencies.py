@@ -129,7 +129,7 @@ def test_dependency_is_a_coroutine_function(service: Service, kind: str) -> None
     """FastAPI, which looks at ``__call__``, takes the dependency for a coroutine function."""
     dependency = getattr(service.auth, kind)()
 
-    assert inspect.iscoroutinefunction(type(dependency).__call__)
+    assert inspect.iscoroutinefunction(dependency.__call__)
 
 
 def test_every_route_is_guarded_by_a_coroutine(clock: FrozenClock) -> None:
@@ -140,7 +140,7 @@ def test_every_route_is_guarded_by_a_coroutine(clock: FrozenClock) -> None:
     calls = [each.call for route in routes for each in route.dependant.dependencies]
 
     assert calls
-    assert all(inspect.iscoroutinefunction(type(call).__call__) for call in calls)
+    assert all(inspect.iscoroutinefunction(call.__call__) for call in calls)
 
 
 async def test_dependency_override(service: Service) -> None:

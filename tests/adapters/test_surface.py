@@ -2,6 +2,7 @@
 
 import inspect
 from importlib import import_module
+from typing import Annotated, get_args, get_origin
 
 import pytest
 
@@ -26,9 +27,15 @@ def auths() -> dict[str, type]:
 def parameters_of(method: object) -> list[tuple[str, object, str, object]]:
     """Give the parameters of a method but the framework's own types."""
     return [
-        (each.name, each.kind, str(each.annotation), each.default)
+        (each.name, each.kind, str(type_of(each)), each.default)
         for each in inspect.signature(method).parameters.values()
     ]
+
+
+def type_of(parameter: inspect.Parameter) -> object:
+    """Give the type of a parameter, without notes for a framework."""
+    annotation = parameter.annotation
+    return get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
 
 
 @pytest.mark.parametrize("method", ["required", "optional"])

@@ -1,0 +1,196 @@
+"""Mistakes around a dependency are found where they are written or when the app starts."""
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import pytest
+from fastapi import APIRouter, Depends, FastAPI, Security, WebSocket
+from pydantic import BaseModel
+
+from tests.adapters import fastapi_service
+from tests.adapters.contract import contract_engine
+from tests.adapters.fastapi_service import Service
+from tests.adapters.test_fastapi_wiring import STARTED, refused, start
+from tests.support import SECRET, FrozenClock, ShopClaims
+from tokenward import Claims, ConfigurationError, Issuers, KeyRing, TokenEngine, TokenPolicy
+from tokenward_fastapi import TokenAuth
+
+service, bare = fastapi_service.service, fastapi_service.bare  # fixtures
+
+
+class StaffClaims(Claims):
+    """A model that the engine of the tests does not have."""
+
+
+AUTH: TokenAuth[Any] = TokenAuth(TokenEngine(KeyRing.from_secret(SECRET), claims_model=ShopClaims))
+REQUIRED: Any = AUTH.required()
+OPTIONAL: Any = AUTH.optional()
+
+
+def _annotated(claims: Annotated[ShopClaims, REQUIRED]) -> None: ...
+def _annotated_optional(claims: Annotated[ShopClaims | None, OPTIONAL]) -> None: ...
+def _default(claims: ShopClaims = REQUIRED) -> None: ...
+def _default_optional(claims: ShopClaims | None = OPTIONAL) -> None: ...
+def _without_a_type(claims=REQUIRED) -> None: ...  # type: ignore[no-untyped-def]
+def _as_the_type(claims: REQUIRED) -> None: ...
+def _of_a_socket(websocket: WebSocket, claims: ShopClaims = REQUIRED) -> None: ...
+def _not_called(claims: Annotated[ShopClaims, Depends(AUTH.required)]) -> None: ...
+def _security(claims: Annotated[ShopClaims, Security(AUTH.required, scopes=["a"])]) -> None: ...
+def _not_called_optional(claims: ShopClaims = Depends(AUTH.optional)) -> None: ...  # noqa: B008
+def _right() -> None: ...
+
+
+def _get(handler: Callable[..., Any]) -> Callable[[], object]:
+    return lambda: FastAPI().get("/")(handler)
+
+
+def _grouped(*dependencies: Any) -> list[Callable[[], object]]:
+    wrong = list(dependencies)
+    return [
+        lambda: FastAPI().get("/", dependencies=wrong)(_right),
+        lambda: FastAPI().websocket("/", dependencies=wrong)(_right),
+        lambda: FastAPI(dependencies=wrong).get("/")(_right),
+        lambda: APIRouter(dependencies=wrong).get("/")(_right),
+    ]
+
+
+WITHOUT_DEPENDS = [
+    *map(_get, (_annotated, _annotated_optional, _default, _default_optional)),
+    *map(_get, (_without_a_type, _as_the_type)),
+    lambda: FastAPI().websocket("/")(_of_a_socket),
+    *_grouped(REQUIRED),
+    *_grouped(Depends(_right), OPTIONAL),
+]
+NOT_CALLED = [
+    *map(_get, (_not_called, _not_called_optional, _security)),
+    *_grouped(Depends(AUTH.required)),
+]
+AS_A_DECORATOR = [
+    lambda: REQUIRED(_right),
+    lambda: OPTIONAL(_right),
+    lambda: REQUIRED(ShopClaims),
+    lambda: FastAPI().get("/")(REQUIRED(_right)),
+    lambda: REQUIRED(FastAPI().get("/")(_right)),
+]
+
+
+@pytest.mark.parametrize("write", WITHOUT_DEPENDS, ids=range(len(WITHOUT_DEPENDS)))
+def test_a_dependency_without_depends(write: Callable[[], object]) -> None:
+    """It would guard nothing, so it is an error where it is written; no `init_app` is needed."""
+    with pytest.raises(
+        ConfigurationError, match=r"\(\) needs Depends: write claims: Annotated\[\.\.\., Depends\("
+    ):
+        write()
+
+
+@pytest.mark.parametrize("write", NOT_CALLED, ids=range(len(NOT_CALLED)))
+def test_a_dependency_that_was_not_called(write: Callable[[], object]) -> None:
+    """The method itself is not the dependency."""
+    with pytest.raises(
+        ConfigurationError,
+        match=r"write Depends\(auth\.required\(\)\), not Depends\(auth\.required\)",
+    ):
+        write()
+
+
+@pytest.mark.parametrize("write", AS_A_DECORATOR, ids=range(len(AS_A_DECORATOR)))
+def test_a_dependency_as_a_decorator(write: Callable[[], object]) -> None:
+    """FastAPI has no decorators that guard."""
+    with pytest.raises(ConfigurationError, match="is a dependency and not a decorator: declare a"):
+        write()
+
+
+def test_a_dependency_on_the_field_of_a_model() -> None:
+    """The model cannot be declared: its field would be filled from the request."""
+    with pytest.raises(ConfigurationError, match="needs Depends"):
+
+        class Basket(BaseModel):
+            claims: Annotated[ShopClaims, REQUIRED]
+
+
+def test_a_dependency_is_not_called_in_a_thread() -> None:
+    """There nobody would await it, and no token would be verified."""
+    with pytest.raises(RuntimeError, match="no running event loop"):
+        REQUIRED(connection=None, security_scopes=None)
+
+
+def test_two_dependencies_are_two() -> None:
+    """They are told apart by identity, and showing them raises nothing."""
+    one, two = AUTH.required(), AUTH.required()
+
+    assert len({one, two, one}) == 2
+    assert "RequiredClaims" in repr(one)
+
+
+async def _other(claims: Annotated[StaffClaims, Depends(REQUIRED)]) -> None: ...
+async def _other_default(claims: StaffClaims = Depends(REQUIRED)) -> None: ...  # noqa: B008
+async def _maybe_other(claims: Annotated[StaffClaims | None, Depends(OPTIONAL)]) -> None: ...
+async def _current(claims: Annotated[StaffClaims, Depends(REQUIRED)]) -> str:
+    return claims.sub
+
+
+async def _by_dependency(sub: Annotated[str, Depends(_current)]) -> None: ...
+async def _never_none(claims: Annotated[ShopClaims, Depends(OPTIONAL)]) -> None: ...
+
+
+@pytest.mark.parametrize("handler", [_other, _other_default, _maybe_other, _by_dependency])
+async def test_an_annotation_names_the_model_of_the_engine(
+    service: Service, handler: Callable[..., Any]
+) -> None:
+    """Or a base of it: with any other the parameter would not be what it says."""
+    service.app.get("/wrong")(handler)
+
+    assert "'claims' of _" in await refused(service.app)
+    assert "() is given ShopClaims: annotate it as that, or give the" in await refused(service.app)
+
+
+async def test_an_annotation_of_optional_claims_says_so(service: Service) -> None:
+    """Otherwise a request without a token would be an error of the server."""
+    service.app.get("/wrong")(_never_none)
+
+    assert "_never_none() is None where no token was sent" in await refused(service.app)
+    assert "annotate it as ShopClaims | None, or use auth.req" in await refused(service.app)
+
+
+async def test_an_annotation_fits_the_models_of_all_issuers() -> None:
+    """With several engines it is a union, or a common base."""
+    keys = KeyRing.from_secret(SECRET)
+    shop = TokenEngine(keys, policy=TokenPolicy(issuer="https://a"), claims_model=ShopClaims)
+    staff = TokenEngine(keys, policy=TokenPolicy(issuer="https://b"), claims_model=StaffClaims)
+    auth: TokenAuth[Any] = TokenAuth(Issuers(shop, staff))
+    found: Any = Depends(auth.required())
+
+    async def both(claims: Annotated[ShopClaims | StaffClaims, found]) -> None: ...
+    async def base(claims: Annotated[Claims, found]) -> None: ...
+    async def one(claims: Annotated[ShopClaims, found]) -> None: ...
+
+    app = FastAPI()
+    auth.init_app(app)
+    app.get("/both")(both)
+    app.get("/base")(base)
+    assert [each["type"] for each in await start(app)] == STARTED
+    app.get("/one")(one)
+    assert "is given StaffClaims" in await refused(app)
+
+
+@pytest.mark.parametrize("app", [APIRouter(), None, "app", FastAPI])
+def test_init_app_takes_the_app(app: object) -> None:
+    """Anything else is refused by a sentence that says so."""
+    with pytest.raises(ConfigurationError, match=r"takes the FastAPI app: call auth\.init_app"):
+        AUTH.init_app(app)  # type: ignore[arg-type]
+
+
+async def test_init_app_after_the_start_is_refused(bare: Service) -> None:
+    """It would change nothing any more."""
+    await bare.get("/")
+    with pytest.raises(ConfigurationError, match="already started: call init_app where you create"):
+        bare.auth.init_app(bare.app)
+
+
+def test_an_app_is_checked_once(clock: FrozenClock) -> None:
+    """However many authenticators it has."""
+    app = FastAPI()
+    for _ in range(3):
+        TokenAuth(contract_engine(clock)).init_app(app)
+
+    assert len(app.user_middleware) == 1
