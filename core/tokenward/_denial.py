@@ -54,19 +54,17 @@ class Denial(Generic[ClaimsT]):
         twin._hooks = deepcopy(self._hooks, memo)  # noqa: SLF001 - of this class
         return twin
 
-    async def refuse_revoked(
-        self, claims: ClaimsT, now: float, *, accepts_outage: bool = True
-    ) -> None:
+    async def refuse_revoked(self, claims: ClaimsT, now: float) -> None:
         """Return when neither the store nor a hook denies the token. All are asked.
 
         Args:
             claims: the claims of the token.
             now: the time.
-            accepts_outage: False: an outage is never accepted, whatever the policy says.
 
         Raises:
             TokenRevokedError: one denies it, even where another fails.
-            StoreUnavailableError: one failed, and the policy does not say to accept that.
+            StoreUnavailableError: one failed, and the policy does not say to accept that; or the
+                token is a refresh token, for which an outage is never accepted.
             TypeError: a hook or the store answered neither True nor False.
             ConfigurationError: the store cannot be used in this process or event loop.
         """
@@ -83,7 +81,8 @@ class Denial(Generic[ClaimsT]):
             raise TokenRevokedError
         failure = _failure_in(verdicts)
         if failure is not None:
-            self._refuse_outage(failure, now, accepts_outage=accepts_outage)
+            # Whoever asks for a refresh token issues something for it, `refresh` or the user's code.
+            self._refuse_outage(failure, now, accepts_outage=claims.type != "refresh")
 
     async def deny_token(self, claims: Claims, now: float) -> None:
         """Revoke one token, also one that has expired by this policy: another may still accept it.

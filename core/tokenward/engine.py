@@ -284,8 +284,6 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
         token: str | bytes,
         expected: TokenType | None,
         now: float,
-        *,
-        accepts_outage: bool = True,
     ) -> tuple[ClaimsT, VerifiedJws]:
         ring = self._ring
         if ring is None or now >= ring.next_change_at:
@@ -302,7 +300,7 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
         if remembered is None and claims.type != "refresh":
             self._memory.remember(text, verified, end=claims.exp, now=now)
         if self._denial.is_asked:
-            await self._denial.refuse_revoked(claims, now, accepts_outage=accepts_outage)
+            await self._denial.refuse_revoked(claims, now)
         if self._hooks.after_decode:
             await run_guards(self._hooks.after_decode, claims, _AFTER_DECODE)
         return claims, verified
@@ -376,7 +374,7 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
         now_ms, now = self._now_ms(), self.now()
         if self._denial.retention.is_due(now_ms):
             await self._register(now_ms, accepts_outage=False)
-        claims, verified = await self._decode(token, "refresh", now, accepts_outage=False)
+        claims, verified = await self._decode(token, "refresh", now)
         grant = successor_grant(claims, loads_payload(verified.payload), self.policy, now)
         if check is not None and await settled(check(claims)) is not True:
             raise PermissionDeniedError

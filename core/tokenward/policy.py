@@ -129,8 +129,8 @@ class TokenPolicy:
     store_outage: StoreOutage = "refuse"
     """When the revocation store does not answer: ``"refuse"`` the request (503), or ``"accept"`` it.
 
-    Accepting lets revoked tokens in for as long as the store is down; each one is logged. A refresh
-    is never accepted.
+    Accepting lets revoked access tokens in for as long as the store is down; each one is logged. A
+    refresh token is never accepted, neither by `TokenEngine.refresh` nor by a route that requires one.
     """
     also_write: Collection[Literal["csrf", "nbf"]] = ()
     """Registered claims that every token is to have besides the usual ones.

@@ -114,16 +114,23 @@ async def test_a_refusal_of_a_hook_stands_where_the_store_fails(clock):
 
 @pytest.mark.parametrize("source", ["store", "hook"])
 async def test_a_refresh_is_not_accepted_where_revocation_cannot_be_checked(clock, source):
-    """Also where only reads fail: a revoked session gets no new pair."""
+    """Also where only reads fail, and where a route of the user issues the new token itself."""
     policy = TokenPolicy(store_outage="accept")
     engine = engine_with(clock, store=Down() if source == "store" else None, policy=policy)
-    pair = await engine.issue_pair("alice")
+    issuer = engine_with(clock)
+    pair = await issuer.issue_pair("alice")
+    claims = await issuer.decode(pair.refresh_token, type="refresh")
     if source == "hook":
         engine.is_revoked(fails)
-    with pytest.raises(StoreUnavailableError):
-        await engine.refresh(pair.refresh_token)
+    for refused in (
+        engine.refresh(pair.refresh_token),
+        engine.decode(pair.refresh_token, type="refresh"),
+        engine.decode(pair.refresh_token, type=None),
+        engine.recheck(claims),
+    ):
+        with pytest.raises(StoreUnavailableError):
+            await refused
     assert await engine.decode(pair.access_token)
-    assert await engine.decode(pair.refresh_token, type="refresh")
 
 
 async def test_the_cause_of_an_outage_is_logged_once_a_minute(clock, caplog):
