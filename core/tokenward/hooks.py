@@ -110,6 +110,9 @@ class LifecycleHooks(Generic[ClaimsT]):
 
         By then the store has ended the session, and the `on_revoke` hooks have been called. What it
         raises reaches the caller of `refresh` in place of `RefreshTokenReusedError`.
+
+        Later uses are refused because the session has ended, and are not reported. Uses at the same
+        moment may each be reported.
         """
         check_callable(hook, "on_reuse", "@engine.on_reuse above a function", takes=1)
         self._hooks.on_reuse.append(hook)

@@ -29,6 +29,7 @@ OF_STORES: Final = (
     "is_revoked",
     "revoke",
     "consume",
+    "raise_retention",
     "purge",
     "aclose",
 )

@@ -43,6 +43,13 @@ class NoPurge:
     is_revoked = revoke = consume = aclose = raise_retention = None
 
 
+class NoRetention:
+    """A store that would fail only once it is asked how long records are kept."""
+
+    timeout_seconds = None
+    is_revoked = revoke = consume = aclose = purge = None
+
+
 BUILDING = {
     "a ring for an engine": (lambda: Authenticator(RING), "TokenEngine or Issuers, not"),
     "a secret for an engine": (lambda: Authenticator(SECRET), "give TokenEngine"),
@@ -56,6 +63,10 @@ BUILDING = {
     "an address for a store": (lambda: TokenEngine(RING, store="redis://u:pw@h"), "has no aclose"),
     "a store's class": (lambda: TokenEngine(RING, store=MemoryStore), "store=MemoryStore()"),
     "a store without a method": (lambda: TokenEngine(RING, store=NoPurge()), "has no purge"),
+    "a store without a retention": (
+        lambda: TokenEngine(RING, store=NoRetention()),
+        "has no raise_retention",
+    ),
     "a model's object": (lambda: TokenEngine(RING, claims_model=Claims()), "not an object"),
     "a time for a clock": (lambda: TokenEngine(RING, clock=1.0), "clock=time.time"),
     "a clock with arguments": (lambda: TokenEngine(RING, clock=lambda zone: 1), "no arguments"),
