@@ -21,7 +21,7 @@ from tokenward import (
 from tokenward_fastapi._dependency import NOT_CALLED, FoundClaims, RequiredClaims, view_of
 from tokenward_fastapi._documents import add_documents
 from tokenward_fastapi._openapi import document_refusals
-from tokenward_fastapi._refusals import close_websocket, register_refusals
+from tokenward_fastapi._refusals import as_refusals, close_websocket, register_refusals
 from tokenward_fastapi._wiring import check_wiring
 
 __all__ = ["TokenAuth"]
@@ -114,9 +114,10 @@ class TokenAuth(Generic[ClaimsT]):
             carriers: where the token may be, in place of what `TokenAuth` was given.
 
         Raises:
-            TokenError: it is refused; left to `init_app`, that is the answer.
+            TokenError: it is refused. If the handler does not catch it, that is the answer.
         """
-        return await self.authenticator.refresh(view_of(request), carriers=carriers)
+        with as_refusals(request, self.authenticator.refusal):
+            return await self.authenticator.refresh(view_of(request), carriers=carriers)
 
     def check_origin(self, request: Request) -> None:
         """Refuse a request that a page of another origin sent: for your login routes.
@@ -128,11 +129,12 @@ class TokenAuth(Generic[ClaimsT]):
             request: the request.
 
         Raises:
-            OriginNotAllowedError: it comes from a page of another origin; left to `init_app`, that is the
-                answer.
+            OriginNotAllowedError: it comes from a page of another origin. If the handler does not
+                catch it, that is the answer.
             ConfigurationError: there is no `CookieCarrier`.
         """
-        self.authenticator.cookies.check_origin(view_of(request))
+        with as_refusals(request, self.authenticator.refusal):
+            self.authenticator.cookies.check_origin(view_of(request))
 
     def set_cookies(self, response: Response, pair: TokenPair) -> None:
         """Hand a pair to the browser, in the cookies that the `CookieCarrier` describes.
@@ -196,8 +198,9 @@ class TokenAuth(Generic[ClaimsT]):
         Bodies become ``{"detail": ..., "code": ...}``, a `TokenError` that a handler raises itself
         (as `engine.refresh` does) is answered like the dependency's own, WebSockets are refused
         with an HTTP response where the server can, and the OpenAPI document gains the 401 and 403
-        of every protected route. Without this, the dependency answers through FastAPI's own
-        HTTPException: the same statuses and challenges, and no ``code``.
+        of every protected route. Without this, the dependency, `refresh` and `check_origin` answer
+        through FastAPI's own HTTPException: the same statuses and challenges, and no ``code``; and a
+        `TokenError` that a handler raises itself is an error of the server.
 
         The app does not start, and answers no request, where claims would come from a request
         without a token: a parameter whose type is a `Claims` model or holds one, such a model as a

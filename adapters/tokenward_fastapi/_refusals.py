@@ -1,6 +1,8 @@
 """How a refusal travels through FastAPI, and how it is sent."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
 from typing import cast
 
 from fastapi import FastAPI, Request, Response, WebSocket, WebSocketException
@@ -8,9 +10,15 @@ from fastapi.exceptions import HTTPException
 from starlette.types import ExceptionHandler
 from starlette.websockets import WebSocketState
 
-from tokenward import Refusal, TokenError
+from tokenward import Refusal, TokenError, TokenwardError
 
-__all__ = ["RefusedRequest", "RefusedWebSocket", "close_websocket", "register_refusals"]
+__all__ = [
+    "RefusedRequest",
+    "RefusedWebSocket",
+    "as_refusals",
+    "close_websocket",
+    "register_refusals",
+]
 
 _DENIAL_RESPONSE = "websocket.http.response"
 
@@ -31,6 +39,37 @@ class RefusedWebSocket(WebSocketException):
         """Take the refusal."""
         super().__init__(refusal.close_code, refusal.code)
         self.refusal = refusal
+
+
+@contextmanager
+def as_refusals(request: Request, refusal_of: Callable[[TokenError], Refusal]) -> Iterator[None]:
+    """Have the app of a request answer the errors of a block as refusals, also without `init_app`.
+
+    Where the app has no handler for an error, the block raises one of the same kind that is an
+    HTTPException as well, which every app answers.
+    """
+    try:
+        yield
+    except TokenError as error:
+        handlers = getattr(request.scope.get("app"), "exception_handlers", {})
+        # What only a handler for Exception catches, Starlette answers as an error of the server.
+        kinds = [kind for kind in type(error).__mro__ if issubclass(kind, TokenwardError)]
+        if any(kind in handlers for kind in kinds):
+            raise
+        raise _answerable(error, refusal_of(error)) from error
+
+
+def _answerable(error: TokenError, refusal: Refusal) -> TokenError:
+    kind = _answerable_kind(type(error))  # type: ignore[arg-type] # it is hashable
+    answerable = kind.__new__(kind, *error.args)
+    RefusedRequest.__init__(cast("RefusedRequest", answerable), refusal)
+    vars(answerable).update(vars(error))
+    return answerable
+
+
+@cache
+def _answerable_kind(kind: type[TokenError]) -> type[TokenError]:
+    return type(kind.__name__, (kind, RefusedRequest), {"__module__": kind.__module__})
 
 
 def register_refusals(app: FastAPI, refusal_of: Callable[[TokenError], Refusal]) -> None:
