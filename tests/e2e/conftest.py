@@ -10,7 +10,7 @@ from urllib.parse import parse_qs
 import pytest
 from playwright.sync_api import sync_playwright
 
-from tests.e2e.pages import USER
+from tests.e2e.pages import USER, opened
 
 sys.path.append(str(Path(__file__).parents[2] / "examples"))
 
@@ -83,15 +83,9 @@ def chromium(site, elsewhere):
 
 @pytest.fixture
 def context(chromium):
-    """Give a browser that has no cookies yet; no script of a page may fail in it."""
-    context = chromium.new_context(
-        ignore_https_errors=True, viewport={"width": 1000, "height": 700}
-    )
-    errors = []
-    context.on("weberror", lambda each: errors.append(str(each.error)))
-    yield context
-    context.close()
-    assert errors == []
+    """Give a browser that has no cookies yet."""
+    with opened(chromium) as context:
+        yield context
 
 
 @pytest.fixture

@@ -9,6 +9,19 @@ ACCESS, REFRESH, CSRF = "__Host-access_token", "__Secure-refresh_token", "__Host
 USER = {"username": "test", "password": "test"}
 
 
+@contextmanager
+def opened(chromium):
+    """Give a browser that has no cookies yet; no script of a page may fail in it."""
+    context = chromium.new_context(
+        ignore_https_errors=True, viewport={"width": 1000, "height": 700}
+    )
+    errors = []
+    context.on("weberror", lambda each: errors.append(str(each.error)))
+    yield context
+    context.close()
+    assert errors == []
+
+
 def click(page, button, status, said):
     """Press a button of the page, and see what its newest line says."""
     count = page.locator("#log li").count()

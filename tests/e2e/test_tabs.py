@@ -3,64 +3,74 @@
 import pytest
 from playwright.sync_api import expect
 
-from tests.e2e.pages import CSRF, REFRESH, another_client, click, log_in
+from tests.e2e.pages import CSRF, REFRESH, another_client, click, log_in, opened
 
+TABS = 8
 ROUNDS = 50
-# Every tab refreshes when it is told to, without a lock, and answers with the codes of its answers.
-TAB = """() => {
+# A tab refreshes when it is told to, without a lock, and answers with the codes of its answers. On
+# another channel it presses the page's own button, which refreshes under a lock.
+TAB = """index => {
     const post = async () => {
         const csrf = document.cookie.match(/__Host-csrf_token=([^;]*)/)[1];
         const headers = {"X-CSRF-Token": csrf};
         const answer = await fetch("/session/refresh", {method: "POST", headers});
         return (await answer.json()).code ?? answer.status;
     };
-    const channel = new BroadcastChannel("tabs");
-    channel.onmessage = async ({data}) => {
-        if (data !== "refresh") return;
+    const answers = new BroadcastChannel("answers");
+    new BroadcastChannel("refresh").onmessage = async ({data: count}) => {
+        if (index >= count) return;
         const codes = [await post()];
         if (codes[0] === "refresh_token_superseded") codes.push(await post());
-        channel.postMessage(codes);
+        answers.postMessage(codes);
     };
+    new BroadcastChannel("press").onmessage = () => document.getElementById("refresh").click();
 }"""
-# The same with the page's own button, which refreshes under a lock.
-PRESS = """() => {
-    new BroadcastChannel("tabs").onmessage = () => document.getElementById("refresh").click();
-}"""
-# One tab tells all of them, waits for all of their answers, and begins again.
-LEADER = """async ([tabs, rounds]) => {
-    const channel = new BroadcastChannel("tabs");
+# The first tab tells as many tabs as there should be, waits for all answers, and begins again.
+ROUND = """async ([count, rounds]) => {
+    const orders = new BroadcastChannel("refresh");
+    const incoming = new BroadcastChannel("answers");
     const answers = [];
-    channel.onmessage = ({data}) => answers.push(data);
     for (let round = 1; round <= rounds; round++) {
-        channel.postMessage("refresh");
-        while (answers.length < tabs * round) await new Promise(done => setTimeout(done, 1));
+        await new Promise(done => {
+            incoming.onmessage = ({data}) => {
+                if (answers.push(data) === count * round) done();
+            };
+            orders.postMessage(count);
+        });
     }
+    orders.close();
+    incoming.close();
     return answers;
 }"""
 
 
+@pytest.fixture(scope="module")
+def browser(chromium, site):
+    """Open eight tabs of one browser."""
+    with opened(chromium) as context:
+        tabs = [context.new_page() for _ in range(TABS)]
+        for index, tab in enumerate(tabs):
+            tab.goto(site.origin)
+            tab.evaluate(TAB, index)
+        yield tabs
+
+
 @pytest.fixture
-def tabs(context, page, request):
-    """Open as many tabs of one browser as the test asks for; the first one has logged in."""
-    log_in(page)
-    others = [context.new_page() for _ in range(request.param - 1)]
-    for other in others:
-        other.goto(page.url)
-    return [page, *others]
+def tabs(browser):
+    """Log in, in the first of the tabs."""
+    log_in(browser[0])
+    return browser
 
 
-@pytest.mark.parametrize("tabs", [2, 5, 8], indirect=True)
-def test_tabs_that_refresh_at_the_same_moment_stay_logged_in(tabs):
+@pytest.mark.parametrize("count", [2, 5, TABS])
+def test_tabs_that_refresh_at_the_same_moment_stay_logged_in(tabs, count):
     """Fifty times, and without a lock: each tab gets new cookies, at most after one retry."""
-    for tab in tabs:
-        tab.evaluate(TAB)
-    answers = tabs[0].evaluate(LEADER, [len(tabs), ROUNDS])
-    assert len(answers) == len(tabs) * ROUNDS
+    answers = tabs[0].evaluate(ROUND, [count, ROUNDS])
+    assert len(answers) == count * ROUNDS
     assert {(codes[-1], len(codes)) for codes in answers} <= {(200, 1), (200, 2)}
     click(tabs[-1], "Read orders", 200, "orders_of: test")
 
 
-@pytest.mark.parametrize("tabs", [8], indirect=True)
 def test_tabs_of_the_page_refresh_in_turn(tabs):
     """The lock has each tab wait for the cookie of the one before: no two send the same token."""
     requests = []
@@ -69,12 +79,10 @@ def test_tabs_of_the_page_refresh_in_turn(tabs):
         requests.append(request)
 
     tabs[0].context.on("request", keep)
-    for tab in tabs:
-        tab.evaluate(PRESS)
-    tabs[0].evaluate("new BroadcastChannel('tabs').postMessage('refresh')")
+    tabs[0].evaluate("new BroadcastChannel('press').postMessage(null)")
     for tab in tabs:
         expect(tab.locator("#log .said").first).to_have_text("Your session goes on.")
-    assert len({request.all_headers()["cookie"] for request in requests}) == len(tabs)
+    assert len({request.all_headers()["cookie"] for request in requests}) == TABS
 
 
 def test_the_page_retries_with_its_current_cookie(page, site):
