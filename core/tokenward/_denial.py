@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from copy import copy, deepcopy
 from typing import Final, Generic, Literal, NamedTuple, Self, TypeVar
@@ -69,14 +69,14 @@ class Denial(Generic[ClaimsT]):
             ConfigurationError: the store cannot be used in this process or event loop.
         """
         store, hooks = self._store, self._hooks.is_revoked
-        verdict = False if store is None else await _verdict_of(self._ask(store, claims, now))
+        verdict = False if store is None else await self._ask(store, claims, now)
         if verdict is False and not hooks:
             return
         verdicts = [verdict]
         for hook in hooks:
             if verdicts[-1] is True:
                 break
-            verdicts.append(await _verdict_of(_settled(hook, claims)))
+            verdicts.append(await _verdict_of(hook, claims))
         if verdicts[-1] is True:
             raise TokenRevokedError
         failure = _failure_in(verdicts)
@@ -184,19 +184,25 @@ class Denial(Generic[ClaimsT]):
         """Whether there is anything to ask."""
         return self._store is not None or bool(self._hooks.is_revoked)
 
-    async def _ask(self, store: RevocationStore, claims: ClaimsT, now: float) -> bool:
-        session = session_of(claims)
-        call = store.is_revoked(
-            jti=own_name(claims.jti),
-            sid=session and own_name(session),
-            sub=own_name(claims.sub),
-            issued_at=exact_issue_time(claims),
-            now=now,
-        )
-        if self._timeout is None:  # a store that never waits is not timed for nothing
-            return await call
-        async with asyncio.timeout(self._timeout):
-            return await call
+    async def _ask(self, store: RevocationStore, claims: ClaimsT, now: float) -> object:
+        """Return what the store answers, or the error that kept it from answering."""
+        jti, sid, sub = claims.jti, session_of(claims), claims.sub
+        if ":" in jti or ":" in sub or (sid is not None and ":" in sid):
+            jti, sid, sub = own_name(jti), sid and own_name(sid), own_name(sub)
+        try:
+            call = store.is_revoked(
+                jti=jti, sid=sid, sub=sub, issued_at=exact_issue_time(claims), now=now
+            )
+            if self._timeout is None:  # a store that never waits is not timed for nothing
+                return await call
+            async with asyncio.timeout(self._timeout):
+                return await call
+        except (StoreUnavailableError, KeysUnavailableError) as exc:
+            return _Failure(exc)
+        except TokenError:
+            raise
+        except Exception as exc:  # noqa: BLE001 - a store may raise anything
+            return _Failure(exc)
 
     def _refuse_outage(self, error: Exception, now: float, *, accepts_outage: bool) -> None:
         if not (accepts_outage and self._accepts_outage):
@@ -225,24 +231,20 @@ def session_of(claims: Claims) -> str | None:
     return claims.sid or (claims.jti if claims.type == "refresh" else None) or None
 
 
-async def _verdict_of(answer: Awaitable[object]) -> object:
-    """Return what a store or a hook answers, or the error that kept it from answering.
+async def _verdict_of(hook: IsRevoked[ClaimsT], claims: ClaimsT) -> object:
+    """Return what a hook answers, or the error that kept it from answering.
 
     Raises:
-        TokenError: a hook refuses the token with an error of its own.
+        TokenError: the hook refuses the token with an error of its own.
     """
     try:
-        return await answer
+        return await settled(hook(claims))
     except (StoreUnavailableError, KeysUnavailableError) as exc:
         return _Failure(exc)
     except TokenError:
         raise
     except Exception as exc:  # noqa: BLE001 - whatever it is, the others are asked as well
         return _Failure(exc)
-
-
-async def _settled(hook: IsRevoked[ClaimsT], claims: ClaimsT) -> object:
-    return await settled(hook(claims))
 
 
 def _failure_in(verdicts: Sequence[object]) -> Exception | None:

@@ -80,7 +80,19 @@ class ClaimsReader(Generic[ClaimsT]):
             InvalidClaimError: a claim is not of the model's type.
             TypeError: a validator of the model returned something that is not the model.
         """
-        claims = self._read_once(payload) if self._is_alike else self._read_twice(payload)
+        if self._is_alike:
+            refusal = None
+            try:
+                claims: ClaimsT = self._validate_json(payload)
+            except ValidationError as exc:
+                refusal = self._translate(exc)
+            # Raised out here: inside `except` it would carry Pydantic's error, and that the payload.
+            if refusal is not None:
+                if not self._is_tolerant:
+                    raise refusal
+                claims = self._read_twice(payload)
+        else:
+            claims = self._read_twice(payload)
         # JSON has no NaN and no Infinity (RFC 8259 §6); Pydantic's parser takes them, and makes
         # one of 1e999. The model refuses them in its own floats, and here is the rest.
         extra = claims.__pydantic_extra__
@@ -89,18 +101,6 @@ class ClaimsReader(Generic[ClaimsT]):
         ):
             raise MalformedTokenError
         return claims
-
-    def _read_once(self, payload: bytes) -> ClaimsT:
-        try:
-            claims: ClaimsT = self._validate_json(payload)
-        except ValidationError as exc:
-            refusal = self._translate(exc)
-        else:
-            return claims
-        if self._is_tolerant:
-            return self._read_twice(payload)
-        # Raised out here: inside `except` it would carry Pydantic's error, and that the payload.
-        raise refusal
 
     def _read_twice(self, payload: bytes) -> ClaimsT:
         registered, tolerable = self._read_registered(payload)

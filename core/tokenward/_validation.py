@@ -83,6 +83,7 @@ class ClaimsValidator(ClaimsReader[ClaimsT], Generic[ClaimsT]):
             or iat is None
             or not (kind and claims.sub and claims.jti)
             or self._asks_more
+            or (nbf is None and "nbf" in claims.__pydantic_fields_set__)
         ):
             self._check_presence(claims, jws.payload)
         if self._issuer is not None and claims.iss != self._issuer:
@@ -99,9 +100,7 @@ class ClaimsValidator(ClaimsReader[ClaimsT], Generic[ClaimsT]):
             raise WrongTokenTypeError
         if iat is not None and iat > now + self._leeway:
             raise TokenNotYetValidError(claim="iat")
-        if nbf is None:
-            _refuse_null(claims, "nbf")
-        elif now < nbf - self._leeway:
+        if nbf is not None and now < nbf - self._leeway:
             raise TokenNotYetValidError(claim="nbf")
         self._check_age(exp, iat, now)
 
@@ -146,9 +145,10 @@ class ClaimsValidator(ClaimsReader[ClaimsT], Generic[ClaimsT]):
                 raise MissingClaimError(name)
         if not claims.__pydantic_fields_set__ >= self._named:
             raise MissingClaimError(min(self._named - claims.__pydantic_fields_set__))
-        for name in ("exp", "iat"):
-            if getattr(claims, name) is None:
-                _refuse_null(claims, name)
+        for name in ("exp", "iat", "nbf"):
+            # RFC 7519 §4.1: a time is a number. Null would be no bound where one was meant.
+            if getattr(claims, name) is None and name in claims.__pydantic_fields_set__:
+                raise InvalidClaimError(name)
         if self._unregistered:
             # By their names in the token; the fields of a model may be called otherwise.
             members = loads_payload(payload)
@@ -166,9 +166,3 @@ class ClaimsValidator(ClaimsReader[ClaimsT], Generic[ClaimsT]):
         if source == "always-access" or kind == "access":
             return "access"
         return kind if kind in _KNOWN_TYPES and typ != _ACCESS_TYP else None
-
-
-def _refuse_null(claims: Claims, name: str) -> None:
-    # RFC 7519 §4.1: a time is a number. Null would be no bound where one was meant.
-    if name in claims.__pydantic_fields_set__:
-        raise InvalidClaimError(name)

@@ -276,15 +276,14 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
 
         Not checked: scope, freshness and what else a route may require; see `Authenticator`.
         """
-        claims, _ = await self._decode(token, type, self.now())
-        return claims
+        return await self._decode(token, type, self.now())
 
     async def _decode(
         self,
         token: str | bytes,
         expected: TokenType | None,
         now: float,
-    ) -> tuple[ClaimsT, VerifiedJws]:
+    ) -> ClaimsT:
         ring = self._ring
         if ring is None or now >= ring.next_change_at:
             await self._have_keys(now)
@@ -303,7 +302,7 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
             await self._denial.refuse_revoked(claims, now)
         if self._hooks.after_decode:
             await run_guards(self._hooks.after_decode, claims, _AFTER_DECODE)
-        return claims, verified
+        return claims
 
     async def recheck(self, claims: ClaimsT) -> float:
         """Check claims of `decode` once more, later: that they are not over and not revoked.
@@ -374,8 +373,9 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
         now_ms, now = self._now_ms(), self.now()
         if self._denial.retention.is_due(now_ms):
             await self._register(now_ms, accepts_outage=False)
-        claims, verified = await self._decode(token, "refresh", now)
-        grant = successor_grant(claims, loads_payload(verified.payload), self.policy, now)
+        claims = await self._decode(token, "refresh", now)
+        members = loads_payload(self._jws.payload_of(token))
+        grant = successor_grant(claims, members, self.policy, now)
         if check is not None and await settled(check(claims)) is not True:
             raise PermissionDeniedError
         successors = await self._writer.write_pair(grant, issued_ms=now_ms)
