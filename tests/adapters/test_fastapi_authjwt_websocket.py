@@ -1,6 +1,7 @@
 """The drop-in on WebSockets: tokens by hand and in cookies, and a clean end where one is refused."""
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, NamedTuple
 from urllib.parse import quote
 
 import pytest
@@ -23,13 +24,21 @@ async def by_token(service: Service, path: str, token: str | None) -> Outcome:
     return await open_websocket(service.app, f"/ws/{path}", query=query)
 
 
-async def by_cookie(service: Service, path: str, proof: str | None, **changes: object) -> Outcome:
+async def by_cookie(
+    service: Service,
+    path: str,
+    proof: str | None,
+    headers: Sequence[tuple[bytes, bytes]] = (),
+    **changes: object,
+) -> Outcome:
     """Open a socket with a token in a cookie, and its proof in the query."""
     kind = KINDS[path]
     token = old_token(**{"type": kind, "fresh": True, "csrf": "proof", **changes})
     query = b"" if proof is None else f"csrf_token={quote(proof)}".encode()
     cookie = (b"cookie", f"{kind}_token_cookie={token}".encode())
-    return await open_websocket(service.app, f"/ws/cookie/{path}", query=query, headers=[cookie])
+    return await open_websocket(
+        service.app, f"/ws/cookie/{path}", query=query, headers=[cookie, *headers]
+    )
 
 
 @pytest.mark.parametrize("path", KINDS)
@@ -202,3 +211,87 @@ async def test_a_socket_outlives_its_token(service: Service) -> None:
 
     assert (outcome.messages, outcome.close_reason) == (["alice"], "Token has been revoked")
     assert len(service.decoded) == 1
+
+
+class Recheck(NamedTuple):
+    """A check that is refused on an open socket, after another was not."""
+
+    method: str
+    token: str | None
+    reason: str
+
+
+RECHECKS = [
+    Recheck("jwt_required", None, "Missing access token from Query or Path"),
+    Recheck("jwt_required", "a", "Not enough segments"),
+    Recheck("jwt_required", old_token(exp=1, sub="bob"), "Signature has expired"),
+    Recheck("jwt_optional", old_token(exp=1), "Signature has expired"),
+    Recheck("jwt_required", old_token(type="refresh"), "Only access tokens are allowed"),
+    Recheck("jwt_refresh_token_required", old_token(), "Only refresh tokens are allowed"),
+    Recheck("fresh_jwt_required", old_token(), "Fresh token required"),
+]
+
+
+@pytest.mark.parametrize("is_dependency", [True, False])
+@pytest.mark.parametrize("recheck", RECHECKS, ids=str)
+async def test_a_refused_recheck_leaves_nobody(
+    service: Service, recheck: Recheck, is_dependency: bool
+) -> None:
+    """A handler that catches it has no subject and no claims, until the next check is passed."""
+
+    @service.app.websocket("/recheck")
+    async def rechecked(
+        websocket: WebSocket, authorize: Annotated[AuthJWT, Depends(service.auth)]
+    ) -> None:
+        if not is_dependency:
+            authorize = service.auth()
+        await websocket.accept()
+        await authorize.jwt_required("websocket", token=old_token())
+        await websocket.send_text(str(await authorize.get_jwt_subject()))
+        with pytest.raises(AuthJWTException, match=recheck.reason):
+            await getattr(authorize, recheck.method)("websocket", token=recheck.token)
+        await websocket.send_text(str(await authorize.get_jwt_subject()))
+        await websocket.send_text(str(await authorize.get_raw_jwt()))
+        await authorize.jwt_optional("websocket", token=None)
+        await authorize.jwt_required("websocket", token=old_token(sub="bob"))
+        await websocket.send_text(str(await authorize.get_jwt_subject()))
+        await websocket.close()
+
+    # The header of the handshake is not fallen back on either.
+    headers = [(b"authorization", f"Bearer {old_token(sub='carol')}".encode())]
+    outcome = await open_websocket(service.app, "/recheck", headers=headers)
+    assert outcome.messages == ["alice", "None", "None", "bob"]
+
+
+async def test_a_revoked_token_leaves_nobody(service: Service) -> None:
+    """After the deny-list refused a token that it let through before, its subject is gone."""
+    configure(service.auth, denylist_enabled=True)
+    denied: set[str] = set()
+    service.auth.token_in_denylist_loader(lambda raw: raw["jti"] in denied)
+
+    @service.app.websocket("/revoked")
+    async def revoked(websocket: WebSocket) -> None:
+        await websocket.accept()
+        authorize = service.auth(websocket)
+        await authorize.jwt_required()
+        denied.add((await authorize.get_raw_jwt())["jti"])
+        with pytest.raises(AuthJWTException, match="Token has been revoked"):
+            await authorize.jwt_required()
+        await websocket.send_text(str(await authorize.get_jwt_subject()))
+        await websocket.close()
+
+    headers = [(b"authorization", f"Bearer {old_token()}".encode())]
+    assert (await open_websocket(service.app, "/revoked", headers=headers)).messages == ["None"]
+
+
+async def test_a_request_that_is_not_fresh_enough_keeps_its_subject(service: Service) -> None:
+    """A handler for HTTP may ask for a fresh token, catch the refusal and go on, as it always could."""
+
+    @service.app.get("/settings")
+    async def settings(authorize: Annotated[AuthJWT, Depends(service.auth)]) -> dict[str, object]:
+        await authorize.jwt_required()
+        with pytest.raises(AuthJWTException, match="Fresh token required"):
+            await authorize.fresh_jwt_required()
+        return {"sub": await authorize.get_jwt_subject()}
+
+    assert await service.send("/settings", old_token()) == (200, {"sub": "alice"})

@@ -17,6 +17,7 @@ from tokenward import (
     InvalidSignatureError,
     MalformedTokenError,
     MissingClaimError,
+    OriginNotAllowedError,
     StoreUnavailableError,
     TokenError,
     TokenExpiredError,
@@ -48,6 +49,7 @@ _NAMED: Final[Mapping[type[TokenError], tuple[type[AuthJWTException], str]]] = {
     TokenRevokedError: (RevokedTokenError, "Token has been revoked"),
     CsrfMissingError: (CSRFError, "Missing CSRF Token"),
     CsrfMismatchError: (CSRFError, "CSRF double submit tokens do not match"),
+    OriginNotAllowedError: (CSRFError, OriginNotAllowedError.message),
     InvalidSignatureError: _BAD_SIGNATURE,
     # PyJWT looks at no key id: it tries the one key that it has.
     UnknownKeyError: _BAD_SIGNATURE,

@@ -31,6 +31,7 @@ class TokenReader(TokenMaker):
             raise TypeError(msg)
         self._request = connection
         self._claims: AuthJWTClaims | None = None
+        self._is_refused = False
         self._lasts = connection is None or connection.scope["type"] == "websocket"
         # Objects of one request share what they found out.
         self._memo: dict[object, object] = (
@@ -89,6 +90,8 @@ class TokenReader(TokenMaker):
     async def _claims_of(self, token: str | None) -> AuthJWTClaims | None:
         if token:
             return await self._read(as_bytes(token))
+        if self._is_refused:
+            return None
         if self._claims is None:
             # The reference reads the header, and never the cookie, before it is asked to.
             sent = self._token_of_header()
@@ -105,6 +108,12 @@ class TokenReader(TokenMaker):
         else:
             return b"" if sent is None else sent.token
         raise refusal
+
+    def _hold(
+        self, token: str | None, claims: AuthJWTClaims | None, *, is_refused: bool = False
+    ) -> None:
+        """Keep what was accepted last, or that the last check refused the client."""
+        self._token, self._claims, self._is_refused = token, claims, is_refused
 
     async def _read(self, token: bytes) -> AuthJWTClaims:
         """Verify a token of any type; errors are those of the reference."""

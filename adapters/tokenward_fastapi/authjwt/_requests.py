@@ -51,6 +51,7 @@ def find_in_cookies(
 
     Raises:
         CsrfMissingError: a CSRF token must come beside it, and does not.
+        OriginNotAllowedError: a page of another origin opens the WebSocket.
         InvalidRequestError: the cookie came twice.
     """
     name: str = getattr(settings, f"authjwt_{kind}_cookie_key")
@@ -59,6 +60,8 @@ def find_in_cookies(
         raise InvalidRequestError
     if not tokens or not tokens[0]:
         return None
+    if view.is_websocket:
+        _check_origin(view, settings)
     is_guarded = view.is_websocket or view.method.upper() in settings.authjwt_csrf_methods
     if not (settings.authjwt_cookie_csrf_protect and is_guarded):
         return Sent(tokens[0])
@@ -70,6 +73,19 @@ def find_in_cookies(
     if not any(repeated):
         raise CsrfMissingError
     return Sent(tokens[0], tuple(repeated))
+
+
+def _check_origin(view: RequestView, settings: LoadConfig) -> None:
+    """Refuse a handshake that a page of another origin has a browser send.
+
+    Browsers send cookies for any page, but name its origin in every handshake. One that names none
+    comes from a program.
+
+    Raises:
+        OriginNotAllowedError: it comes from such a page.
+    """
+    if view.header_values(b"origin") or view.header_values(b"sec-fetch-site"):
+        settings.csrf_check.check_origin(view, is_secure=settings.authjwt_cookie_secure)
 
 
 def refuse_missing(view: RequestView | None, settings: LoadConfig, kind: TokenType) -> Exception:

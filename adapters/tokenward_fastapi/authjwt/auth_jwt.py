@@ -184,6 +184,9 @@ class AuthJWT(CookieMaker):
                 await self._accept(sent, demand)
         except (TokenError, AuthJWTException) as error:
             refusal = self._refusal_of(error, b"" if sent is None else sent.token, view)
+            if self._lasts:
+                # A WebSocket that goes on must not act for a user whose token is refused by now.
+                self._hold(None, None, is_refused=True)
         else:
             return
         raise refusal
@@ -212,7 +215,7 @@ class AuthJWT(CookieMaker):
     ) -> None:
         if not demand.optional:
             raise self._absence(demand, view, is_by_hand=is_by_hand)
-        self._token, self._claims = None, None
+        self._hold(None, None)
 
     def _absence(self, demand: _Demand, view: RequestView | None, *, is_by_hand: bool) -> Exception:
         if not is_by_hand:
@@ -234,7 +237,7 @@ class AuthJWT(CookieMaker):
             raise FreshTokenRequired(message="Fresh token required")
         if sent.repeated is not None:
             _check_repeated(sent.repeated, claims)
-        self._token, self._claims = sent.token.decode("ascii"), claims
+        self._hold(sent.token.decode("ascii"), claims)
 
 
 class AuthJWTBearer(SecurityBase):

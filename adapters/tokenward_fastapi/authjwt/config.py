@@ -17,7 +17,7 @@ from pydantic import (
     model_validator,
 )
 
-from tokenward import BearerHeader, render_cookie
+from tokenward import BearerHeader, CsrfCheck, render_cookie
 
 __all__ = ["LoadConfig", "as_lifetime", "read_config"]
 
@@ -85,6 +85,8 @@ class LoadConfig(BaseModel):
     authjwt_refresh_csrf_cookie_path: _Text = "/"
     authjwt_access_csrf_header_name: _Text = "X-CSRF-Token"
     authjwt_refresh_csrf_header_name: _Text = "X-CSRF-Token"
+    authjwt_allowed_origins: set[StrictStr] | list[StrictStr] = set()
+    """Origins whose pages may open a WebSocket with a cookie, besides the service's own."""
     authjwt_csrf_methods: set[_Method] | list[_Method] = {"POST", "PUT", "PATCH", "DELETE"}
 
     @field_validator("authjwt_access_token_expires", "authjwt_refresh_token_expires")
@@ -98,7 +100,7 @@ class LoadConfig(BaseModel):
     @model_validator(mode="after")
     def _check_names(self) -> Self:
         """Have the core refuse now what no header and no cookie can be called."""
-        _ = self.bearer_header
+        _ = self.bearer_header, self.csrf_check
         for kind in ("access", "refresh"):
             for cookie in (f"{kind}_cookie", f"{kind}_csrf_cookie"):
                 render_cookie(
@@ -124,6 +126,11 @@ class LoadConfig(BaseModel):
         """The domain of cookies, without the dot that RFC 6265 §5.2.3 ignores."""
         domain = self.authjwt_cookie_domain
         return None if domain is None else domain.removeprefix(".")
+
+    @cached_property
+    def csrf_check(self) -> CsrfCheck:
+        """The core's check of where a handshake comes from."""
+        return CsrfCheck(allowed_origins=self.authjwt_allowed_origins)
 
     @cached_property
     def bearer_header(self) -> BearerHeader:
