@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
 from copy import copy, deepcopy
 from typing import Final, Generic, Literal, NamedTuple, Self, TypeVar
@@ -69,7 +69,18 @@ class Denial(Generic[ClaimsT]):
             ConfigurationError: the store cannot be used in this process or event loop.
         """
         store, hooks = self._store, self._hooks.is_revoked
-        verdict = False if store is None else await self._ask(store, claims, now)
+        verdict: object = False
+        if store is not None:
+            try:
+                # Not in a coroutine of its own: this is asked for every token.
+                call = _question(store, claims, now)
+                if self._timeout is None:  # a store that never waits is not timed for nothing
+                    verdict = await call
+                else:
+                    async with asyncio.timeout(self._timeout):
+                        verdict = await call
+            except Exception as exc:  # noqa: BLE001 - a store may raise anything
+                verdict = _failure_of(exc)
         if verdict is False and not hooks:
             return
         verdicts = [verdict]
@@ -184,26 +195,6 @@ class Denial(Generic[ClaimsT]):
         """Whether there is anything to ask."""
         return self._store is not None or bool(self._hooks.is_revoked)
 
-    async def _ask(self, store: RevocationStore, claims: ClaimsT, now: float) -> object:
-        """Return what the store answers, or the error that kept it from answering."""
-        jti, sid, sub = claims.jti, session_of(claims), claims.sub
-        if ":" in jti or ":" in sub or (sid is not None and ":" in sid):
-            jti, sid, sub = own_name(jti), sid and own_name(sid), own_name(sub)
-        try:
-            call = store.is_revoked(
-                jti=jti, sid=sid, sub=sub, issued_at=exact_issue_time(claims), now=now
-            )
-            if self._timeout is None:  # a store that never waits is not timed for nothing
-                return await call
-            async with asyncio.timeout(self._timeout):
-                return await call
-        except (StoreUnavailableError, KeysUnavailableError) as exc:
-            return _Failure(exc)
-        except TokenError:
-            raise
-        except Exception as exc:  # noqa: BLE001 - a store may raise anything
-            return _Failure(exc)
-
     def _refuse_outage(self, error: Exception, now: float, *, accepts_outage: bool) -> None:
         if not (accepts_outage and self._accepts_outage):
             self.outages.tell(error, now)
@@ -231,6 +222,14 @@ def session_of(claims: Claims) -> str | None:
     return claims.sid or (claims.jti if claims.type == "refresh" else None) or None
 
 
+def _question(store: RevocationStore, claims: Claims, now: float) -> Awaitable[object]:
+    """Ask a store about a token; the answer is to be awaited."""
+    jti, sid, sub = claims.jti, session_of(claims), claims.sub
+    if ":" in jti or ":" in sub or (sid is not None and ":" in sid):
+        jti, sid, sub = own_name(jti), sid and own_name(sid), own_name(sub)
+    return store.is_revoked(jti=jti, sid=sid, sub=sub, issued_at=exact_issue_time(claims), now=now)
+
+
 async def _verdict_of(hook: IsRevoked[ClaimsT], claims: ClaimsT) -> object:
     """Return what a hook answers, or the error that kept it from answering.
 
@@ -239,12 +238,20 @@ async def _verdict_of(hook: IsRevoked[ClaimsT], claims: ClaimsT) -> object:
     """
     try:
         return await settled(hook(claims))
-    except (StoreUnavailableError, KeysUnavailableError) as exc:
-        return _Failure(exc)
-    except TokenError:
-        raise
     except Exception as exc:  # noqa: BLE001 - whatever it is, the others are asked as well
-        return _Failure(exc)
+        return _failure_of(exc)
+
+
+def _failure_of(error: Exception) -> _Failure:
+    """Take an error for an outage, unless it refuses the token.
+
+    Raises:
+        TokenError: the error refuses the token.
+    """
+    is_outage = isinstance(error, (StoreUnavailableError, KeysUnavailableError))
+    if isinstance(error, TokenError) and not is_outage:
+        raise error
+    return _Failure(error)
 
 
 def _failure_in(verdicts: Sequence[object]) -> Exception | None:
