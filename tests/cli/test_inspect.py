@@ -420,11 +420,15 @@ async def _revoked(store_url: str, token: str) -> None:
 
 
 async def test_a_revoked_token_is_told_where_the_store_is_known(store_url, secret_file):
-    """And a store that cannot be asked makes the exit code that of an outage."""
+    """The exit code is 3 where the store does not answer, and 1 where it has no tables."""
     command = ("inspect", "--token-env", "MINE", "--secret-file", secret_file, "--at", AT)
-    env = {"TOKENWARD_STORE_URL": store_url, "TOKENWARD_AUDIENCE": "shop-api", "MINE": GOOD}
-    said = await _in_thread(*command, **env)
+    env = {"TOKENWARD_AUDIENCE": "shop-api", "MINE": GOOD}
+    nowhere = "postgresql+asyncpg://u:very-secret@127.0.0.1:1/d"
+    said = await _in_thread(*command, TOKENWARD_STORE_URL=nowhere, **env)
     assert (said.exit_code, "store_unavailable" in said.stdout) == (3, True)
+    env["TOKENWARD_STORE_URL"] = store_url
+    said = await _in_thread(*command, **env)
+    assert (said.exit_code, "create_tables()" in said.stderr) == (1, True)
     await _revoked(store_url, GOOD)
     said = await _in_thread(*command, **env)
     assert (said.exit_code, "token_revoked" in said.stdout) == (1, True)

@@ -110,14 +110,14 @@ async def revoke(
         settings.to_keys()
     store = shared_store(settings)
     async with open_engine(settings, now=moment(None), store=store) as engine:
-        if text is None:
+        if text is not None:
+            await engine.revoke(text)
+        else:
             await _check_retention(store, settings, retention)
         if session is not None:
             await engine.revoke_session(session)
-        elif subject is not None:
+        if subject is not None:
             await engine.revoke_subject(subject)
-        elif text is not None:
-            await engine.revoke(text)
     if common.json:
         print_json({"revoked": kinds[0]})
     else:
