@@ -129,3 +129,10 @@ async def test_a_private_key_of_another_pair_does_not_stop_verifying(
     if private is OTHER_RSA:
         with pytest.raises(Exception, match="Signature verification failed"):
             await auth().get_jti(await auth().create_access_token("alice"))
+
+
+@pytest.mark.parametrize("data", [5, [], None, "alice"])
+def test_claims_are_read_from_a_dictionary(data: object) -> None:
+    """Anything else is refused by the model, as by any other claims model."""
+    with pytest.raises(ValueError, match="valid dictionary"):
+        AuthJWTClaims.model_validate(data)
