@@ -144,6 +144,10 @@ class CountingKey(Key):
         super().verify(message, signature)
 
 
+KEY_ID = "service"
+"""A key without an id would verify tokens that name any."""
+
+
 def contract_engine(
     clock: FrozenClock,
     *,
@@ -154,7 +158,9 @@ def contract_engine(
 ) -> TokenEngine[ShopClaims]:
     """Build the engine that the service is given, with the signature memory or without."""
     return TokenEngine(
-        KeyRing(Key.from_secret(SECRET) if key is None else key) if keys is None else keys,
+        KeyRing(Key.from_secret(SECRET, kid=KEY_ID) if key is None else key)
+        if keys is None
+        else keys,
         policy=TokenPolicy(
             issuer=ISSUER, audience=AUDIENCE, signature_memory_entries=8192 if remembers else 0
         ),
@@ -299,6 +305,7 @@ WRONG_AUDIENCE = _invalid("audience_invalid", "The token is meant for somebody e
 WRONG_TYPE = _invalid("token_type_invalid", "The token is of the wrong type.")
 TOO_EARLY = _invalid("token_not_yet_valid", "The token is not valid yet.")
 EXPIRED = _invalid("token_expired", "The token has expired.")
+TOO_OLD = _invalid("token_too_old", "The token was issued too long ago.")
 REVOKED = _invalid("token_revoked", "The token has been revoked.")
 REUSED = _invalid(
     "refresh_token_reused", "The refresh token was used before. The session has been ended."

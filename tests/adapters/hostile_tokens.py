@@ -182,7 +182,8 @@ def why_not(token: bytes, kind: str, scopes: set[str]) -> str | None:
     if signature != hmac.digest(SECRET.encode(), message, hashlib.sha256):
         return "signature"
     header = json.loads(head.decode("utf-8"), object_pairs_hook=_unique)
-    if header.get("alg") != "HS256" or header.keys() & {"kid", "crit", "b64", "zip"}:
+    names_another_key = header.get("kid", c.KEY_ID) != c.KEY_ID
+    if header.get("alg") != "HS256" or names_another_key or header.keys() & {"crit", "b64", "zip"}:
         return "header"
     allowed = {"jwt", "at+jwt"} if kind == "access" else {"jwt"}
     if header.get("typ", "JWT").lower().removeprefix("application/") not in allowed:

@@ -23,7 +23,7 @@ USED_UP = {"/renew", "/renew-json"}
 @pytest.fixture
 def keys() -> KeyRing:
     """Give the ring of the contract."""
-    return KeyRing.from_secret(SECRET)
+    return KeyRing.from_secret(SECRET, kid=c.KEY_ID)
 
 
 @pytest.fixture(params=[True, False], ids=["remembers", "forgets"])
@@ -86,7 +86,7 @@ async def test_a_key_that_leaves(
         for _ in range(2):
             assert_answer(await client.get("/me", headers=list(bearer(GOOD))), c.ME)
         assert_it_served(engine, at_least=1)
-        keys.replace(KeyRing.from_secret(OTHER_SECRET))
+        keys.replace(KeyRing.from_secret(OTHER_SECRET, kid=c.KEY_ID))
         for _ in range(2):
             assert_answer(await client.get("/me", headers=list(bearer(GOOD))), c.FORGED)
     outcome = await open_websocket(app, "/ws", headers=bearer(GOOD))
