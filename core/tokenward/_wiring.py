@@ -97,7 +97,9 @@ def _fields_of(kind: type) -> Iterable[object]:
     if issubclass(kind, BaseModel) and kind is not BaseModel:
         if not kind.__pydantic_complete__:
             kind.model_rebuild(raise_errors=False)
-        return [field.annotation for field in kind.model_fields.values()]
+        # With extra="allow" this attribute says of which type further members are.
+        extra = _hints_of(kind).get("__pydantic_extra__")
+        return [extra, *(field.annotation for field in kind.model_fields.values())]
     if not any(hasattr(kind, mark) for mark in _MARKS_OF_RECORDS):
         return ()
     return _hints_of(kind).values()

@@ -47,6 +47,12 @@ class Wrapped(BaseModel):
     claims: ShopClaims | None = None
 
 
+class Open(BaseModel, extra="allow"):
+    """A body whose further members are claims."""
+
+    __pydantic_extra__: dict[str, ShopClaims]
+
+
 class Envelope(BaseModel, Generic[ItemT]):
     """A generic body."""
 
@@ -156,6 +162,7 @@ HOLDING = [
     Json[ShopClaims],
     Callable[[ShopClaims], int],
     Wrapped,
+    Open,
     Envelope[ShopClaims],
     Envelope[Wrapped],
     Later,
