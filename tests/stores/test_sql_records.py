@@ -2,15 +2,17 @@
 
 import asyncio
 import math
+import re
 import sqlite3
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import func, insert, literal, select, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from tests.support import NOW
 from tokenward import ConfigurationError, Revocation
 from tokenward.revocation import CLOCK_SPARE_SECONDS, Consumed, Consumption
+from tokenward.stores._sql_postgres import _unsealing
 from tokenward.stores.sql import SqlStore
 
 SEALED = b"\x00sealed pair\xff"
@@ -111,17 +113,48 @@ async def test_concurrent_uses_remove_sealed_pairs_once_each_and_lose_nothing(pl
         await store.aclose()
 
 
-async def test_the_indexes_find_sealed_pairs_in_a_large_table(sqlite_place):
-    """A step does not read the whole table to find the few pairs that are due."""
+async def test_a_step_on_sqlite_reads_only_the_pairs_that_are_due(sqlite_place):
+    """However many sealed pairs there are, both conditions are looked up in an index."""
     async with sqlite_place.store() as store:
         statement = "?, ?".join(store._writes._unseal)
         async with store._database.engine.connect() as connection:
             values = (NOW, "a", "b")
             plan = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
             steps = [row.detail for row in plan]
-    scans = [step for step in steps if step.startswith("SCAN")]
-    assert all("USING INDEX tokenward_consumed_sealed_" in step for step in scans)
-    assert "(jti=?)" in steps[0]
+    table = "SEARCH tokenward_consumed USING INDEX"
+    assert f"{table} tokenward_consumed_sealed_grace_until (grace_until<?)" in steps
+    assert f"{table} tokenward_consumed_sealed_successor (successor=?)" in steps
+    assert not [step for step in steps if step.startswith("SCAN tokenward")]
+
+
+@pytest.mark.parametrize(("rows", "analyzed"), [(0, False), (20_000, False), (20_000, True)])
+async def test_a_step_on_postgresql_reads_only_the_pairs_that_are_due(
+    postgres_place, rows, analyzed
+):
+    """Also in a plan that was made when the table was empty, and with and without statistics."""
+    async with postgres_place.store() as store:
+        table = store._tables.consumed
+        statement = _unsealing(table).compile(dialect=store._database.engine.dialect)
+        values = {"BYTEA": "''", "FLOAT": f"{NOW}", "TEXT[]": "array['a', 'b']"}
+        kinds = dict(re.findall(r"\$(\d)::(\S+?)(?=[\s)])", str(statement)))
+        parameters = ", ".join(values[kinds[number]] for number in sorted(kinds))
+        async with store._database.engine.begin() as connection:
+            send = connection.exec_driver_sql
+            numbers = func.generate_series(1, rows).column_valued("number")
+            each = (func.concat("j", numbers), func.concat("s", numbers), literal(SEALED))
+            times = (literal(NOW), literal(NOW + 10), literal(NOW + 60))
+            names = [column.name for column in table.columns]
+            await connection.execute(insert(table).from_select(names, select(*each, *times)))
+            if analyzed:
+                await send(f"ANALYZE {table.fullname}")
+            await send("SET LOCAL plan_cache_mode = force_generic_plan")
+            await send(f"PREPARE step AS {statement}")
+            plan = (await send(f"EXPLAIN EXECUTE step({parameters})")).scalars().all()
+            await send("DEALLOCATE step")
+    conditions = {line.strip() for line in plan if "Index Cond" in line}
+    assert any("grace_until <=" in each for each in conditions)
+    assert any("successor = ANY" in each for each in conditions)
+    assert not [line for line in plan if "Seq Scan" in line]
 
 
 # The retention

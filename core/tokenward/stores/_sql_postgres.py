@@ -10,6 +10,7 @@ from sqlalchemy import (
     Delete,
     Double,
     Executable,
+    Integer,
     LargeBinary,
     Select,
     Table,
@@ -39,6 +40,8 @@ from tokenward.stores._sql_schema import Tables, has_sealed
 __all__ = ["PostgresWrites"]
 
 _NONE: Final[list[str]] = []
+# Written into the statements: PostgreSQL plans them for few rows, and so by an index.
+_AT_MOST: Final = literal_column(str(LARGEST_PURGE), Integer)
 
 
 class PostgresWrites:
@@ -117,28 +120,30 @@ def _rows_into(table: Table) -> Insert:
 
 def _unsealing(table: Table) -> Update:
     used: ColumnElement[Any] = bindparam("used", type_=ARRAY(Text))
-    due = (
-        select(table.c.jti)
-        .where(
-            has_sealed(table),
-            or_(
-                table.c.grace_until <= bindparam("now", type_=Double),
-                table.c.successor == func.any(used),
-            ),
-            # One statement must not change one row twice.
-            table.c.jti != func.all(used),
-        )
-        .limit(LARGEST_PURGE)
-        # Rows that another process is changing are left to it.
-        .with_for_update(skip_locked=True)
+    # Two queries, one for each index: with OR between the two conditions, PostgreSQL reads every
+    # row that has a sealed pair.
+    expired = table.c.grace_until <= bindparam("now", type_=Double)
+    due = _sealed(table, expired).order_by(table.c.grace_until).limit(_AT_MOST)
+    superseded = _sealed(table, table.c.successor == func.any(used))
+    return (
+        update(table)
+        # One statement must not change one row twice.
+        .where(or_(table.c.jti == _any_of(due), table.c.jti == _any_of(superseded)))
+        .where(table.c.jti != func.all(used))
+        .values(sealed=b"")
     )
-    return update(table).where(table.c.jti == _any_of(due)).values(sealed=b"")
+
+
+def _sealed(table: Table, condition: ColumnElement[bool]) -> Select[Any]:
+    # Rows that another process is changing are left to it.
+    found = select(table.c.jti).where(has_sealed(table), condition)
+    return found.with_for_update(skip_locked=True)
 
 
 def _purge(table: Table) -> Delete:
     (key,) = table.primary_key.columns
     expired = table.c.keep_until <= bindparam("before", type_=Double)
-    some = select(key).where(expired).limit(LARGEST_PURGE).with_for_update(skip_locked=True)
+    some = select(key).where(expired).limit(_AT_MOST).with_for_update(skip_locked=True)
     return delete(table).where(key == _any_of(some))
 
 
