@@ -27,8 +27,10 @@ from tokenward.stores._sql_sqlite import SqliteWrites
 
 __all__ = ["SqlStore"]
 
-# Nobody waits for a purge with a time-out, so it may wait longer for others that write.
+# Nobody waits for a purge with a time-out, so it may wait longer for others that write. The
+# database's own time-outs end each try earlier; the seconds are for a connection that has died.
 _PURGE_TRIES: Final = 20
+_PURGE_SECONDS: Final = 30.0
 
 
 class SqlStore:
@@ -81,7 +83,8 @@ class SqlStore:
                 `timeout_seconds`; and behind a pooler with
                 ``connect_args={"statement_cache_size": 0}``, or its first use is refused.
             table_prefix: begins the names of the two tables and their indexes.
-            timeout_seconds: how long any one call may take, all its tries together.
+            timeout_seconds: how long any one call may take, all its tries together; `purge` and
+                `create_tables` may take longer.
             schema: where the tables are; None: where the database looks by itself.
 
         Raises:
@@ -102,7 +105,6 @@ class SqlStore:
         self._revocations = GroupCommit(self._revoke_all, slots, timeout_seconds=timeout_seconds)
         self._uses = GroupCommit(self._consume_all, slots, timeout_seconds=timeout_seconds)
         self._raises = GroupCommit(self._raise_all, slots, timeout_seconds=timeout_seconds)
-        self._timeout_seconds = timeout_seconds
         self.timeout_seconds: float | None = timeout_seconds
         """How long the engine waits for any one call."""
 
@@ -215,7 +217,7 @@ class SqlStore:
             try:
                 # Released after each try, so that the writes of this process get their turn.
                 async with self._database.slots:
-                    deadline = asyncio.get_running_loop().time() + 2 * self._timeout_seconds
+                    deadline = asyncio.get_running_loop().time() + _PURGE_SECONDS
                     return await self._database.write(some, may_repeat=False, deadline=deadline)
             except DBAPIError as exc:
                 if tries == _PURGE_TRIES or not is_passing(exc.orig):
