@@ -78,11 +78,17 @@ async def test_a_mistake_is_reported_even_where_another_source_fails(clock):
 
 async def test_a_store_of_another_process_or_loop_says_so(clock):
     """A ConfigurationError is neither refused as an outage nor accepted as one."""
+
+    class Elsewhere(Down):
+        async def raise_retention(self, seconds):
+            raise self.error
+
     for outage in ("refuse", "accept"):
-        store = Down(ConfigurationError("This store was used before a fork."))
+        store = Elsewhere(ConfigurationError("This store was used before a fork."))
         engine = engine_with(clock, store=store, policy=TokenPolicy(store_outage=outage))
-        with pytest.raises(ConfigurationError, match="before a fork"):
-            await engine.decode(signed(payload_of()))
+        for call in (engine.decode(signed(payload_of())), engine.issue("alice")):
+            with pytest.raises(ConfigurationError, match="before a fork"):
+                await call
 
 
 @pytest.mark.parametrize("error", [StoreUnavailableError, KeysUnavailableError])
