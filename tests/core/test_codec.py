@@ -14,6 +14,7 @@ from tokenward._codec import (
     b64url_encode,
     dumps,
     loads_header,
+    loads_payload,
 )
 
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
@@ -251,3 +252,22 @@ def test_what_json_cannot_say_is_the_programmers_mistake(value):
     assert caught.value.code == "configuration_invalid"
     assert caught.value.__cause__ is None
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"", b"[]", b"null", b"1", b'"a"', b'{"a": 1} x', b'{"a": "\xff"}', b'{"a": "\\ud800"}',
+        b'{"a": ' + b"[" * 300 + b"]" * 300 + b"}", b'{"a": ' + b"9" * 5000 + b"}",
+    ],
+)  # fmt: skip
+def test_a_payload_that_is_no_object_is_malformed(payload):
+    """Whatever the parser refuses is refused, and no other error hangs on to it."""
+    with pytest.raises(MalformedTokenError) as caught:
+        loads_payload(payload)
+    assert (caught.value.__cause__, caught.value.__context__) == (None, None)
+
+
+def test_of_a_member_that_stands_twice_the_last_counts():
+    """As in every claims model, so that all readers of a payload agree."""
+    assert loads_payload(b'{"a": 1, "b": {"c": 1, "c": 2}, "a": 2}') == {"a": 2, "b": {"c": 2}}

@@ -307,15 +307,16 @@ async def test_the_model_gives_types_and_refuses_what_does_not_fit(clock):
 
 async def test_further_required_claims_are_demanded_by_the_policy(clock):
     """A policy may ask for registered and for other claims beyond the five."""
-    asked = {"exp", "iat", "sub", "jti", "type", "nbf", "region"}
+    asked = {"exp", "iat", "sub", "jti", "type", "nbf", "fresh", "region"}
     engine = engine_with(clock, policy=TokenPolicy(required_claims=asked))
-    await engine.decode(signed(payload_of(region="eu")))
-    for name in ("nbf", "region"):
+    own = {"region": "eu", "fresh": False}
+    await engine.decode(signed(payload_of(**own)))
+    for name in ("nbf", "fresh", "region"):
         with pytest.raises(MissingClaimError) as caught:
-            await engine.decode(signed(payload_of(**{"region": "eu", name: ...})))
+            await engine.decode(signed(payload_of(**{**own, name: ...})))
         assert caught.value.claim == name
     with pytest.raises(MissingClaimError):
-        await engine.decode(signed(payload_of(region="eu", nbf=None)))
+        await engine.decode(signed(payload_of(**own, nbf=None)))
 
 
 async def test_an_error_never_repeats_what_only_the_token_knows(clock):
