@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from copy import copy, deepcopy
 from typing import Final, Generic, Literal, NamedTuple, Self, TypeVar
@@ -72,8 +72,18 @@ class Denial(Generic[ClaimsT]):
         verdict: object = False
         if store is not None:
             try:
-                # Not in a coroutine of its own: this is asked for every token.
-                call = _question(store, claims, now)
+                # All in one function: this is asked for every token.
+                jti, sub = claims.jti, claims.sub
+                sid = session_of(claims) if claims.type == "refresh" else claims.sid
+                if ":" in jti or ":" in sub or (sid and ":" in sid):
+                    jti, sid, sub = own_name(jti), sid and own_name(sid), own_name(sub)
+                call = store.is_revoked(
+                    jti=jti,
+                    sid=sid or None,
+                    sub=sub,
+                    issued_at=exact_issue_time(claims),
+                    now=now,
+                )
                 if self._timeout is None:  # a store that never waits is not timed for nothing
                     verdict = await call
                 else:
@@ -220,14 +230,6 @@ class Denial(Generic[ClaimsT]):
 def session_of(claims: Claims) -> str | None:
     """Return the session of a token: its ``sid``; a refresh token without one begins its own."""
     return claims.sid or (claims.jti if claims.type == "refresh" else None) or None
-
-
-def _question(store: RevocationStore, claims: Claims, now: float) -> Awaitable[object]:
-    """Ask a store about a token; the answer is to be awaited."""
-    jti, sid, sub = claims.jti, session_of(claims), claims.sub
-    if ":" in jti or ":" in sub or (sid is not None and ":" in sid):
-        jti, sid, sub = own_name(jti), sid and own_name(sid), own_name(sub)
-    return store.is_revoked(jti=jti, sid=sid, sub=sub, issued_at=exact_issue_time(claims), now=now)
 
 
 async def _verdict_of(hook: IsRevoked[ClaimsT], claims: ClaimsT) -> object:
