@@ -132,14 +132,21 @@ async def test_a_read_does_not_wait_for_a_writer():
 
 
 async def test_a_copy_of_a_store_is_the_store():
-    """A used token does not work again with a copy of the store or of its engine."""
-    engine = engine_with(FrozenClock())
-    pair = await engine.issue_pair("alice")
-    twin = copy.deepcopy(engine)
-    await engine.revoke(pair.access_token)
-    await engine.refresh(pair.refresh_token)
-    with pytest.raises(TokenRevokedError):
-        await twin.decode(pair.access_token)
+    """A used token does not work again with a copy of the store, or of an engine with any store."""
+
+    class Copied(MemoryStore):
+        def __deepcopy__(self, memo):
+            return Copied()
+
+    for store in (MemoryStore(), Copied()):
+        engine = engine_with(FrozenClock(), store=store)
+        pair = await engine.issue_pair("alice")
+        twin = copy.deepcopy(engine)
+        await engine.revoke(pair.access_token)
+        successor = await engine.refresh(pair.refresh_token)
+        with pytest.raises(TokenRevokedError):
+            await twin.decode(pair.access_token)
+        assert await twin.refresh(pair.refresh_token) == successor
     store = MemoryStore()
     assert copy.copy(store) is store
     assert copy.deepcopy(PrefixedStore(store, "x"))._inner is store
