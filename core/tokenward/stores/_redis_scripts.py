@@ -67,7 +67,8 @@ if first then
         if first_use == use then return use end
         if now >= number(grace_until) then return {{use, 0, ''}} end
         local found = redis.call('GET', pair)
-        local sealed_by, sealed = string.match(found or '', '^(%S+) (%S+)$')
+        local sealed_by, sealed = string.match(found or '- -', '^(%S+) (%S+)$')
+        if not sealed_by then error('unreadable record') end
         return {{use, 1, sealed_by == first_use and sealed or ''}}
     end
 end

@@ -203,7 +203,7 @@ class RedisStore:
             case [0 | 1 as is_in_grace, bytes() | str() as earlier]:
                 return Consumed(
                     is_first=False,
-                    sealed=base64.b64decode(earlier),
+                    sealed=base64.b64decode(earlier, validate=True),
                     is_in_grace=is_in_grace == 1,
                 )
         raise MismatchedReplyError

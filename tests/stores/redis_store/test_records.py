@@ -258,6 +258,17 @@ async def test_a_pair_that_another_use_has_sealed_is_not_returned(store):
     assert (first.sealed, second.sealed) == (b"", b"of w")
 
 
+@pytest.mark.parametrize("text", ["", "damaged", "{use}", "{use} !!!", "{use} a b", "{use} \u2100"])
+async def test_a_damaged_pair_is_an_outage(store, client, prefix, text):
+    """Only a pair that is not there means that the successor has been used, or that there is none."""
+    await store.consume(Consumption("x", "y", b"sealed", NOW + 10, NOW + 60), now=NOW)
+    key = f"{prefix}p:y"
+    use = (await client.get(key)).split()[0].decode()
+    await client.set(key, text.format(use=use), keepttl=True)
+    with pytest.raises((RedisError, ValueError)):
+        await store.consume(Consumption("x", "z", b"", NOW + 10, NOW + 60), now=NOW)
+
+
 async def test_a_later_use_is_told_whether_it_is_in_the_grace(store):
     """By the time of its engine, whether or not there is a pair."""
     await store.consume(Consumption("x", "y", b"", NOW + 10, NOW + 60), now=NOW)
