@@ -6,7 +6,7 @@ import httpx
 
 from serving import app_of, served
 from steps import USER, Walk, forged
-from tokenward import WeakSecretWarning
+from tokenward.keys import WeakSecretWarning
 
 __all__ = ["walk_authjwt"]
 

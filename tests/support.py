@@ -4,10 +4,8 @@ import json
 import traceback
 from collections.abc import Mapping
 
-from tokenward import Claims, KeyRing, MemoryStore, TokenEngine, TokenPolicy
-from tokenward._codec import b64url_encode
-from tokenward.keys import Key
-from tokenward.revocation import RevocationStore
+from tokenward import Claims, Key, KeyRing, MemoryStore, RevocationStore, TokenEngine, TokenPolicy
+from tokenward.jose.codec import b64url_encode
 from tokenward.testing import FrozenClock
 
 NOW = 1_800_000_000.0

@@ -7,17 +7,9 @@ from typing import Annotated, Generic, TypeVar
 
 from fastapi import FastAPI, Request, Response, WebSocket
 
-from tokenward import (
-    Authenticator,
-    Carrier,
-    Claims,
-    ConfigurationError,
-    KeyPublisher,
-    Requirement,
-    TokenJudge,
-    TokenPair,
-    TokenType,
-)
+from tokenward import Claims, ConfigurationError, KeyPublisher, TokenPair, TokenType
+from tokenward.engine import TokenVerifier
+from tokenward.http import Authenticator, Carrier, Requirement
 from tokenward_fastapi._dependency import NOT_CALLED, FoundClaims, RequiredClaims, view_of
 from tokenward_fastapi._documents import add_documents
 from tokenward_fastapi._openapi import document_refusals
@@ -34,7 +26,7 @@ class TokenAuth(Generic[ClaimsT]):
 
     def __init__(
         self,
-        engine: TokenJudge[ClaimsT],
+        engine: TokenVerifier[ClaimsT],
         *,
         carriers: Sequence[Carrier] | None = None,
         realm: str = "api",

@@ -13,7 +13,8 @@ from fastapi.requests import HTTPConnection
 from fastapi.security import SecurityScopes
 from fastapi.security.base import SecurityBase
 
-from tokenward import Authenticator, ConfigurationError, RequestView, Requirement, TokenError
+from tokenward import ConfigurationError, TokenError
+from tokenward.http import Authenticator, RequestView, Requirement
 from tokenward_fastapi._refusals import RefusedRequest, RefusedWebSocket
 
 __all__ = ["NOT_CALLED", "FoundClaims", "RequiredClaims", "view_of"]

@@ -4,7 +4,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from tokenward import Refusal
+from tokenward.http import Refusal
 
 __all__ = ["document_refusals"]
 

@@ -10,7 +10,8 @@ from fastapi.exceptions import HTTPException
 from starlette.types import ExceptionHandler
 from starlette.websockets import WebSocketState
 
-from tokenward import Refusal, TokenError, TokenwardError
+from tokenward import TokenError, TokenwardError
+from tokenward.http import Refusal
 
 __all__ = [
     "RefusedRequest",

@@ -11,7 +11,8 @@ from fastapi.dependencies.utils import get_parameterless_sub_dependant, get_type
 from starlette.routing import BaseRoute, Host, Mount
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from tokenward import Claims, ConfigurationError, holds_claims
+from tokenward import Claims, ConfigurationError
+from tokenward.http import holds_claims
 from tokenward_fastapi._dependency import FoundClaims
 
 __all__ = ["check_wiring"]

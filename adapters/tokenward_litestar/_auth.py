@@ -12,17 +12,9 @@ from litestar.plugins import InitPlugin, ReceiveRoutePlugin
 from litestar.routes import ASGIRoute, BaseRoute, WebSocketRoute
 from litestar.types import Guard
 
-from tokenward import (
-    Authenticator,
-    Carrier,
-    Claims,
-    KeyPublisher,
-    Requirement,
-    TokenJudge,
-    TokenPair,
-    TokenType,
-    named_arguments_only,
-)
+from tokenward import Claims, KeyPublisher, TokenPair, TokenType
+from tokenward.engine import TokenVerifier
+from tokenward.http import Authenticator, Carrier, Requirement, named_arguments_only
 from tokenward_litestar._cookies import add_cookies
 from tokenward_litestar._documents import add_documents
 from tokenward_litestar._guard import ClaimsGuard, provider_of, require_plugin, view_of
@@ -40,7 +32,7 @@ class TokenAuth(InitPlugin, ReceiveRoutePlugin, Generic[ClaimsT]):
 
     def __init__(
         self,
-        engine: TokenJudge[ClaimsT],
+        engine: TokenVerifier[ClaimsT],
         *,
         carriers: Sequence[Carrier] | None = None,
         realm: str = "api",

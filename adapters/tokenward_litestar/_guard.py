@@ -11,14 +11,8 @@ from litestar.handlers import BaseRouteHandler
 from litestar.plugins import InitPlugin
 from litestar.types import Scope
 
-from tokenward import (
-    Authenticator,
-    Claims,
-    ConfigurationError,
-    RequestView,
-    Requirement,
-    TokenError,
-)
+from tokenward import Claims, ConfigurationError, TokenError
+from tokenward.http import Authenticator, RequestView, Requirement
 from tokenward_litestar._refusals import RefusedRequest, RefusedWebSocket
 
 __all__ = ["ClaimsGuard", "provider_of", "require_plugin", "view_of"]

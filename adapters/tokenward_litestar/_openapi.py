@@ -10,7 +10,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Components, SecurityScheme
 
-from tokenward import Refusal
+from tokenward.http import Refusal
 
 __all__ = ["document_refusals", "document_scheme"]
 

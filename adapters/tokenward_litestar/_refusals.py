@@ -11,7 +11,8 @@ from litestar.exceptions import HTTPException, WebSocketException
 from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-from tokenward import Refusal, TokenError
+from tokenward import TokenError
+from tokenward.http import Refusal
 
 __all__ = ["RefusedRequest", "RefusedWebSocket", "close_websocket", "register_refusals"]
 

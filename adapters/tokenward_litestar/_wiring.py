@@ -12,7 +12,8 @@ from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 from litestar.plugins import InitPlugin
 from litestar.typing import FieldDefinition
 
-from tokenward import Authenticator, Claims, ConfigurationError, claims_in, holds_claims
+from tokenward import Claims, ConfigurationError
+from tokenward.http import Authenticator, claims_in, holds_claims
 from tokenward_litestar._guard import ClaimsGuard
 
 __all__ = ["HandlerChecks", "refuse_second_plugin"]

@@ -7,17 +7,9 @@ from typing import Generic, TypeVar, cast
 
 from quart import Blueprint, Quart, Request, Response, Websocket, current_app
 
-from tokenward import (
-    Authenticator,
-    Carrier,
-    Claims,
-    KeyPublisher,
-    Requirement,
-    TokenJudge,
-    TokenPair,
-    TokenType,
-    named_arguments_only,
-)
+from tokenward import Claims, KeyPublisher, TokenPair, TokenType
+from tokenward.engine import TokenVerifier
+from tokenward.http import Authenticator, Carrier, Requirement, named_arguments_only
 from tokenward_quart._apps import KnownApps
 from tokenward_quart._claims import claims_that_exist, found_claims
 from tokenward_quart._connection import current, view_of
@@ -41,7 +33,7 @@ class TokenAuth(Generic[ClaimsT]):
 
     def __init__(
         self,
-        engine: TokenJudge[ClaimsT],
+        engine: TokenVerifier[ClaimsT],
         *,
         carriers: Sequence[Carrier] | None = None,
         realm: str = "api",

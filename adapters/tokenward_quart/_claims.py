@@ -4,7 +4,8 @@ from typing import Any, Final, TypeAlias, cast
 
 from werkzeug.local import LocalProxy
 
-from tokenward import Authenticator, Claims
+from tokenward import Claims
+from tokenward.http import Authenticator
 from tokenward_quart._connection import Connection, connection, scope_of
 
 __all__ = ["claims_that_exist", "current_claims", "found_claims", "keep_claims"]

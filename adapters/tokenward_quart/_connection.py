@@ -13,7 +13,7 @@ from quart import (
 )
 from werkzeug.local import LocalProxy
 
-from tokenward import RequestView
+from tokenward.http import RequestView
 
 __all__ = ["Connection", "connection", "current", "scope_of", "view_of"]
 

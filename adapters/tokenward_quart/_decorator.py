@@ -7,7 +7,8 @@ from typing import Generic, NoReturn, TypeVar, cast
 
 from quart import current_app
 
-from tokenward import Authenticator, Claims, Requirement, TokenError
+from tokenward import Claims, TokenError
+from tokenward.http import Authenticator, Requirement
 from tokenward_quart._apps import KnownApps
 from tokenward_quart._claims import keep_claims
 from tokenward_quart._connection import connection, current, view_of

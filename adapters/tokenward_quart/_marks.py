@@ -13,7 +13,7 @@ from typing import Any, Final, TypeAlias
 
 from quart import Quart
 
-from tokenward import Requirement
+from tokenward.http import Requirement
 from tokenward_quart._apps import KnownApps
 
 __all__ = [

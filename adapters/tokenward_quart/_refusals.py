@@ -12,7 +12,8 @@ from quart.globals import app_ctx
 from quart.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException, default_exceptions
 
-from tokenward import Refusal, TokenError
+from tokenward import TokenError
+from tokenward.http import Refusal
 from tokenward_quart._connection import Connection, connection, current, scope_of
 from tokenward_quart._sockets import close_refused
 

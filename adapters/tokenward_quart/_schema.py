@@ -8,7 +8,7 @@ from typing import Any, Final, TypeAlias
 
 from quart import Quart
 
-from tokenward import Refusal
+from tokenward.http import Refusal
 from tokenward_quart._groups import groups_of
 
 __all__ = ["document_groups", "document_scheme", "document_view", "hide_view"]

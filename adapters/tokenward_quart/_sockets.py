@@ -6,7 +6,7 @@ from typing import cast
 from quart import Quart, Websocket
 from werkzeug.datastructures import Headers
 
-from tokenward import Refusal
+from tokenward.http import Refusal
 
 __all__ = ["close", "close_refused", "watch_sockets"]
 

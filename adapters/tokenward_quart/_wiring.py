@@ -8,7 +8,8 @@ from typing import Any, Final, get_type_hints
 
 from quart import Quart
 
-from tokenward import ConfigurationError, holds_claims
+from tokenward import ConfigurationError
+from tokenward.http import holds_claims
 from tokenward_quart._claims import current_claims
 from tokenward_quart._decorator import GuardDecorator
 from tokenward_quart._groups import groups_of

@@ -78,7 +78,7 @@ def _decode_into_full(bench: Bench, ours: Side, pyjwt: Side) -> list[Outcome]:
     """Decode with an engine that has to forget a token for each that it takes in."""
     return [
         bench.compare(
-            f"{algorithm}, usual claims, the signature memory full",
+            f"{algorithm}, usual claims, the signature cache full",
             Timed(ours, f"decode/{algorithm}/usual/full"),
             Timed(pyjwt, f"decode/{algorithm}/usual/first"),
             at_most=DECODE_AT_MOST[algorithm],

@@ -44,7 +44,7 @@ def _memory(bench: Bench) -> Table:
     token = found["remembered"]
     rows = [
         (
-            f"a token of {token['letters']:.0f} letters in the signature memory, its text and payload included",
+            f"a token of {token['letters']:.0f} letters in the signature cache, its text and payload included",
             number(token["bytes"]),
             f"{token['entries']:,.0f} fill it; it counts {number(token['claimed'])} for each",
         ),

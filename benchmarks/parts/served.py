@@ -109,5 +109,5 @@ def _rates(bench: Bench) -> dict[str, list[float]]:
 
 def _demand(memory: dict[str, int], what: str, expected: int) -> None:
     if memory[what] != expected:
-        msg = f"Expected {expected} {what} in the signature memory, got {memory[what]}."
+        msg = f"Expected {expected} {what} in the signature cache, got {memory[what]}."
         raise SideFailedError(msg)

@@ -31,7 +31,7 @@ async def remembered(material: Material) -> dict[str, float]:
         before = traced_bytes()
         for line in lines:
             await engine.decode(line.rstrip())
-    used, memory = traced_bytes() - before, engine.signature_memory
+    used, memory = traced_bytes() - before, engine.signature_cache
     same(memory.hits, 0, "hits")
     same(memory.misses > memory.entries > 1, True, "a full memory")  # noqa: FBT003 - what is expected
     return {

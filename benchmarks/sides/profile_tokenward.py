@@ -22,21 +22,22 @@ from answering import versions
 from asgi import Application, Headers, bearing, exchange
 from material import Material
 
-from tokenward import Authenticator, TokenEngine
-from tokenward._denial import Denial
-from tokenward._jws import CompactJws
-from tokenward._memory import SignatureMemory
-from tokenward._validation import ClaimsValidator
+from tokenward import TokenEngine
+from tokenward.http import Authenticator
+from tokenward.jose.compact import CompactJws
+from tokenward.jose.signature_cache import SignatureCache
+from tokenward.sessions.revocation import RevocationChecker
+from tokenward.tokens.validator import ClaimsValidator
 
 CALLS = 100
 STEPS: dict[str, tuple[type, str]] = {
     "authenticate": (Authenticator, "authenticate"),
     "decode": (TokenEngine, "decode"),
     "verify": (CompactJws, "verify_text"),
-    "remember": (SignatureMemory, "remember"),
+    "remember": (SignatureCache, "remember"),
     "read": (ClaimsValidator, "read"),
     "check": (ClaimsValidator, "check"),
-    "revoked": (Denial, "refuse_revoked"),
+    "revoked": (RevocationChecker, "refuse_revoked"),
 }
 """The methods that are watched, by the names that the runner knows."""
 

@@ -12,7 +12,7 @@ from tokenward import TokenEngine
 
 
 class Watch:
-    """Counts what the signature memory of an engine did in a block."""
+    """Counts what the signature cache of an engine did in a block."""
 
     def __init__(self, engine: TokenEngine) -> None:
         """Take the engine."""
@@ -22,7 +22,7 @@ class Watch:
     def start(self, engine: TokenEngine | None = None) -> None:
         """Begin a block, of another engine where one is given."""
         self._engine = engine or self._engine
-        memory = self._engine.signature_memory
+        memory = self._engine.signature_cache
         self._hits, self._misses = memory.hits, memory.misses
 
     def first_sight(self, calls: int) -> None:
@@ -34,7 +34,7 @@ class Watch:
         self._demand(hits=calls, misses=0)
 
     def _demand(self, *, hits: int, misses: int) -> None:
-        memory = self._engine.signature_memory
+        memory = self._engine.signature_cache
         seen = memory.hits - self._hits, memory.misses - self._misses
         if seen != (hits, misses):
             sys.exit(f"Expected {hits} hits and {misses} misses, got {seen[0]} and {seen[1]}.")

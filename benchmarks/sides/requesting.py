@@ -40,7 +40,7 @@ class Service:
     first: CaseOf = steady
     repeat: CaseOf = steady
     memory: Callable[[], Any] | None = None
-    """Gives the counts of a signature memory, for a side that has one."""
+    """Gives the counts of a signature cache, for a side that has one."""
 
 
 def asking(app: Application) -> Callable[[Headers], Awaitable[None]]:
@@ -83,7 +83,7 @@ def cases_of(service: Service, material: Material, algorithm: str) -> dict[str, 
 async def serve(app: Application, service: Service) -> None:
     """Serve an application with one uvicorn worker until the other end closes.
 
-    It tells its port first and, where there is a signature memory, what that did at last.
+    It tells its port first and, where there is a signature cache, what that did at last.
     """
     import uvicorn
 

@@ -44,16 +44,16 @@ async def guarding(material: Material, algorithm: str) -> TokenEngine[ShopClaims
 async def watched(
     engine: TokenEngine[Claims], material: Material, algorithm: str
 ) -> dict[str, object]:
-    """Give what makes a `Service` look after the signature memory of an engine, once it is full.
+    """Give what makes a `Service` look after the signature cache of an engine, once it is full.
 
     An empty one would be cheaper to fill than a full one, which has to forget for each token that it takes in.
     """
     tokens = material.tokens(algorithm, "usual")
     for token in tokens[1:]:
         await engine.decode(token)
-    same(engine.signature_memory.entries < len(tokens) - 1, True, "a full memory")  # noqa: FBT003
+    same(engine.signature_cache.entries < len(tokens) - 1, True, "a full memory")  # noqa: FBT003
     return {
         "first": partial(first_sight, engine),
         "repeat": partial(repeat, engine),
-        "memory": lambda: engine.signature_memory,
+        "memory": lambda: engine.signature_cache,
     }

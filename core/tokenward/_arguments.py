@@ -5,14 +5,11 @@ Nothing here judges what a client sent: that is always a `TokenError`, and never
 
 import inspect
 from collections.abc import Iterable
-from typing import Final, NoReturn
+from typing import NoReturn
 
-from tokenward._codec import b64url_decode, loads_header
-from tokenward.errors import ConfigurationError, MalformedTokenError
+from tokenward.errors import ConfigurationError
 
-__all__ = ["check_callable", "check_methods", "kind_of", "looks_like_token", "refuse_no_token"]
-
-_SEGMENTS: Final = 3  # RFC 7515 §7.1
+__all__ = ["check_callable", "check_methods", "kind_of", "refuse_no_token"]
 
 
 def kind_of(value: object) -> str:
@@ -35,18 +32,6 @@ def refuse_no_token(value: object) -> NoReturn:
         fix = "look whether there is a token first"
     msg = f"token must be text or bytes, not {kind_of(value)}: {fix}."
     raise TypeError(msg)
-
-
-def looks_like_token(text: str) -> bool:
-    """Whether a text is a JWS in compact form, with or without a scheme before it; unverified."""
-    words = text.split()
-    segments = words[-1].split(".") if words else ()
-    if len(segments) != _SEGMENTS:
-        return False
-    try:
-        return "alg" in loads_header(b64url_decode(segments[0]))
-    except MalformedTokenError:
-        return False
 
 
 def check_callable(value: object, argument: str, example: str, *, takes: int) -> None:

@@ -10,10 +10,17 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeAlias, TypeVar
 
 from tokenward._arguments import check_callable
-from tokenward.claims import Claims, TokenType
-from tokenward.revocation import Revocation
+from tokenward.claims.model import Claims, TokenType
+from tokenward.stores.protocol import Revocation
 
-__all__ = ["LifecycleHooks", "RegisteredHooks", "TokenDraft", "run_guards", "run_hooks", "settled"]
+__all__ = [
+    "LifecycleHooks",
+    "RegisteredHooks",
+    "TokenDraft",
+    "maybe_await",
+    "run_hooks",
+    "run_validators",
+]
 
 ClaimsT = TypeVar("ClaimsT", bound=Claims)
 ResultT = TypeVar("ResultT")
@@ -124,10 +131,10 @@ async def run_hooks(
 ) -> None:
     """Run hooks in order; what they return is of no interest."""
     for hook in hooks:
-        await settled(hook(argument))
+        await maybe_await(hook(argument))
 
 
-async def run_guards(
+async def run_validators(
     hooks: Iterable[Callable[[ArgumentT], Awaitable[None] | None]],
     argument: ArgumentT,
     rule: str,
@@ -143,12 +150,12 @@ async def run_guards(
         TypeError: one returned something.
     """
     for hook in hooks:
-        answer: object = await settled(hook(argument))
+        answer: object = await maybe_await(hook(argument))
         if answer is not None:
             raise TypeError(rule)
 
 
-async def settled(result: Awaitable[ResultT] | ResultT) -> ResultT:
+async def maybe_await(result: Awaitable[ResultT] | ResultT) -> ResultT:
     """Await what can be awaited: a hook may be plain or async."""
     if inspect.isawaitable(result):
         return await result

@@ -6,7 +6,7 @@ from datetime import timedelta
 from enum import Enum
 from typing import Final, Literal, NoReturn, TypeAlias
 
-from tokenward.claims import TokenType
+from tokenward.claims.model import TokenType
 from tokenward.errors import ConfigurationError
 
 __all__ = [
@@ -18,7 +18,7 @@ __all__ = [
     "StoreOutage",
     "TokenPolicy",
     "TypeSource",
-    "names_of",
+    "checked_names",
 ]
 
 
@@ -54,7 +54,7 @@ class TokenPolicy:
             issuer="https://login.example/",
             audience="shop-api",
             required_claims={"exp", "sub"},     # no jti, no iat, no type claim
-            type_from="typ",                    # the header says at+jwt (RFC 9068 §4)
+            type_source="typ",                    # the header says at+jwt (RFC 9068 §4)
         )
 
     Raises:
@@ -101,7 +101,7 @@ class TokenPolicy:
     or an empty text counts as absent. Leaving out one of ``exp``, ``iat``, ``sub``, ``jti`` or ``type`` is for
     tokens of other issuers; without ``exp`` in it, tokens that never expire are accepted.
     """
-    type_from: TypeSource = "claim"
+    type_source: TypeSource = "claim"
     """Where a token's type is found.
 
     ``"claim"``: the ``type`` claim. ``"typ"``: the header, which must be ``at+jwt`` (RFC 9068 §4).
@@ -119,12 +119,12 @@ class TokenPolicy:
     """
     max_token_bytes: int = 16_384
     """Tokens longer than this are refused unread."""
-    signature_memory_entries: int = 8192
+    signature_cache_entries: int = 8192
     """How many tokens are remembered as well signed, so that the next request with one is cheap.
 
-    Everything but the signature is checked anew. Zero switches it off. See `TokenEngine.signature_memory`.
+    Everything but the signature is checked anew. Zero switches it off. See `TokenEngine.signature_cache`.
     """
-    signature_memory_bytes: int = 8_388_608
+    signature_cache_bytes: int = 8_388_608
     """How much memory these may take, about. Zero switches it off."""
     store_outage: StoreOutage = "refuse"
     """When the revocation store does not answer: ``"refuse"`` the request (503), or ``"accept"`` it.
@@ -132,7 +132,7 @@ class TokenPolicy:
     Accepting lets revoked access tokens in for as long as the store is down; each one is logged. A
     refresh token is never accepted, neither by `TokenEngine.refresh` nor by a route that requires one.
     """
-    also_write: Collection[Literal["csrf", "nbf"]] = ()
+    extra_registered_claims: Collection[Literal["csrf", "nbf"]] = ()
     """Registered claims that every token is to have besides the usual ones.
 
     ``nbf`` equals ``iat`` (for readers that insist on it); ``csrf`` is what `CsrfCheck` asks for, and
@@ -144,13 +144,16 @@ class TokenPolicy:
 
     def __post_init__(self) -> None:
         """Check everything once."""
-        if not isinstance(self.also_write, Collection) or not {"csrf", "nbf"}.issuperset(
-            self.also_write
-        ):
-            _refuse("also_write takes 'csrf' and 'nbf', as in also_write={'nbf'}.")
-        self._set("also_write", frozenset(self.also_write))
+        if not isinstance(self.extra_registered_claims, Collection) or not {
+            "csrf",
+            "nbf",
+        }.issuperset(self.extra_registered_claims):
+            _refuse(
+                "extra_registered_claims takes 'csrf' and 'nbf', as in extra_registered_claims={'nbf'}."
+            )
+        self._set("extra_registered_claims", frozenset(self.extra_registered_claims))
         if self.audience is not None:
-            self._set("audiences", names_of(self.audience, "audience"))
+            self._set("audiences", checked_names(self.audience, "audience"))
         required = self.required_claims
         if isinstance(required, str) or not isinstance(required, Collection):
             _refuse("required_claims must be several names, as in required_claims={'sub'}.")
@@ -161,12 +164,12 @@ class TokenPolicy:
             _refuse("issuer must be text that is not empty, or None.")
         self._check_times()
         self._check_sizes()
-        if self.type_from not in ("claim", "typ", "always-access"):
-            _refuse("type_from must be 'claim', 'typ' or 'always-access'.")
+        if self.type_source not in ("claim", "typ", "always-access"):
+            _refuse("type_source must be 'claim', 'typ' or 'always-access'.")
         self._check_tolerance()
-        if self.type_from == "claim" and "type" not in self.required_claims:
+        if self.type_source == "claim" and "type" not in self.required_claims:
             _refuse(
-                "Without 'type' in required_claims, type_from must be 'typ' or 'always-access'."
+                "Without 'type' in required_claims, type_source must be 'typ' or 'always-access'."
             )
         if self.store_outage not in ("refuse", "accept"):
             _refuse("store_outage must be 'refuse' or 'accept'.")
@@ -204,7 +207,7 @@ class TokenPolicy:
     def _check_sizes(self) -> None:
         if type(self.max_token_bytes) is not int or self.max_token_bytes < 1:
             _refuse("max_token_bytes must be a positive whole number.")
-        for name in ("signature_memory_entries", "signature_memory_bytes"):
+        for name in ("signature_cache_entries", "signature_cache_bytes"):
             value = getattr(self, name)
             if type(value) is not int or value < 0:
                 _refuse(f"{name} must be a whole number that is not negative.")
@@ -238,7 +241,7 @@ class TokenPolicy:
         A null counts as absent in every registered claim except ``exp``, ``iat`` and ``nbf``.
         Otherwise the token is refused.
         """
-        return self.type_from != "claim" or not ALWAYS_REQUIRED.issubset(self.required_claims)
+        return self.type_source != "claim" or not ALWAYS_REQUIRED.issubset(self.required_claims)
 
     @property
     def age_bound(self) -> timedelta | None:
@@ -254,7 +257,7 @@ class TokenPolicy:
         object.__setattr__(self, name, value)
 
 
-def names_of(value: str | Collection[str], setting: str) -> frozenset[str]:
+def checked_names(value: str | Collection[str], setting: str) -> frozenset[str]:
     """Give one or several names as a set.
 
     Raises:

@@ -15,7 +15,7 @@ import asyncio
 import math
 from typing import Literal
 
-from tokenward.revocation import (
+from tokenward.stores.protocol import (
     CLOCK_SPARE_SECONDS,
     Consumed,
     Consumption,

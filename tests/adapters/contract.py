@@ -89,18 +89,17 @@ from tokenward import (
     BearerHeader,
     CookieCarrier,
     CsrfCheck,
-    FreshTokenRequiredError,
-    InsufficientScopeError,
     Key,
     KeyRing,
     MemoryStore,
     PermissionDeniedError,
+    RevocationStore,
     StoreUnavailableError,
     TokenEngine,
     TokenPolicy,
     TokenRejectedError,
 )
-from tokenward.revocation import RevocationStore
+from tokenward.errors import FreshTokenRequiredError, InsufficientScopeError
 
 ISSUER = "https://shop.example"
 AUDIENCE = "shop-api"
@@ -156,13 +155,13 @@ def contract_engine(
     store: RevocationStore | None = None,
     remembers: bool = True,
 ) -> TokenEngine[ShopClaims]:
-    """Build the engine that the service is given, with the signature memory or without."""
+    """Build the engine that the service is given, with the signature cache or without."""
     return TokenEngine(
         KeyRing(Key.from_secret(SECRET, kid=KEY_ID) if key is None else key)
         if keys is None
         else keys,
         policy=TokenPolicy(
-            issuer=ISSUER, audience=AUDIENCE, signature_memory_entries=8192 if remembers else 0
+            issuer=ISSUER, audience=AUDIENCE, signature_cache_entries=8192 if remembers else 0
         ),
         claims_model=ShopClaims,
         store=PatchyStore() if store is None else store,

@@ -9,8 +9,8 @@ import json
 from tests.adapters import contract as c
 from tests.adapters.contract import Case, bearer, shop_payload, shop_token
 from tests.support import NOW, OTHER_SECRET, signed
-from tokenward._codec import b64url_encode
-from tokenward.keys import Key
+from tokenward import Key
+from tokenward.jose.codec import b64url_encode
 
 GOOD = shop_token()
 REFRESH = shop_token(type="refresh")

@@ -17,14 +17,8 @@ from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request, Respons
 from tests.adapters import contract as c
 from tests.adapters.contract import CountingKey, bearer, client_of, contract_engine, shop_token
 from tests.support import NOW, SECRET, FrozenClock, ShopClaims
-from tokenward import (
-    BearerHeader,
-    QueryCarrier,
-    TokenEngine,
-    TokenPair,
-    TokenRevokedError,
-    WebSocketProtocolCarrier,
-)
+from tokenward import BearerHeader, TokenEngine, TokenPair, TokenRevokedError
+from tokenward.http import QueryCarrier, WebSocketProtocolCarrier
 from tokenward_fastapi import TokenAuth
 
 GOOD = shop_token()

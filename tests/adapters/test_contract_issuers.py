@@ -12,16 +12,8 @@ from tests.adapters.contract import Case, bearer, shop_payload, shop_token
 from tests.adapters.contract_requests import CASES, GOOD, SOCKETS_REFUSED
 from tests.adapters.test_contract import ask, assert_answer
 from tests.support import NOW, OTHER_SECRET, FrozenClock, ShopClaims, payload_of, signed
-from tokenward import (
-    Issuers,
-    Key,
-    KeyRing,
-    KeysUnavailableError,
-    MemoryStore,
-    PrefixedStore,
-    TokenEngine,
-    TokenPolicy,
-)
+from tokenward import Issuers, Key, KeyRing, MemoryStore, PrefixedStore, TokenEngine, TokenPolicy
+from tokenward.errors import KeysUnavailableError
 
 PARTNER = "https://partner.example"
 PARTNER_KEY = Key.from_secret(OTHER_SECRET)

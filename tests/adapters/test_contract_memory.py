@@ -1,4 +1,4 @@
-"""The contract once more, with the signature memory and without: every request gets its answer.
+"""The contract once more, with the signature cache and without: every request gets its answer.
 
 All requests go to one app, each of them twice, so that tokens come again, good ones and others.
 """
@@ -36,8 +36,8 @@ def engine(
 
 def assert_it_served(engine: TokenEngine[ShopClaims], at_least: int) -> None:
     """Hold the memory to its task, where there is one."""
-    use = engine.signature_memory
-    if engine.policy.signature_memory_entries:
+    use = engine.signature_cache
+    if engine.policy.signature_cache_entries:
         assert use.hits >= at_least
         assert 0 < use.entries <= use.misses
     else:

@@ -22,7 +22,7 @@ from tests.adapters.counting import CountedApp, CountedClaims, Work
 from tests.core.key_material import JWKS, RSA_KEY
 from tests.support import SECRET, payload_of, signed
 from tokenward import Key
-from tokenward._codec import loads_header
+from tokenward.jose.codec import loads_header
 
 Deed = Callable[[], Any]
 

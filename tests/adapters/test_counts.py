@@ -123,7 +123,7 @@ async def test_side_by_side(build: Build, clock: FrozenClock, algorithm: str) ->
 @pytest.mark.parametrize("algorithm", SIGNERS)
 async def test_without_a_memory(build: Build, clock: FrozenClock, algorithm: str) -> None:
     """Where nothing is remembered, a token that comes again costs what it did, and no more."""
-    engine = counted_engine(clock, verifier(algorithm), signature_memory_entries=0)
+    engine = counted_engine(clock, verifier(algorithm), signature_cache_entries=0)
     app = CountedApp(build(engine))
     token, _ = tokens(algorithm)
     for _ in range(3):

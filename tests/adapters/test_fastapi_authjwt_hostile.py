@@ -11,7 +11,7 @@ from tests.adapters.authjwt_service import BOTH, GUARDS, Service, configure, old
 from tests.adapters.contract import client_of
 from tests.support import SECRET, payload_of, signed
 from tokenward import Key
-from tokenward._codec import b64url_encode
+from tokenward.jose.codec import b64url_encode
 from tokenward_fastapi.authjwt import AuthJWT
 from tokenward_fastapi.authjwt.exceptions import UnreadableTokenError
 

@@ -6,7 +6,7 @@ from tests.adapters import authjwt_service
 from tests.adapters.authjwt_service import configure, old_token
 from tests.core.key_material import EC_KEY, ED_KEY, RSA_KEY, private_text, public_text
 from tests.support import SECRET
-from tokenward import InvalidKeyError
+from tokenward.errors import InvalidKeyError
 from tokenward_fastapi.authjwt import AuthJWT
 from tokenward_fastapi.authjwt.exceptions import JWTDecodeError
 

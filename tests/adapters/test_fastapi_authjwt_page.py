@@ -12,12 +12,12 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
 from tests.adapters.contract import client_of
-from tokenward import WeakSecretWarning
+from tokenward.keys import WeakSecretWarning
 from tokenward_fastapi.authjwt import AuthJWT
 from tokenward_fastapi.authjwt.auth_jwt import AuthJWTBearer
 from tokenward_fastapi.authjwt.exceptions import AuthJWTException
 
-pytestmark = pytest.mark.filterwarnings("ignore::tokenward.WeakSecretWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::tokenward.keys.WeakSecretWarning")
 
 
 class User(BaseModel):

@@ -13,7 +13,8 @@ from tests.adapters import contract as c
 from tests.adapters.contract import bearer, client_of, contract_engine
 from tests.adapters.fastapi_service import EXPIRED, GOOD
 from tests.support import FrozenClock, ShopClaims
-from tokenward import RequestView, Requirement, TokenEngine, TokenError
+from tokenward import TokenEngine, TokenError
+from tokenward.http import RequestView, Requirement
 from tokenward_fastapi import TokenAuth
 
 GUIDE = Path(__file__).parents[2] / "docs" / "guide.md"

@@ -23,7 +23,7 @@ TEXT = GUIDE.read_text(encoding="utf-8")
 # 2a is the first half of the second step: the old secret is still good.
 STEPS = ("1", "2a", "2", "3", "4", "5", "6")
 USER = {"username": "alice"}
-pytestmark = pytest.mark.filterwarnings("ignore::tokenward.WeakSecretWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::tokenward.keys.WeakSecretWarning")
 
 
 def blocks_of(step):

@@ -11,14 +11,8 @@ from tests.adapters import fastapi_service
 from tests.adapters.contract import bearer, contract_engine, shop_token
 from tests.adapters.fastapi_service import Service, challenge_of
 from tests.support import FrozenClock
-from tokenward import (
-    BearerHeader,
-    CookieCarrier,
-    InvalidClaimError,
-    MissingTokenError,
-    TokenError,
-    TokenwardError,
-)
+from tokenward import BearerHeader, CookieCarrier, TokenError, TokenwardError
+from tokenward.errors import InvalidClaimError, MissingTokenError
 from tokenward_fastapi import TokenAuth
 
 bare = fastapi_service.bare  # a fixture

@@ -3,7 +3,7 @@
 Scopes are made by hand and given to the app directly, so that a header may hold any bytes. Each
 request is made from its own number: a failure names it, and ``request_of(number)`` makes it again.
 The requests, and what a good token is, are in `fuzzing`. All of them are sent to an engine with the
-signature memory and to one without.
+signature cache and to one without.
 """
 
 import json
@@ -94,5 +94,5 @@ async def test_hostile_requests(build: Build, clock: FrozenClock, remembers: boo
     assert {200, 101, 400, 401, 403, 404, 405, 503} <= statuses.keys(), statuses
     assert statuses.keys() >= CLOSED, statuses
     assert min(statuses[200], statuses[101]) > 100, statuses
-    use = engine.signature_memory
+    use = engine.signature_cache
     assert use.hits > 100 if remembers else (use.hits, use.entries) == (0, 0), use

@@ -19,7 +19,8 @@ from tests.adapters.litestar_service import (
     sub_at,
 )
 from tests.support import OTHER_SECRET, FrozenClock, ShopClaims
-from tokenward import BearerHeader, Claims, Key, RequestView
+from tokenward import BearerHeader, Claims, Key
+from tokenward.http import RequestView
 from tokenward_litestar import TokenAuth
 
 

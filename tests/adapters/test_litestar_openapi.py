@@ -16,7 +16,8 @@ from tests.adapters import contract as c
 from tests.adapters.contract import contract_engine
 from tests.adapters.litestar_service import Service, ask, build, maybe_at, sub_at
 from tests.support import FrozenClock
-from tokenward import BearerHeader, QueryCarrier
+from tokenward import BearerHeader
+from tokenward.http import QueryCarrier
 from tokenward_litestar import TokenAuth
 
 BEARER = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}

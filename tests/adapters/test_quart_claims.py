@@ -9,7 +9,8 @@ from tests.adapters import quart_service
 from tests.adapters.contract import client_of, contract_engine
 from tests.adapters.quart_service import GOOD, Service
 from tests.support import FrozenClock
-from tokenward import BearerHeader, ConfigurationError, QueryCarrier
+from tokenward import BearerHeader, ConfigurationError
+from tokenward.http import QueryCarrier
 from tokenward_quart import TokenAuth, current_claims
 
 service = quart_service.service  # a fixture

@@ -17,13 +17,7 @@ from tests.adapters.contract import bearer, client_of, contract_engine
 from tests.adapters.quart_service import EXPIRED, GOOD, Service, challenge_of, protect
 from tests.adapters.test_contract import assert_answer
 from tests.support import OTHER_SECRET, FrozenClock
-from tokenward import (
-    Key,
-    StoreUnavailableError,
-    TokenError,
-    TokenExpiredError,
-    TokenRevokedError,
-)
+from tokenward import Key, StoreUnavailableError, TokenError, TokenExpiredError, TokenRevokedError
 from tokenward_quart import TokenAuth
 
 service = quart_service.service  # a fixture

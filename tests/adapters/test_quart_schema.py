@@ -13,7 +13,8 @@ from tests.adapters import quart_service
 from tests.adapters.contract import client_of, contract_engine
 from tests.adapters.quart_service import Service
 from tests.support import OTHER_SECRET, FrozenClock
-from tokenward import Key, KeyPublisher, KeyRing, QueryCarrier
+from tokenward import Key, KeyPublisher, KeyRing
+from tokenward.http import QueryCarrier
 from tokenward_quart import TokenAuth
 
 quart_schema = pytest.importorskip(

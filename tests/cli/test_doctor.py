@@ -9,8 +9,7 @@ import pytest
 
 from tests.cli.support import run
 from tests.support import SECRET
-from tokenward import Key, KeyRing
-from tokenward.keydir import KeyDirectory
+from tokenward import Key, KeyDirectory, KeyRing
 
 DOCS = Path(__file__).parents[2] / "docs" / "command-line.md"
 SAFE = {
@@ -50,7 +49,7 @@ def test_a_safe_configuration_has_no_finding(keys_dir):
         ({"leeway": "61"}, "leeway_long", "warning"),
         ({"required_claims": "sub,iat,jti,type"}, "exp_not_required", "error"),
         ({"required_claims": "sub,iat,exp,type"}, "jti_not_required", "warning"),
-        ({"type_from": "always-access"}, "type_not_checked", "warning"),
+        ({"type_source": "always-access"}, "type_not_checked", "warning"),
         ({"store_outage": "accept"}, "store_outage_accept", "warning"),
         ({"reuse_grace": "11"}, "reuse_grace_long", "note"),
         ({"store_url": "memory://"}, "store_in_memory", "warning"),

@@ -7,8 +7,7 @@ from threading import Thread
 import pytest
 
 from tests.cli.support import run
-from tokenward import Key, KeyRing
-from tokenward.keydir import KeyDirectory
+from tokenward import Key, KeyDirectory, KeyRing
 from tokenward.settings import TokenwardSettings
 
 

@@ -12,23 +12,16 @@ from pathlib import Path
 import pytest
 
 from tests.support import NOW, SECRET, ShopClaims
-from tokenward import (
-    NEVER,
-    ConfigurationError,
-    InvalidKeyError,
-    Key,
-    KeyRing,
-    MemoryStore,
-    TokenPolicy,
-)
-from tokenward._codec import b64url_encode
-from tokenward._durations import duration_text
+from tokenward import NEVER, ConfigurationError, Key, KeyRing, MemoryStore, TokenPolicy
+from tokenward.errors import InvalidKeyError
+from tokenward.jose.codec import b64url_encode
 from tokenward.settings import (
     KEY_SETTINGS,
     POLICY_SETTINGS,
     TokenwardSettings,
     engine_from_settings,
 )
+from tokenward.settings.durations import duration_text
 from tokenward.stores.redis import RedisStore
 from tokenward.stores.sql import SqlStore
 from tokenward.testing import FrozenClock
@@ -116,14 +109,14 @@ def test_values_of_the_policy_are_read_from_text(environment):
         max_token_age="2w",
         leeway="1.5",
         required_claims='["sub", "jti"]',
-        type_from="always-access",
+        type_source="always-access",
         integer_subjects="true",
         issuer_optional_in="refresh",
         max_token_bytes="4096",
-        signature_memory_entries="0",
-        signature_memory_bytes="65536",
+        signature_cache_entries="0",
+        signature_cache_bytes="65536",
         store_outage="accept",
-        also_write="csrf, nbf",
+        extra_registered_claims="csrf, nbf",
         audience="one,two",
     )
     assert TokenwardSettings().to_policy() == TokenPolicy(
@@ -134,14 +127,14 @@ def test_values_of_the_policy_are_read_from_text(environment):
         max_token_age=timedelta(days=14),
         leeway=timedelta(seconds=1.5),
         required_claims={"sub", "jti"},
-        type_from="always-access",
+        type_source="always-access",
         integer_subjects=True,
         issuer_optional_in={"refresh"},
         max_token_bytes=4096,
-        signature_memory_entries=0,
-        signature_memory_bytes=65_536,
+        signature_cache_entries=0,
+        signature_cache_bytes=65_536,
         store_outage="accept",
-        also_write={"csrf", "nbf"},
+        extra_registered_claims={"csrf", "nbf"},
         audience=("one", "two"),
     )
 
@@ -206,14 +199,16 @@ def test_an_empty_variable_is_refused(environment):
 
 def test_a_wrong_value_is_refused_by_name_and_not_repeated(environment):
     """Each variable that is wrong is named, once."""
-    environment(max_token_bytes=VALUE, store_outage=VALUE, also_write=f"{VALUE},{VALUE}")
+    environment(
+        max_token_bytes=VALUE, store_outage=VALUE, extra_registered_claims=f"{VALUE},{VALUE}"
+    )
     message = refusal_of()
-    for name in ("MAX_TOKEN_BYTES", "STORE_OUTAGE", "ALSO_WRITE"):
+    for name in ("MAX_TOKEN_BYTES", "STORE_OUTAGE", "EXTRA_REGISTERED_CLAIMS"):
         assert message.count(f"TOKENWARD_{name}: ") == 1
 
 
 @pytest.mark.parametrize("text", ["-1", "1.5", "many", "", "1e3", "true"])
-@pytest.mark.parametrize("name", ["signature_memory_entries", "signature_memory_bytes"])
+@pytest.mark.parametrize("name", ["signature_cache_entries", "signature_cache_bytes"])
 def test_a_bound_of_the_signature_memory_is_a_whole_number(environment, name, text):
     """Zero is the least; what is set to anything else is refused by its name."""
     environment(**{name: text})
@@ -466,7 +461,8 @@ def test_another_store_is_refused():
 def test_a_store_whose_extra_is_absent_names_it(monkeypatch):
     """As the store itself does."""
     monkeypatch.setitem(sys.modules, "redis.asyncio", None)
-    monkeypatch.delitem(sys.modules, "tokenward.stores.redis")
+    for name in [name for name in sys.modules if name.startswith("tokenward.stores.redis")]:
+        monkeypatch.delitem(sys.modules, name)
     with pytest.raises(ConfigurationError, match=r"pip install 'tokenward\[redis\]'"):
         TokenwardSettings(store_url="redis://localhost").to_store()
 
@@ -474,6 +470,6 @@ def test_a_store_whose_extra_is_absent_names_it(monkeypatch):
 def test_without_pydantic_settings_the_extra_is_named(monkeypatch):
     """By an ImportError, when `tokenward.settings` is imported."""
     monkeypatch.setitem(sys.modules, "pydantic_settings", None)
-    monkeypatch.delitem(sys.modules, "tokenward._environment")
+    monkeypatch.delitem(sys.modules, "tokenward.settings.environment")
     with pytest.raises(ImportError, match=r"pip install 'tokenward\[settings\]'"):
-        import_module("tokenward._environment")
+        import_module("tokenward.settings.environment")

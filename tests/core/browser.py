@@ -4,7 +4,7 @@ from email.message import Message
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from urllib.request import Request
 
-from tokenward import RequestView
+from tokenward.http import RequestView
 
 
 class Answer:

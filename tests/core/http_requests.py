@@ -1,6 +1,6 @@
 """What the tests of HTTP share: requests without a framework."""
 
-from tokenward import RequestView
+from tokenward.http import RequestView
 
 FORM = b"application/x-www-form-urlencoded"
 

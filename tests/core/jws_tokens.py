@@ -8,11 +8,10 @@ import pytest
 from cryptography.hazmat.primitives import hashes
 
 from tests.support import SECRET, signed
-from tokenward import InvalidTokenError, KeyRing
-from tokenward._algorithms import ALGORITHMS, PreparedHmac
-from tokenward._codec import b64url_decode, b64url_encode
-from tokenward._jws import CompactJws
-from tokenward.keys import Key
+from tokenward import InvalidTokenError, Key, KeyRing
+from tokenward.jose.algorithms import ALGORITHMS, PreparedHmac
+from tokenward.jose.codec import b64url_decode, b64url_encode
+from tokenward.jose.compact import CompactJws
 
 DEFAULT_LIMIT = 16_384
 KEY = Key.from_secret(SECRET)

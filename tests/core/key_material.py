@@ -10,8 +10,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 
-from tokenward import ConfigurationError, InvalidKeyError
-from tokenward._codec import b64url_decode
+from tokenward import ConfigurationError
+from tokenward.errors import InvalidKeyError
+from tokenward.jose.codec import b64url_decode
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})

@@ -1,7 +1,8 @@
-"""What the tests of the signature memory share: a key that counts, and keys of somebody else."""
+"""What the tests of the signature cache share: a key that counts, and keys of somebody else."""
 
 from tests.support import SECRET, FrozenClock, engine_with
-from tokenward import Claims, Key, KeyRing, KeysUnavailableError, TokenEngine, TokenPolicy
+from tokenward import Claims, Key, KeyRing, TokenEngine, TokenPolicy
+from tokenward.errors import KeysUnavailableError
 
 
 class CountingKey(Key):

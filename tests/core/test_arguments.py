@@ -8,7 +8,6 @@ import pytest
 
 from tests.support import SECRET, ShopClaims, engine_with, payload_of, signed
 from tokenward import (
-    Authenticator,
     BearerHeader,
     Claims,
     ConfigurationError,
@@ -18,17 +17,14 @@ from tokenward import (
     Key,
     KeyPublisher,
     KeyRing,
-    MalformedTokenError,
     MemoryStore,
     PrefixedStore,
-    QueryCarrier,
-    Requirement,
     TokenEngine,
     TokenPair,
     TokenPolicy,
-    WebSocketProtocolCarrier,
-    WrongTokenTypeError,
 )
+from tokenward.errors import MalformedTokenError, WrongTokenTypeError
+from tokenward.http import Authenticator, QueryCarrier, Requirement, WebSocketProtocolCarrier
 
 RING = KeyRing.from_secret(SECRET)
 ENGINE = TokenEngine(RING, store=MemoryStore())
@@ -87,8 +83,8 @@ BUILDING = {
     "one claim for several": (lambda: TokenPolicy(required_claims="sub"), "{'sub'}"),
     "no required claims": (lambda: TokenPolicy(required_claims=None), "{'sub'}"),
     "claims that are no text": (lambda: TokenPolicy(required_claims={1, "type"}), "{'sub'}"),
-    "nothing to write": (lambda: TokenPolicy(also_write=None), "{'nbf'}"),
-    "a list for a source": (lambda: TokenPolicy(type_from=["typ"]), "type_from must be"),
+    "nothing to write": (lambda: TokenPolicy(extra_registered_claims=None), "{'nbf'}"),
+    "a list for a source": (lambda: TokenPolicy(type_source=["typ"]), "type_source must be"),
     "a list for an outage": (lambda: TokenPolicy(store_outage=["accept"]), "store_outage must"),
     "one carrier for several": (lambda: Authenticator(ENGINE, carriers=BearerHeader()), "a list"),
     "a carrier's class alone": (lambda: Authenticator(ENGINE, carriers=BearerHeader), "a list"),
@@ -136,7 +132,7 @@ CALLING = {
     "revoke no session": (lambda: ENGINE.revoke_session(None), "give a sid"),
     "revoke claims as a subject": (lambda: ENGINE.revoke_subject(Claims()), "give claims.sub"),
     "revoke a number": (lambda: ENGINE.revoke_subject(7), "str(number)"),
-    "recheck a text": (lambda: ENGINE.recheck("t"), "claims must be those of decode"),
+    "recheck a text": (lambda: ENGINE.revalidate("t"), "claims must be those of decode"),
     "issue to nobody": (lambda: ENGINE.issue(None), "subject must be text, not None"),
     "issue a list of claims": (lambda: ENGINE.issue("a", claims=["b"]), "claims={'name': ...}"),
     "issue a model": (lambda: ENGINE.issue("a", claims=Claims()), "claims={'name': ...}"),
@@ -150,7 +146,7 @@ CALLING = {
     "several issuers, nothing": (lambda: OTHERS.decode(None), "not None"),
     "several issuers, a pair": (lambda: OTHERS.refresh(PAIR), "pair.access_token"),
     "several issuers, a sid": (lambda: OTHERS.revoke_session("s"), "those of decode"),
-    "several issuers, a text": (lambda: OTHERS.recheck("t"), "those of decode"),
+    "several issuers, a text": (lambda: OTHERS.revalidate("t"), "those of decode"),
 }
 
 
@@ -230,7 +226,7 @@ async def test_no_refresh_token_is_issued_that_the_policy_would_not_know_again(
         engine.issue("alice", type="refresh"),
         engine.refresh("any"),
     ):
-        with pytest.raises(ConfigurationError, match=f"type_from='{source}'"):
+        with pytest.raises(ConfigurationError, match=f"type_source='{source}'"):
             await call
 
 
@@ -246,7 +242,7 @@ async def test_keys_that_only_verify_refresh_nothing_whatever_the_source(clock, 
 def policy_of_source():
     """Give what makes a policy that finds types elsewhere."""
     return lambda source: TokenPolicy(
-        type_from=source, required_claims={"exp", "iat", "sub", "jti"}
+        type_source=source, required_claims={"exp", "iat", "sub", "jti"}
     )
 
 

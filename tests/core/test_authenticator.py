@@ -6,24 +6,24 @@ import pytest
 
 from tests.support import NOW, engine_with, payload_of, signed
 from tokenward import (
-    Authenticator,
     BearerHeader,
     ConfigurationError,
-    FreshTokenRequiredError,
-    InsufficientScopeError,
-    InvalidRequestError,
     Issuers,
-    MalformedTokenError,
-    MissingTokenError,
     PermissionDeniedError,
-    RequestView,
-    Requirement,
     TokenExpiredError,
     TokenPolicy,
     TokenRejectedError,
     TokenRevokedError,
+)
+from tokenward.errors import (
+    FreshTokenRequiredError,
+    InsufficientScopeError,
+    InvalidRequestError,
+    MalformedTokenError,
+    MissingTokenError,
     WrongTokenTypeError,
 )
+from tokenward.http import Authenticator, RequestView, Requirement
 
 MINUTES = timedelta(minutes=1)
 

@@ -5,25 +5,24 @@ import pytest
 from tests.core.browser import Browser
 from tests.core.http_requests import FORM, socket, view
 from tokenward import (
-    Authenticator,
     BearerHeader,
     CookieCarrier,
     CsrfCheck,
+    PermissionDeniedError,
+    RefreshTokenReusedError,
+    TokenExpiredError,
+    TokenPair,
+)
+from tokenward.errors import (
     CsrfMismatchError,
     CsrfMissingError,
     InvalidRequestError,
     InvalidSignatureError,
     MissingTokenError,
     OriginNotAllowedError,
-    PermissionDeniedError,
-    QueryCarrier,
-    RefreshTokenReusedError,
-    Requirement,
-    TokenExpiredError,
-    TokenPair,
-    WebSocketProtocolCarrier,
     WrongTokenTypeError,
 )
+from tokenward.http import Authenticator, QueryCarrier, Requirement, WebSocketProtocolCarrier
 
 ANY = Requirement()
 SITE = "https://shop.example"

@@ -4,17 +4,9 @@ import pytest
 
 from tests.core.http_requests import socket, view
 from tests.support import engine_with
-from tokenward import (
-    Authenticator,
-    BearerHeader,
-    ConfigurationError,
-    InvalidRequestError,
-    InvalidTokenError,
-    MissingTokenError,
-    QueryCarrier,
-    Requirement,
-    WebSocketProtocolCarrier,
-)
+from tokenward import BearerHeader, ConfigurationError, InvalidTokenError
+from tokenward.errors import InvalidRequestError, MissingTokenError
+from tokenward.http import Authenticator, QueryCarrier, Requirement, WebSocketProtocolCarrier
 
 
 def bearer(value: bytes) -> bytes | None:

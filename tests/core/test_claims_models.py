@@ -20,25 +20,25 @@ from pydantic.alias_generators import to_camel, to_pascal
 
 from tests.support import NOW, SECRET, payload_of, signed
 from tokenward import (
-    Authenticator,
     Claims,
     CookieCarrier,
-    CsrfMismatchError,
-    FreshTokenRequiredError,
-    InsufficientScopeError,
-    InvalidClaimError,
     KeyRing,
-    MalformedTokenError,
     MemoryStore,
-    MissingClaimError,
-    RequestView,
-    Requirement,
     TokenEngine,
     TokenExpiredError,
     TokenPolicy,
     TokenRevokedError,
 )
 from tokenward.claims import RESERVED_CLAIMS
+from tokenward.errors import (
+    CsrfMismatchError,
+    FreshTokenRequiredError,
+    InsufficientScopeError,
+    InvalidClaimError,
+    MalformedTokenError,
+    MissingClaimError,
+)
+from tokenward.http import Authenticator, RequestView, Requirement
 
 # Every registered claim, with values that a changed reading would show.
 FULL = {

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tokenward import ConfigurationError, MalformedTokenError
-from tokenward._codec import (
+from tokenward import ConfigurationError
+from tokenward.errors import MalformedTokenError
+from tokenward.jose.codec import (
     all_finite,
     b64url_decode,
     b64url_encode,

@@ -8,15 +8,8 @@ import pytest
 
 from tests.core.browser import Browser, attributes_of
 from tests.support import engine_with
-from tokenward import (
-    NEVER,
-    Authenticator,
-    BearerHeader,
-    ConfigurationError,
-    CookieCarrier,
-    TokenPair,
-    TokenPolicy,
-)
+from tokenward import NEVER, BearerHeader, ConfigurationError, CookieCarrier, TokenPair, TokenPolicy
+from tokenward.http import Authenticator
 
 PAIR = TokenPair("a.b.c", "d.e.f", 900, refresh_expires_in=2_592_000, csrf_token="0123")
 SHOP = "https://shop.example"

@@ -4,7 +4,8 @@ import pytest
 
 from tests.core.browser import Browser
 from tests.core.http_requests import socket, view
-from tokenward import CookieCarrier, InvalidRequestError, TokenPair
+from tokenward import CookieCarrier, TokenPair
+from tokenward.errors import InvalidRequestError
 
 ACCESS, REFRESH = b"__Host-access_token", b"__Secure-refresh_token"
 

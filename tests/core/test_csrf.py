@@ -3,15 +3,9 @@
 import pytest
 
 from tests.core.http_requests import FORM, form, socket, view
-from tokenward import (
-    Claims,
-    ConfigurationError,
-    CsrfCheck,
-    CsrfMismatchError,
-    CsrfMissingError,
-    OriginNotAllowedError,
-    RequestView,
-)
+from tokenward import Claims, ConfigurationError, CsrfCheck
+from tokenward.errors import CsrfMismatchError, CsrfMissingError, OriginNotAllowedError
+from tokenward.http import RequestView
 
 CLAIMS = Claims(csrf="0123abcd")
 GOOD = b"0123abcd"

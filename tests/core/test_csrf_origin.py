@@ -3,14 +3,9 @@
 import pytest
 
 from tests.core.http_requests import socket, view
-from tokenward import (
-    Claims,
-    ConfigurationError,
-    CsrfCheck,
-    CsrfMissingError,
-    OriginNotAllowedError,
-    RequestView,
-)
+from tokenward import Claims, ConfigurationError, CsrfCheck
+from tokenward.errors import CsrfMissingError, OriginNotAllowedError
+from tokenward.http import RequestView
 
 CLAIMS = Claims(csrf="0123abcd")
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tokenward import Refusal, TokenError, errors
+from tokenward import TokenError, errors
+from tokenward.http import Refusal
 
 ROOT = Path(__file__).parents[2]
 

@@ -10,21 +10,22 @@ from tests.support import NOW, SECRET, engine_with, payload_of, signed
 from tokenward import (
     Claims,
     ConfigurationError,
-    CsrfMismatchError,
-    CsrfMissingError,
-    InvalidKeyError,
     Key,
     KeyRing,
     MemoryStore,
     TokenEngine,
-    TokenNotYetValidError,
     TokenPolicy,
-    WeakSecretWarning,
-    WrongTokenTypeError,
-    check_csrf_token,
-    render_cookie,
 )
-from tokenward._codec import b64url_decode, loads_header
+from tokenward.errors import (
+    CsrfMismatchError,
+    CsrfMissingError,
+    InvalidKeyError,
+    TokenNotYetValidError,
+    WrongTokenTypeError,
+)
+from tokenward.http import check_csrf_token, render_cookie
+from tokenward.jose.codec import b64url_decode, loads_header
+from tokenward.keys import WeakSecretWarning
 
 
 def payload_in(token):
@@ -132,7 +133,7 @@ async def test_an_unknown_type_is_never_decoded(engine, changes):
 @pytest.mark.parametrize("also", [(), {"nbf"}, {"csrf"}, ["nbf", "csrf"]])
 async def test_claims_that_are_written_besides(clock, also):
     """Each is written into every token where the policy says so, and nowhere else."""
-    engine = engine_with(clock, policy=TokenPolicy(also_write=also))
+    engine = engine_with(clock, policy=TokenPolicy(extra_registered_claims=also))
     for kind in ("access", "refresh"):
         payload = payload_in(await engine.issue("alice", type=kind))
         assert {"nbf", "csrf"} & payload.keys() == set(also)
@@ -141,7 +142,7 @@ async def test_claims_that_are_written_besides(clock, also):
 
 async def test_the_csrf_token_of_a_session_stays_its_own(clock):
     """Where it is written besides, the tokens of a session still share theirs."""
-    engine = engine_with(clock, policy=TokenPolicy(also_write={"csrf"}))
+    engine = engine_with(clock, policy=TokenPolicy(extra_registered_claims={"csrf"}))
     pair = await engine.issue_pair("alice")
     written = [payload_in(token)["csrf"] for token in (pair.access_token, pair.refresh_token)]
 
@@ -152,8 +153,8 @@ async def test_the_csrf_token_of_a_session_stays_its_own(clock):
 @pytest.mark.parametrize("also", [{"exp"}, {"nbf", "sub"}, "nbf"])
 def test_other_claims_cannot_be_written_besides(also):
     """The policy takes the two names and no other."""
-    with pytest.raises(ConfigurationError, match="also_write takes 'csrf' and 'nbf'"):
-        TokenPolicy(also_write=also)
+    with pytest.raises(ConfigurationError, match="extra_registered_claims takes 'csrf' and 'nbf'"):
+        TokenPolicy(extra_registered_claims=also)
 
 
 @pytest.mark.parametrize(

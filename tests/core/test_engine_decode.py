@@ -9,22 +9,24 @@ from pydantic import model_validator
 from tests.support import NOW, SECRET, ShopClaims, engine_with, payload_of, signed
 from tokenward import (
     Claims,
+    InvalidTokenError,
+    Key,
+    KeyRing,
+    TokenEngine,
+    TokenExpiredError,
+    TokenPolicy,
+    TokenRevokedError,
+)
+from tokenward.errors import (
     InvalidAudienceError,
     InvalidClaimError,
     InvalidIssuerError,
-    InvalidTokenError,
-    KeyRing,
     MalformedTokenError,
     MissingClaimError,
-    TokenEngine,
-    TokenExpiredError,
     TokenNotYetValidError,
-    TokenPolicy,
-    TokenRevokedError,
     TokenTooOldError,
     WrongTokenTypeError,
 )
-from tokenward.keys import Key
 
 
 async def test_a_token_of_the_flask_jwt_extended_family_is_taken(engine):
@@ -258,13 +260,13 @@ async def test_keys_that_only_verify_set_no_age_by_themselves(clock):
     engine, payload = age_limited(clock, KeyRing.from_jwk(key.public_jwk()))
     token = signed(payload, key=key)
     claims = await engine.decode(token)
-    assert await engine.recheck(claims) == claims.exp - NOW
+    assert await engine.revalidate(claims) == claims.exp - NOW
     await engine.revoke(token)
     with pytest.raises(TokenRevokedError):
         await engine.decode(token)
     clock.now = claims.exp
     with pytest.raises(TokenExpiredError):
-        await engine.recheck(claims)
+        await engine.revalidate(claims)
 
 
 async def test_an_age_that_the_policy_names_counts_for_all_keys(clock):
@@ -274,9 +276,9 @@ async def test_an_age_that_the_policy_names_counts_for_all_keys(clock):
     rules = {"max_token_age": 301 * day, "leeway": timedelta(seconds=5)}
     engine, payload = age_limited(clock, KeyRing.from_jwk(key.public_jwk()), **rules)
     claims = await engine.decode(signed(payload, key=key))
-    assert await engine.recheck(claims) == 86_405
+    assert await engine.revalidate(claims) == 86_405
     clock.advance(86_405)
-    for again in (engine.recheck(claims), engine.decode(signed(payload, key=key))):
+    for again in (engine.revalidate(claims), engine.decode(signed(payload, key=key))):
         with pytest.raises(TokenTooOldError):
             await again
 

@@ -14,13 +14,13 @@ from tokenward import (
     ConfigurationError,
     Key,
     KeyRing,
-    SigningKeyError,
     TokenEngine,
     TokenExpiredError,
     TokenPair,
     TokenPolicy,
 )
 from tokenward.claims import RESERVED_CLAIMS
+from tokenward.errors import SigningKeyError
 
 ENDLESS = TokenPolicy(required_claims={"iat", "sub", "jti", "type"})
 

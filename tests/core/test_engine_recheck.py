@@ -28,13 +28,13 @@ async def claims(engine):
 
 async def test_it_tells_how_many_seconds_are_left(engine, claims, clock):
     """To the moment at which the token is over."""
-    assert await engine.recheck(claims) == 900
+    assert await engine.revalidate(claims) == 900
     clock.advance(899.5)
-    assert await engine.recheck(claims) == 0.5
+    assert await engine.revalidate(claims) == 0.5
     for _ in range(2):
         clock.advance(0.5)
         with pytest.raises(TokenExpiredError):
-            await engine.recheck(claims)
+            await engine.revalidate(claims)
 
 
 async def test_leeway_and_the_greatest_age_count_as_in_decode(clock):
@@ -47,7 +47,7 @@ async def test_leeway_and_the_greatest_age_count_as_in_decode(clock):
     engine = engine_with(clock, policy=policy)
     short = await engine.decode(await engine.issue("alice"))
     old = await engine.decode(signed(payload_of()))
-    assert (await engine.recheck(short), await engine.recheck(old)) == (15, 65)
+    assert (await engine.revalidate(short), await engine.revalidate(old)) == (15, 65)
 
 
 async def test_a_token_without_expiry_has_infinity_left(clock):
@@ -56,10 +56,10 @@ async def test_a_token_without_expiry_has_infinity_left(clock):
     engine = engine_with(clock, policy=policy)
     claims = await engine.decode(await engine.issue("alice"))
     clock.advance(1e9)
-    assert await engine.recheck(claims) == math.inf
+    assert await engine.revalidate(claims) == math.inf
     await engine.revoke(claims)
     with pytest.raises(TokenRevokedError):
-        await engine.recheck(claims)
+        await engine.revalidate(claims)
 
 
 async def test_every_kind_of_revocation_is_seen(engine):
@@ -70,11 +70,11 @@ async def test_every_kind_of_revocation_is_seen(engine):
     await engine.revoke_session(second)
     for claims in (first, second):
         with pytest.raises(TokenRevokedError):
-            await engine.recheck(claims)
-    assert await engine.recheck(third)
+            await engine.revalidate(claims)
+    assert await engine.revalidate(third)
     await engine.revoke_subject("alice")
     with pytest.raises(TokenRevokedError):
-        await engine.recheck(third)
+        await engine.revalidate(third)
 
 
 async def test_a_second_use_of_the_refresh_token_is_seen(engine, clock):
@@ -82,12 +82,12 @@ async def test_a_second_use_of_the_refresh_token_is_seen(engine, clock):
     pair = await engine.issue_pair("alice")
     claims = await engine.decode(pair.access_token)
     await engine.refresh(pair.refresh_token)
-    assert await engine.recheck(claims)
+    assert await engine.revalidate(claims)
     clock.advance(10)
     with pytest.raises(RefreshTokenReusedError):
         await engine.refresh(pair.refresh_token)
     with pytest.raises(TokenRevokedError):
-        await engine.recheck(claims)
+        await engine.revalidate(claims)
 
 
 class Down(MemoryStore):
@@ -100,16 +100,16 @@ class Down(MemoryStore):
 async def test_an_outage_refuses_unless_the_policy_accepts(claims, clock):
     """As in decode."""
     with pytest.raises(StoreUnavailableError):
-        await engine_with(clock, store=Down()).recheck(claims)
+        await engine_with(clock, store=Down()).revalidate(claims)
     accepting = engine_with(clock, store=Down(), policy=TokenPolicy(store_outage="accept"))
-    assert await accepting.recheck(claims) == 900
+    assert await accepting.revalidate(claims) == 900
 
 
 async def test_what_is_over_is_over_in_an_outage_too(clock, claims):
     """The store is not asked about it."""
     clock.advance(900)
     with pytest.raises(TokenExpiredError):
-        await engine_with(clock, store=Down()).recheck(claims)
+        await engine_with(clock, store=Down()).revalidate(claims)
 
 
 async def test_the_hooks_of_revocation_are_asked_and_no_others(engine, claims):
@@ -122,7 +122,7 @@ async def test_the_hooks_of_revocation_are_asked_and_no_others(engine, claims):
         raise TokenRejectedError
 
     with pytest.raises(TokenRejectedError):
-        await engine.recheck(claims)
+        await engine.revalidate(claims)
     assert seen == []
 
 
@@ -130,11 +130,11 @@ async def test_without_a_store_the_time_alone_counts(clock, claims):
     """There is nobody to ask."""
     engine = TokenEngine(KeyRing.from_secret(SECRET), clock=clock)
     clock.advance(899)
-    assert await engine.recheck(claims) == 1
+    assert await engine.revalidate(claims) == 1
 
 
 async def test_a_subject_that_was_revoked_before_may_come_again(engine, clock):
     """A token that was issued after its subject was revoked is good."""
     await engine.revoke_subject("alice")
     later = await engine.decode(await engine.issue("alice"))
-    assert await engine.recheck(later) > 899
+    assert await engine.revalidate(later) > 899

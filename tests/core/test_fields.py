@@ -7,16 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from tests.core.http_requests import form, socket, view
-from tokenward import (
-    BearerHeader,
-    CookieCarrier,
-    InvalidRequestError,
-    KeyPublisher,
-    KeyRing,
-    QueryCarrier,
-    RequestView,
-    WebSocketProtocolCarrier,
-)
+from tokenward import BearerHeader, CookieCarrier, KeyPublisher, KeyRing
+from tokenward.errors import InvalidRequestError
+from tokenward.http import QueryCarrier, RequestView, WebSocketProtocolCarrier
 
 HEADER, FORM = 65_536, 262_144
 FIELDS = {

@@ -7,24 +7,26 @@ from tests.support import NOW, OTHER_SECRET, SECRET, engine_with, payload_of, si
 from tokenward import (
     Claims,
     ConfigurationError,
-    InvalidClaimError,
-    InvalidIssuerError,
-    InvalidSignatureError,
+    Key,
     KeyRing,
-    MissingClaimError,
     TokenEngine,
     TokenExpiredError,
     TokenPolicy,
     TokenRevokedError,
+)
+from tokenward.errors import (
+    InvalidClaimError,
+    InvalidIssuerError,
+    InvalidSignatureError,
+    MissingClaimError,
     WrongTokenTypeError,
 )
-from tokenward.keys import Key
 
 RFC9068 = TokenPolicy(
     issuer="https://login.example/",
     audience="shop-api",
     required_claims={"exp", "sub"},
-    type_from="typ",
+    type_source="typ",
 )
 BARE = {"iss": "https://login.example/", "aud": "shop-api", "sub": "alice", "exp": NOW + 60}
 AT_JWT = {"alg": "HS256", "typ": "at+jwt"}
@@ -59,7 +61,7 @@ async def test_a_type_from_the_header_is_never_refresh(clock):
 
 async def test_a_policy_may_fix_the_type(clock):
     """An issuer whose keys sign access tokens alone need not say so in each."""
-    policy = TokenPolicy(required_claims={"exp"}, type_from="always-access")
+    policy = TokenPolicy(required_claims={"exp"}, type_source="always-access")
     engine = engine_with(clock, policy=policy)
     token = signed({"exp": NOW + 60, "custom": {"deep": [1]}})
     assert (await engine.decode(token)).extra == {"custom": {"deep": [1]}}
@@ -98,7 +100,7 @@ async def test_a_null_is_no_time(clock, claim, required):
     """It is refused under every policy, also where the claim may be absent."""
     names = {"sub"} | ({claim} if required else set())
     for policy in (
-        TokenPolicy(required_claims=names, type_from="always-access"),
+        TokenPolicy(required_claims=names, type_source="always-access"),
         TokenPolicy(required_claims={*names, "type"}),
     ):
         engine = engine_with(clock, policy=policy)
@@ -112,7 +114,7 @@ async def test_a_null_is_no_time(clock, claim, required):
 LOOSE_POLICIES = {
     "no jti": TokenPolicy(required_claims={"exp", "sub", "type"}),
     "typ": RFC9068,
-    "always-access": TokenPolicy(required_claims={"exp"}, type_from="always-access"),
+    "always-access": TokenPolicy(required_claims={"exp"}, type_source="always-access"),
     "own": TokenPolicy(),
 }
 
@@ -145,7 +147,7 @@ async def test_what_only_tokenward_means_by_a_claim_refuses_no_foreign_token(
     policy = LOOSE_POLICIES[name]
     engine = engine_with(clock, policy=policy)
     token = foreign(policy, **{claim: value}, own={"big": 10**30, "text": "é"})
-    is_of_family = policy.type_from == "claim" and claim in {"fresh", "csrf"}
+    is_of_family = policy.type_source == "claim" and claim in {"fresh", "csrf"}
     if name == "own" or (is_of_family and value is not None):
         with pytest.raises(InvalidClaimError, match=claim):
             await engine.decode(token)
@@ -163,11 +165,11 @@ async def test_a_null_is_absent_where_the_claim_is_not_required(clock, claim):
     """In every registered claim that is no time; where it is required, the null is refused."""
     others = {"exp", "iat", "sub", "jti", "nbf"} - {claim}
     engine = engine_with(
-        clock, policy=TokenPolicy(required_claims=others, type_from="always-access")
+        clock, policy=TokenPolicy(required_claims=others, type_source="always-access")
     )
     claims = await engine.decode(signed(payload_of(**{claim: None})))
     assert getattr(claims, claim) in {None, ""}
-    strict = TokenPolicy(required_claims={*others, claim}, type_from="always-access")
+    strict = TokenPolicy(required_claims={*others, claim}, type_source="always-access")
     with pytest.raises((MissingClaimError, InvalidClaimError), match=claim):
         await engine_with(clock, policy=strict).decode(signed(payload_of(**{claim: None})))
 
@@ -272,5 +274,5 @@ async def test_a_token_without_jti_cannot_be_revoked_by_itself(clock):
 
 def test_a_type_from_the_claim_needs_the_claim():
     """A policy that drops the type claim must say where the type is found."""
-    with pytest.raises(ConfigurationError, match="type_from"):
+    with pytest.raises(ConfigurationError, match="type_source"):
         TokenPolicy(required_claims={"exp", "sub"})

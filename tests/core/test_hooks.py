@@ -8,14 +8,14 @@ import pytest
 from tests.support import NOW, OTHER_SECRET, engine_with, payload_of, signed
 from tokenward import (
     ConfigurationError,
-    InvalidSignatureError,
+    Key,
     RefreshTokenReusedError,
     StoreUnavailableError,
     TokenExpiredError,
     TokenRejectedError,
     TokenRevokedError,
 )
-from tokenward.keys import Key
+from tokenward.errors import InvalidSignatureError
 
 HOOKS = ["before_issue", "after_decode", "is_revoked", "on_revoke", "on_reuse"]
 

@@ -6,6 +6,13 @@ import pytest
 
 from tests.core.http_requests import FORM, form, socket, view
 from tokenward import (
+    PermissionDeniedError,
+    StoreUnavailableError,
+    TokenError,
+    TokenExpiredError,
+    errors,
+)
+from tokenward.errors import (
     CsrfError,
     CsrfMismatchError,
     CsrfMissingError,
@@ -14,14 +21,8 @@ from tokenward import (
     InvalidRequestError,
     MissingTokenError,
     OriginNotAllowedError,
-    PermissionDeniedError,
-    Refusal,
-    RequestView,
-    StoreUnavailableError,
-    TokenError,
-    TokenExpiredError,
-    errors,
 )
+from tokenward.http import Refusal, RequestView
 
 SAID = [
     (MissingTokenError(), 401, 'Bearer realm="api"'),

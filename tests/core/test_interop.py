@@ -11,16 +11,9 @@ from joserfc import jwt as joserfc
 from joserfc.jwk import JWKRegistry, OctKey
 
 from tests.support import NOW, SECRET, FrozenClock, engine_with
-from tokenward import (
-    InvalidAudienceError,
-    InvalidIssuerError,
-    InvalidKeyError,
-    KeyRing,
-    TokenEngine,
-    TokenPolicy,
-)
-from tokenward._algorithms import ALGORITHMS
-from tokenward.keys import Key
+from tokenward import Key, KeyRing, TokenEngine, TokenPolicy
+from tokenward.errors import InvalidAudienceError, InvalidIssuerError, InvalidKeyError
+from tokenward.jose.algorithms import ALGORITHMS
 
 ISSUER = "https://shop.example"
 AUDIENCE = "shop-api"

@@ -7,30 +7,30 @@ import pytest
 
 from tests.support import NOW, OTHER_SECRET, SECRET, ShopClaims, payload_of, signed
 from tokenward import (
-    Authenticator,
     Claims,
     ConfigurationError,
+    InvalidTokenError,
+    Issuers,
+    Key,
+    KeyRing,
+    MemoryStore,
+    PrefixedStore,
+    RefreshTokenReusedError,
+    TokenEngine,
+    TokenPolicy,
+    TokenRevokedError,
+)
+from tokenward.errors import (
     FreshTokenRequiredError,
     InvalidAudienceError,
     InvalidClaimError,
     InvalidIssuerError,
     InvalidSignatureError,
-    InvalidTokenError,
-    Issuers,
-    Key,
-    KeyRing,
     MalformedTokenError,
-    MemoryStore,
     MissingClaimError,
-    PrefixedStore,
-    RefreshTokenReusedError,
-    RequestView,
-    Requirement,
-    TokenEngine,
-    TokenPolicy,
-    TokenRevokedError,
 )
-from tokenward._codec import b64url_encode
+from tokenward.http import Authenticator, RequestView, Requirement
+from tokenward.jose.codec import b64url_encode
 from tokenward.testing import RevocationStoreContract
 
 OURS, THEIRS = "https://shop.example", "https://login.example/"
@@ -219,7 +219,7 @@ async def test_claims_are_revoked_where_they_come_from(issuers, call):
     with pytest.raises(TokenRevokedError):
         await issuers.decode(other)
     with pytest.raises(TokenRevokedError):
-        await issuers.recheck(claims)
+        await issuers.revalidate(claims)
     assert await issuers.decode(mine)
 
 
@@ -228,7 +228,7 @@ async def test_claims_of_nobody_here_are_not_taken(issuers):
     with pytest.raises(MissingClaimError, match="iss"):
         await issuers.revoke(Claims(sub="alice", jti="x"))
     with pytest.raises(InvalidIssuerError):
-        await issuers.recheck(Claims(sub="alice", iss="x"))
+        await issuers.revalidate(Claims(sub="alice", iss="x"))
     with pytest.raises(ConfigurationError):
         await issuers.revoke_subject("alice", issuer="x")
 
@@ -237,7 +237,7 @@ async def test_recheck_tells_what_is_left(issuers, clock):
     """By the leeway of the issuer."""
     mine = await issuers.decode(signed(payload_of(iss=OURS, tenant="acme", exp=NOW + 60)))
     other = await issuers.decode(their_token(exp=NOW + 60))
-    assert (await issuers.recheck(mine), await issuers.recheck(other)) == (65, 60)
+    assert (await issuers.revalidate(mine), await issuers.revalidate(other)) == (65, 60)
 
 
 def test_engines_need_issuers_of_their_own(ours, theirs):

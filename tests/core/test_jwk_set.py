@@ -9,9 +9,10 @@ from joserfc.jwk import ECKey, OKPKey, RSAKey
 from joserfc.jwk import KeySet as JoserfcKeySet
 
 from tests.core.key_material import EC_KEY, JWKS, OTHER_RSA, RSA_KEY
-from tokenward import AlgorithmMismatchError, Key, KeyRing, UnknownKeyError
-from tokenward._jwk_set import KeySet, UnusableKeySetError
-from tokenward._jws import CompactJws
+from tokenward import Key, KeyRing
+from tokenward.errors import AlgorithmMismatchError, UnknownKeyError
+from tokenward.jose.compact import CompactJws
+from tokenward.keys.jwk_set import KeySet, UnusableKeySetError
 
 RSA = Key.from_jwk(OTHER_RSA | {"kid": "rsa"}).public_jwk()
 EC, OTHER_EC = (Key.generate("ES256").public_jwk() for _ in range(2))
@@ -29,7 +30,7 @@ def without(jwk, *names):
     return {name: value for name, value in jwk.items() if name not in names}
 
 
-def names_of(keys):
+def checked_names(keys):
     """Give the key ids of a set."""
     return [published.kid for published in keys.published]
 
@@ -83,7 +84,7 @@ NO_KEYS = [
 @pytest.mark.parametrize("member", NO_KEYS, ids=range(len(NO_KEYS)))
 def test_members_that_make_no_key_are_left_out(member):
     """Secrets and private keys among them; the others serve on, and alone they are no set."""
-    assert names_of(read(member, ED)) == [ED["kid"]]
+    assert checked_names(read(member, ED)) == [ED["kid"]]
     with pytest.raises(UnusableKeySetError):
         read(member)
 
@@ -117,10 +118,10 @@ def test_what_is_no_set_of_keys_is_refused(body):
 def test_keys_that_share_an_id_are_all_left_out():
     """Which of them is meant cannot be told; the same key twice is one."""
     shared = OTHER_EC | {"kid": EC["kid"]}
-    assert names_of(read(EC, ED, shared)) == [ED["kid"]]
-    assert names_of(read(EC, ED, EC)) == [EC["kid"], ED["kid"]]
+    assert checked_names(read(EC, ED, shared)) == [ED["kid"]]
+    assert checked_names(read(EC, ED, EC)) == [EC["kid"], ED["kid"]]
     other_algorithm = RSA | {"alg": "PS256"}
-    assert names_of(read(RSA, ED, other_algorithm)) == [ED["kid"]]
+    assert checked_names(read(RSA, ED, other_algorithm)) == [ED["kid"]]
 
 
 def test_a_key_without_id_serves_where_it_is_the_only_one_of_its_algorithm():

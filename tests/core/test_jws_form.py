@@ -18,9 +18,10 @@ from tests.core.jws_tokens import (
     segment,
 )
 from tests.support import signed
-from tokenward import KeyRing, MalformedTokenError
-from tokenward._codec import b64url_encode
-from tokenward._jws import CompactJws
+from tokenward import KeyRing
+from tokenward.errors import MalformedTokenError
+from tokenward.jose.codec import b64url_encode
+from tokenward.jose.compact import CompactJws
 
 # The fixtures, where pytest looks for them.
 backend, key, jws = jws_tokens.backend, jws_tokens.key, jws_tokens.jws

@@ -5,13 +5,8 @@ import pytest
 from tests.core import jws_tokens
 from tests.core.jws_tokens import BODY, KEY, PAYLOAD, SIGNATURE, header_of, jws_of, refused, segment
 from tests.support import signed
-from tokenward import (
-    AlgorithmMismatchError,
-    ConfigurationError,
-    MalformedTokenError,
-    UnsupportedHeaderError,
-)
-from tokenward.keys import Key
+from tokenward import ConfigurationError, Key
+from tokenward.errors import AlgorithmMismatchError, MalformedTokenError, UnsupportedHeaderError
 
 # The fixtures, where pytest looks for them.
 backend, key, jws = jws_tokens.backend, jws_tokens.key, jws_tokens.jws

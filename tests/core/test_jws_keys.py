@@ -12,10 +12,10 @@ from jwt.algorithms import HMACAlgorithm
 from tests.core import jws_tokens
 from tests.core.jws_tokens import ATTACKER, BODY, PAYLOAD, header_of, jws_of, refused, segment
 from tests.support import OTHER_SECRET, SECRET, signed
-from tokenward import AlgorithmMismatchError, InvalidSignatureError, UnknownKeyError
-from tokenward._algorithms import ALGORITHMS
-from tokenward._codec import b64url_encode
-from tokenward.keys import Key
+from tokenward import Key
+from tokenward.errors import AlgorithmMismatchError, InvalidSignatureError, UnknownKeyError
+from tokenward.jose.algorithms import ALGORITHMS
+from tokenward.jose.codec import b64url_encode
 
 # The fixtures, where pytest looks for them.
 backend, key, jws = jws_tokens.backend, jws_tokens.key, jws_tokens.jws

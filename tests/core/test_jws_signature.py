@@ -22,10 +22,10 @@ from tests.core.jws_tokens import (
     segment,
 )
 from tests.support import OTHER_SECRET, signed
-from tokenward import InvalidSignatureError, InvalidTokenError, SigningKeyError
-from tokenward._algorithms import ALGORITHMS
-from tokenward._codec import b64url_decode, b64url_encode
-from tokenward.keys import Key
+from tokenward import InvalidTokenError, Key
+from tokenward.errors import InvalidSignatureError, SigningKeyError
+from tokenward.jose.algorithms import ALGORITHMS
+from tokenward.jose.codec import b64url_decode, b64url_encode
 
 # The fixtures, where pytest looks for them.
 backend, key, jws = jws_tokens.backend, jws_tokens.key, jws_tokens.jws

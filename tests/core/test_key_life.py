@@ -7,14 +7,9 @@ from threading import Event, Thread
 import pytest
 
 from tests.support import NOW, SECRET, engine_with
-from tokenward import (
-    ConfigurationError,
-    Key,
-    KeyEntry,
-    KeyRing,
-    TokenPolicy,
-    UnknownKeyError,
-)
+from tokenward import ConfigurationError, Key, KeyRing, TokenPolicy
+from tokenward.errors import UnknownKeyError
+from tokenward.keys import KeyEntry
 
 DAY = timedelta(days=1)
 
@@ -117,7 +112,7 @@ def test_a_rotation_may_go_back(ring):
         ("old", "active", None),
         ("new", "verify-only", NOW + 5 + DAY.total_seconds()),
     ]
-    ring.advance(NOW + 2 * DAY.total_seconds())
+    ring.drop_expired(NOW + 2 * DAY.total_seconds())
     assert states_of(ring) == [("old", "active", None)]
 
 
@@ -180,7 +175,7 @@ def test_a_refused_rotation_forgets_no_time(ring):
     ring.rotate(key("new"), verify_for=DAY)
     with pytest.raises(ConfigurationError):
         ring.rotate(key("new"), verify_for=DAY)
-    ring.advance(NOW)
+    ring.drop_expired(NOW)
     assert states_of(ring)[1] == ("old", "verify-only", NOW + DAY.total_seconds())
 
 
@@ -212,7 +207,7 @@ CHANGES = {
     "publish": lambda ring, racing: ring.publish(racing),
     "rotate": lambda ring, racing: ring.rotate(racing, verify_for=None),
     "retire": lambda ring, racing: (ring.publish(racing), ring.retire("other")),
-    "advance": lambda ring, racing: (ring.publish(racing), ring.advance(NOW)),
+    "drop_expired": lambda ring, racing: (ring.publish(racing), ring.drop_expired(NOW)),
 }
 
 
@@ -238,7 +233,7 @@ def test_a_retired_key_stays_away_whatever_another_thread_changes(change):
     assert ring.version - before == (3 if change in _TWO_CHANGES else 2)
 
 
-_TWO_CHANGES = (CHANGES["retire"], CHANGES["advance"])
+_TWO_CHANGES = (CHANGES["retire"], CHANGES["drop_expired"])
 
 
 async def test_a_copied_ring_changes_by_itself(ring, clock):

@@ -14,16 +14,10 @@ from pathlib import Path
 import pytest
 
 from tests.support import NOW, SECRET, signed
-from tokenward import (
-    ConfigurationError,
-    InvalidKeyError,
-    Key,
-    KeyDirectory,
-    KeyEntry,
-    KeyRing,
-    SigningKeyError,
-)
-from tokenward._jws import CompactJws
+from tokenward import ConfigurationError, Key, KeyDirectory, KeyRing
+from tokenward.errors import InvalidKeyError, SigningKeyError
+from tokenward.jose.compact import CompactJws
+from tokenward.keys import KeyEntry
 
 ALGORITHMS = ["HS256", "HS512", "RS256", "PS384", "ES256", "ES384", "ES512", "ES256K", "EdDSA"]
 
@@ -393,5 +387,5 @@ def test_expired_keys_come_back_with_their_time(directory):
     loaded = directory.load()
 
     assert facts_of(loaded) == facts_of(ring)
-    loaded.advance(NOW)
+    loaded.drop_expired(NOW)
     assert len(loaded) == 1

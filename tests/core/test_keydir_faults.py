@@ -10,7 +10,8 @@ import pytest
 
 from tests.core.test_keydir import facts_of, names_in
 from tests.support import NOW, SECRET
-from tokenward import ConfigurationError, InvalidKeyError, Key, KeyDirectory, KeyRing
+from tokenward import ConfigurationError, Key, KeyDirectory, KeyRing
+from tokenward.errors import InvalidKeyError
 
 RSA = Key.generate("RS256")
 

@@ -5,18 +5,16 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from tests.support import OTHER_SECRET, SECRET, signed
-from tokenward import (
+from tokenward import ConfigurationError, Key, KeyRing
+from tokenward.errors import (
     AlgorithmMismatchError,
-    ConfigurationError,
     InvalidKeyError,
     InvalidSignatureError,
-    KeyRing,
     SigningKeyError,
     UnknownKeyError,
 )
-from tokenward._codec import b64url_encode
-from tokenward._jws import CompactJws
-from tokenward.keys import Key
+from tokenward.jose.codec import b64url_encode
+from tokenward.jose.compact import CompactJws
 
 SIGNER = Key.generate("EdDSA", kid="2026-07")
 OLDER = Key.generate("EdDSA", kid="2026-01")

@@ -20,15 +20,9 @@ from tests.core.key_material import (
     public_text,
     refused,
 )
-from tokenward import (
-    ConfigurationError,
-    InvalidSignatureError,
-    KeyRing,
-    SigningKeyError,
-    TokenEngine,
-)
-from tokenward._algorithms import ALGORITHMS, PreparedHmac
-from tokenward.keys import Key
+from tokenward import ConfigurationError, Key, KeyRing, TokenEngine
+from tokenward.errors import InvalidSignatureError, SigningKeyError
+from tokenward.jose.algorithms import ALGORITHMS, PreparedHmac
 
 
 @pytest.mark.parametrize(
@@ -341,6 +335,6 @@ async def test_an_engine_can_be_copied(key):
     token = await engine.issue("alice")
     await engine.decode(token)
     twin = copy.deepcopy(engine)
-    assert twin.signature_memory == (0, 0, 0, 0)
+    assert twin.signature_cache == (0, 0, 0, 0)
     assert (await twin.decode(token)).sub == "alice"
     assert copy.deepcopy(key) is key

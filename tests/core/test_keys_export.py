@@ -3,7 +3,8 @@
 import pytest
 
 from tests.support import SECRET
-from tokenward import InvalidKeyError, Key, SigningKeyError
+from tokenward import Key
+from tokenward.errors import InvalidKeyError, SigningKeyError
 
 
 @pytest.mark.parametrize("algorithm", ["RS256", "PS256", "ES256", "ES512", "ES256K", "EdDSA"])

@@ -16,9 +16,9 @@ from tests.core.key_material import (
     public_text,
     refused,
 )
-from tokenward import ConfigurationError, SigningKeyError
-from tokenward._codec import b64url_encode
-from tokenward.keys import Key
+from tokenward import ConfigurationError, Key
+from tokenward.errors import SigningKeyError
+from tokenward.jose.codec import b64url_encode
 
 
 @pytest.mark.parametrize(

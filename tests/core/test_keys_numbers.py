@@ -17,9 +17,9 @@ from tests.core.key_material import (
     public_text,
     refused,
 )
-from tokenward import InvalidSignatureError
-from tokenward._codec import b64url_decode, b64url_encode
-from tokenward.keys import Key
+from tokenward import Key
+from tokenward.errors import InvalidSignatureError
+from tokenward.jose.codec import b64url_decode, b64url_encode
 
 
 def rsa_public_jwk(*, bits=2048, exponent=65_537):

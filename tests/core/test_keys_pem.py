@@ -18,8 +18,8 @@ from tests.core.key_material import (
     public_text,
     refused,
 )
-from tokenward import InvalidSignatureError
-from tokenward.keys import Key
+from tokenward import Key
+from tokenward.errors import InvalidSignatureError
 
 
 @pytest.mark.parametrize("kind", KINDS)

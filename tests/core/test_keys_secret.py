@@ -16,7 +16,7 @@ from tests.core.key_material import (
     public_text,
     refused,
 )
-from tokenward.keys import Key
+from tokenward import Key
 
 
 @pytest.mark.parametrize(("algorithm", "least"), [("HS256", 32), ("HS384", 48), ("HS512", 64)])

@@ -8,11 +8,11 @@ from cryptography.hazmat.primitives.asymmetric import ed448, ed25519, rsa
 
 from tests.core.key_material import ED_KEY, PEM, RSA_KEY, SPKI
 from tests.support import signed
-from tokenward import ConfigurationError, InvalidKeyError, KeyDirectory, KeyRing
-from tokenward._codec import b64url_encode
-from tokenward._jwk_set import KeySet, UnusableKeySetError
-from tokenward._jwks_file import jwks_file_ring
-from tokenward.keys import Key
+from tokenward import ConfigurationError, Key, KeyDirectory, KeyRing
+from tokenward.errors import InvalidKeyError
+from tokenward.jose.codec import b64url_encode
+from tokenward.keys.jwk_set import KeySet, UnusableKeySetError
+from tokenward.keys.jwks_file import jwks_file_ring
 
 P25519 = 2**255 - 19
 P448 = 2**448 - 2**224 - 1

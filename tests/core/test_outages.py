@@ -8,14 +8,14 @@ import pytest
 from tests.support import NOW, engine_with, payload_of, signed
 from tokenward import (
     ConfigurationError,
-    KeysUnavailableError,
     MemoryStore,
     StoreUnavailableError,
     TokenPolicy,
     TokenRejectedError,
     TokenRevokedError,
 )
-from tokenward._outages import OutageLog
+from tokenward.errors import KeysUnavailableError
+from tokenward.sessions.outages import OutageLog
 
 
 class Down(MemoryStore):
@@ -132,7 +132,7 @@ async def test_a_refresh_is_not_accepted_where_revocation_cannot_be_checked(cloc
         engine.refresh(pair.refresh_token),
         engine.decode(pair.refresh_token, type="refresh"),
         engine.decode(pair.refresh_token, type=None),
-        engine.recheck(claims),
+        engine.revalidate(claims),
     ):
         with pytest.raises(StoreUnavailableError):
             await refused

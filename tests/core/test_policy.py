@@ -16,8 +16,8 @@ def test_the_defaults_are_strict():
     policy = TokenPolicy()
     assert policy.required_claims == {"exp", "iat", "sub", "jti", "type"}
     assert (policy.leeway, policy.store_outage) == (timedelta(0), "refuse")
-    assert (policy.type_from, policy.max_token_bytes) == ("claim", 16_384)
-    assert (policy.signature_memory_entries, policy.signature_memory_bytes) == (8192, 8_388_608)
+    assert (policy.type_source, policy.max_token_bytes) == ("claim", 16_384)
+    assert (policy.signature_cache_entries, policy.signature_cache_bytes) == (8192, 8_388_608)
     assert (policy.reuse_grace, policy.session_lifetime) == (timedelta(seconds=10), None)
     assert (policy.access_lifetime, policy.refresh_lifetime) == (timedelta(minutes=15), 30 * DAY)
 
@@ -50,20 +50,20 @@ def test_a_policy_cannot_be_changed():
         ("max_token_age", timedelta(0)),
         ("max_token_age", 5),
         ("max_token_age", timedelta(minutes=1)),
-        ("type_from", "header"),
+        ("type_source", "header"),
         ("max_token_bytes", 0),
         ("max_token_bytes", True),
         ("max_token_bytes", 1.5),
-        ("signature_memory_entries", -1),
-        ("signature_memory_entries", True),
-        ("signature_memory_entries", 1.5),
-        ("signature_memory_entries", "1"),
-        ("signature_memory_entries", None),
-        ("signature_memory_bytes", -1),
-        ("signature_memory_bytes", True),
-        ("signature_memory_bytes", 1.5),
-        ("signature_memory_bytes", "1"),
-        ("signature_memory_bytes", None),
+        ("signature_cache_entries", -1),
+        ("signature_cache_entries", True),
+        ("signature_cache_entries", 1.5),
+        ("signature_cache_entries", "1"),
+        ("signature_cache_entries", None),
+        ("signature_cache_bytes", -1),
+        ("signature_cache_bytes", True),
+        ("signature_cache_bytes", 1.5),
+        ("signature_cache_bytes", "1"),
+        ("signature_cache_bytes", None),
         ("store_outage", "ignore"),
         ("session_lifetime", timedelta(0)),
         ("session_lifetime", 5),
@@ -81,7 +81,7 @@ def test_a_setting_that_cannot_be_meant_is_refused_by_name(setting, value):
         TokenPolicy(**{setting: value})
 
 
-@pytest.mark.parametrize("setting", ["signature_memory_entries", "signature_memory_bytes"])
+@pytest.mark.parametrize("setting", ["signature_cache_entries", "signature_cache_bytes"])
 def test_zero_is_a_bound_of_the_signature_memory(setting):
     """It switches the memory off."""
     assert getattr(TokenPolicy(**{setting: 0}), setting) == 0
@@ -104,8 +104,8 @@ def test_never_needs_a_policy_without_exp():
         (TokenPolicy(access_lifetime=60 * DAY), 60 * DAY),
         (TokenPolicy(max_token_age=90 * DAY), 90 * DAY),
         (TokenPolicy(max_token_age=90 * DAY, required_claims=NO_EXP), None),
-        (TokenPolicy(required_claims={"exp"}, type_from="typ"), None),
-        (TokenPolicy(required_claims=(), type_from="always-access"), None),
+        (TokenPolicy(required_claims={"exp"}, type_source="typ"), None),
+        (TokenPolicy(required_claims=(), type_source="always-access"), None),
     ],
     ids=["default", "longest lifetime", "set", "no exp", "no iat", "nothing required"],
 )

@@ -12,10 +12,9 @@ from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 from tests.support import NOW, SECRET, FrozenClock, engine_with, payload_of, signed
-from tokenward import Claims, KeyRing, TokenEngine, TokenError, TokenPolicy
-from tokenward._algorithms import ALGORITHMS
+from tokenward import Claims, Key, KeyRing, TokenEngine, TokenError, TokenPolicy
 from tokenward.claims import RESERVED_CLAIMS
-from tokenward.keys import Key
+from tokenward.jose.algorithms import ALGORITHMS
 
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 KEYS = {
@@ -35,7 +34,7 @@ class Twins(NamedTuple):
 
 def twins(*, keys: KeyRing | None = None, **rules: object) -> Twins:
     """Build both."""
-    policies = (TokenPolicy(**rules), TokenPolicy(**rules, signature_memory_entries=0))
+    policies = (TokenPolicy(**rules), TokenPolicy(**rules, signature_cache_entries=0))
     return Twins(*(engine_with(FrozenClock(), keys=keys, policy=policy) for policy in policies))
 
 
@@ -43,7 +42,7 @@ ENGINES = {name: twins(keys=KeyRing(key)) for name, key in KEYS.items()}
 TOKENS = {name: signed(payload_of(), key=key) for name, key in KEYS.items()}
 HS256 = ENGINES["HS256"]
 # Everything that can be loosened is loosened, so that more of what is sent gets further.
-LOOSE = twins(required_claims=(), type_from="always-access")
+LOOSE = twins(required_claims=(), type_source="always-access")
 
 
 @pytest.fixture(scope="module")
@@ -66,9 +65,9 @@ def decode(run, engines, token):
     time it gets the same answer.
     """
     first = answer(run, engines.remembering, token)
-    hits = engines.remembering.signature_memory.hits
+    hits = engines.remembering.signature_cache.hits
     again = answer(run, engines.remembering, token)
-    was_remembered = engines.remembering.signature_memory.hits > hits
+    was_remembered = engines.remembering.signature_cache.hits > hits
     assert first == again == answer(run, engines.forgetful, token)
     if isinstance(first, str):
         assert not was_remembered

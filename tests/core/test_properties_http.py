@@ -11,23 +11,18 @@ from tests.core.browser import attributes_of
 from tests.core.http_requests import FORM, form, socket, view
 from tests.support import FrozenClock, engine_with
 from tokenward import (
-    Authenticator,
     BearerHeader,
     Claims,
     ConfigurationError,
     CookieCarrier,
     CsrfCheck,
-    CsrfError,
-    CsrfMismatchError,
     MemoryStore,
-    OriginNotAllowedError,
-    QueryCarrier,
-    Requirement,
     TokenError,
     TokenPair,
-    WebSocketProtocolCarrier,
 )
-from tokenward.revocation import Consumed
+from tokenward.errors import CsrfError, CsrfMismatchError, OriginNotAllowedError
+from tokenward.http import Authenticator, QueryCarrier, Requirement, WebSocketProtocolCarrier
+from tokenward.stores import Consumed
 
 
 class Forgetful(MemoryStore):

@@ -6,7 +6,8 @@ from datetime import timedelta
 import pytest
 
 from tests.support import NOW, SECRET
-from tokenward import ConfigurationError, Key, KeyPublisher, KeyRing, RequestView
+from tokenward import ConfigurationError, Key, KeyPublisher, KeyRing
+from tokenward.http import RequestView
 
 ISSUER = "https://shop.example"
 JWKS = "/.well-known/jwks.json"
@@ -185,7 +186,7 @@ def test_a_change_of_the_ring_is_seen_at_once():
     assert kids() == ["a", "b"]
     ring.rotate(next(key for key in ring if key.kid == "b"), verify_for=timedelta(1), now=NOW)
     assert kids() == ["b", "a"]
-    ring.advance(NOW + 86_400)
+    ring.drop_expired(NOW + 86_400)
     assert kids() == ["b"]
     assert "EdDSA" not in ask(publisher, METADATA).body.decode()
 

@@ -3,15 +3,8 @@
 import pytest
 
 from tests.support import engine_with
-from tokenward import (
-    CsrfMissingError,
-    InvalidSignatureError,
-    MemoryStore,
-    PermissionDeniedError,
-    RefreshTokenReusedError,
-    TokenRevokedError,
-    WrongTokenTypeError,
-)
+from tokenward import MemoryStore, PermissionDeniedError, RefreshTokenReusedError, TokenRevokedError
+from tokenward.errors import CsrfMissingError, InvalidSignatureError, WrongTokenTypeError
 
 
 @pytest.fixture

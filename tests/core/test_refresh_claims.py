@@ -35,8 +35,8 @@ from tokenward import (
     PermissionDeniedError,
     TokenEngine,
 )
-from tokenward._codec import b64url_decode
 from tokenward.claims import RESERVED_CLAIMS
+from tokenward.jose.codec import b64url_decode
 
 LIMIT = "https://shop.example/limit"
 

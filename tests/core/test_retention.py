@@ -10,17 +10,17 @@ import pytest
 from tests.support import NOW, SECRET, engine_with, payload_of, signed
 from tokenward import (
     NEVER,
+    Key,
     KeyRing,
     MemoryStore,
     RefreshTokenReusedError,
-    SigningKeyError,
     StoreUnavailableError,
     TokenEngine,
     TokenExpiredError,
     TokenPolicy,
     TokenRevokedError,
 )
-from tokenward.keys import Key
+from tokenward.errors import SigningKeyError
 
 MINUTES_15 = timedelta(minutes=15)
 DAY = 86_400

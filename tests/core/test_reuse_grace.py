@@ -10,13 +10,13 @@ from tokenward import (
     KeyRing,
     MemoryStore,
     RefreshTokenReusedError,
-    RefreshTokenSupersededError,
     StoreUnavailableError,
     TokenPolicy,
     TokenRevokedError,
 )
-from tokenward._codec import b64url_decode, b64url_encode
-from tokenward._sealing import DamagedSealError, _cipher, open_pair, seal_pair
+from tokenward.errors import RefreshTokenSupersededError
+from tokenward.jose.codec import b64url_decode, b64url_encode
+from tokenward.sessions.sealing import DamagedSealError, _cipher, open_pair, seal_pair
 
 # The order n of each curve (SEC 2 §2.4 to §2.8).
 ORDERS = {
@@ -63,12 +63,12 @@ async def test_an_older_token_is_superseded_within_its_grace(engine, clock):
     second = await engine.refresh(first.refresh_token)
     third = await engine.refresh(second.refresh_token)
     clock.advance(9.999)
-    kept = len(engine._denial.store)
+    kept = len(engine._revocation.store)
     with pytest.raises(RefreshTokenSupersededError) as caught:
         await engine.refresh(first.refresh_token)
     assert caught.value.code == "refresh_token_superseded"
     assert await engine.refresh(second.refresh_token) == third
-    assert len(engine._denial.store) == kept
+    assert len(engine._revocation.store) == kept
     assert told == []
     fourth = await engine.refresh(third.refresh_token)
     with pytest.raises(RefreshTokenSupersededError):

@@ -19,10 +19,9 @@ from tests.support import (
 from tokenward import (
     NEVER,
     ConfigurationError,
-    InvalidSignatureError,
+    Key,
     KeyRing,
     MemoryStore,
-    MissingClaimError,
     Revocation,
     StoreUnavailableError,
     TokenEngine,
@@ -30,7 +29,7 @@ from tokenward import (
     TokenPolicy,
     TokenRevokedError,
 )
-from tokenward.keys import Key
+from tokenward.errors import InvalidSignatureError, MissingClaimError
 
 MONTH = 30 * 86_400
 
@@ -175,21 +174,21 @@ async def test_revoking_twice_is_a_quiet_success(engine):
     await engine.revoke(token)
     await engine.revoke(token)
     assert await refused(engine, token) == [True]
-    assert len(engine._denial.store) == 1
+    assert len(engine._revocation.store) == 1
 
 
 async def test_only_who_has_a_token_can_revoke_it(engine):
     """A forged token revokes nothing."""
     with pytest.raises(InvalidSignatureError):
         await engine.revoke(signed(payload_of(), key=Key.from_secret(OTHER_SECRET)))
-    assert len(engine._denial.store) == 0
+    assert len(engine._revocation.store) == 0
 
 
 async def test_a_token_for_another_service_can_be_given_up(clock):
     """Issuer, audience and type do not matter to who gives a token up."""
     engine = engine_with(clock, policy=TokenPolicy(audience="here"))
     await engine.revoke(signed(payload_of(aud="there", type="refresh")))
-    assert len(engine._denial.store) == 1
+    assert len(engine._revocation.store) == 1
 
 
 @pytest.mark.parametrize("value", ["", None, 7])

@@ -11,14 +11,13 @@ from tokenward import (
     Claims,
     KeyRing,
     MemoryStore,
-    MissingClaimError,
     RefreshTokenReusedError,
     TokenEngine,
     TokenExpiredError,
     TokenPolicy,
     TokenRevokedError,
-    WrongTokenTypeError,
 )
+from tokenward.errors import MissingClaimError, WrongTokenTypeError
 
 NO_GRACE = TokenPolicy(reuse_grace=timedelta(0))
 

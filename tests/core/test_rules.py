@@ -1,6 +1,6 @@
 """Rules 1 to 12 of the engine, one by one; docs/security.md names the tests of all eighteen.
 
-They hold with the signature memory and without it: each good token comes at least twice.
+They hold with the signature cache and without it: each good token comes at least twice.
 """
 
 import ast
@@ -16,27 +16,27 @@ import tokenward
 from tests.core.remembering import CountingKey
 from tests.support import NOW, OTHER_SECRET, SECRET, FrozenClock, engine_with, payload_of, signed
 from tokenward import (
-    AlgorithmMismatchError,
-    Authenticator,
     ConfigurationError,
-    InvalidAudienceError,
-    InvalidClaimError,
-    InvalidKeyError,
-    InvalidSignatureError,
     Key,
     KeyRing,
     MemoryStore,
-    MissingClaimError,
-    Refusal,
-    RequestView,
-    Requirement,
     StoreUnavailableError,
     TokenError,
     TokenExpiredError,
     TokenPolicy,
     TokenRevokedError,
+    errors,
+)
+from tokenward.errors import (
+    AlgorithmMismatchError,
+    InvalidAudienceError,
+    InvalidClaimError,
+    InvalidKeyError,
+    InvalidSignatureError,
+    MissingClaimError,
     WrongTokenTypeError,
 )
+from tokenward.http import Authenticator, Refusal, RequestView, Requirement
 
 
 @pytest.fixture(params=[8192, 0], ids=["remembers", "forgets"])
@@ -48,7 +48,7 @@ def entries(request):
 @pytest.fixture
 def policy_of(entries):
     """Give what builds a policy with the one bound or the other."""
-    return partial(TokenPolicy, signature_memory_entries=entries)
+    return partial(TokenPolicy, signature_cache_entries=entries)
 
 
 @pytest.fixture
@@ -65,11 +65,11 @@ def request_with(token):
 
 async def decoded(engine, token):
     """Decode a token three times, from memory where there is one; give the claims of the last."""
-    before = engine.signature_memory.hits
+    before = engine.signature_cache.hits
     first, *others = [await engine.decode(token) for _ in range(3)]
     assert others == [first, first]
-    remembers = engine.policy.signature_memory_entries > 0
-    assert engine.signature_memory.hits - before in ({2, 3} if remembers else {0})
+    remembers = engine.policy.signature_cache_entries > 0
+    assert engine.signature_cache.hits - before in ({2, 3} if remembers else {0})
     return others[-1]
 
 
@@ -100,7 +100,7 @@ async def test_rule_1_claims_are_checked_in_full_on_every_path(clock, policy_of)
             authenticator.authenticate(request, Requirement(type=kind)),
             authenticator.authenticate(request, Requirement(type=kind, optional=True)),
         ):
-            with pytest.raises(tokenward.InvalidIssuerError):
+            with pytest.raises(errors.InvalidIssuerError):
                 await call
 
 
@@ -259,11 +259,11 @@ async def test_rule_8_nothing_of_a_token_is_in_an_error_or_a_log_line(
 async def test_rule_9_statuses_challenges_and_bodies(engine):
     """401, 403 and the body with its code; the whole table is in test_http."""
     for error, status in (
-        (tokenward.MissingTokenError(), 401),
+        (errors.MissingTokenError(), 401),
         (TokenExpiredError(), 401),
         (TokenRevokedError(), 401),
         (WrongTokenTypeError(), 401),
-        (tokenward.InsufficientScopeError(("a",)), 403),
+        (errors.InsufficientScopeError(("a",)), 403),
     ):
         refusal = Refusal.from_error(error)
         assert refusal.status == status
@@ -283,9 +283,7 @@ async def test_rule_10_two_engines_live_in_one_process(clock, policy_of):
     assert await decoded(first, token)
 
 
-@pytest.mark.parametrize(
-    "path", sorted(Path(tokenward.__file__).parent.rglob("[!_]*.py")), ids=lambda path: path.name
-)
+@pytest.mark.parametrize("path", sorted(Path(tokenward.__file__).parent.rglob("[!_]*.py")), ids=str)
 def test_rule_10_no_module_keeps_state(path):
     """What a module holds is a constant: a literal list, dict or set at its top is none."""
     for node in ast.parse(path.read_text(encoding="utf-8")).body:
@@ -315,7 +313,7 @@ async def test_rule_12_everything_but_the_signature_is_checked_anew(engine, cloc
     first.extra["roles"].append("admin")
     assert second.extra == {"roles": ["a"]}
     assert len(hooked) == 2
-    assert engine.signature_memory.hits == (1 if entries else 0)
+    assert engine.signature_cache.hits == (1 if entries else 0)
     with pytest.raises(WrongTokenTypeError):
         await engine.decode(token, type="refresh")
     await engine.revoke(second)

@@ -4,21 +4,18 @@ import pytest
 
 from tests.core.remembering import counted
 from tests.support import NOW, OTHER_SECRET, engine_with, payload_of, signed
-from tokenward import (
+from tokenward import InvalidTokenError, Key, TokenExpiredError, TokenPolicy
+from tokenward.engine import SignatureCacheUse
+from tokenward.errors import (
     InvalidAudienceError,
     InvalidClaimError,
     InvalidIssuerError,
     InvalidSignatureError,
-    InvalidTokenError,
-    Key,
     MalformedTokenError,
     MissingClaimError,
-    TokenExpiredError,
     TokenNotYetValidError,
-    TokenPolicy,
     WrongTokenTypeError,
 )
-from tokenward._memory import SignatureMemoryUse
 
 GOOD = signed(payload_of())
 STRANGER = Key.from_secret(OTHER_SECRET)
@@ -27,7 +24,7 @@ POLICY = TokenPolicy(issuer="me", audience="here")
 
 def use_of(engine):
     """Give hits, misses and entries."""
-    return engine.signature_memory[:3]
+    return engine.signature_cache[:3]
 
 
 async def test_a_token_that_comes_again_needs_no_signature_check(clock):
@@ -56,24 +53,24 @@ async def test_each_token_is_checked_when_it_is_first_seen(clock):
     assert (key.count, use_of(engine)) == (2, (2, 2, 2))
 
 
-@pytest.mark.parametrize("bound", ["signature_memory_entries", "signature_memory_bytes"])
+@pytest.mark.parametrize("bound", ["signature_cache_entries", "signature_cache_bytes"])
 async def test_zero_switches_the_memory_off(clock, bound):
     """Every signature is checked, and nothing is kept."""
     engine, key = counted(clock, policy=TokenPolicy(**{bound: 0}))
     for _ in range(3):
         assert (await engine.decode(GOOD)).sub == "alice"
     assert key.count == 3
-    assert engine.signature_memory == SignatureMemoryUse(hits=0, misses=3, entries=0, bytes=0)
-    assert engine.signature_memory.hit_rate == 0
+    assert engine.signature_cache == SignatureCacheUse(hits=0, misses=3, entries=0, bytes=0)
+    assert engine.signature_cache.hit_rate == 0
 
 
 async def test_the_hit_rate_is_the_part_that_was_remembered(engine):
     """Nothing before the first token; then what was remembered, of all good ones."""
-    assert engine.signature_memory == SignatureMemoryUse(hits=0, misses=0, entries=0, bytes=0)
-    rates = [engine.signature_memory.hit_rate]
+    assert engine.signature_cache == SignatureCacheUse(hits=0, misses=0, entries=0, bytes=0)
+    rates = [engine.signature_cache.hit_rate]
     for token in (GOOD, GOOD, GOOD, GOOD, signed(payload_of(jti="another"))):
         await engine.decode(token)
-        rates.append(engine.signature_memory.hit_rate)
+        rates.append(engine.signature_cache.hit_rate)
     assert rates == [0, 0, 1 / 2, 2 / 3, 3 / 4, 3 / 5]
 
 
@@ -95,7 +92,7 @@ async def test_every_decode_gives_claims_of_its_own(engine):
         seen.append(await engine.decode(token))
         assert seen[-1].extra == {"roles": ["a"]}
     assert len({id(claims) for claims in seen}) == 3
-    assert engine.signature_memory.hits == 2
+    assert engine.signature_cache.hits == 2
 
 
 REFUSED = {
@@ -122,7 +119,7 @@ async def test_a_refused_token_is_not_remembered_and_does_not_count(clock, error
         with pytest.raises(error):
             await engine.decode(token)
     assert ours.count == 2
-    assert engine.signature_memory == SignatureMemoryUse(hits=0, misses=0, entries=0, bytes=0)
+    assert engine.signature_cache == SignatureCacheUse(hits=0, misses=0, entries=0, bytes=0)
 
 
 @pytest.mark.parametrize("payload", [b"[]", b"{", b'{"sub":NaN}'])

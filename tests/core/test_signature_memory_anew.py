@@ -11,13 +11,11 @@ from tokenward import (
     StoreUnavailableError,
     TokenEngine,
     TokenExpiredError,
-    TokenNotYetValidError,
     TokenPolicy,
     TokenRejectedError,
     TokenRevokedError,
-    TokenTooOldError,
-    WrongTokenTypeError,
 )
+from tokenward.errors import TokenNotYetValidError, TokenTooOldError, WrongTokenTypeError
 
 GOOD = signed(payload_of())
 
@@ -28,7 +26,7 @@ async def test_what_it_is_for_is_asked_anew(engine):
         await engine.decode(GOOD, type=None)
         with pytest.raises(WrongTokenTypeError):
             await engine.decode(GOOD, type="refresh")
-    assert engine.signature_memory.misses == 1
+    assert engine.signature_cache.misses == 1
 
 
 REVOKE = {
@@ -49,7 +47,7 @@ async def test_whether_it_is_revoked_is_asked_anew(engine, clock, revoke):
     for _ in range(2):
         with pytest.raises(TokenRevokedError):
             await engine.decode(token)
-    assert engine.signature_memory.hits >= 1
+    assert engine.signature_cache.hits >= 1
 
 
 @pytest.mark.parametrize("leeway", [0, 10])
@@ -74,7 +72,7 @@ async def test_whether_it_is_too_old_is_asked_anew(clock):
     clock.advance(60)
     with pytest.raises(TokenTooOldError):
         await engine.decode(GOOD)
-    assert engine.signature_memory.misses == 1
+    assert engine.signature_cache.misses == 1
 
 
 @pytest.mark.parametrize("name", ["iat", "nbf"])
@@ -88,7 +86,7 @@ async def test_whether_its_time_has_come_is_asked_anew(clock, name):
         await engine.decode(token)
     clock.advance(1)
     assert (await engine.decode(token)).sub == "alice"
-    assert engine.signature_memory[1:3] == (1, 1)
+    assert engine.signature_cache[1:3] == (1, 1)
 
 
 async def test_the_hooks_are_asked_anew(engine):
@@ -105,7 +103,7 @@ async def test_the_hooks_are_asked_anew(engine):
         await engine.decode(GOOD)
     with pytest.raises(TokenRevokedError):
         await engine.decode(GOOD)
-    assert (len(asked), len(hooked), engine.signature_memory.hits) == (3, 2, 2)
+    assert (len(asked), len(hooked), engine.signature_cache.hits) == (3, 2, 2)
     assert len({id(claims) for claims in asked}) == 3
 
 
@@ -153,4 +151,4 @@ async def test_a_store_that_does_not_answer_refuses_what_is_remembered(clock):
         await engine.decode(GOOD)
     store.is_down = False
     assert await engine.decode(GOOD)
-    assert engine.signature_memory[1:3] == (1, 1)
+    assert engine.signature_cache[1:3] == (1, 1)

@@ -1,4 +1,4 @@
-"""The signature memory itself: how much it holds, for how long, and what it lets go first."""
+"""The signature cache itself: how much it holds, for how long, and what it lets go first."""
 
 import sys
 import tracemalloc
@@ -9,7 +9,7 @@ import pytest
 from tests.core.remembering import counted
 from tests.support import NOW, engine_with, payload_of, signed
 from tokenward import TokenPolicy
-from tokenward._memory import SignatureMemory, VerifiedJws
+from tokenward.jose.signature_cache import SignatureCache, VerifiedJws
 
 
 def verified(version=1, size=200):
@@ -19,7 +19,7 @@ def verified(version=1, size=200):
 
 def memory_of(**bounds):
     """Make a memory that has room, where it is not told otherwise."""
-    return SignatureMemory(**{"max_entries": 100, "max_bytes": 1_000_000, **bounds})
+    return SignatureCache(**{"max_entries": 100, "max_bytes": 1_000_000, **bounds})
 
 
 def put(memory, text, *, end=NOW + 60, now=NOW, size=200):
@@ -194,7 +194,7 @@ def test_what_other_keys_verified_is_not_used_when_it_comes_late():
 
 def test_what_it_says_of_its_size_is_about_true():
     """Not less than it takes, and not a third more: as many as by default, of the usual length."""
-    count = TokenPolicy().signature_memory_entries
+    count = TokenPolicy().signature_cache_entries
     memory = memory_of(max_entries=count, max_bytes=100_000_000)
     tracemalloc.start()
     for number in range(count):
@@ -213,32 +213,32 @@ def test_what_it_says_of_its_size_is_about_true():
 
 async def test_the_bounds_are_those_of_the_policy(clock):
     """Of two entries the third sends the first away, and its signature is checked anew."""
-    engine, key = counted(clock, policy=TokenPolicy(signature_memory_entries=2))
+    engine, key = counted(clock, policy=TokenPolicy(signature_cache_entries=2))
     tokens = [signed(payload_of(exp=NOW + seconds)) for seconds in (10, 20, 30)]
     for token in (*tokens, *reversed(tokens)):
         await engine.decode(token)
-    assert (key.count, engine.signature_memory[:3]) == (4, (2, 4, 2))
+    assert (key.count, engine.signature_cache[:3]) == (4, (2, 4, 2))
 
 
 async def test_a_long_token_is_good_and_not_remembered(clock):
     """Where the memory of the policy is too small for it."""
-    engine, key = counted(clock, policy=TokenPolicy(signature_memory_bytes=2000))
+    engine, key = counted(clock, policy=TokenPolicy(signature_cache_bytes=2000))
     long = signed(payload_of(note="x" * 2000))
     for token in (signed(payload_of()), long, long):
         assert (await engine.decode(token)).sub == "alice"
-    assert (key.count, engine.signature_memory.entries) == (3, 1)
-    assert 0 < engine.signature_memory.bytes <= 2000
+    assert (key.count, engine.signature_cache.entries) == (3, 1)
+    assert 0 < engine.signature_cache.bytes <= 2000
 
 
 async def test_a_token_is_forgotten_at_its_exp(clock):
     """When the next token comes, whichever it is."""
     engine = engine_with(clock)
     await engine.decode(signed(payload_of(exp=NOW + 60)))
-    assert engine.signature_memory.entries == 1
+    assert engine.signature_cache.entries == 1
     clock.advance(60)
     refresh = signed(payload_of(type="refresh"))
     await engine.decode(refresh, type="refresh")
-    assert engine.signature_memory[2:] == (0, 0)
+    assert engine.signature_cache[2:] == (0, 0)
 
 
 @pytest.mark.parametrize("exp", [..., NOW + 9_000])
@@ -250,7 +250,7 @@ async def test_a_token_without_near_end_is_checked_every_quarter_of_an_hour(cloc
     for seconds in (0, 899, 1, 899, 1):
         clock.advance(seconds)
         await engine.decode(token)
-    assert (key.count, engine.signature_memory.hits) == (3, 2)
+    assert (key.count, engine.signature_cache.hits) == (3, 2)
 
 
 @pytest.fixture

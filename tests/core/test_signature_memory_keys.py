@@ -6,16 +6,9 @@ import pytest
 
 from tests.core.remembering import CountingKey, TheirKeys
 from tests.support import NOW, engine_with, payload_of, signed
-from tokenward import (
-    InvalidSignatureError,
-    Key,
-    KeyRing,
-    KeysUnavailableError,
-    TokenEngine,
-    TokenPolicy,
-    UnknownKeyError,
-)
-from tokenward._jws import CompactJws
+from tokenward import Key, KeyRing, TokenEngine, TokenPolicy
+from tokenward.errors import InvalidSignatureError, KeysUnavailableError, UnknownKeyError
+from tokenward.jose.compact import CompactJws
 
 DAY = timedelta(days=1)
 LONG = TokenPolicy(access_lifetime=3 * DAY)
@@ -28,7 +21,7 @@ def key(kid="old"):
 
 def use_of(engine):
     """Give hits, misses and entries."""
-    return engine.signature_memory[:3]
+    return engine.signature_cache[:3]
 
 
 LEAVE = {
@@ -51,7 +44,7 @@ async def test_a_token_of_a_key_that_left_is_refused(clock, leave):
     for _ in range(2):
         with pytest.raises(UnknownKeyError):
             await engine.decode(token)
-    assert engine.signature_memory[2:] == (0, 0)
+    assert engine.signature_cache[2:] == (0, 0)
 
 
 async def test_a_key_whose_time_is_over_takes_its_tokens_with_it(clock):
@@ -64,7 +57,7 @@ async def test_a_key_whose_time_is_over_takes_its_tokens_with_it(clock):
     clock.advance(DAY.total_seconds() - 1)
     for _ in range(2):
         await engine.decode(token)
-    assert (old.count, engine.signature_memory.hits) == (1, 1)
+    assert (old.count, engine.signature_cache.hits) == (1, 1)
     clock.advance(1)
     with pytest.raises(UnknownKeyError):
         await engine.decode(token)
@@ -87,7 +80,7 @@ CHANGE = {
     "rotated": lambda ring: ring.rotate(key("new"), verify_for=None),
     "rotated with a time": lambda ring: ring.rotate(key("new"), verify_for=DAY),
     "replaced": lambda ring: ring.replace(KeyRing(key("new"), verifiers=[ring.active])),
-    "advanced": lambda ring: ring.advance(NOW),
+    "advanced": lambda ring: ring.drop_expired(NOW),
 }
 
 
@@ -135,7 +128,7 @@ async def test_engines_of_one_ring_forget_each_for_itself(clock):
     for engine in (first, second):
         for _ in range(2):
             await engine.decode(token)
-        assert engine.signature_memory.hits == 1
+        assert engine.signature_cache.hits == 1
     ring.rotate(key("new"), verify_for=timedelta(0), now=NOW)
     for engine in (first, second):
         with pytest.raises(UnknownKeyError):
@@ -183,7 +176,7 @@ async def test_a_key_that_somebody_else_took_back_is_gone(verifier, theirs, priv
     for _ in range(2):
         with pytest.raises(UnknownKeyError):
             await verifier.decode(token)
-    assert verifier.signature_memory[2:] == (0, 0)
+    assert verifier.signature_cache[2:] == (0, 0)
 
 
 async def test_a_key_that_somebody_else_replaced_under_its_id_is_gone(verifier, theirs, private):

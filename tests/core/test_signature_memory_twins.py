@@ -24,7 +24,7 @@ from hypothesis.stateful import (
 
 from tests.support import OTHER_SECRET, payload_of, signed
 from tokenward import Key, KeyRing, MemoryStore, TokenEngine, TokenError, TokenPolicy
-from tokenward._codec import b64url_decode
+from tokenward.jose.codec import b64url_decode
 from tokenward.testing import FrozenClock
 
 PICK = st.integers(min_value=0, max_value=1_000)
@@ -59,9 +59,9 @@ class Twins(RuleBasedStateMachine):
         """Build the twins."""
         rules = {**RULES, "leeway": timedelta(seconds=leeway)}
         self.remembering = self.engine_of(
-            **rules, signature_memory_entries=MAX_ENTRIES, signature_memory_bytes=MAX_BYTES
+            **rules, signature_cache_entries=MAX_ENTRIES, signature_cache_bytes=MAX_BYTES
         )
-        self.forgetful = self.engine_of(**rules, signature_memory_entries=0)
+        self.forgetful = self.engine_of(**rules, signature_cache_entries=0)
 
     def engine_of(self, **rules):
         """Build one of them, with a hook that denies what was denied."""
@@ -81,12 +81,12 @@ class Twins(RuleBasedStateMachine):
 
     def ask(self, token, kind="access"):
         """Ask both the same."""
-        hits = self.remembering.signature_memory.hits
+        hits = self.remembering.signature_cache.hits
         answer = self.answer_of(self.remembering, token, kind)
         assert answer == self.answer_of(self.forgetful, token, kind)
         outcome = answer if isinstance(answer, str) else "good"
         self.seen[outcome] += 1
-        if self.remembering.signature_memory.hits > hits:
+        if self.remembering.signature_cache.hits > hits:
             self.seen["remembered, good" if outcome == "good" else "remembered, refused"] += 1
 
     @rule(end=ENDS, wait=WAITS, size=SIZES, is_refresh=st.booleans())
@@ -201,16 +201,16 @@ class Twins(RuleBasedStateMachine):
     @invariant()
     def the_memory_keeps_its_bounds(self):
         """Of entries and of bytes; and after any token has come, nothing that is over is in it."""
-        use = self.remembering.signature_memory
+        use = self.remembering.signature_cache
         assert use.entries <= MAX_ENTRIES
         assert use.bytes <= MAX_BYTES
         assert self.answer_of(self.remembering, "no.to.ken") == "MalformedTokenError"
         kept = self.remembering._memory._verified
         assert all(end_of(token) > self.clock.now for token in kept)
-        use = self.remembering.signature_memory
+        use = self.remembering.signature_cache
         assert use.entries == len(kept)
         assert (use.bytes > sum(map(len, kept))) if kept else (use.bytes == 0)
-        assert self.forgetful.signature_memory[0::2] == (0, 0)
+        assert self.forgetful.signature_cache[0::2] == (0, 0)
 
     def pick(self, number):
         """Choose a token."""

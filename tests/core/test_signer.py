@@ -3,15 +3,11 @@
 import pytest
 
 from tests.support import engine_with, payload_of, signed
-from tokenward import (
-    ConfigurationError,
+from tokenward import ConfigurationError, Key, KeyRing, MemoryStore, TokenEngine
+from tokenward.errors import (
     InvalidSignatureError,
-    Key,
-    KeyRing,
-    MemoryStore,
     MissingClaimError,
     SigningKeyError,
-    TokenEngine,
     UnknownKeyError,
     WrongTokenTypeError,
 )

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from tests.support import signed
-from tokenward import InvalidTokenError, KeyRing, MalformedTokenError, TokenEngine, TokenPolicy
-from tokenward._codec import b64url_encode
-from tokenward._jws import CompactJws
+from tokenward import InvalidTokenError, KeyRing, TokenEngine, TokenPolicy
+from tokenward.errors import MalformedTokenError
+from tokenward.jose.codec import b64url_encode
+from tokenward.jose.compact import CompactJws
 from tokenward.keys import Key
 from tokenward.testing import FrozenClock
 
@@ -43,8 +44,8 @@ def engine_of(*keys, remembers):
     """Give an engine that asks little of a token, a moment before the exp that the RFCs print."""
     policy = TokenPolicy(
         required_claims=(),
-        type_from="always-access",
-        signature_memory_entries=8192 if remembers else 0,
+        type_source="always-access",
+        signature_cache_entries=8192 if remembers else 0,
     )
     ring = KeyRing(keys[0], verifiers=keys[1:])
     return TokenEngine(ring, policy=policy, clock=FrozenClock(1_300_819_379.0))
@@ -90,7 +91,7 @@ async def test_an_example_gets_the_same_from_an_engine_each_time(vector, remembe
         else:
             with pytest.raises(MalformedTokenError):
                 await engine.decode(vector["compact"])
-    use = engine.signature_memory
+    use = engine.signature_cache
     seen = 3 if has_claims else 0
     assert use.hits + use.misses == seen
     assert (use.hits > 0) == (use.entries > 0) == (has_claims and remembers)
@@ -164,4 +165,4 @@ async def test_an_engine_refuses_it_each_time(vector, remembers):
         with pytest.raises(InvalidTokenError) as caught:
             await engine.decode(vector["compact"])
         assert caught.value.code == vector["code"]
-    assert engine.signature_memory.hits == (1 if remembers else 0)
+    assert engine.signature_cache.hits == (1 if remembers else 0)

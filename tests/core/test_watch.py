@@ -9,15 +9,15 @@ import pytest
 
 from tests.support import engine_with
 from tokenward import (
-    Authenticator,
     ConfigurationError,
     MemoryStore,
-    MissingTokenError,
     TokenExpiredError,
     TokenPolicy,
     TokenRejectedError,
 )
-from tokenward._watch import run_while_good
+from tokenward.errors import MissingTokenError
+from tokenward.http import Authenticator
+from tokenward.http.connection import run_while_valid
 
 SOON, LATE = timedelta(milliseconds=1), timedelta(hours=1)
 
@@ -92,7 +92,7 @@ async def test_an_expiry_is_seen_at_its_time(claims, check_every):
     """However rarely the store is asked."""
     start = time.monotonic()
     engine = engine_with(lambda: claims.exp - 0.02 + time.monotonic() - start)
-    assert await engine.recheck(claims) <= 0.02
+    assert await engine.revalidate(claims) <= 0.02
     assert await run(engine, claims, forever, check_every=check_every) == [(1008, "token_expired")]
 
 
@@ -387,7 +387,7 @@ async def test_a_refusal_that_comes_as_the_block_ends_is_no_error(is_late):
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(lambda _, context: told.append(context))
 
-    async def recheck():
+    async def revalidate():
         if is_late:
             await turns(3)  # so that the block waits first
         await gate.wait()
@@ -397,7 +397,7 @@ async def test_a_refusal_that_comes_as_the_block_ends_is_no_error(is_late):
         closed.append(error)
 
     async with asyncio.timeout(10):
-        async with run_while_good(recheck, close, LATE):
+        async with run_while_valid(revalidate, close, LATE):
             await turns(0 if is_late else 3)
             loop.call_later(0.01, gate.set)
             await gate.wait()

@@ -21,7 +21,8 @@ import pytest
 from pydantic import BaseModel, Json, RootModel
 from typing_extensions import TypeAliasType
 
-from tokenward import Claims, TokenPair, holds_claims
+from tokenward import Claims, TokenPair
+from tokenward.http import holds_claims
 
 ItemT = TypeVar("ItemT")
 ClaimsT = TypeVar("ClaimsT", bound=Claims)

@@ -13,15 +13,8 @@ from joserfc import jwt as joserfc_jwt
 from joserfc.jwk import KeySet
 
 from tests.support import NOW, FrozenClock
-from tokenward import (
-    Key,
-    KeyPublisher,
-    KeyRing,
-    RemoteKeySet,
-    RequestView,
-    TokenEngine,
-    TokenPolicy,
-)
+from tokenward import Key, KeyPublisher, KeyRing, RemoteKeySet, TokenEngine, TokenPolicy
+from tokenward.http import RequestView
 
 ALGORITHMS = ["RS256", "PS256", "ES256", "ES384", "EdDSA"]
 

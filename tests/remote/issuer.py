@@ -13,7 +13,7 @@ import uvicorn
 
 from tests.support import FrozenClock, payload_of, signed
 from tokenward import Claims, Key, MemoryStore, TokenEngine, TokenPolicy
-from tokenward.keysources import RemoteKeys
+from tokenward.keys import RemoteKeys
 
 JWKS = "/keys"
 

@@ -11,14 +11,9 @@ import pytest
 from tests.remote.conftest import NEW, OLD
 from tests.remote.issuer import JWKS, Reply, engine_for, jwks_of, says, settle
 from tests.support import payload_of, signed
-from tokenward import (
-    Key,
-    KeysUnavailableError,
-    RemoteKeySet,
-    SigningKeyError,
-    UnknownKeyError,
-)
-from tokenward.keysources import RemoteKeys
+from tokenward import Key, RemoteKeySet
+from tokenward.errors import KeysUnavailableError, SigningKeyError, UnknownKeyError
+from tokenward.keys import RemoteKeys
 
 DOWN = Reply(b"Internal Server Error", status=500)
 

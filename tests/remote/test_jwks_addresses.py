@@ -10,7 +10,8 @@ from serving import served
 from tests.remote.conftest import NEW, OLD
 from tests.remote.issuer import JWKS, Issuer, Reply, engine_for, says
 from tests.support import everything_of
-from tokenward import ConfigurationError, KeysUnavailableError, RemoteKeySet
+from tokenward import ConfigurationError, RemoteKeySet
+from tokenward.errors import KeysUnavailableError
 
 OPENID = "/.well-known/openid-configuration"
 OAUTH = "/.well-known/oauth-authorization-server"

@@ -13,7 +13,8 @@ import pytest
 
 from tests.remote.conftest import NEW, OLD
 from tests.remote.issuer import JWKS, Reply, engine_for, jwks_of, says, settle
-from tokenward import KeysUnavailableError, RemoteKeySet
+from tokenward import RemoteKeySet
+from tokenward.errors import KeysUnavailableError
 
 MIB = 1_048_576
 SHORT = timedelta(milliseconds=200)

@@ -14,8 +14,15 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from tests.support import SECRET
-from tokenward import Claims, KeyRing, Revocation, TokenEngine, TokenError, TokenPolicy
-from tokenward.revocation import RevocationStore
+from tokenward import (
+    Claims,
+    KeyRing,
+    Revocation,
+    RevocationStore,
+    TokenEngine,
+    TokenError,
+    TokenPolicy,
+)
 from tokenward.stores.sql import SqlStore
 
 

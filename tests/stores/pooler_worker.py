@@ -6,7 +6,7 @@ from multiprocessing.connection import Connection
 
 from tests.support import NOW
 from tokenward import Revocation
-from tokenward.revocation import Consumption
+from tokenward.stores import Consumption
 from tokenward.stores.sql import SqlStore
 
 RECORDS = 20

@@ -5,7 +5,7 @@ import gc
 
 import pytest
 
-from tokenward.stores._batching import GroupCommit, TurnBatcher
+from tokenward.stores.batching import GroupCommit, TurnBatcher
 
 
 class Service:

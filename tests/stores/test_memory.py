@@ -15,7 +15,7 @@ import pytest
 
 from tests.support import NOW, FrozenClock, engine_with
 from tokenward import ConfigurationError, MemoryStore, PrefixedStore, Revocation, TokenRevokedError
-from tokenward.revocation import CLOCK_SPARE_SECONDS, Consumed, Consumption
+from tokenward.stores import CLOCK_SPARE_SECONDS, Consumed, Consumption
 from tokenward.stores.memory import SharedMemoryWarning
 
 MILLION = 1_000_000

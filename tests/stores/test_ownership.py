@@ -7,7 +7,7 @@ import os
 import pytest
 
 from tokenward import ConfigurationError
-from tokenward.stores._ownership import Ownership
+from tokenward.stores.ownership import Ownership
 
 
 async def check(owner):

@@ -13,7 +13,7 @@ from tokenward import (
     TokenEngine,
     TokenRevokedError,
 )
-from tokenward._identities import own_name, prefix_of
+from tokenward.stores.identities import own_name, prefix_of
 
 SPELLED = ["5:alice1", "0:5:alice1", "5:", "0:", "00:x", "17:https://a.example", "5:alice0:1"]
 

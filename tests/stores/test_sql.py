@@ -18,9 +18,9 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from tests.stores.crash_worker import Place, outcome_of
 from tests.support import NOW, everything_of
 from tokenward import ConfigurationError, Revocation, StoreUnavailableError, TokenRevokedError
-from tokenward.revocation import CLOCK_SPARE_SECONDS, Consumed, Consumption
-from tokenward.stores import sql
+from tokenward.stores import CLOCK_SPARE_SECONDS, Consumed, Consumption
 from tokenward.stores.sql import SqlStore
+from tokenward.stores.sql import store as sql
 from tokenward.testing import RevocationStoreContract
 
 CALLERS = 500

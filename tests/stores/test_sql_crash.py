@@ -13,7 +13,7 @@ import pytest
 from tests.stores import crash_worker
 from tests.stores.crash_worker import Place, outcome_of, prepared
 from tokenward import TokenRevokedError
-from tokenward.revocation import Consumption
+from tokenward.stores import Consumption
 
 PROCESSES = 4
 CALLERS = 125

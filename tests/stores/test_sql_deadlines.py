@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from tests.support import NOW
 from tokenward import Revocation
-from tokenward.revocation import Consumption
+from tokenward.stores import Consumption
 from tokenward.stores.sql import SqlStore
 
 SECONDS = 1.0

@@ -13,10 +13,10 @@ from tests.stores import pooler_worker
 from tests.stores.crash_worker import prepared
 from tests.support import NOW
 from tokenward import ConfigurationError, Revocation
-from tokenward.revocation import Consumption
-from tokenward.stores._sql_answers import MismatchedAnswerError
-from tokenward.stores._sql_engine import StatementNames
+from tokenward.stores import Consumption
 from tokenward.stores.sql import SqlStore
+from tokenward.stores.sql.answers import MismatchedAnswerError
+from tokenward.stores.sql.engine import StatementNames
 from tokenward.testing import RevocationStoreContract
 
 SAFE = {"connect_args": {"statement_cache_size": 0}}

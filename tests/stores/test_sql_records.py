@@ -11,9 +11,9 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from tests.support import NOW
 from tokenward import ConfigurationError, Revocation
-from tokenward.revocation import CLOCK_SPARE_SECONDS, Consumed, Consumption
-from tokenward.stores._sql_postgres import _unsealing
+from tokenward.stores import CLOCK_SPARE_SECONDS, Consumed, Consumption
 from tokenward.stores.sql import SqlStore
+from tokenward.stores.sql.postgres import _unsealing
 
 SEALED = b"\x00sealed pair\xff"
 UNUSED = Consumed(is_first=False, sealed=SEALED, is_in_grace=True)

@@ -24,14 +24,14 @@ from tokenward import (
     KeyRing,
     MemoryStore,
     RefreshTokenReusedError,
-    RefreshTokenSupersededError,
     TokenEngine,
     TokenExpiredError,
     TokenPair,
     TokenPolicy,
     TokenRevokedError,
 )
-from tokenward.revocation import CLOCK_SPARE_SECONDS
+from tokenward.errors import RefreshTokenSupersededError
+from tokenward.stores import CLOCK_SPARE_SECONDS
 from tokenward.testing import FrozenClock
 
 USERS = st.sampled_from(["alice", "bob"])

@@ -2,8 +2,7 @@
 
 from typing import assert_type
 
-from tokenward import Claims, KeyRing, RevocationStore, TokenEngine, TokenPair
-from tokenward.stores.memory import MemoryStore
+from tokenward import Claims, KeyRing, MemoryStore, RevocationStore, TokenEngine, TokenPair
 from tokenward_fastapi import TokenAuth
 
 

@@ -6,14 +6,14 @@ from tokenward import (
     Claims,
     Issuers,
     KeyRing,
+    MemoryStore,
     PrefixedStore,
     RemoteKeySet,
     RevocationStore,
     TokenEngine,
-    TokenJudge,
 )
-from tokenward.keysources import RemoteKeys
-from tokenward.stores.memory import MemoryStore
+from tokenward.engine import TokenVerifier
+from tokenward.keys import RemoteKeys
 from tokenward_fastapi import TokenAuth
 
 
@@ -37,7 +37,7 @@ plain = TokenEngine(keys)
 same = Issuers(shop, shop)
 both = Issuers(shop, partner)
 three = Issuers(shop, partner, plain)
-judge: TokenJudge[ShopClaims] = same
+judge: TokenVerifier[ShopClaims] = same
 
 
 async def use() -> None:

@@ -4,7 +4,8 @@ from typing import Final, Literal
 
 from fastapi import Response
 
-from tokenward import TokenType, render_cookie
+from tokenward import TokenType
+from tokenward.http import render_cookie
 from tokenward_fastapi.authjwt._messages import unverified_part
 from tokenward_fastapi.authjwt._reader import TokenReader, as_bytes
 from tokenward_fastapi.authjwt.exceptions import JWTDecodeError

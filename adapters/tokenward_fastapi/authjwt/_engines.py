@@ -8,15 +8,9 @@ from datetime import timedelta
 from typing import Any, Final, Literal, TypeAlias
 from uuid import uuid4
 
-from tokenward import (
-    NEVER,
-    InvalidKeyError,
-    Key,
-    KeyRing,
-    TokenEngine,
-    TokenPolicy,
-    WeakSecretWarning,
-)
+from tokenward import NEVER, Key, KeyRing, TokenEngine, TokenPolicy
+from tokenward.errors import InvalidKeyError
+from tokenward.keys import WeakSecretWarning
 from tokenward_fastapi.authjwt._claims import AuthJWTClaims
 from tokenward_fastapi.authjwt.config import LoadConfig, as_lifetime
 
@@ -134,7 +128,7 @@ class Engines:
             # The reference took numbers for subjects, and wrote the issuer into access tokens alone.
             integer_subjects=True,
             issuer_optional_in={"refresh"},
-            also_write={"nbf", "csrf"} if has_csrf else {"nbf"},
+            extra_registered_claims={"nbf", "csrf"} if has_csrf else {"nbf"},
         )
 
     def _verifying_keys(self) -> list[Key]:

@@ -7,6 +7,13 @@ from fastapi import HTTPException
 from pydantic import Base64UrlBytes, TypeAdapter, ValidationError
 
 from tokenward import (
+    StoreUnavailableError,
+    TokenError,
+    TokenExpiredError,
+    TokenRevokedError,
+    TokenType,
+)
+from tokenward.errors import (
     AlgorithmMismatchError,
     CsrfMismatchError,
     CsrfMissingError,
@@ -18,12 +25,7 @@ from tokenward import (
     MalformedTokenError,
     MissingClaimError,
     OriginNotAllowedError,
-    StoreUnavailableError,
-    TokenError,
-    TokenExpiredError,
     TokenNotYetValidError,
-    TokenRevokedError,
-    TokenType,
     UnknownKeyError,
 )
 from tokenward_fastapi.authjwt._engines import MissingCallbackError

@@ -4,7 +4,8 @@ from typing import Any, Final, cast
 
 from fastapi.requests import HTTPConnection
 
-from tokenward import RequestView, TokenEngine, TokenError
+from tokenward import TokenEngine, TokenError
+from tokenward.http import RequestView
 from tokenward_fastapi._dependency import view_of
 from tokenward_fastapi.authjwt._claims import AuthJWTClaims
 from tokenward_fastapi.authjwt._messages import refusal_of, unverified_part
@@ -131,7 +132,7 @@ class TokenReader(TokenMaker):
             return await self._decoded(engine, token)
         if self._lasts:
             # A WebSocket outlives its token: its time and the deny-list are looked at again.
-            await engine.recheck(known)
+            await engine.revalidate(known)
         return known
 
     async def _decoded(self, engine: TokenEngine[AuthJWTClaims], token: bytes) -> AuthJWTClaims:

@@ -2,7 +2,9 @@
 
 from typing import Final, NamedTuple
 
-from tokenward import CsrfMissingError, InvalidRequestError, RequestView, TokenType
+from tokenward import TokenType
+from tokenward.errors import CsrfMissingError, InvalidRequestError
+from tokenward.http import RequestView
 from tokenward_fastapi.authjwt.config import LoadConfig
 from tokenward_fastapi.authjwt.exceptions import InvalidHeaderError, MissingTokenError
 

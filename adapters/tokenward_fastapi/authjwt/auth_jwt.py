@@ -10,7 +10,8 @@ from fastapi.openapi.models import HTTPBearer
 from fastapi.requests import HTTPConnection
 from fastapi.security.base import SecurityBase
 
-from tokenward import RequestView, TokenError, TokenType, check_csrf_token
+from tokenward import TokenError, TokenType
+from tokenward.http import RequestView, check_csrf_token
 from tokenward_fastapi._dependency import view_of
 from tokenward_fastapi.authjwt._claims import AuthJWTClaims
 from tokenward_fastapi.authjwt._cookies import CookieMaker

@@ -17,7 +17,8 @@ from pydantic import (
     model_validator,
 )
 
-from tokenward import BearerHeader, CsrfCheck, render_cookie
+from tokenward import BearerHeader, CsrfCheck
+from tokenward.http import render_cookie
 
 __all__ = ["LoadConfig", "as_lifetime", "read_config"]
 

@@ -9,10 +9,6 @@ from typing import Annotated, Final
 
 import typer
 
-from tokenward._codec import b64url_decode
-from tokenward._durations import duration_text, parse_duration
-from tokenward._keyfiles import read_file
-from tokenward._manifest import MANIFEST_NAME, parsed_manifest
 from tokenward.cli._clock import moment
 from tokenward.cli._config import has_keys, settings_of
 from tokenward.cli._exits import Exit
@@ -20,9 +16,13 @@ from tokenward.cli._findings import Finding, Severity, findings_of_settings
 from tokenward.cli._options import Common, KeyOptions, command
 from tokenward.cli._screen import print_json, print_line
 from tokenward.errors import ConfigurationError
-from tokenward.keyring import KeyRing
-from tokenward.keys import Key
-from tokenward.settings import KEY_SETTINGS, TokenwardSettings
+from tokenward.jose.codec import b64url_decode
+from tokenward.jose.key import Key
+from tokenward.keys.files import read_file
+from tokenward.keys.manifest import MANIFEST_NAME, parsed_manifest
+from tokenward.keys.ring import KeyRing
+from tokenward.settings.durations import duration_text, parse_duration
+from tokenward.settings.model import KEY_SETTINGS, TokenwardSettings
 
 __all__ = ["doctor"]
 

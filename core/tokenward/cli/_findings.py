@@ -9,10 +9,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
-from tokenward._durations import duration_text
-from tokenward._openings import is_remote_in_clear, store_kind
 from tokenward.policy import ALWAYS_REQUIRED, NEVER, Lifetime
-from tokenward.settings import KEY_SETTINGS, TokenwardSettings
+from tokenward.settings.durations import duration_text
+from tokenward.settings.model import KEY_SETTINGS, TokenwardSettings
+from tokenward.settings.opening import is_remote_in_clear, store_kind
 
 __all__ = ["Finding", "Severity", "findings_of_settings"]
 
@@ -25,7 +25,7 @@ _ACCESS: Final = (timedelta(hours=1), timedelta(days=1))
 _REFRESH: Final = (timedelta(days=90), timedelta(days=400))
 _NEED_A_STORE: Final = ("refresh_lifetime", "session_lifetime", "reuse_grace", "store_outage")
 _FOR_ISSUING: Final = (
-    "access_lifetime", "refresh_lifetime", "session_lifetime", "reuse_grace", "also_write",
+    "access_lifetime", "refresh_lifetime", "session_lifetime", "reuse_grace", "extra_registered_claims",
 )  # fmt: skip
 _ONLY_VERIFY: Final = ("jwks_url", "oidc_issuer")
 
@@ -139,11 +139,11 @@ def _about_claims(settings: TokenwardSettings) -> Iterator[Finding]:
             "A token without 'jti' cannot be revoked by itself.",
             "Require 'jti', or revoke sessions and subjects.",
         )
-    if settings.type_from == "always-access":
+    if settings.type_source == "always-access":
         yield Finding(
             "type_not_checked",
             "warning",
-            settings.variable("type_from"),
+            settings.variable("type_source"),
             "Whatever the key has signed is taken for an access token, as an ID token.",
             "Use 'typ' if the issuer follows RFC 9068.",
         )

@@ -6,15 +6,15 @@ from typing import Annotated, TypeAlias
 import typer
 from pydantic import JsonValue
 
-from tokenward._durations import parse_duration
 from tokenward.cli._clock import iso_text, moment, relative_text
 from tokenward.cli._config import keys_directory
 from tokenward.cli._options import Common, command
 from tokenward.cli._screen import print_json, print_line
 from tokenward.errors import ConfigurationError
-from tokenward.keydir import KeyDirectory
-from tokenward.keyring import KeyEntry, KeyRing
-from tokenward.keys import Key
+from tokenward.jose.key import Key
+from tokenward.keys.directory import KeyDirectory
+from tokenward.keys.ring import KeyEntry, KeyRing
+from tokenward.settings.durations import parse_duration
 
 __all__ = ["keys_app"]
 
@@ -80,7 +80,7 @@ def rotate(
     directory = KeyDirectory(keys_directory(common, keys))
     now, duration = moment(None), parse_duration(verify_for)
     with directory.change() as ring:
-        ring.advance(now)
+        ring.drop_expired(now)
         ring.rotate(_next_key(ring, algorithm, kid), verify_for=duration, now=now)
     _print_entries(common, ring, now)
 
@@ -96,7 +96,7 @@ def export(
 ) -> None:
     """Print the public keys as a JSON Web Key Set; with --private the private ones."""
     ring = KeyDirectory(keys_directory(common, keys)).load()
-    ring.advance(moment(None))
+    ring.drop_expired(moment(None))
     if not private:
         print_json(ring.public_jwks())
         return

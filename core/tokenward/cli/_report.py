@@ -6,13 +6,10 @@ from typing import Final, Literal, TypeAlias
 
 from pydantic import JsonValue
 
-from tokenward._algorithms import ALGORITHMS
-from tokenward._memory import VerifiedJws
-from tokenward._validation import ClaimsValidator
-from tokenward.claims import Claims
+from tokenward.claims.model import Claims
 from tokenward.cli._clock import iso_text, relative_text
 from tokenward.cli._token import Parts
-from tokenward.engine import TokenEngine
+from tokenward.engine.token_engine import TokenEngine
 from tokenward.errors import (
     AlgorithmMismatchError,
     InvalidAudienceError,
@@ -27,7 +24,10 @@ from tokenward.errors import (
     UnsupportedHeaderError,
     WrongTokenTypeError,
 )
+from tokenward.jose.algorithms import ALGORITHMS
+from tokenward.jose.signature_cache import VerifiedJws
 from tokenward.policy import TokenPolicy
+from tokenward.tokens.validator import ClaimsValidator
 
 __all__ = ["Report", "examine"]
 
@@ -133,7 +133,7 @@ def _faults_of_claims(parts: Parts, engine: TokenEngine[Claims]) -> list[TokenEr
             validator.check(claims, jws, expected=None, now=engine.now())
         except WrongTokenTypeError as exc:
             faults.append(exc)
-            policy, jws = replace(policy, type_from="always-access"), jws._replace(typ=None)
+            policy, jws = replace(policy, type_source="always-access"), jws._replace(typ=None)
         except InvalidTokenError as exc:
             faults.append(exc)
             policy = _looser(policy, exc, parts.claims)
@@ -153,7 +153,7 @@ def _looser(
             issuer=None if fault.claim == "iss" else policy.issuer,
             audience=None if fault.claim == "aud" else policy.audience,
             required_claims=required - {fault.claim},
-            type_from="always-access" if fault.claim == "type" else policy.type_from,
+            type_source="always-access" if fault.claim == "type" else policy.type_source,
         )
     if isinstance(fault, InvalidIssuerError):
         return replace(policy, issuer=None)

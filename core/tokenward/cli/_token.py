@@ -7,10 +7,10 @@ import typer
 from pydantic import JsonValue
 from pydantic_core import from_json
 
-from tokenward._codec import all_finite, b64url_decode, loads_header
 from tokenward.cli._config import secret_in
 from tokenward.cli._screen import warn
 from tokenward.errors import MalformedTokenError
+from tokenward.jose.codec import all_finite, b64url_decode, loads_header
 
 __all__ = ["Parts", "TokenArgument", "TokenVariable", "dissected", "token_text"]
 

@@ -7,9 +7,7 @@ from typing import Annotated, Final, TypeVar
 import typer
 from pydantic import JsonValue
 
-from tokenward._codec import loads_object
-from tokenward._durations import parse_lifetime
-from tokenward.claims import TokenType
+from tokenward.claims.model import TokenType
 from tokenward.cli._clock import moment
 from tokenward.cli._config import has_keys, open_engine, settings_of, shared_store
 from tokenward.cli._options import Common, KeyOptions, command
@@ -21,10 +19,12 @@ from tokenward.errors import (
     StoreUnavailableError,
     TokenwardError,
 )
-from tokenward.keyring import KeyRing
+from tokenward.jose.codec import loads_object
+from tokenward.keys.ring import KeyRing
 from tokenward.policy import LONGEST_LEEWAY, NEVER
-from tokenward.revocation import RevocationStore
-from tokenward.settings import TokenwardSettings
+from tokenward.settings.durations import parse_lifetime
+from tokenward.settings.model import TokenwardSettings
+from tokenward.stores.protocol import RevocationStore
 
 __all__ = ["issue", "purge", "revoke"]
 

@@ -1,1 +1,24 @@
-"""Where revocations are kept: each module one store behind `tokenward.revocation.RevocationStore`."""
+"""The revocation store protocol, its records, and the stores without further dependencies.
+
+`tokenward.stores.redis` and `tokenward.stores.sql` have the shared ones.
+"""
+
+from tokenward.stores.memory import MemoryStore
+from tokenward.stores.prefixed import PrefixedStore
+from tokenward.stores.protocol import (
+    CLOCK_SPARE_SECONDS,
+    Consumed,
+    Consumption,
+    Revocation,
+    RevocationStore,
+)
+
+__all__ = [
+    "CLOCK_SPARE_SECONDS",
+    "Consumed",
+    "Consumption",
+    "MemoryStore",
+    "PrefixedStore",
+    "Revocation",
+    "RevocationStore",
+]

@@ -10,8 +10,8 @@ from threading import Lock
 from typing import Final, Self
 
 from tokenward.errors import ConfigurationError
-from tokenward.revocation import Consumed, Consumption, Revocation
-from tokenward.stores._expiring import SHARDS, ExpiringMap, ExpiringSet
+from tokenward.stores.expiring import SHARDS, ExpiringMap, ExpiringSet
+from tokenward.stores.protocol import Consumed, Consumption, Revocation
 
 __all__ = ["MemoryStore", "SharedMemoryWarning"]
 

@@ -4,9 +4,9 @@ from dataclasses import replace
 from typing import Self
 
 from tokenward._arguments import check_methods
-from tokenward._identities import prefix_of
 from tokenward.errors import ConfigurationError
-from tokenward.revocation import OF_STORES, Consumed, Consumption, Revocation, RevocationStore
+from tokenward.stores.identities import prefix_of
+from tokenward.stores.protocol import OF_STORES, Consumed, Consumption, Revocation, RevocationStore
 
 __all__ = ["PrefixedStore"]
 

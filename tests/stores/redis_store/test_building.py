@@ -12,12 +12,10 @@ from redis.asyncio import Redis
 
 from tests.stores.redis_store.support import PATIENT, background, denies, forget
 from tests.support import NOW
-from tokenward import (
-    ConfigurationError,
-)
-from tokenward.revocation import Consumption, Revocation
-from tokenward.stores import redis as redis_module
+from tokenward import ConfigurationError, Revocation
+from tokenward.stores import Consumption
 from tokenward.stores.redis import RedisStore
+from tokenward.stores.redis import store as redis_module
 
 
 @pytest.mark.parametrize("wrong", [None, 6379, b"redis://localhost", redis.Redis()])

@@ -10,12 +10,10 @@ from redis.asyncio import Redis
 
 from tests.stores.redis_store.support import PATIENT, background, calls_of, denies
 from tests.support import NOW
-from tokenward import (
-    Revocation,
-)
-from tokenward.revocation import Consumed, Consumption
-from tokenward.stores._redis_records import MismatchedReplyError, UnreadableRecordError
+from tokenward import Revocation
+from tokenward.stores import Consumed, Consumption
 from tokenward.stores.redis import RedisStore
+from tokenward.stores.redis.records import MismatchedReplyError, UnreadableRecordError
 
 
 async def test_the_checks_of_one_turn_are_one_command(server):

@@ -19,7 +19,7 @@ from tokenward import (
     TokenPolicy,
     TokenRevokedError,
 )
-from tokenward.revocation import Consumption
+from tokenward.stores import Consumption
 from tokenward.stores.redis import RedisStore
 
 STRICT = TokenPolicy(reuse_grace=timedelta(0))

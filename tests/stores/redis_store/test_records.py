@@ -11,12 +11,10 @@ from redis.exceptions import RedisError
 
 from tests.stores.redis_store.support import PATIENT, denies
 from tests.support import NOW, everything_of
-from tokenward import (
-    Revocation,
-)
-from tokenward.revocation import Consumed, Consumption
-from tokenward.stores._redis_records import UnreadableRecordError
+from tokenward import Revocation
+from tokenward.stores import Consumed, Consumption
 from tokenward.stores.redis import RedisStore
+from tokenward.stores.redis.records import UnreadableRecordError
 
 SPARE_MS = 3_900_000
 

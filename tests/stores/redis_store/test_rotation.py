@@ -9,11 +9,7 @@ import pytest
 
 from tests.stores.redis_store.support import PATIENT, forget
 from tests.support import FrozenClock, engine_with
-from tokenward import (
-    RefreshTokenReusedError,
-    TokenPolicy,
-    TokenRevokedError,
-)
+from tokenward import RefreshTokenReusedError, TokenPolicy, TokenRevokedError
 from tokenward.stores.redis import RedisStore
 
 

@@ -1,0 +1,181 @@
+"""The claims of a token, as a frozen Pydantic model that users subclass."""
+
+import inspect
+from datetime import UTC, datetime
+from typing import Annotated, Any, ClassVar, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, JsonValue, StrictBool
+from pydantic.fields import FieldInfo
+from pydantic_core import CoreSchema
+
+from tokenward.claims.schema import fix_fields
+
+__all__ = ["RESERVED_CLAIMS", "Claims", "TokenType", "check_registered", "exact_issue_time"]
+
+TokenType = Literal["access", "refresh"]
+"""What a token is for. Every other value of the ``type`` claim is refused."""
+
+# 9999-12-31T23:59:59Z: the last moment that a datetime can hold.
+_LAST_MOMENT: Final = 253_402_300_799
+# RFC 7519 §2: seconds since 1970, perhaps with a fraction. Strict, so that no bool or text passes.
+_NumericDate = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0, le=_LAST_MOMENT)]
+# Field by field, so that it holds where a subclass says `frozen=False`.
+_FROZEN: Final = Field(frozen=True)
+
+
+class Claims(BaseModel):
+    """What a verified token says.
+
+    Subclass it to have your own claims typed and validated; what a subclass does not name is kept
+    and found in `extra`. Registered claims cannot be redefined, and the configuration of a subclass
+    (an `alias_generator`, `str_to_lower` and the like) applies to your own claims alone. A validator
+    of yours that reaches a registered claim may refuse a token; the value that it returns is ignored. ::
+
+        class ShopClaims(Claims):
+            tenant: str
+            roles: tuple[str, ...] = ()
+
+    An object of this class that came from `TokenEngine.decode` has passed every check of the policy.
+    One that you build yourself has passed none.
+
+    Where the policy does not require ``sub``, ``jti`` or ``type`` (tokens of other issuers), an
+    absent one is the empty string; an empty one in a token counts as absent.
+    """
+
+    # Not `frozen=True` above, which type checkers would ask of every subclass.
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        frozen=True,
+        extra="allow",
+        allow_inf_nan=False,
+        hide_input_in_errors=True,
+        protected_namespaces=(),
+    )
+
+    sub: Annotated[str, _FROZEN] = ""
+    """Subject: whom the token is about (RFC 7519 §4.1.2)."""
+    exp: Annotated[_NumericDate | None, _FROZEN] = None
+    """Expiration time, in seconds since 1970 (RFC 7519 §4.1.4); None: it never expires."""
+    iat: Annotated[_NumericDate | None, _FROZEN] = None
+    """Issued at, in seconds since 1970 (RFC 7519 §4.1.6)."""
+    iat_ms: Annotated[int, Field(strict=True, ge=0, lt=1000, frozen=True)] = 0
+    """Milliseconds past `iat`, which other readers want in whole seconds; Tokenward's own claim."""
+    nbf: Annotated[_NumericDate | None, _FROZEN] = None
+    """Not before, in seconds since 1970 (RFC 7519 §4.1.5)."""
+    jti: Annotated[str, _FROZEN] = ""
+    """The identity of the token (RFC 7519 §4.1.7)."""
+    type: Annotated[str, _FROZEN] = ""
+    """``access`` or ``refresh``, as in the flask-jwt-extended family."""
+    iss: Annotated[str | None, _FROZEN] = None
+    """Issuer (RFC 7519 §4.1.1)."""
+    aud: Annotated[str | tuple[str, ...] | None, _FROZEN] = None
+    """Audience: for whom the token is meant (RFC 7519 §4.1.3)."""
+    sid: Annotated[str | None, _FROZEN] = None
+    """The session to which the token belongs (OpenID Connect Front-Channel Logout §3)."""
+    scope: Annotated[str | tuple[str, ...], _FROZEN] = ""
+    """Scopes, separated by spaces (RFC 8693 §4.2); some issuers send a list. See `scopes`."""
+    fresh: Annotated[StrictBool | _NumericDate, _FROZEN] = False
+    """Whether the user had just proved who they are, or until when that counts as just."""
+    auth_time: Annotated[_NumericDate | None, _FROZEN] = None
+    """When the user proved who they are, in seconds since 1970 (OpenID Connect Core §2)."""
+    session_exp: Annotated[_NumericDate | None, _FROZEN] = None
+    """When the session ends, however often it is refreshed; in refresh tokens; Tokenward's own."""
+    csrf: Annotated[str | None, _FROZEN] = None
+    """What a form must repeat when the token travels in a cookie."""
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:  # noqa: ANN401 - Pydantic's own
+        """Refuse a subclass that redefines what the engine checks by."""
+        super().__pydantic_init_subclass__(**kwargs)
+        check_registered(cls)
+
+    @classmethod
+    def __get_pydantic_core_schema__(
+        cls,
+        source: Any,  # noqa: ANN401 - Pydantic's own
+        handler: GetCoreSchemaHandler,
+        /,
+    ) -> CoreSchema:
+        """Read registered claims by their own names, whatever the configuration of a subclass."""
+        schema = handler(source)
+        # While Claims itself is built, its fields are the registered claims.
+        names = None if cls.__mro__[1] is BaseModel else RESERVED_CLAIMS
+        fix_fields(handler.resolve_ref_schema(schema), names)
+        return schema
+
+    @property
+    def extra(self) -> dict[str, JsonValue]:
+        """The claims that the model does not name."""
+        return self.__pydantic_extra__ or {}
+
+    @property
+    def scopes(self) -> frozenset[str]:
+        """The scopes, one by one."""
+        return frozenset(self.scope.split() if isinstance(self.scope, str) else self.scope)
+
+    @property
+    def audiences(self) -> frozenset[str]:
+        """The audiences, one by one."""
+        if self.aud is None:
+            return frozenset()
+        return frozenset((self.aud,) if isinstance(self.aud, str) else self.aud)
+
+    @property
+    def expires_at(self) -> datetime | None:
+        """`exp` as a date in UTC."""
+        return None if self.exp is None else datetime.fromtimestamp(self.exp, UTC)
+
+    @property
+    def issued_at(self) -> datetime | None:
+        """`iat` and `iat_ms` as a date in UTC."""
+        moment = exact_issue_time(self)
+        return None if moment is None else datetime.fromtimestamp(moment, UTC)
+
+
+RESERVED_CLAIMS: Final = frozenset(Claims.model_fields)
+"""The claims that the engine alone sets (see `TokenEngine.issue`)."""
+_ACCESSORS: Final = frozenset({"audiences", "expires_at", "extra", "issued_at", "scopes"})
+
+
+def check_registered(model: type[Claims]) -> None:
+    """Refuse a model that redefines registered claims, itself or by a base.
+
+    Raises:
+        TypeError: a field, an attribute or a property takes their place, or attributes are read
+            by a `__getattribute__` of the model.
+    """
+    if model is Claims:
+        return
+    redefined = sorted((RESERVED_CLAIMS | _ACCESSORS) & inspect.get_annotations(model).keys())
+    if not redefined:
+        redefined = sorted(
+            name
+            for name in RESERVED_CLAIMS | _ACCESSORS
+            if _owner(model, name) is not (Claims if name in _ACCESSORS else None)
+            or (name in RESERVED_CLAIMS and not _is_ours(model.model_fields.get(name), name))
+        )
+    if redefined:
+        msg = (
+            f"{model.__name__} redefines {', '.join(redefined)}: registered claims and the "
+            "properties of Claims are fixed. Name the field otherwise and give it an alias."
+        )
+        raise TypeError(msg)
+    if _owner(model, "__getattribute__") is not object:
+        msg = f"{model.__name__} must not define __getattribute__: the engine reads claims as attributes."
+        raise TypeError(msg)
+
+
+def _owner(model: type, name: str) -> type | None:
+    """Return the class that gives a model an attribute, without running any of its code."""
+    return next((base for base in model.__mro__ if name in vars(base)), None)
+
+
+def _is_ours(field: FieldInfo | None, name: str) -> bool:
+    ours = Claims.model_fields[name]
+    return field is not None and (field.annotation, field.metadata, field.default, field.frozen) == (
+        ours.annotation, ours.metadata, ours.default, ours.frozen
+    )  # fmt: skip
+
+
+def exact_issue_time(claims: Claims) -> float | None:
+    """Give `iat` to the millisecond, where the token says that much; in seconds since 1970."""
+    return None if claims.iat is None else claims.iat + claims.iat_ms / 1000

@@ -1,0 +1,245 @@
+"""Sign and verify the compact form (RFC 7515 §7.1). Knows no claims."""
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+from pydantic import JsonValue
+
+from tokenward._arguments import refuse_no_token
+from tokenward.errors import (
+    ConfigurationError,
+    InvalidSignatureError,
+    MalformedTokenError,
+    SigningKeyError,
+    UnknownKeyError,
+    UnsupportedHeaderError,
+)
+from tokenward.jose.codec import b64url_decode, b64url_encode, dumps, loads_header
+from tokenward.jose.key import Key
+from tokenward.jose.key_source import Signer, SigningKeys, VerificationKeys
+from tokenward.jose.signature_cache import VerifiedJws
+
+__all__ = ["CompactJws", "looks_like_token"]
+
+# What would change how the rest is read: a critical extension, an unencoded or compressed payload.
+_REFUSED: Final = ("crit", "b64", "zip")
+# `jwk`, `jku`, `x5u`, `x5c` name a key of the sender's own choice. They are never looked at when
+# verifying (RFC 8725 §3.10), and never written when signing.
+_RESERVED: Final = frozenset(
+    {"alg", "kid", "typ", "cty", "enc", *_REFUSED, "jwk", "jku", "x5u", "x5c", "x5t", "x5t#S256"}
+)
+_MAX_REMEMBERED_HEADERS: Final = 64
+_SEGMENTS: Final = 3  # RFC 7515 §7.1
+
+
+class _Header(NamedTuple):
+    key: Key
+    typ: str | None
+    keys_version: int
+    is_stand_in: bool
+    """Whether the header names another key id than the one of the key."""
+
+
+class CompactJws:
+    """Signs with a ring's active key, and verifies with whichever key the header belongs to."""
+
+    __slots__ = ("_headers", "_keys", "_max_bytes", "_ring", "_signing_headers", "_version")
+
+    def __init__(self, keys: VerificationKeys, *, max_bytes: int) -> None:
+        """Take the keys, and the length above which a token is not even looked at."""
+        self._keys = keys
+        self._ring = keys if isinstance(keys, SigningKeys) else None
+        self._version = keys.version
+        self._max_bytes = max_bytes
+        # A service sees the same few headers all day. Only those that came with a good signature
+        # are remembered, so that no stranger can fill this.
+        self._headers: dict[str, _Header] = {}
+        # With its key: another thread may rotate the ring between two looks at it.
+        self._signing_headers: dict[str, tuple[Key, str]] = {}
+
+    @property
+    def signer(self) -> Signer | None:
+        """What signs elsewhere; None: `sign` does."""
+        return None if self._ring is None else self._ring.signer
+
+    def sign(self, payload: bytes, *, typ: str, headers: Mapping[str, JsonValue] | None) -> str:
+        """Give the compact form of a payload.
+
+        Raises:
+            ConfigurationError: `headers` names one that only the engine may set.
+            SigningKeyError: the active key only verifies.
+        """
+        if self._ring is None:
+            raise SigningKeyError
+        key = self._ring.active
+        message = self._begun(key, payload, typ, headers)
+        return f"{message}.{b64url_encode(key.sign(message.encode()))}"
+
+    async def sign_with(
+        self, signer: Signer, payload: bytes, *, typ: str, headers: Mapping[str, JsonValue] | None
+    ) -> str:
+        """Give the compact form of a payload that is signed elsewhere; see `sign`.
+
+        Raises:
+            SigningKeyError: the signature is not of the signer's key.
+        """
+        key = signer.key
+        message = self._begun(key, payload, typ, headers)
+        signature = await signer.sign(message.encode())
+        try:
+            key.verify(message.encode(), signature)
+        except InvalidSignatureError as exc:
+            msg = "The signer gave a signature that is not of its key."
+            raise SigningKeyError(msg) from exc
+        return f"{message}.{b64url_encode(signature)}"
+
+    def _begun(
+        self, key: Key, payload: bytes, typ: str, headers: Mapping[str, JsonValue] | None
+    ) -> str:
+        """Return the part of a token that is signed."""
+        if headers:
+            head = _encode_header(key, typ, headers)
+        else:
+            known, head = self._signing_headers.get(typ, (None, ""))
+            if known is not key:
+                head = _encode_header(key, typ, {})
+                self._signing_headers[typ] = (key, head)
+        return f"{head}.{b64url_encode(payload)}"
+
+    def text_of(self, token: str | bytes) -> str:
+        """Give a token as text.
+
+        Raises:
+            MalformedTokenError: too long, or bytes that are not ASCII.
+            TypeError: neither text nor bytes.
+        """
+        if not isinstance(token, (str, bytes)):
+            refuse_no_token(token)
+        if len(token) > self._max_bytes:
+            msg = "The token is malformed. It is too long."
+            raise MalformedTokenError(msg)
+        if isinstance(token, str):
+            return token
+        if not token.isascii():
+            raise MalformedTokenError
+        return token.decode("ascii")
+
+    def verify(self, token: str | bytes) -> VerifiedJws:
+        """Check a signature, after everything that can be checked without it.
+
+        Raises:
+            MalformedTokenError: not three strict base64url segments, too long, or no JSON header.
+            UnsupportedHeaderError: ``crit``, ``b64`` or ``zip``.
+            UnknownKeyError: no key of the ring, or no one key, is meant.
+            AlgorithmMismatchError: ``alg`` is not the algorithm of that key.
+            InvalidSignatureError: the signature is not that key's. Where the header names another
+                key id, this is an UnknownKeyError: the key that it names is not here.
+        """
+        return self.verify_text(self.text_of(token))
+
+    def verify_text(self, text: str) -> VerifiedJws:
+        """Do what `verify` does, for what `text_of` gave."""
+        segments = text.split(".")
+        if len(segments) != 3:  # noqa: PLR2004 - RFC 7515 §7.1; a JWE has five
+            msg = "The token is malformed. Expected three segments."
+            raise MalformedTokenError(msg)
+        head, payload_segment, signature_segment = segments
+        # Read before the key is found: a key that leaves meanwhile vouches for nothing.
+        version = self._keys.version
+        if self._version != version:
+            self._forget(version)
+        remembered = self._headers.get(head)
+        # Compared once more: another thread may have put it there for keys that have left since.
+        if remembered is not None and remembered.keys_version != version:
+            remembered = None
+        header = remembered or self._read_header(head, version)
+        signature = b64url_decode(signature_segment)
+        payload = b64url_decode(payload_segment)
+        message = text[: -len(signature_segment) - 1].encode()
+        is_unknown = False
+        try:
+            header.key.verify(message, signature)
+        except InvalidSignatureError:
+            if not header.is_stand_in:
+                raise
+            is_unknown = True
+        # Raised out here: inside `except` it would carry the other error.
+        if is_unknown:
+            raise UnknownKeyError
+        if remembered is None:
+            self._remember_header(head, header)
+        return VerifiedJws(payload, header.typ, version)
+
+    def kid_of(self, token: str | bytes) -> str | None:
+        """Give the key id that a token names, which nobody vouches for.
+
+        Raises:
+            MalformedTokenError: see `verify`.
+        """
+        kid = loads_header(b64url_decode(self.text_of(token).split(".")[0])).get("kid")
+        return kid if isinstance(kid, str) else None
+
+    def payload_of(self, token: str | bytes) -> bytes:
+        """Return the payload of a token that has been verified.
+
+        Raises:
+            MalformedTokenError: see `verify`.
+        """
+        return b64url_decode(self.text_of(token).split(".")[1])
+
+    def _forget(self, version: int) -> None:
+        # A key that left verifies nothing, also where its header was seen before.
+        self._headers.clear()
+        self._version = version
+
+    def _read_header(self, segment: str, version: int) -> _Header:
+        header = loads_header(b64url_decode(segment))
+        if any(name in header for name in _REFUSED):
+            raise UnsupportedHeaderError
+        algorithm, kid, typ = header.get("alg"), header.get("kid"), header.get("typ")
+        if not isinstance(algorithm, str):
+            raise MalformedTokenError
+        if ("kid" in header and not isinstance(kid, str)) or (
+            "typ" in header and not isinstance(typ, str)
+        ):
+            raise MalformedTokenError
+        named = kid if isinstance(kid, str) else None
+        key = self._keys.find(kid=named, algorithm=algorithm)
+        return _Header(
+            key,
+            _media_type(typ) if isinstance(typ, str) else None,
+            version,
+            is_stand_in=named is not None and named != key.kid,
+        )
+
+    def _remember_header(self, segment: str, header: _Header) -> None:
+        if len(self._headers) >= _MAX_REMEMBERED_HEADERS:
+            self._headers.clear()
+        self._headers[segment] = header
+
+
+def looks_like_token(text: str) -> bool:
+    """Whether a text is a JWS in compact form, with or without a scheme before it; unverified."""
+    words = text.split()
+    segments = words[-1].split(".") if words else ()
+    if len(segments) != _SEGMENTS:
+        return False
+    try:
+        return "alg" in loads_header(b64url_decode(segments[0]))
+    except MalformedTokenError:
+        return False
+
+
+def _media_type(typ: str) -> str:
+    return typ.lower().removeprefix("application/")
+
+
+def _encode_header(key: Key, typ: str, extra: Mapping[str, JsonValue]) -> str:
+    refused = sorted(_RESERVED & extra.keys())
+    if refused:
+        msg = f"These headers are set by the engine alone: {', '.join(refused)}."
+        raise ConfigurationError(msg)
+    header: dict[str, JsonValue] = {"alg": key.algorithm.name, "typ": typ}
+    if key.kid is not None:
+        header["kid"] = key.kid
+    return b64url_encode(dumps({**header, **extra}))

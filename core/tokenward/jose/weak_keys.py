@@ -1,0 +1,122 @@
+"""Which public keys must not be used: weak ones, and those for which anybody can make signatures.
+
+The checks are cheap (well under a millisecond for usual keys) and find broken generators, damaged
+files and planted keys. None proves that a key is strong.
+"""
+
+import math
+from dataclasses import dataclass
+from itertools import count, islice
+from typing import Final
+
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
+
+from tokenward.errors import InvalidKeyError
+from tokenward.jose.algorithms import PrivateKey, PublicKey
+from tokenward.jose.key_loading import curve_of, public_part
+
+__all__ = ["check_key_object"]
+
+MIN_RSA_BITS: Final = 2048
+# OpenSSL verifies nothing with a longer modulus.
+MAX_RSA_BITS: Final = 16_384
+# FIPS 186-5 §A.1.1: odd, and 2^16 < e < 2^256.
+MIN_RSA_EXPONENT: Final = 65_537
+MAX_RSA_EXPONENT_BITS: Final = 256
+# NIST SP 800-89 §5.3.3: a modulus has no factor smaller than 752.
+_SMALL_PRIMES: Final = math.prod(
+    n for n in range(2, 752) if all(n % d for d in range(2, math.isqrt(n) + 1))
+)
+# Fermat's method finds primes that are close together in the first rounds (CVE-2022-26320).
+_FERMAT_ROUNDS: Final = 32
+
+
+@dataclass(frozen=True, slots=True)
+class _Edwards:
+    """The curve a·x² + y² = 1 + d·x²·y² over the integers modulo p (RFC 8032 §5.1 and §5.2)."""
+
+    p: int
+    a: int
+    d: int
+    small_order: frozenset[int]
+    """The y of the points whose order divides the cofactor."""
+
+
+_P25519: Final = 2**255 - 19
+_P448: Final = 2**448 - 2**224 - 1
+_Y_OF_ORDER_8: Final = 0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826
+_EDWARDS: Final = {
+    "Ed25519": _Edwards(
+        _P25519,
+        -1,
+        -121_665 * pow(121_666, -1, _P25519),
+        frozenset({0, 1, _P25519 - 1, _Y_OF_ORDER_8, _P25519 - _Y_OF_ORDER_8}),
+    ),
+    "Ed448": _Edwards(_P448, 1, -39_081, frozenset({0, 1, _P448 - 1})),
+}
+
+
+def check_key_object(key: PrivateKey | PublicKey) -> None:
+    """Refuse a parsed key that is weak, or on a curve that no algorithm of the table takes.
+
+    Raises:
+        InvalidKeyError: RSA under 2,048 or over 16,384 bits, with an exponent that is even or out
+            of range, or with a modulus that is easily factored; another curve; an Edwards point of
+            small order, or one that is not on its curve.
+
+    Not checked: that an RSA modulus is not prime and has no other weakness.
+    """
+    public = public_part(key)
+    if isinstance(public, rsa.RSAPublicKey):
+        _check_rsa(public)
+    elif isinstance(public, ec.EllipticCurvePublicKey):
+        if curve_of(public) is None:
+            msg = "The EC key's curve must be P-256, P-384, P-521 or secp256k1."
+            raise InvalidKeyError(msg)
+    else:
+        _check_edwards(public)
+
+
+def _check_rsa(public: rsa.RSAPublicKey) -> None:
+    bits = public.key_size
+    if not MIN_RSA_BITS <= bits <= MAX_RSA_BITS:
+        msg = (
+            f"The RSA key has {bits} bits; at least {MIN_RSA_BITS} are needed, "
+            f"and at most {MAX_RSA_BITS} can be used."
+        )
+        raise InvalidKeyError(msg)
+    numbers = public.public_numbers()
+    exponent, modulus = numbers.e, numbers.n
+    too_long = exponent.bit_length() > MAX_RSA_EXPONENT_BITS
+    if exponent < MIN_RSA_EXPONENT or exponent % 2 == 0 or too_long:
+        msg = f"The RSA key's exponent must be odd, at least {MIN_RSA_EXPONENT}, below 2^256."
+        raise InvalidKeyError(msg)
+    if math.gcd(modulus, _SMALL_PRIMES) != 1 or _has_close_factors(modulus):
+        msg = "The RSA key's modulus is easily factored: the key is damaged or was badly made."
+        raise InvalidKeyError(msg)
+
+
+def _has_close_factors(modulus: int) -> bool:
+    """Try Fermat's factorisation: (s + d) * (s - d) for the first few s above the square root."""
+    for s in islice(count(math.isqrt(modulus - 1) + 1), _FERMAT_ROUNDS):
+        rest = s * s - modulus
+        if math.isqrt(rest) ** 2 == rest:
+            return True
+    return False
+
+
+def _check_edwards(public: ed25519.Ed25519PublicKey | ed448.Ed448PublicKey) -> None:
+    name = curve_of(public) or ""
+    curve = _EDWARDS[name]
+    p = curve.p
+    encoded = int.from_bytes(public.public_bytes_raw(), "little")
+    # RFC 8032 §5.1.2 and §5.2.2: the last bit is the sign of x, the others are y.
+    y = encoded % (1 << (8 * len(public.public_bytes_raw()) - 1))
+    if y % p in curve.small_order:
+        msg = f"The {name} key is a point of small order: anybody can make signatures for it."
+        raise InvalidKeyError(msg)
+    # x² = (1 - y²) / (a - d * y²) has a root where the product of both is a square (Euler).
+    square = (1 - y * y) * (curve.a - curve.d * y * y)
+    if y >= p or pow(square, (p - 1) // 2, p) != 1:
+        msg = f"The {name} key is not a point of its curve: it is damaged."
+        raise InvalidKeyError(msg)

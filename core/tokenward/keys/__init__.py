@@ -1,0 +1,23 @@
+"""The keys that sign and verify: in memory, in a directory, or fetched from an issuer.
+
+A ring holds the service's own keys; a `RemoteKeySet` holds those of another issuer.
+"""
+
+from tokenward.jose.key import Key, WeakSecretWarning
+from tokenward.jose.key_source import RemoteKeys, Signer
+from tokenward.keys.directory import KeyDirectory
+from tokenward.keys.index import KeyEntry
+from tokenward.keys.remote import RemoteKeySet, RemoteKeySetOptions
+from tokenward.keys.ring import KeyRing
+
+__all__ = [
+    "Key",
+    "KeyDirectory",
+    "KeyEntry",
+    "KeyRing",
+    "RemoteKeySet",
+    "RemoteKeySetOptions",
+    "RemoteKeys",
+    "Signer",
+    "WeakSecretWarning",
+]

@@ -1,0 +1,155 @@
+"""Refresh tokens are used once (RFC 9700 §4.14.2): rotation, and what a second use means."""
+
+from collections.abc import Mapping
+from typing import Generic, TypeVar
+
+from pydantic import JsonValue
+
+from tokenward.claims.model import RESERVED_CLAIMS, Claims
+from tokenward.errors import (
+    MissingClaimError,
+    RefreshTokenReusedError,
+    RefreshTokenSupersededError,
+    StoreUnavailableError,
+    TokenExpiredError,
+)
+from tokenward.hooks import RegisteredHooks, run_hooks
+from tokenward.policy import TokenPolicy
+from tokenward.sessions.retention import end_of_life
+from tokenward.sessions.revocation import RevocationChecker, session_of
+from tokenward.sessions.sealing import DamagedSealError, open_pair, seal_pair
+from tokenward.stores.protocol import Consumption
+from tokenward.tokens.grant import Grant, Successors, TokenPair, new_identity, session_end
+
+__all__ = ["Rotation", "successor_grant"]
+
+ClaimsT = TypeVar("ClaimsT", bound=Claims)
+
+
+class Rotation(Generic[ClaimsT]):
+    """Gives the successors of a refresh token to the one who uses it first."""
+
+    def __init__(
+        self,
+        denial: RevocationChecker[ClaimsT],
+        policy: TokenPolicy,
+        hooks: RegisteredHooks[ClaimsT],
+    ) -> None:
+        """Take what knows the store, and the hooks to tell of a replay."""
+        self._revocation = denial
+        self._hooks = hooks
+        self._grace_seconds = policy.reuse_grace.total_seconds()
+
+    async def rotate(
+        self,
+        token: str | bytes,
+        claims: ClaimsT,
+        successors: Successors,
+        *,
+        now: float,
+    ) -> TokenPair:
+        """Use a refresh token up, in one step of the store, and give the pair that follows it.
+
+        Args:
+            token: its text, under which the pair is sealed where there is a grace.
+            claims: what it says.
+            successors: made before, so that whatever fails in making them loses nothing.
+            now: the time.
+
+        Raises:
+            RefreshTokenReusedError: it was used before the grace; its session has been ended.
+            RefreshTokenSupersededError: it was used within the grace, and so was its successor.
+            StoreUnavailableError: the store failed, or gave back a pair that was not sealed here;
+                whether the token is used up is not known.
+        """
+        pair = successors.pair
+        consumption = Consumption(
+            claims.jti,
+            successor=successors.refresh_jti,
+            sealed=seal_pair(token, pair) if self._grace_seconds else b"",
+            grace_until=now + self._grace_seconds,
+            keep_until=end_of_life(claims),
+        )
+        consumed = await self._revocation.consume(consumption, now)
+        if consumed.is_first:
+            return pair
+        if consumed.is_in_grace and self._grace_seconds:
+            if not consumed.sealed:
+                raise RefreshTokenSupersededError
+            return self._opened(token, consumed.sealed, now)
+        # Either the thief or the user was first, and nobody can tell which: both are logged out.
+        await self._revocation.deny_all(
+            "session", _session_of(claims), now, is_issuer=True, claims=claims
+        )
+        await run_hooks(self._hooks.on_reuse, claims)
+        raise RefreshTokenReusedError
+
+    def _opened(self, token: str | bytes, sealed: bytes, now: float) -> TokenPair:
+        try:
+            return open_pair(token, sealed)
+        except DamagedSealError as exc:
+            self._revocation.outages.tell(exc, now)
+            raise StoreUnavailableError from exc
+
+
+def successor_grant(
+    claims: Claims, members: Mapping[str, JsonValue], policy: TokenPolicy, now: float
+) -> Grant:
+    """Copy subject, scope and lasting claims into the next grant; the result is never fresh.
+
+    Args:
+        claims: the claims of the refresh token, checked.
+        members: the members of its verified payload. Lasting claims are copied from here, because a
+            claims model may rename, convert, hide or compute what it writes.
+        policy: sets how long a session lasts.
+        now: the time.
+
+    Raises:
+        TokenExpiredError: the session has ended.
+        MissingClaimError: the token has no ``jti``.
+    """
+    end = _session_end_of(claims, policy)
+    if end is not None and now >= end + policy.leeway.total_seconds():
+        raise TokenExpiredError
+    return Grant(
+        subject=claims.sub,
+        claims={name: value for name, value in members.items() if name not in RESERVED_CLAIMS},
+        scope=claims.scope if isinstance(claims.scope, str) else " ".join(claims.scope),
+        fresh=False,
+        audience=claims.aud,
+        headers=None,
+        session=_session_of(claims),
+        registered=_carried_over(claims),
+        session_end=end,
+    )
+
+
+def _carried_over(claims: Claims) -> dict[str, object]:
+    carried: dict[str, object] = {"csrf": claims.csrf or new_identity()}
+    if claims.auth_time is not None:
+        carried["auth_time"] = claims.auth_time
+    return carried
+
+
+def _session_end_of(claims: Claims, policy: TokenPolicy) -> float | None:
+    """Return the earlier end of the session: the one in the token, or the policy's.
+
+    The policy's counts from the login, or from the issue of this token where it names no login. So
+    it binds sessions that began with `issue`, or before the policy had a `session_lifetime`.
+    """
+    began_at = claims.iat if claims.auth_time is None else claims.auth_time
+    of_policy = None if began_at is None else session_end(policy, began_at)
+    ends = [end for end in (claims.session_exp, of_policy) if end is not None]
+    return min(ends, default=None)
+
+
+def _session_of(claims: Claims) -> str:
+    """Return the session of a refresh token.
+
+    Raises:
+        MissingClaimError: the token has no ``jti``, by which alone a second use is known.
+    """
+    session = session_of(claims)
+    if not (session and claims.jti):
+        raise MissingClaimError(claim="jti")
+    return session

@@ -1,0 +1,42 @@
+"""The types of settings that are text in the environment, and something else in Python."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator
+from pydantic_core import from_json
+
+from tokenward.claims.model import TokenType
+from tokenward.errors import ConfigurationError
+from tokenward.policy import Never
+from tokenward.settings.durations import parse_duration, parse_lifetime
+
+__all__ = ["Duration", "ExtraRegisteredClaims", "LifetimeOrNever", "Names", "TokenTypes"]
+
+
+def _parsed_by(parse: Callable[[str], object]) -> BeforeValidator:
+    """Parse text; what comes from Python code is taken as it is."""
+    return BeforeValidator(lambda value: parse(value) if isinstance(value, str) else value)
+
+
+def _parse_names(text: str) -> tuple[str, ...]:
+    """Read names separated by commas, or a JSON list of them."""
+    try:
+        names = from_json(text) if text.lstrip().startswith("[") else text.split(",")
+    except ValueError:
+        names = [""]
+    is_good = isinstance(names, list) and all(
+        isinstance(name, str) and name.strip() for name in names
+    )
+    if not is_good:
+        msg = "Expected names separated by commas, or a JSON list of them."
+        raise ConfigurationError(msg)
+    return tuple(name.strip() for name in names)
+
+
+Duration = Annotated[timedelta, _parsed_by(parse_duration)]
+LifetimeOrNever = Annotated[timedelta | Literal[Never.NEVER], _parsed_by(parse_lifetime)]
+Names = Annotated[tuple[str, ...], _parsed_by(_parse_names)]
+ExtraRegisteredClaims = Annotated[tuple[Literal["csrf", "nbf"], ...], _parsed_by(_parse_names)]
+TokenTypes = Annotated[tuple[TokenType, ...], _parsed_by(_parse_names)]

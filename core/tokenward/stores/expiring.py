@@ -1,0 +1,86 @@
+"""Sets and maps in memory whose entries expire, split into shards that stay small."""
+
+from typing import Final, Generic, TypeVar
+
+from tokenward.stores.protocol import CLOCK_SPARE_SECONDS
+
+__all__ = ["SHARDS", "ExpiringMap", "ExpiringSet"]
+
+ValueT = TypeVar("ValueT")
+
+# With a million entries a shard has about 4,000: its dict grows, and is swept, in well under 1 ms.
+SHARDS: Final = 256
+# Dicts place by the low bits of a hash; sharding by them as well would make the keys collide.
+_SHARD_BITS_AT: Final = 40
+
+
+def _shard_of(identity: str) -> int:
+    return (hash(identity) >> _SHARD_BITS_AT) % SHARDS
+
+
+class ExpiringSet:
+    """Identities, each with the time at which it expires.
+
+    An expired identity is no longer found. It is removed `CLOCK_SPARE_SECONDS` later, so that a
+    clock that was ahead for a moment removes nothing. No step walks through all identities.
+
+    Reads need no lock; whoever writes from several threads holds one.
+    """
+
+    __slots__ = ("_next", "_shards")
+
+    def __init__(self) -> None:
+        self._shards: list[dict[str, float]] = [{} for _ in range(SHARDS)]
+        self._next = 0
+
+    def add(self, identity: str, *, keep_until: float) -> None:
+        """Add an identity; of two times the later stands."""
+        shard = self._shards[_shard_of(identity)]
+        shard[identity] = max(keep_until, shard.get(identity, keep_until))
+
+    def has(self, identity: str, now: float) -> bool:
+        """Whether the identity is in the set and has not expired."""
+        # As in _shard_of, without the call: this is asked for every token.
+        shard = self._shards[(hash(identity) >> _SHARD_BITS_AT) % SHARDS]
+        return shard.get(identity, 0.0) > now
+
+    def sweep_next(self, now: float) -> list[str]:
+        """Remove the expired entries of the next shard and return them."""
+        shard = self._shards[self._next]
+        self._next = (self._next + 1) % SHARDS
+        before = now - CLOCK_SPARE_SECONDS
+        expired = [identity for identity, keep_until in shard.items() if keep_until <= before]
+        for identity in expired:
+            del shard[identity]
+        return expired
+
+    def __len__(self) -> int:
+        """Count the identities, including the expired ones that have not been removed yet."""
+        return sum(map(len, self._shards))
+
+
+class ExpiringMap(ExpiringSet, Generic[ValueT]):
+    """Identities with a value each."""
+
+    __slots__ = ("_values",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._values: list[dict[str, ValueT]] = [{} for _ in range(SHARDS)]
+
+    def put(self, identity: str, value: ValueT, *, keep_until: float) -> None:
+        """Add an identity and set its value."""
+        # The value first: a thread that finds the identity finds its value too.
+        self._values[_shard_of(identity)][identity] = value
+        self.add(identity, keep_until=keep_until)
+
+    def get(self, identity: str) -> ValueT | None:
+        """Return the value, also of an expired identity that has not been removed yet."""
+        return self._values[_shard_of(identity)].get(identity)
+
+    def sweep_next(self, now: float) -> list[str]:
+        """Remove the expired entries of the next shard and return them."""
+        expired = super().sweep_next(now)
+        for identity in expired:
+            del self._values[_shard_of(identity)][identity]
+        return expired

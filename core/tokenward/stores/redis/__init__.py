@@ -1,0 +1,5 @@
+"""A revocation store in Redis, for services of several processes. Needs ``tokenward[redis]``."""
+
+from tokenward.stores.redis.store import RedisStore
+
+__all__ = ["RedisStore"]

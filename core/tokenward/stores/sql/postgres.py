@@ -1,0 +1,171 @@
+"""What a SqlStore writes to PostgreSQL: each step is one statement, and so atomic by itself."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, Final
+
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Delete,
+    Double,
+    Executable,
+    Integer,
+    LargeBinary,
+    Select,
+    Table,
+    Text,
+    Update,
+    bindparam,
+    delete,
+    func,
+    literal_column,
+    or_,
+    select,
+    union_all,
+    update,
+)
+from sqlalchemy.dialects.postgresql import Insert, insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from tokenward.stores.sql.answers import MismatchedAnswerError, Question
+from tokenward.stores.sql.conflicts import (
+    LARGEST_PURGE,
+    keeping_the_greater,
+    keeping_the_stronger,
+    unless_used,
+)
+from tokenward.stores.sql.schema import Tables, has_sealed
+
+__all__ = ["PostgresWrites"]
+
+_NONE: Final[list[str]] = []
+# Written into the statements: PostgreSQL plans them for few rows, and so by an index.
+_AT_MOST: Final = literal_column(str(LARGEST_PURGE), Integer)
+
+
+class PostgresWrites:
+    """The statements that write."""
+
+    __slots__ = ("_consume", "_purges", "_raise", "_revoke", "_unseal")
+
+    def __init__(self, tables: Tables) -> None:
+        """Build them."""
+        revocations, consumed = tables.revocations, tables.consumed
+        unsealing = _unsealing(consumed)
+        revoking = keeping_the_stronger(revocations, _rows_into(revocations))
+        consuming = unless_used(consumed, _rows_into(consumed))
+        raising = keeping_the_greater(revocations, _rows_into(revocations))
+        self._revoke = Question(lambda echo: _counted(revoking, echo, unsealing))
+        self._consume = Question(lambda echo: _named(consuming, consumed, echo, unsealing))
+        self._raise = Question(lambda echo: _greatest(raising, revocations, echo))
+        self._unseal = Question(lambda echo: _counted(unsealing, echo))
+        self._purges = tuple(
+            Question(partial(_counted, _purge(table))) for table in (revocations, consumed)
+        )
+
+    async def revoke(
+        self, connection: AsyncConnection, rows: Sequence[dict[str, Any]], now: float
+    ) -> None:
+        """Write revocations, no two of one identity, and remove sealed pairs whose grace is over."""
+        values = {**_columns(rows), "now": now, "used": _NONE}
+        written, _ = await self._revoke.ask(connection, values)
+        if written.number != len(rows):
+            raise MismatchedAnswerError
+
+    async def consume(
+        self, connection: AsyncConnection, rows: Sequence[dict[str, Any]], now: float
+    ) -> set[str]:
+        """Write uses, no two of one token, and return the tokens whose first use this was.
+
+        Sealed pairs whose grace is over, or whose successor is among these uses, are removed.
+        """
+        columns = _columns(rows)
+        values = {**columns, "now": now, "used": columns["jtis"]}
+        _, won = await self._consume.ask(connection, values)
+        return set(won)
+
+    async def raise_retention(self, connection: AsyncConnection, row: dict[str, Any]) -> float:
+        """Write the retention where it is greater than the stored one, and return the greater."""
+        raised, _ = await self._raise.ask(connection, _columns([row]))
+        return float(raised.retention)
+
+    async def unseal(self, connection: AsyncConnection, now: float) -> int:
+        """Remove some of the sealed pairs whose grace is over, and return how many."""
+        done, _ = await self._unseal.ask(connection, {"now": now, "used": _NONE})
+        return int(done.number)
+
+    async def purge(self, connection: AsyncConnection, place: int, before: float) -> int:
+        """Remove some of the records of one table that expired before a time; return how many."""
+        gone, _ = await self._purges[place].ask(connection, {"before": before})
+        return int(gone.number)
+
+
+def _columns(rows: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
+    return {f"{name}s": [row[name] for row in rows] for name in rows[0]}
+
+
+def _rows_into(table: Table) -> Insert:
+    # Arrays: however many rows there are, the statement is the same, and they keep their order, so
+    # that no two processes wait for each other.
+    kinds = {column.name: column.type for column in table.columns}
+    plain = {
+        name: Text if isinstance(kind, Text) else LargeBinary if name == "sealed" else Double
+        for name, kind in kinds.items()
+    }
+    arrays = (bindparam(f"{name}s", type_=ARRAY(kind)) for name, kind in plain.items())
+    new = func.unnest(*arrays).table_valued(*plain, name="new").render_derived()
+    return insert(table).from_select(list(plain), select(new))
+
+
+def _unsealing(table: Table) -> Update:
+    used: ColumnElement[Any] = bindparam("used", type_=ARRAY(Text))
+    # Two queries, one for each index: with OR between the two conditions, PostgreSQL reads every
+    # row that has a sealed pair.
+    expired = table.c.grace_until <= bindparam("now", type_=Double)
+    due = _sealed(table, expired).order_by(table.c.grace_until).limit(_AT_MOST)
+    superseded = _sealed(table, table.c.successor == func.any(used))
+    return (
+        update(table)
+        # One statement must not change one row twice.
+        .where(or_(table.c.jti == _any_of(due), table.c.jti == _any_of(superseded)))
+        .where(table.c.jti != func.all(used))
+        .values(sealed=b"")
+    )
+
+
+def _sealed(table: Table, condition: ColumnElement[bool]) -> Select[Any]:
+    # Rows that another process is changing are left to it.
+    found = select(table.c.jti).where(has_sealed(table), condition)
+    return found.with_for_update(skip_locked=True)
+
+
+def _purge(table: Table) -> Delete:
+    (key,) = table.primary_key.columns
+    expired = table.c.keep_until <= bindparam("before", type_=Double)
+    some = select(key).where(expired).limit(_AT_MOST).with_for_update(skip_locked=True)
+    return delete(table).where(key == _any_of(some))
+
+
+def _any_of(some: Select[Any]) -> ColumnElement[Any]:
+    # An array is made once; a plain subquery could be run, and lock rows, once for each row.
+    return func.any(func.array(some.scalar_subquery()))
+
+
+def _counted(
+    write: Insert | Update | Delete, echo: ColumnElement[str], *also: Update
+) -> Executable:
+    done = write.returning(literal_column("1")).cte("done")
+    answer = select(echo.label("echo"), func.count().label("number")).select_from(done)
+    return answer.add_cte(*(each.cte("also") for each in also))
+
+
+def _named(write: Insert, table: Table, echo: ColumnElement[str], also: Update) -> Executable:
+    won = write.returning(table.c.jti).cte("won")
+    return union_all(select(won.c.jti), select(echo)).add_cte(also.cte("also"))
+
+
+def _greatest(write: Insert, table: Table, echo: ColumnElement[str]) -> Executable:
+    raised = write.returning(table.c.issued_before).cte("raised")
+    retention = func.max(raised.c.issued_before).label("retention")
+    return select(echo.label("echo"), retention)

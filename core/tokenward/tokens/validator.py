@@ -1,0 +1,168 @@
+"""From a verified payload to checked claims: the policy applied, in full, on every path."""
+
+import math
+from typing import Final, Generic, TypeVar
+
+from tokenward.claims.model import RESERVED_CLAIMS, Claims, TokenType
+from tokenward.errors import (
+    InvalidAudienceError,
+    InvalidClaimError,
+    InvalidIssuerError,
+    MissingClaimError,
+    TokenExpiredError,
+    TokenNotYetValidError,
+    TokenTooOldError,
+    WrongTokenTypeError,
+)
+from tokenward.jose.codec import loads_payload
+from tokenward.jose.key_source import RemoteKeys
+from tokenward.jose.signature_cache import VerifiedJws
+from tokenward.keys.ring import KeyRing
+from tokenward.policy import ALWAYS_REQUIRED, TokenPolicy
+from tokenward.tokens.reader import ClaimsReader
+
+__all__ = ["ClaimsValidator"]
+
+ClaimsT = TypeVar("ClaimsT", bound=Claims)
+
+_ACCESS_TYP: Final = "at+jwt"  # RFC 9068 §2.1
+_KNOWN_TYPES: Final = frozenset({"access", "refresh"})
+# RFC 8725 §3.11: a token that was typed for another purpose is not taken for ours.
+_OUR_TYPS: Final = frozenset({_ACCESS_TYP, "jwt", None})
+
+
+class ClaimsValidator(ClaimsReader[ClaimsT], Generic[ClaimsT]):
+    """Reads payloads into one claims model, and holds them against one policy."""
+
+    def __init__(
+        self, model: type[ClaimsT], policy: TokenPolicy, keys: KeyRing | RemoteKeys
+    ) -> None:
+        """Prepare what does not change from token to token.
+
+        Args:
+            model: the claims model.
+            policy: the rules.
+            keys: the keys of the engine. Where they only verify, the age of a token has no bound
+                but that which the policy names.
+
+        Raises:
+            TypeError: the model redefines registered claims.
+        """
+        super().__init__(model, policy)
+        self._issuer = policy.issuer
+        self._audiences = policy.audiences
+        self._type_source = policy.type_source
+        self._issuer_optional_in = policy.issuer_optional_in
+        self._named = RESERVED_CLAIMS.intersection(policy.required_claims)
+        self._registered = sorted(self._named)
+        self._unregistered = sorted(frozenset(policy.required_claims) - RESERVED_CLAIMS)
+        self._asks_more = not ALWAYS_REQUIRED.issuperset(policy.required_claims)
+        self._leeway = policy.leeway.total_seconds()
+        bound = policy.age_bound
+        self._max_age = math.inf if bound is None else bound.total_seconds()
+        self._is_age_named = policy.max_token_age is not None
+        self._keys = keys
+
+    def check(
+        self, claims: ClaimsT, jws: VerifiedJws, *, expected: TokenType | None, now: float
+    ) -> None:
+        """Hold claims against the policy (RFC 7519 §4.1 and §7.2, RFC 8725 §3.8 to §3.12).
+
+        Raises:
+            MissingClaimError: a claim that the policy requires is absent or empty.
+            InvalidClaimError: ``exp``, ``iat`` or ``nbf`` is null.
+            InvalidIssuerError, InvalidAudienceError: it comes from, or is meant for, somebody else.
+            WrongTokenTypeError: it is not of the expected type.
+            TokenNotYetValidError, TokenExpiredError: its time has not come, or is over.
+            TokenTooOldError: it was issued longer ago than the policy allows.
+        """
+        exp, iat, nbf, kind = claims.exp, claims.iat, claims.nbf, claims.type
+        # A null or an empty text counts as absent.
+        if (
+            exp is None
+            or iat is None
+            or not (kind and claims.sub and claims.jti)
+            or self._asks_more
+            or (nbf is None and "nbf" in claims.__pydantic_fields_set__)
+        ):
+            self._check_presence(claims, jws.payload)
+        if self._issuer is not None and claims.iss != self._issuer:
+            self._check_issuer(claims.iss, kind)
+        aud = claims.aud
+        if aud is not None:
+            # Where no audience is configured, none is ours: RFC 7519 §4.1.3.
+            if self._audiences.isdisjoint((aud,) if isinstance(aud, str) else aud):
+                raise InvalidAudienceError
+        elif self._audiences:
+            raise MissingClaimError(claim="aud")
+        found = self._type_of(kind, jws.typ)
+        if found is None or (found != expected and expected is not None):
+            raise WrongTokenTypeError
+        if iat is not None and iat > now + self._leeway:
+            raise TokenNotYetValidError(claim="iat")
+        if nbf is not None and now < nbf - self._leeway:
+            raise TokenNotYetValidError(claim="nbf")
+        self._check_age(exp, iat, now)
+
+    def seconds_left(self, claims: ClaimsT, now: float) -> float:
+        """Return how many seconds a token has left, including leeway; infinity: it never expires.
+
+        Raises:
+            TokenExpiredError: it has expired.
+            TokenTooOldError: it was issued longer ago than the policy allows.
+        """
+        self._check_age(claims.exp, claims.iat, now)
+        return self.expires_at(claims) - now
+
+    def expires_at(self, claims: ClaimsT) -> float:
+        """Return the time from which a token is refused for its expiry or age, including leeway."""
+        end = math.inf if claims.exp is None else claims.exp
+        if claims.iat is not None and claims.iat + self._max_age < end and self._has_age_bound():
+            end = claims.iat + self._max_age
+        return end + self._leeway
+
+    def _check_issuer(self, issuer: str | None, kind: str) -> None:
+        if issuer is not None:
+            raise InvalidIssuerError
+        if kind not in self._issuer_optional_in:
+            raise MissingClaimError(claim="iss")
+
+    def _check_age(self, exp: float | None, iat: float | None, now: float) -> None:
+        # RFC 7519 §4.1.4: the current time must be before exp.
+        if exp is not None and now >= exp + self._leeway:
+            raise TokenExpiredError
+        is_old = iat is not None and now >= iat + self._max_age + self._leeway
+        if is_old and self._has_age_bound():
+            raise TokenTooOldError
+
+    def _has_age_bound(self) -> bool:
+        # Asked late, because a ring may be given a private key while the service runs.
+        return self._is_age_named or (isinstance(self._keys, KeyRing) and self._keys.can_sign)
+
+    def _check_presence(self, claims: ClaimsT, payload: bytes) -> None:
+        for name in self._registered:
+            if getattr(claims, name) in {None, ""}:
+                raise MissingClaimError(name)
+        if not claims.__pydantic_fields_set__ >= self._named:
+            raise MissingClaimError(min(self._named - claims.__pydantic_fields_set__))
+        for name in ("exp", "iat", "nbf"):
+            # RFC 7519 §4.1: a time is a number. Null would be no bound where one was meant.
+            if getattr(claims, name) is None and name in claims.__pydantic_fields_set__:
+                raise InvalidClaimError(name)
+        if self._unregistered:
+            # By their names in the token; the fields of a model may be called otherwise.
+            members = loads_payload(payload)
+            for name in self._unregistered:
+                if members.get(name) in (None, ""):
+                    raise MissingClaimError(name)
+
+    def _type_of(self, kind: str, typ: str | None) -> str | None:
+        """Give the type of the token, or None where its claim, header and policy disagree."""
+        source = self._type_source
+        if source == "typ":
+            return "access" if typ == _ACCESS_TYP else None
+        if typ not in _OUR_TYPS:
+            return None
+        if source == "always-access" or kind == "access":
+            return "access"
+        return kind if kind in _KNOWN_TYPES and typ != _ACCESS_TYP else None
