@@ -74,9 +74,7 @@ def test_the_security_page_names_tests_with_their_file():
 
 def promises() -> dict[str, str]:
     """Return the rules and the other promises of the security page by their first line."""
-    text = SECURITY.partition("## The rules of the engine")[2].partition("## What is not checked")[
-        0
-    ]
+    text = SECURITY.partition("## The rules of the engine")[2].partition("## Not checked")[0]
     found = re.split(r"^(?=(?:\d+\.|-) )", text, flags=re.MULTILINE)[1:]
     return {each.partition("\n")[0]: each for each in found}
 
