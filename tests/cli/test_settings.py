@@ -470,6 +470,6 @@ def test_a_store_whose_extra_is_absent_names_it(monkeypatch):
 def test_without_pydantic_settings_the_extra_is_named(monkeypatch):
     """By an ImportError, when `tokenward.settings` is imported."""
     monkeypatch.setitem(sys.modules, "pydantic_settings", None)
-    monkeypatch.delitem(sys.modules, "tokenward.settings.environment")
+    monkeypatch.delitem(sys.modules, "tokenward.settings.strict_settings")
     with pytest.raises(ImportError, match=r"pip install 'tokenward\[settings\]'"):
-        import_module("tokenward.settings.environment")
+        import_module("tokenward.settings.strict_settings")

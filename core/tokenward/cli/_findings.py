@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
+from urllib.parse import urlsplit
 
 from tokenward.policy import ALWAYS_REQUIRED, NEVER, Lifetime
 from tokenward.settings.durations import duration_text
 from tokenward.settings.model import KEY_SETTINGS, TokenwardSettings
-from tokenward.settings.opening import is_remote_in_clear, store_kind
+from tokenward.settings.store_urls import store_kind
 
 __all__ = ["Finding", "Severity", "findings_of_settings"]
 
@@ -189,7 +190,7 @@ def _about_the_store(settings: TokenwardSettings) -> Iterator[Finding]:
             "Revocations end with the process, and no other process sees them.",
             "Use Redis, PostgreSQL or an SQLite file.",
         )
-    if is_remote_in_clear(url):
+    if _is_remote_in_clear(url):
         yield Finding(
             "store_in_clear",
             "warning",
@@ -197,6 +198,26 @@ def _about_the_store(settings: TokenwardSettings) -> Iterator[Finding]:
             "The store is on another machine, and the way there is not encrypted.",
             "Use rediss://, or ssl=require for PostgreSQL.",
         )
+
+
+def _is_remote_in_clear(url: str) -> bool:
+    """Whether the traffic to a store crosses a network unencrypted.
+
+    A URL that `urlsplit` cannot parse counts as remote, because some databases accept such URLs.
+    """
+    try:
+        parts = urlsplit(url)
+        is_local = _is_local(parts.hostname)
+    except ValueError:
+        return True
+
+    if parts.scheme == "redis":
+        return not is_local
+    return parts.scheme == "postgresql+asyncpg" and not is_local and "ssl" not in parts.query
+
+
+def _is_local(host: str | None) -> bool:
+    return host is None or host in {"localhost", "::1"} or host.startswith("127.")
 
 
 def _about_files(settings: TokenwardSettings) -> Iterator[Finding]:

@@ -27,23 +27,22 @@ from tokenward.jose.key_source import RemoteKeys
 from tokenward.keys.jwks_file import jwks_file_ring
 from tokenward.keys.ring import KeyRing
 from tokenward.policy import StoreOutage, TokenPolicy, TypeSource
-from tokenward.settings.environment import SettingsConfigDict, StrictSettings
-from tokenward.settings.opening import (
-    open_issuer,
-    open_key_directory,
-    open_remote_keys,
-    open_store,
-    pem_file_ring,
-    secret_file_ring,
-    store_kind,
-)
-from tokenward.settings.types import (
+from tokenward.settings.field_types import (
     Duration,
     ExtraRegisteredClaims,
     LifetimeOrNever,
     Names,
     TokenTypes,
 )
+from tokenward.settings.key_sources import (
+    issuer_keys,
+    key_directory_ring,
+    pem_file_ring,
+    remote_keys,
+    secret_file_ring,
+)
+from tokenward.settings.store_urls import store_at, store_kind
+from tokenward.settings.strict_settings import SettingsConfigDict, StrictSettings
 from tokenward.stores.protocol import RevocationStore
 
 __all__ = ["KEY_SETTINGS", "POLICY_SETTINGS", "TokenwardSettings", "engine_from_settings"]
@@ -194,11 +193,11 @@ class TokenwardSettings(StrictSettings):
 
     def _kept_elsewhere(self) -> KeyRing | RemoteKeys:
         if self.keys_dir is not None:
-            return open_key_directory(self.keys_dir)
+            return key_directory_ring(self.keys_dir)
         if self.jwks_url is not None:
-            return open_remote_keys(self.jwks_url, self.algorithm)
+            return remote_keys(self.jwks_url, self.algorithm)
         if self.oidc_issuer is not None:
-            return open_issuer(self.oidc_issuer, self.algorithm)
+            return issuer_keys(self.oidc_issuer, self.algorithm)
         msg = f"There are no keys: set one of {', '.join(map(self.variable, KEY_SETTINGS))}."
         raise ConfigurationError(msg)
 
@@ -210,7 +209,7 @@ class TokenwardSettings(StrictSettings):
         """
         if self.store_url is None:
             return None
-        return open_store(
+        return store_at(
             self.store_url.get_secret_value(),
             prefix=self.store_prefix,
             timeout_seconds=self.store_timeout_seconds,
