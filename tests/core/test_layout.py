@@ -34,7 +34,6 @@ TOO_LONG = {
     "adapters/tokenward_quart/_auth.py",
     "core/tokenward/engine/token_engine.py",
     "core/tokenward/errors.py",
-    "core/tokenward/http/authenticator.py",
     "core/tokenward/jose/key.py",
     "core/tokenward/keys/ring.py",
     "core/tokenward/settings/model.py",

@@ -3,13 +3,14 @@
 The adapters use this package; it imports no framework.
 """
 
-from tokenward.http.authenticator import Authenticator, Requirement
+from tokenward.http.authenticator import Authenticator
 from tokenward.http.carriers import BearerHeader, Carrier, QueryCarrier, WebSocketProtocolCarrier
 from tokenward.http.cookies import CookieCarrier, render_cookie
 from tokenward.http.csrf import CsrfCheck, check_csrf_token
 from tokenward.http.publisher import KeyPublisher, KeysResponse
 from tokenward.http.refusal import Refusal
 from tokenward.http.request import RequestView
+from tokenward.http.requirement import Requirement
 from tokenward.http.wiring import claims_in, holds_claims, named_arguments_only
 
 __all__ = [

@@ -1,12 +1,11 @@
 """From a request to claims: what every adapter calls, and all that it calls."""
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, Generic, TypeVar, cast
 
-from tokenward._arguments import check_callable, kind_of
+from tokenward._arguments import kind_of
 from tokenward.claims.model import Claims, TokenType
 from tokenward.engine.issuers import Issuers, TokenVerifier
 from tokenward.engine.token_engine import TokenEngine
@@ -25,57 +24,14 @@ from tokenward.http.connection import run_while_valid
 from tokenward.http.cookies import CookieCarrier
 from tokenward.http.refusal import Refusal
 from tokenward.http.request import RequestView
-from tokenward.tokens.grant import TokenPair, checked_scope
+from tokenward.http.requirement import Requirement
+from tokenward.tokens.grant import TokenPair
 
-__all__ = ["Authenticator", "Requirement"]
+__all__ = ["Authenticator"]
 
 ClaimsT = TypeVar("ClaimsT", bound=Claims)
 _MEMO_SECONDS: Final = 1.0
 """How long a decoded token counts for the further requirements of its HTTP request."""
-
-
-# No slots: with them Requirement[ShopClaims](...) is a TypeError on Python 3.11.
-@dataclass(frozen=True, kw_only=True)
-class Requirement(Generic[ClaimsT]):
-    """What one route asks of a token. The adapters' `required` and `optional` build it.
-
-    Raises:
-        ConfigurationError, TypeError: a value cannot be meant.
-    """
-
-    type: TokenType = "access"
-    """What the token must be for."""
-    fresh: bool | timedelta = False
-    """True: the token is marked fresh. A timedelta: the user proved who they are this recently."""
-    scopes: Collection[str] = ()
-    """The scopes that the token must all have. Held as a tuple."""
-    carriers: Sequence[Carrier] | None = None
-    """Where the token may be, in place of what the authenticator says."""
-    check: Callable[[ClaimsT], Awaitable[bool] | bool] | None = None
-    """Your own question to the claims; only True lets the request through."""
-    optional: bool = False
-    """Whether a request without a token goes through, as None. A bad token is refused all the same."""
-
-    def __post_init__(self) -> None:
-        """Check everything once."""
-        if self.type not in ("access", "refresh"):
-            msg = "type must be 'access' or 'refresh'."
-            raise ConfigurationError(msg)
-        is_age = isinstance(self.fresh, timedelta) and self.fresh > timedelta(0)
-        if not is_age and not isinstance(self.fresh, bool):
-            msg = "fresh must be True, False or a timedelta above zero."
-            raise ConfigurationError(msg)
-        checked_scope(self.scopes, argument="scopes")
-        object.__setattr__(self, "scopes", tuple(self.scopes))
-        if self.carriers is not None:
-            object.__setattr__(self, "carriers", checked_carriers(self.carriers))
-        if self.check is not None:
-            check_callable(
-                self.check, "check", "check=lambda claims: claims.sub == 'root'", takes=1
-            )
-        if not isinstance(self.optional, bool):
-            msg = "optional must be True or False."
-            raise ConfigurationError(msg)
 
 
 class Authenticator(Generic[ClaimsT]):
