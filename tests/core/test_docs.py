@@ -89,3 +89,52 @@ def test_every_rule_is_on_the_security_page():
     """One to eighteen, each once and in order."""
     numbers = re.findall(r"^(\d+)\. ", SECURITY, re.MULTILINE)
     assert numbers == [str(number) for number in range(1, 19)]
+
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+GUIDE = (ROOT / "docs" / "guide.md").read_text(encoding="utf-8")
+
+
+def code_blocks(page: str) -> list[str]:
+    """Return the Python programs and changes of a page, without comments and doctest marks."""
+    blocks = re.findall(r"^```(?:python|diff).*?\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    return [re.sub(r"^(?:>>>|\.\.\.|\+) ?|#.*", "", each, flags=re.MULTILINE) for each in blocks]
+
+
+def imported_names(page: str) -> list[tuple[str, str]]:
+    """Return each module and name that the code blocks of a page import from the core."""
+    lines = re.findall(
+        r"^ ?from (tokenward(?:\.[\w.]+)?) import (\([^)]*\)|.*)",
+        "\n".join(code_blocks(page)),
+        re.MULTILINE,
+    )
+    return [(module, name) for module, names in lines for name in re.findall(r"\w+", names)]
+
+
+def exported_names(module: str) -> list[str]:
+    """Return `__all__` of a module of the core, which may need an extra to be imported."""
+    path = ROOT / "core" / module.replace(".", "/")
+    file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    (names,) = [
+        ast.literal_eval(node.value)
+        for node in ast.parse(file.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__"
+    ]
+    return names
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_code_blocks_import_public_names(path):
+    """Every name that is imported from a module of the core is in the `__all__` of that module."""
+    for module, name in imported_names(path.read_text(encoding="utf-8")):
+        assert name in exported_names(module), f"{module}.{name}"
+
+
+def test_the_guide_shows_where_its_names_are_imported_from():
+    """Each public name of the core that a code block of the guide uses is in its first block."""
+    shown = {name for _, name in imported_names(GUIDE)}
+    packages = ("tokenward", "tokenward.http", "tokenward.engine", "tokenward.errors")
+    public = {name for each in packages for name in exported_names(each)}
+    used = set(re.findall(r"\b[A-Z]\w+", "\n".join(code_blocks(GUIDE)))) & public
+    assert used
+    assert used <= shown
