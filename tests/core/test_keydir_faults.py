@@ -106,7 +106,7 @@ FAULTS = {
         MEANT,
     ),
     "not utf-8": (lambda p: file_of(p, "old").write_bytes(b"\xff\xfe"), "key-old", "not UTF-8"),
-    "huge": (lambda p: file_of(p, "old").write_bytes(b" " * 65_537), "key-old", "larger than"),
+    "huge": (lambda p: file_of(p, "old").write_bytes(b" " * 1_048_577), "key-old", "larger than"),
     "directory": (lambda p: replace_by_directory(file_of(p, "old")), "key-old", "is not a file"),
     "fifo": (lambda p: replace_by_fifo(file_of(p, "old")), "key-old", "is not a file"),
     "link outside": (lambda p: link_outside(p, "old"), "key-old", "leads out of the directory"),
@@ -128,7 +128,7 @@ FAULTS = {
     ),
     "manifest is not utf-8": (lambda p: write_manifest(p, b"\xff"), "ring.json", "not UTF-8"),
     "manifest is huge": (
-        lambda p: write_manifest(p, b" " * 65_537), "ring.json", "larger than"
+        lambda p: write_manifest(p, b" " * 1_048_577), "ring.json", "larger than"
     ),
     "manifest is no object": (lambda p: write_manifest(p, []), "ring.json", NO_MANIFEST),
     "manifest is deep": (lambda p: write_manifest(p, b"[" * 60_000), "ring.json", NO_MANIFEST),
@@ -139,7 +139,8 @@ FAULTS = {
         lambda p: write_manifest(p, {"version": 1, "keys": []}), "ring.json", "exactly one active"
     ),
     "unknown state": (lambda p: edit(p, state="retired"), "ring.json", NO_MANIFEST),
-    "unknown member": (lambda p: edit(p, k=SECRET), "ring.json", NO_MANIFEST),
+    "unknown member": (lambda p: edit(p, use="sig"), "ring.json", NO_MANIFEST),
+    "open secret in the manifest": (lambda p: edit(p, k=SECRET), "ring.json", "chmod 600"),
     "time is text": (lambda p: edit(p, verify_until="9"), "ring.json", NO_MANIFEST),
     "time is NaN": (lambda p: edit(p, verify_until=float("nan")), "ring.json", NO_MANIFEST),
     "kid is a number": (lambda p: edit(p, kid=1), "ring.json", NO_MANIFEST),

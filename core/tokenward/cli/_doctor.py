@@ -18,7 +18,7 @@ from tokenward.cli._screen import print_json, print_line
 from tokenward.errors import ConfigurationError
 from tokenward.jose.codec import b64url_decode
 from tokenward.jose.key import Key
-from tokenward.keys.files import read_file
+from tokenward.keys.files import read_key_file
 from tokenward.keys.manifest import MANIFEST_NAME, parsed_manifest
 from tokenward.keys.ring import KeyRing
 from tokenward.settings.durations import duration_text, parse_duration
@@ -132,7 +132,7 @@ def _age_of_signing_key(directory: Path) -> float | None:
     """Give the age of the file that the manifest calls active, in seconds."""
     if not (directory / MANIFEST_NAME).exists():
         return None
-    rows = parsed_manifest(read_file(directory, MANIFEST_NAME))
+    rows = parsed_manifest(read_key_file(directory / MANIFEST_NAME, within=directory))
     (name,) = [row.file for row in rows if row.state == "active"]
     return moment(None) - (directory / name).stat().st_mtime
 

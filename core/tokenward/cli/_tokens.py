@@ -30,7 +30,6 @@ __all__ = ["issue", "purge", "revoke"]
 
 _Answer = TypeVar("_Answer")
 
-_MAX_BRACKETS: Final = 1_024
 _NO_ANSWER: Final = "The store does not answer, or has no tables."
 
 
@@ -189,7 +188,7 @@ async def _answer_of(asked: Awaitable[_Answer]) -> _Answer:
 
 def _own_claims(named: list[str], whole: str | None) -> dict[str, JsonValue]:
     try:
-        claims = {} if whole is None else loads_object(whole.encode(), max_brackets=_MAX_BRACKETS)
+        claims = {} if whole is None else loads_object(whole.encode())
     except (MalformedTokenError, UnicodeEncodeError):
         msg = "--claims takes a JSON object."
         raise typer.BadParameter(msg) from None

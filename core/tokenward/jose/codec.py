@@ -38,7 +38,8 @@ _validator: Final = SchemaValidator(_BYTES, core_schema.CoreConfig(val_json_byte
 _decode: Final = cast("Callable[[str], bytes]", _validator.validate_strings)
 
 
-_MAX_BRACKETS: Final = 64
+_MAX_BRACKETS: Final = 1_024
+_MAX_HEADER_BRACKETS: Final = 64  # a header is flat, or nearly so
 _COLLECTIONS: Final = (list, tuple, set, frozenset)
 
 
@@ -70,16 +71,16 @@ def loads_header(data: bytes) -> dict[str, JsonValue]:
     Raises:
         MalformedTokenError: anything else, however deep or large.
     """
-    return loads_object(data, max_brackets=_MAX_BRACKETS)
+    return loads_object(data, max_brackets=_MAX_HEADER_BRACKETS)
 
 
-def loads_object(data: bytes, *, max_brackets: int) -> dict[str, JsonValue]:
+def loads_object(data: bytes, *, max_brackets: int = _MAX_BRACKETS) -> dict[str, JsonValue]:
     """Read a UTF-8 JSON object in which no name stands twice, and few brackets.
 
     Raises:
         MalformedTokenError: anything else, however deep or large.
     """
-    # How deep Python's parser goes depends on its version; a header is flat, or nearly so.
+    # How deep Python's parser goes depends on its version.
     brackets = data.count(b"{") + data.count(b"[")
     parsed = _parse(data, _unique_members) if brackets <= max_brackets else None
     if type(parsed) is not dict:

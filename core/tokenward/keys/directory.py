@@ -18,7 +18,8 @@ from tokenward.keys.files import (
     KeyFile,
     key_of,
     locked,
-    read_file,
+    path_in_errors,
+    read_key_file,
     rendered,
     sync_directory,
     write_file,
@@ -164,26 +165,21 @@ class KeyDirectory:
             else self._plain_entries()
         )
         _refuse_duplicates(self._path, [(name, entry.key) for name, entry in entries])
-        try:
+        with path_in_errors(self._path / MANIFEST_NAME):
             return KeyRing.from_entries([entry for _, entry in entries])
-        except ConfigurationError as error:
-            msg = f"{str(self._path / MANIFEST_NAME)!r}: {error}"
-            raise ConfigurationError(msg) from error
 
     def _named_entries(self) -> list[tuple[str, KeyEntry]]:
         """Read what the manifest names."""
         found = []
-        for row in parsed_manifest(read_file(self._path, MANIFEST_NAME)):
-            key = key_named_by(row, read_file(self._path, row.file))
+        for row in parsed_manifest(self._read(MANIFEST_NAME)):
+            key = key_named_by(row, self._read(row.file))
             found.append((row.file, KeyEntry(key, row.state, row.verify_until)))
         return found
 
     def _plain_entries(self) -> list[tuple[str, KeyEntry]]:
         """Read a directory that somebody else has filled."""
         keys = {
-            name: key_of(read_file(self._path, name))
-            for name in self._names()
-            if not _OWN.fullmatch(name)
+            name: key_of(self._read(name)) for name in self._names() if not _OWN.fullmatch(name)
         }
         if not keys:
             msg = f"{str(self._path)!r} holds no keys: neither ring.json nor *.pem or *.jwk.json."
@@ -202,6 +198,9 @@ class KeyDirectory:
             for name, key in keys.items()
         ]
 
+    def _read(self, name: str) -> KeyFile:
+        return read_key_file(self._path / name, within=self._path)
+
     def _names(self) -> list[str]:
         """Give the names of all files that could be keys."""
         try:
@@ -216,7 +215,7 @@ class KeyDirectory:
         found = {}
         for name in self._names():
             try:
-                file = read_file(self._path, name)
+                file = self._read(name)
                 key_of(file)
             except ConfigurationError:
                 continue  # it is no key, or it is readable by others: a new file takes its place
@@ -226,7 +225,7 @@ class KeyDirectory:
     def _named_before(self) -> set[str]:
         """Give what the manifest names that is there; nothing where none can be read."""
         try:
-            return {row.file for row in parsed_manifest(read_file(self._path, MANIFEST_NAME))}
+            return {row.file for row in parsed_manifest(self._read(MANIFEST_NAME))}
         except ConfigurationError:
             return set()
 
@@ -234,7 +233,7 @@ class KeyDirectory:
         """Say what is written of a key, with its mode, once it is sure that it can be read again."""
         suffix, content, mode = rendered(entry.key)
         row = row_of(entry, present.get(content) or _new_name(entry.key, suffix))
-        key_named_by(row, KeyFile(self._path / row.file, content, is_open_to_others=False))
+        key_named_by(row, KeyFile(self._path / row.file, content))
         return row, content, mode
 
     def _write(self, new: Sequence[tuple[Row, bytes, int]], manifest: bytes) -> None:

@@ -1,6 +1,7 @@
-"""Files that hold keys: read with suspicion, written whole or not at all.
+"""Read and write the files that hold keys.
 
-What is said of a file is its path and what is wrong with it, never what it holds.
+Every key file is read by `read_key_file`, wherever its name comes from. Errors name the path and
+what is wrong with the file, never its content.
 """
 
 import os
@@ -16,7 +17,7 @@ from typing import Final, NamedTuple
 from pydantic import JsonValue
 
 from tokenward.errors import ConfigurationError, InvalidKeyError, MalformedTokenError
-from tokenward.jose.codec import dumps, loads_header
+from tokenward.jose.codec import dumps, loads_object
 from tokenward.jose.key import Key
 
 __all__ = [
@@ -24,13 +25,13 @@ __all__ = [
     "LOCK_NAME",
     "MAX_FILE_BYTES",
     "PEM_SUFFIX",
+    "PRIVATE_MEMBERS",
     "KeyFile",
-    "holds_private_pem",
+    "file_fault",
     "key_of",
     "locked",
-    "read_file",
-    "read_named_file",
-    "refuse_open_file",
+    "path_in_errors",
+    "read_key_file",
     "rendered",
     "sync_directory",
     "write_file",
@@ -39,14 +40,18 @@ __all__ = [
 PEM_SUFFIX: Final = ".pem"
 JWK_SUFFIX: Final = ".jwk.json"
 LOCK_NAME: Final = ".lock"
-MAX_FILE_BYTES: Final = 65_536
-_MAX_NAMED_BYTES: Final = 1_048_576  # a key set may be long
+MAX_FILE_BYTES: Final = 1_048_576
+"""A JWK set of 100 private RSA keys with their certificates fits; also the limit for fetched sets."""
+PRIVATE_MEMBERS: Final = frozenset({"d", "k", "priv"})
+"""The members that make a JWK private: ``d``, ``k`` (RFC 7518 §6), and ``priv`` of ``AKP`` keys."""
 
 _IS_POSIX: Final = os.name == "posix"
 _OTHERS: Final = 0o077
-# Neither a FIFO nor a link that is put there between the look and the opening holds us up.
-_CAREFULLY: Final = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
-_READ: Final = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | _CAREFULLY
+_BINARY: Final = getattr(os, "O_BINARY", 0)
+_READ: Final = os.O_RDONLY | _BINARY
+# Neither a FIFO nor a link that somebody swaps in after the path was resolved can block the reader.
+_CAREFULLY: Final = getattr(os, "O_NOFOLLOW", 0) | _BINARY
+_READ_RESOLVED: Final = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | _CAREFULLY
 _CREATE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _CAREFULLY
 _LOCK: Final = os.O_RDWR | os.O_CREAT | _CAREFULLY
 _LOCK_EXCLUSIVELY: Final = 2
@@ -56,120 +61,124 @@ _flock: Callable[[int, int], object] = (
 
 
 class KeyFile(NamedTuple):
-    """A file as it was found."""
+    """A file that may be used: private content that others can read has been refused."""
 
     path: Path
     content: bytes
-    is_open_to_others: bool
-    """Whether somebody else than the owner may read it; False where the system cannot tell."""
 
 
-def read_file(directory: Path, name: str) -> KeyFile:
-    """Read a small file of a directory.
+def read_key_file(path: Path, *, within: Path | None = None, is_secret: bool = False) -> KeyFile:
+    """Read a file that holds a key, a key set, a secret or a manifest.
+
+    A private key or a secret that others than the owner can read is refused on POSIX systems; so is
+    text that is not UTF-8, and more than `MAX_FILE_BYTES`.
+
+    Args:
+        path: the file.
+        within: the directory that must contain the file, and the target if it is a link; it must be
+            a regular file then. None: a link may lead anywhere, and a pipe is read to its end, such
+            as that of a shell's ``<(...)``.
+        is_secret: whether the whole content is a secret, which may be any bytes.
 
     Raises:
-        ConfigurationError: it is missing, no file, too large, not UTF-8, or elsewhere: a link may
-            lead to another file of the directory alone.
+        ConfigurationError: the file cannot be read, is too large, not UTF-8, or outside of `within`.
+        InvalidKeyError: others can read a private key or a secret; the message has the command
+            that changes it.
     """
-    path = directory / name
     try:
-        root = os.path.realpath(directory, strict=True)
-        target = os.path.realpath(path, strict=True)
-        if not Path(target).is_relative_to(root):
-            raise _fault(path, "leads out of the directory")
-        descriptor = os.open(target, _READ)
+        descriptor = os.open(path, _READ) if within is None else _open_within(within, path)
+        try:
+            mode = os.fstat(descriptor).st_mode
+            if stat.S_ISDIR(mode) or (within is not None and not stat.S_ISREG(mode)):
+                raise file_fault(path, "is not a file")
+            with open(descriptor, "rb", closefd=False) as file:
+                content = file.read(MAX_FILE_BYTES + 1)
+        finally:
+            os.close(descriptor)
     except OSError as error:
-        raise _fault(path, f"cannot be read: {error.strerror}") from error
-    try:
-        mode = os.fstat(descriptor).st_mode
-        if not stat.S_ISREG(mode):
-            raise _fault(path, "is not a file")
-        with open(descriptor, "rb", closefd=False) as file:
-            content = file.read(MAX_FILE_BYTES + 1)
-    finally:
-        os.close(descriptor)
+        raise file_fault(path, f"cannot be read: {error.strerror}") from error
+
     if len(content) > MAX_FILE_BYTES:
-        raise _fault(path, f"is larger than {MAX_FILE_BYTES} bytes")
-    if not _is_utf8(content):
-        raise _fault(path, "is not UTF-8 text")
-    return KeyFile(path, content, _IS_POSIX and bool(mode & _OTHERS))
+        raise file_fault(path, f"is larger than {MAX_FILE_BYTES} bytes")
+    if not is_secret and not _is_utf8(content):
+        raise file_fault(path, "is not UTF-8 text")
 
-
-def read_named_file(path: Path) -> KeyFile:
-    """Read a small file that a setting or an option names.
-
-    Links may lead anywhere, and a pipe is read to its end, as that of a shell's ``<(...)``.
-
-    Raises:
-        ConfigurationError: it cannot be read, or is too large.
-    """
-    try:
-        with path.open("rb") as opened:
-            mode = os.fstat(opened.fileno()).st_mode
-            content = opened.read(_MAX_NAMED_BYTES + 1)
-    except OSError as error:
-        raise _fault(path, f"cannot be read: {error.strerror}") from error
-    if len(content) > _MAX_NAMED_BYTES:
-        raise _fault(path, f"is larger than {_MAX_NAMED_BYTES} bytes: it is not a key")
-    return KeyFile(path, content, _IS_POSIX and stat.S_ISREG(mode) and bool(mode & _OTHERS))
-
-
-def refuse_open_file(file: KeyFile) -> None:
-    """Refuse a file that holds a private key or a secret, if others can read it.
-
-    Raises:
-        InvalidKeyError: they can; the message has the command that changes it.
-    """
-    if file.is_open_to_others:
+    is_exposed = _IS_POSIX and stat.S_ISREG(mode) and bool(mode & _OTHERS)
+    if is_exposed and (is_secret or _holds_private_key(content)):
         msg = (
-            f"{str(file.path)!r} holds a private key or a secret, and others than its owner can "
-            f"read it: chmod 600 {shlex.quote(str(file.path))}"
+            f"{str(path)!r} holds a private key or a secret, and others than its owner can "
+            f"read it: chmod 600 {shlex.quote(str(path))}"
         )
         raise InvalidKeyError(msg)
+    return KeyFile(path, content)
 
 
-def holds_private_pem(content: bytes) -> bool:
-    """Whether PEM text holds a private key, encrypted or not."""
-    return b"PRIVATE KEY-----" in content
+def _open_within(directory: Path, path: Path) -> int:
+    root = os.path.realpath(directory, strict=True)
+    target = os.path.realpath(path, strict=True)
+    if not Path(target).is_relative_to(root):
+        raise file_fault(path, "leads out of the directory")
+    return os.open(target, _READ_RESOLVED)
+
+
+def _holds_private_key(content: bytes) -> bool:
+    """Whether this is a private PEM key, encrypted or not, or JSON with a private or secret JWK."""
+    if b"PRIVATE KEY-----" in content:
+        return True
+    try:
+        document = loads_object(content)
+    except MalformedTokenError:
+        return False
+    members = document.get("keys")
+    jwks = [document, *(members if isinstance(members, list) else ())]
+    return any(isinstance(jwk, dict) and not PRIVATE_MEMBERS.isdisjoint(jwk) for jwk in jwks)
+
+
+def file_fault(path: Path, what: str) -> ConfigurationError:
+    """Return an error about a file, which names its path."""
+    return ConfigurationError(f"{str(path)!r} {what}.")
+
+
+@contextmanager
+def path_in_errors(path: Path, prefix: str = "") -> Iterator[None]:
+    """Put the path of a file before the messages of configuration errors about its content."""
+    try:
+        yield
+    except ConfigurationError as error:
+        msg = f"{str(path)!r}: {prefix}{error}"
+        raise type(error)(msg) from error
 
 
 def key_of(file: KeyFile, *, algorithm: str | None = None, kid: str | None = None) -> Key:
-    """Make the key of a file: PEM, or a JWK where the name ends so.
+    """Return the key in a file of a key directory: a JWK if its name says so, else PEM.
 
     Args:
-        file: from `read_file`.
+        file: from `read_key_file`.
         algorithm: see `Key.from_pem` and `Key.from_jwk`.
-        kid: of a PEM key; a JWK has its own.
+        kid: for a PEM key; a JWK names its own.
 
     Raises:
-        InvalidKeyError: it holds no usable key, or a private one that others may read.
+        InvalidKeyError: the file holds no usable key.
         ConfigurationError: the algorithm is unknown.
     """
-    is_pem = file.path.name.endswith(PEM_SUFFIX)
-    jwk = {} if is_pem else _jwk_in(file)
-    if holds_private_pem(file.content) or not jwk.keys().isdisjoint({"d", "k"}):
-        refuse_open_file(file)
-    try:
-        if is_pem:
+    with path_in_errors(file.path):
+        if file.path.name.endswith(PEM_SUFFIX):
             return Key.from_pem(file.content, algorithm=algorithm, kid=kid)
-        return Key.from_jwk(jwk, algorithm=algorithm)
-    except ConfigurationError as error:
-        msg = f"{str(file.path)!r}: {error}"
-        raise type(error)(msg) from error
+        return Key.from_jwk(_jwk_in(file), algorithm=algorithm)
 
 
 def _jwk_in(file: KeyFile) -> dict[str, JsonValue]:
     try:
-        return loads_header(file.content)
+        return loads_object(file.content)
     except MalformedTokenError:
-        msg = f"{str(file.path)!r}: It is not a JSON object."
+        msg = "It is not a JSON object."
     raise InvalidKeyError(msg)
 
 
 def rendered(key: Key) -> tuple[str, bytes, int]:
-    """Give the suffix, the content and the mode of a key's file.
+    """Return the suffix, the content and the mode of a key's file.
 
-    Secrets and public keys are JWKs, because those carry the key id and the algorithm.
+    Secrets and public keys become JWKs, which carry the key id and the algorithm.
     """
     if key.algorithm.key_type == "oct":
         return JWK_SUFFIX, dumps(key.secret_jwk()), 0o600
@@ -179,10 +188,10 @@ def rendered(key: Key) -> tuple[str, bytes, int]:
 
 
 def write_file(directory: Path, name: str, content: bytes, mode: int) -> None:
-    """Put a file there as a whole, or leave what is there; it has its mode from the first moment.
+    """Write a file in one step, or leave the old one; the new one has its mode from the start.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: the file cannot be written.
     """
     temporary = directory / f".{secrets.token_hex(8)}.tmp"
     descriptor = os.open(temporary, _CREATE, mode)
@@ -199,7 +208,7 @@ def write_file(directory: Path, name: str, content: bytes, mode: int) -> None:
 
 @contextmanager
 def locked(directory: Path) -> Iterator[None]:
-    """Keep other writers out for the length of a block; where there is no ``flock``, do not."""
+    """Hold the directory's lock during a block; without ``flock``, as on Windows, do nothing."""
     descriptor = os.open(directory / LOCK_NAME, _LOCK, 0o600)
     try:
         _flock(descriptor, _LOCK_EXCLUSIVELY)
@@ -217,7 +226,7 @@ def _sync_directory(directory: Path) -> None:
 
 
 sync_directory: Callable[[Path], None] = _sync_directory if _IS_POSIX else (lambda _path: None)
-"""Have what was put into a directory and removed from it survive a power cut."""
+"""Make the files added to a directory, and removed from it, survive a power cut."""
 
 
 def _is_utf8(content: bytes) -> bool:
@@ -226,7 +235,3 @@ def _is_utf8(content: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
-
-
-def _fault(path: Path, what: str) -> ConfigurationError:
-    return ConfigurationError(f"{str(path)!r} {what}.")

@@ -15,7 +15,6 @@ from tokenward.keys.index import find_key, index_of
 __all__ = ["KeySet", "UnusableKeySetError", "read_object"]
 
 _MAX_MEMBERS: Final = 100
-_MAX_BRACKETS: Final = 1_024
 _PublicJwk = Mapping[str, JsonValue]
 
 
@@ -107,7 +106,7 @@ def read_object(body: bytes) -> dict[str, JsonValue]:
         UnusableKeySetError: it is anything else.
     """
     try:
-        return loads_object(body, max_brackets=_MAX_BRACKETS)
+        return loads_object(body)
     except MalformedTokenError:
         pass
     raise UnusableKeySetError

@@ -1,7 +1,7 @@
-"""A JSON Web Key Set in a file of the service: every key in it is used, or the file is refused.
+"""A ring from a JSON Web Key Set in a file: every key in it can be used, or the file is refused.
 
-A set that somebody else publishes is read leniently (`_jwk_set`). Here a key that is left out because
-it is damaged would make the one behind it sign.
+A set that another issuer publishes is read leniently (`jwk_set`). Here, ignoring a damaged key would
+make the next key sign in its place.
 """
 
 import re
@@ -10,17 +10,15 @@ from typing import Final
 
 from pydantic import JsonValue
 
-from tokenward.errors import ConfigurationError, MalformedTokenError
+from tokenward.errors import MalformedTokenError
 from tokenward.jose.codec import loads_object
 from tokenward.jose.key import Key
-from tokenward.keys.files import KeyFile, read_named_file, refuse_open_file
+from tokenward.keys.files import PRIVATE_MEMBERS, file_fault, path_in_errors, read_key_file
 from tokenward.keys.ring import KeyRing
 
 __all__ = ["jwks_file_ring"]
 
-_MAX_BRACKETS: Final = 1_024
 _KNOWN_TYPES: Final = frozenset({"oct", "RSA", "EC", "OKP"})
-_PRIVATE: Final = frozenset({"d", "k", "priv"})
 _KEY_AGREEMENT: Final = frozenset({"X25519", "X448"})  # RFC 8037 §3.2
 # RFC 7517 §4.3, without "sign" and "verify".
 _OTHER_OPERATIONS: Final = frozenset(
@@ -33,61 +31,57 @@ _ENCRYPTION: Final = re.compile(
 
 
 def jwks_file_ring(path: Path) -> KeyRing:
-    """Make a ring of a JWKS file (RFC 7517 §5), or of a file with one JWK; its first key signs.
+    """Return a ring of a JWKS file (RFC 7517 §5), or of a file with one JWK; its first key signs.
 
-    Keys for encryption are left out, and public keys of an unknown type.
+    Keys for encryption are ignored, and public keys of an unknown type.
 
     Raises:
-        ConfigurationError: the file cannot be read, is not a key set, holds a key that cannot be
-            used or none at all, or only a later key is private.
-        InvalidKeyError: it holds a private key or a secret, and others can read it.
+        ConfigurationError: the file cannot be read, is not a key set, holds no key or one that
+            cannot be used, or a private key follows a public one.
+        InvalidKeyError: the file holds a private key or a secret, and others can read it.
     """
-    file = read_named_file(path)
-    members = _members_of(file)
-    if any(isinstance(each, dict) and not _PRIVATE.isdisjoint(each) for each in members):
-        refuse_open_file(file)
+    members = _members_of(path, read_key_file(path).content)
     keys = [
-        _key_of(file, number, member)
+        _key_of(path, number, member)
         for number, member in enumerate(members, start=1)
         if not _is_for_something_else(member)
     ]
     if not keys:
-        raise _fault(file, "holds no key for signatures")
+        raise file_fault(path, "holds no key for signatures")
     if not keys[0].can_sign and any(key.can_sign for key in keys):
-        raise _fault(file, "begins with a public key: put the private key that signs first")
+        raise file_fault(path, "begins with a public key: put the private key that signs first")
     return KeyRing(keys[0], verifiers=keys[1:])
 
 
-def _members_of(file: KeyFile) -> list[JsonValue]:
+def _members_of(path: Path, content: bytes) -> list[JsonValue]:
     try:
-        parsed = loads_object(file.content, max_brackets=_MAX_BRACKETS)
+        parsed = loads_object(content)
     except MalformedTokenError:
         parsed = {"keys": None}
     members = parsed.get("keys", [parsed])
     if not isinstance(members, list):
-        raise _fault(file, "is not a JSON Web Key Set: expected a JSON object with a list 'keys'")
+        what = "is not a JSON Web Key Set: expected a JSON object with a list 'keys'"
+        raise file_fault(path, what)
     return members
 
 
-def _key_of(file: KeyFile, number: int, member: JsonValue) -> Key:
+def _key_of(path: Path, number: int, member: JsonValue) -> Key:
     if not isinstance(member, dict):
-        raise _fault(file, f"is not a JSON Web Key Set: key {number} is not a JSON object")
-    try:
+        what = f"is not a JSON Web Key Set: key {number} is not a JSON object"
+        raise file_fault(path, what)
+    with path_in_errors(path, f"key {number} cannot be used: "):
         return Key.from_jwk(member)
-    except ConfigurationError as error:
-        msg = f"{str(file.path)!r}: key {number} cannot be used: {error}"
-        raise type(error)(msg) from error
 
 
 def _is_for_something_else(member: JsonValue) -> bool:
-    """Whether a member says that it is a public key of an unknown type, or not for signatures."""
+    """Whether a member is a public key of an unknown type, or a key for another use than signatures."""
     if not isinstance(member, dict):
         return False
     kty, alg, operations = member.get("kty"), member.get("alg"), member.get("key_ops")
     return (
         member.get("use") == "enc"
         or member.get("crv") in _KEY_AGREEMENT
-        or (isinstance(kty, str) and kty not in _KNOWN_TYPES and _PRIVATE.isdisjoint(member))
+        or (isinstance(kty, str) and kty not in _KNOWN_TYPES and PRIVATE_MEMBERS.isdisjoint(member))
         or (isinstance(alg, str) and _ENCRYPTION.fullmatch(alg) is not None)
         or (
             isinstance(operations, list)
@@ -95,7 +89,3 @@ def _is_for_something_else(member: JsonValue) -> bool:
             and all(isinstance(each, str) and each in _OTHER_OPERATIONS for each in operations)
         )
     )
-
-
-def _fault(file: KeyFile, what: str) -> ConfigurationError:
-    return ConfigurationError(f"{str(file.path)!r} {what}.")

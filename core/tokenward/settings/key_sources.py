@@ -1,12 +1,9 @@
 """The keys that settings name: a secret, a file, a directory, a key set URL or an issuer."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from tokenward.errors import ConfigurationError
 from tokenward.jose.key_source import RemoteKeys
-from tokenward.keys.files import holds_private_pem, read_named_file, refuse_open_file
+from tokenward.keys.files import path_in_errors, read_key_file
 from tokenward.keys.ring import KeyRing
 
 __all__ = [
@@ -25,11 +22,10 @@ def secret_file_ring(path: Path, *, algorithm: str, kid: str | None) -> KeyRing:
         ConfigurationError: the file cannot be read, other users can read it, or the secret is
             unusable.
     """
-    file = read_named_file(path)
-    refuse_open_file(file)
-    secret = file.content.removesuffix(b"\n").removesuffix(b"\r")
+    content = read_key_file(path, is_secret=True).content
+    secret = content.removesuffix(b"\n").removesuffix(b"\r")
 
-    with _naming(path):
+    with path_in_errors(path):
         return KeyRing.from_secret(secret, algorithm=algorithm, kid=kid)
 
 
@@ -42,22 +38,10 @@ def pem_file_ring(
         ConfigurationError: the file cannot be read, holds a private key that other users can read,
             or holds no usable key.
     """
-    file = read_named_file(path)
-    if holds_private_pem(file.content):
-        refuse_open_file(file)
+    content = read_key_file(path).content
 
-    with _naming(path):
-        return KeyRing.from_pem(file.content, algorithm=algorithm, password=password, kid=kid)
-
-
-@contextmanager
-def _naming(path: Path) -> Iterator[None]:
-    """Put the path of the file in front of an error about its content."""
-    try:
-        yield
-    except ConfigurationError as error:
-        msg = f"{str(path)!r}: {error}"
-        raise type(error)(msg) from error
+    with path_in_errors(path):
+        return KeyRing.from_pem(content, algorithm=algorithm, password=password, kid=kid)
 
 
 def key_directory_ring(path: Path) -> KeyRing:
