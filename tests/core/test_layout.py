@@ -36,7 +36,6 @@ TOO_LONG = {
     "core/tokenward/errors.py",
     "core/tokenward/jose/key.py",
     "core/tokenward/keys/ring.py",
-    "core/tokenward/settings/model.py",
 }
 FRAMEWORKS = {"fastapi", "starlette", "litestar", "quart", "flask", "werkzeug", "django"}
 # The drop-in's table of statuses: they are the surface of the library that it replaces.

@@ -8,12 +8,11 @@ import pytest
 
 import tokenward
 
-# Rooms that need an extra are left out where it is not installed.
+# Packages that need an extra are left out where it is not installed.
 EXTRAS = {
     "redis": "redis",
     "sql": "sqlalchemy",
     "settings": "pydantic_settings",
-    "_environment": "pydantic_settings",
     "cli": "typer",
 }
 MODULES = [

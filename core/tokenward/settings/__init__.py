@@ -1,10 +1,22 @@
-"""An engine configured by its environment alone. Needs ``tokenward[settings]``."""
+"""An engine that is configured by its environment alone. Needs ``tokenward[settings]``.
 
-from tokenward.settings.model import (
-    KEY_SETTINGS,
-    POLICY_SETTINGS,
-    TokenwardSettings,
-    engine_from_settings,
-)
+::
 
-__all__ = ["KEY_SETTINGS", "POLICY_SETTINGS", "TokenwardSettings", "engine_from_settings"]
+    TOKENWARD_KEYS_DIR=/etc/shop/keys
+    TOKENWARD_ISSUER=https://shop.example
+    TOKENWARD_AUDIENCE=shop-api
+    TOKENWARD_STORE_URL=redis://redis:6379/0
+
+    engine = engine_from_settings(claims_model=ShopClaims)
+"""
+
+from tokenward.settings.engine import SettingsEngine, engine_from_settings
+from tokenward.settings.model import KEY_SETTINGS, POLICY_SETTINGS, TokenwardSettings
+
+__all__ = [
+    "KEY_SETTINGS",
+    "POLICY_SETTINGS",
+    "SettingsEngine",
+    "TokenwardSettings",
+    "engine_from_settings",
+]

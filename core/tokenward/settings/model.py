@@ -13,14 +13,11 @@ A variable that begins with ``TOKENWARD_`` and is not a setting is refused, beca
 setting that somebody misspelt.
 """
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Final, NoReturn, Self, TypeVar, overload
+from typing import Annotated, Any, ClassVar, Final, NoReturn, Self
 
 from pydantic import Field, SecretStr, model_validator
 
-from tokenward.claims.model import Claims
-from tokenward.engine.token_engine import TokenEngine
 from tokenward.errors import ConfigurationError
 from tokenward.jose.algorithms import algorithm_named
 from tokenward.jose.key_source import RemoteKeys
@@ -45,9 +42,7 @@ from tokenward.settings.store_urls import store_at, store_kind
 from tokenward.settings.strict_settings import SettingsConfigDict, StrictSettings
 from tokenward.stores.protocol import RevocationStore
 
-__all__ = ["KEY_SETTINGS", "POLICY_SETTINGS", "TokenwardSettings", "engine_from_settings"]
-
-ClaimsT = TypeVar("ClaimsT", bound=Claims)
+__all__ = ["KEY_SETTINGS", "POLICY_SETTINGS", "TokenwardSettings"]
 
 KEY_SETTINGS: Final = (
     "secret", "secret_file", "pem_file", "keys_dir", "jwks_file", "jwks_url", "oidc_issuer",
@@ -255,52 +250,6 @@ class TokenwardSettings(StrictSettings):
             _refuse(given[0], "store_url", because="memory takes nothing of the kind")
         if self.store_schema is not None and not url.startswith("postgresql"):
             _refuse("store_schema", "store_url", because="only PostgreSQL has schemas")
-
-
-@overload
-def engine_from_settings(
-    settings: TokenwardSettings | None = ...,
-    *,
-    store: RevocationStore | None = ...,
-    clock: Callable[[], float] | None = ...,
-) -> TokenEngine[Claims]: ...
-@overload
-def engine_from_settings(
-    settings: TokenwardSettings | None = ...,
-    *,
-    claims_model: type[ClaimsT],
-    store: RevocationStore | None = ...,
-    clock: Callable[[], float] | None = ...,
-) -> TokenEngine[ClaimsT]: ...
-def engine_from_settings(
-    settings: TokenwardSettings | None = None,
-    *,
-    claims_model: type[ClaimsT] = Claims,  # type: ignore[assignment] # the overloads tell
-    store: RevocationStore | None = None,
-    clock: Callable[[], float] | None = None,
-) -> TokenEngine[ClaimsT]:
-    """Make an engine of settings.
-
-    Args:
-        settings: by default those of the environment.
-        claims_model: see `TokenEngine`.
-        store: in place of the one of the settings; to keep hold of it, as for its tables and its
-            end: ``async with settings.to_store() as store``.
-        clock: see `TokenEngine`.
-
-    Raises:
-        ConfigurationError: a setting is unknown, empty, wrong or contradicts another, there are no
-            keys or they cannot be read; the message names the variables, and no value.
-    """
-    settings = TokenwardSettings() if settings is None else settings
-    options: dict[str, Any] = {} if clock is None else {"clock": clock}
-    return TokenEngine(
-        settings.to_keys(),
-        policy=settings.to_policy(),
-        claims_model=claims_model,
-        store=settings.to_store() if store is None else store,
-        **options,
-    )
 
 
 def _refuse(*names: str, because: str) -> NoReturn:

@@ -3,7 +3,7 @@
 `tokenward.stores.redis` and `tokenward.stores.sql` have the shared ones.
 """
 
-from tokenward.stores.memory import MemoryStore
+from tokenward.stores.memory import MemoryStore, SharedMemoryWarning
 from tokenward.stores.prefixed import PrefixedStore
 from tokenward.stores.protocol import (
     CLOCK_SPARE_SECONDS,
@@ -21,4 +21,5 @@ __all__ = [
     "PrefixedStore",
     "Revocation",
     "RevocationStore",
+    "SharedMemoryWarning",
 ]

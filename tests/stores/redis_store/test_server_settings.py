@@ -9,8 +9,7 @@ from redis.asyncio import Redis
 from tests.stores.redis_store.support import PATIENT, background, calls_of, denies
 from tests.support import NOW
 from tokenward import Revocation
-from tokenward.stores.redis import RedisStore
-from tokenward.stores.redis.store import RedisEvictionWarning, RedisPersistenceWarning
+from tokenward.stores.redis import RedisEvictionWarning, RedisPersistenceWarning, RedisStore
 
 
 @pytest.mark.parametrize("policy", ["allkeys-lru", "volatile-ttl"])

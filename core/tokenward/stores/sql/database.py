@@ -58,13 +58,13 @@ class Database:
         names = StatementNames()
         self._is_owned = not isinstance(url_or_engine, AsyncEngine)
         self._own_names = names if self._is_owned else None
-        self.engine = (
+        self.engine: AsyncEngine = (
             checked_engine(url_or_engine)
             if isinstance(url_or_engine, AsyncEngine)
             # SQLite: three tries fit into the time-out, and the last one's error still gets out.
             else open_engine(url_or_engine, timeout_seconds, timeout_seconds / (_TRIES + 1), names)
         )
-        self.is_sqlite = self.engine.dialect.name == "sqlite"
+        self.is_sqlite: bool = self.engine.dialect.name == "sqlite"
         # SQLite begins no transaction for a SELECT anyway.
         self._plain = (
             self.engine
@@ -72,7 +72,7 @@ class Database:
             else self.engine.execution_options(isolation_level="AUTOCOMMIT")
         )
         self._limit_ms = math.ceil(timeout_seconds * _SERVER_SHARE * 1000)
-        self.slots = asyncio.Semaphore(1 if self.is_sqlite else CONNECTIONS // 2)
+        self.slots: asyncio.Semaphore = asyncio.Semaphore(1 if self.is_sqlite else CONNECTIONS // 2)
 
     async def read(self, work: Callable[[AsyncConnection], Awaitable[ResultT]]) -> ResultT:
         """Run what only reads."""

@@ -1,0 +1,199 @@
+"""An engine from settings opens its store and its keys, and closes them; real services."""
+
+import asyncio
+from collections import Counter
+from contextlib import asynccontextmanager
+
+import pytest
+from redis.asyncio import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
+from sqlalchemy import event
+from sqlalchemy.pool import Pool
+
+from tests.stores.crash_worker import prepared
+from tests.support import SECRET, ShopClaims, payload_of, signed
+from tokenward import Claims, ConfigurationError, MemoryStore, TokenRevokedError
+from tokenward.errors import KeysUnavailableError
+from tokenward.settings import SettingsEngine, TokenwardSettings, engine_from_settings
+
+CLIENT = "tokenward-settings-test"
+
+
+def settings(**values: object) -> TokenwardSettings:
+    """Build settings from these values alone, whatever the environment of the tests has."""
+    return TokenwardSettings(_env_prefix="SHOP_", **({"secret": SECRET} | values))
+
+
+def settings_at(place, **values: object) -> TokenwardSettings:
+    """Build settings whose store is in a place of its own."""
+    is_postgres = place.url.startswith("postgresql")
+    schema = {"store_schema": place.part} if is_postgres else {}
+    return settings(store_url=place.url, store_timeout_seconds=20, **schema, **values)
+
+
+@pytest.fixture
+def connections():
+    """Count the connections that SQLAlchemy opens and closes."""
+    counts: Counter[str] = Counter()
+
+    def opened(*_: object) -> None:
+        counts["opened"] += 1
+
+    def closed(*_: object) -> None:
+        counts["closed"] += 1
+
+    event.listen(Pool, "connect", opened)
+    event.listen(Pool, "close", closed)
+    yield counts
+    event.remove(Pool, "connect", opened)
+    event.remove(Pool, "close", closed)
+
+
+async def assert_revokes(engine: SettingsEngine[Claims]) -> None:
+    """Revoke a token, and see it refused."""
+    token = await engine.issue("alice")
+    assert (await engine.decode(token)).sub == "alice"
+    await engine.revoke(token)
+    with pytest.raises(TokenRevokedError):
+        await engine.decode(token)
+
+
+async def test_an_engine_creates_the_tables_and_closes_its_database(place, connections):
+    """SQLite and PostgreSQL: after the block no connection of the engine is open."""
+    before = Counter(connections)
+    async with engine_from_settings(settings_at(place)) as engine:
+        await engine.create_tables()
+        await engine.create_tables()
+        await assert_revokes(engine)
+        assert engine.store is not None
+        assert await engine.store.purge(now=engine.now()) == 0
+        assert connections["opened"] > before["opened"]
+    assert connections["opened"] == connections["closed"]
+
+
+async def test_a_store_that_was_passed_in_stays_open(place, connections):
+    """Closing the engine closes no connection of the user's store, which goes on answering."""
+    async with settings_at(place).to_store() as store:
+        async with engine_from_settings(settings_at(place), store=store) as engine:
+            assert engine.store is store
+            await engine.create_tables()
+            await assert_revokes(engine)
+            closed = connections["closed"]
+        assert connections["closed"] == closed
+        async with engine_from_settings(settings_at(place), store=store) as engine:
+            await assert_revokes(engine)
+
+
+async def clients_of(observer: Redis) -> int:
+    """Return how many connections of the store the server has."""
+    return sum(each["name"] == CLIENT for each in await observer.client_list())
+
+
+@asynccontextmanager
+async def redis_settings(url: str):
+    """Yield settings whose store is in Redis, under a prefix of its own."""
+    async with prepared(url) as place:
+        yield settings(
+            store_url=f"{url}?client_name={CLIENT}",
+            store_prefix=place.part,
+            store_timeout_seconds=20,
+        )
+
+
+@pytest.mark.filterwarnings("ignore::tokenward.stores.redis.RedisPersistenceWarning")
+async def test_an_engine_closes_its_redis(redis_url):
+    """After the block the server has no connection of the engine; there are no tables to create."""
+    async with Redis.from_url(redis_url) as observer, redis_settings(redis_url) as values:
+        async with engine_from_settings(values) as engine:
+            await engine.create_tables()
+            await assert_revokes(engine)
+            assert await clients_of(observer) > 0
+        assert await clients_of(observer) == 0
+
+
+@pytest.mark.filterwarnings("ignore::tokenward.stores.redis.RedisPersistenceWarning")
+async def test_a_redis_store_that_was_passed_in_stays_open(redis_url):
+    """Its connections are the user's to close."""
+    async with Redis.from_url(redis_url) as observer, redis_settings(redis_url) as values:
+        async with values.to_store() as store:
+            async with engine_from_settings(values, store=store) as engine:
+                await assert_revokes(engine)
+            assert await clients_of(observer) > 0
+            await assert_revokes(engine)
+        assert await clients_of(observer) == 0
+
+
+async def test_an_engine_can_be_used_before_the_block_and_closed_without_one(place, connections):
+    """A module makes the engine, and the service closes it when it stops; twice does no harm."""
+    engine = engine_from_settings(settings_at(place), claims_model=ShopClaims)
+    await engine.create_tables()
+    token = await engine.issue("alice", claims={"tenant": "acme"})
+    assert (await engine.decode(token)).tenant == "acme"
+    await engine.aclose()
+    await engine.aclose()
+    assert connections["opened"] == connections["closed"]
+
+
+@pytest.mark.parametrize("store", [None, MemoryStore()])
+async def test_an_engine_without_connections_closes_as_well(store):
+    """Without a store, or with one in memory, there is nothing to create and nothing to close."""
+    async with engine_from_settings(settings(), store=store) as engine:
+        await engine.create_tables()
+        assert engine.store is store
+        assert await engine.issue("alice")
+
+
+class SilentIssuer:
+    """A server on this machine that takes requests for a key set and never answers."""
+
+    def __init__(self) -> None:
+        """Wait for the first request."""
+        self.arrived = asyncio.Event()
+        self.gone = asyncio.Event()
+        self.url = ""
+
+    @asynccontextmanager
+    async def serving(self):
+        """Listen on a free port."""
+        server = await asyncio.start_server(self._keep_silent, "127.0.0.1", 0)
+        async with server:
+            self.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/keys"
+            yield self
+
+    async def _keep_silent(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        self.arrived.set()
+        while await reader.read(1024):
+            pass
+        writer.close()
+        self.gone.set()
+
+
+async def test_closing_the_engine_ends_a_fetch_of_its_keys():
+    """A key set that is being fetched is given up; the token that waits for it is refused."""
+    async with SilentIssuer().serving() as issuer:
+        async with engine_from_settings(settings(secret=None, jwks_url=issuer.url)) as engine:
+            waiting = asyncio.create_task(engine.decode(signed(payload_of())))
+            await asyncio.wait_for(issuer.arrived.wait(), 10)
+        with pytest.raises(KeysUnavailableError):
+            await asyncio.wait_for(waiting, 10)
+        await asyncio.wait_for(issuer.gone.wait(), 10)
+
+
+async def test_keys_are_closed_though_the_store_cannot_be():
+    """The error of the store is raised after the fetch has ended."""
+    async with SilentIssuer().serving() as issuer:
+        engine = engine_from_settings(
+            settings(secret=None, jwks_url=issuer.url, store_url="redis://127.0.0.1:1")
+        )
+        # Used in another event loop, the store can no longer be closed in this one.
+        with pytest.raises(RedisConnectionError):
+            await asyncio.to_thread(asyncio.run, engine.store.raise_retention(0))
+        waiting = asyncio.create_task(engine.decode(signed(payload_of())))
+        await asyncio.wait_for(issuer.arrived.wait(), 10)
+        with pytest.raises(ConfigurationError, match="another event loop"):
+            await engine.aclose()
+        with pytest.raises(KeysUnavailableError):
+            await asyncio.wait_for(waiting, 10)
+        await asyncio.wait_for(issuer.gone.wait(), 10)
