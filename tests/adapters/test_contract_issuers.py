@@ -1,5 +1,6 @@
 """The contract with tokens of two issuers: each adapter takes `Issuers` where it takes an engine."""
 
+import math
 from datetime import timedelta
 
 import httpx
@@ -13,7 +14,7 @@ from tests.adapters.contract_requests import CASES, GOOD, SOCKETS_REFUSED
 from tests.adapters.test_contract import ask, assert_answer
 from tests.support import NOW, OTHER_SECRET, FrozenClock, ShopClaims, payload_of, signed
 from tokenward import Issuers, Key, KeyRing, MemoryStore, PrefixedStore, TokenEngine, TokenPolicy
-from tokenward.errors import KeysUnavailableError
+from tokenward.errors import KeysUnavailableError, SigningKeyError
 
 PARTNER = "https://partner.example"
 PARTNER_KEY = Key.from_secret(OTHER_SECRET)
@@ -31,15 +32,20 @@ class Unreachable:
     """Keys of an issuer that is down."""
 
     version = 0
+    due_at = -math.inf
+    can_sign = False
 
     def find(self, *, kid: str | None, algorithm: str) -> Key:
         raise KeysUnavailableError
 
-    async def refresh_if_due(self, now: float) -> None:
+    async def prepare(self, now: float) -> None:
         raise KeysUnavailableError
 
     async def fetch_for(self, kid: str | None, now: float) -> bool:
         return False
+
+    def signing_key(self) -> Key:
+        raise SigningKeyError
 
 
 class ContractIssuers(Issuers[ShopClaims]):

@@ -1,8 +1,10 @@
 """What the tests of the signature cache share: a key that counts, and keys of somebody else."""
 
+import math
+
 from tests.support import SECRET, FrozenClock, engine_with
 from tokenward import Claims, Key, KeyRing, TokenEngine, TokenPolicy
-from tokenward.errors import KeysUnavailableError
+from tokenward.errors import KeysUnavailableError, SigningKeyError
 
 
 class CountingKey(Key):
@@ -28,6 +30,8 @@ class TheirKeys:
         """Publish one key."""
         self._ring = KeyRing(key)
         self.is_down = False
+        self.due_at = -math.inf
+        self.can_sign = False
 
     @property
     def version(self) -> int:
@@ -42,7 +46,7 @@ class TheirKeys:
         """Find a key."""
         return self._ring.find(kid=kid, algorithm=algorithm)
 
-    async def refresh_if_due(self, now: float) -> None:
+    async def prepare(self, now: float) -> None:
         """Fail where they are down."""
         if self.is_down:
             raise KeysUnavailableError
@@ -50,6 +54,10 @@ class TheirKeys:
     async def fetch_for(self, kid: str | None, now: float) -> bool:
         """Find nothing more."""
         return False
+
+    def signing_key(self) -> Key:
+        """Refuse to sign."""
+        raise SigningKeyError
 
 
 def counted(

@@ -131,7 +131,7 @@ def test_a_ring_is_rebuilt_from_its_entries(ring):
     again = KeyRing.from_entries(reversed(ring.entries()))
     assert sorted(again.entries()[1:], key=str) == sorted(ring.entries()[1:], key=str)
     assert again.active is ring.active
-    assert again.next_change_at == NOW + DAY.total_seconds()
+    assert again.due_at == NOW + DAY.total_seconds()
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,8 @@
 """Keys that are elsewhere: a signer that holds the private half, and keys of somebody else."""
 
+import math
+from datetime import timedelta
+
 import pytest
 
 from tests.support import engine_with, payload_of, signed
@@ -8,9 +11,11 @@ from tokenward.errors import (
     InvalidSignatureError,
     MissingClaimError,
     SigningKeyError,
+    TokenRevokedError,
     UnknownKeyError,
     WrongTokenTypeError,
 )
+from tokenward.keys import KeySource
 
 
 class Vault:
@@ -91,6 +96,8 @@ class Elsewhere:
         self.hidden = list(hidden)
         self.fetched: list[str | None] = []
         self.checked = 0
+        self.due_at = -math.inf
+        self.can_sign = False
 
     @property
     def version(self) -> int:
@@ -99,7 +106,7 @@ class Elsewhere:
     def find(self, *, kid: str | None, algorithm: str) -> Key:
         return self.ring.find(kid=kid, algorithm=algorithm)
 
-    async def refresh_if_due(self, now: float) -> None:
+    async def prepare(self, now: float) -> None:
         self.checked += 1
 
     async def fetch_for(self, kid: str | None, now: float) -> bool:
@@ -108,6 +115,43 @@ class Elsewhere:
             return False
         self.ring.publish(self.hidden.pop())
         return True
+
+    def signing_key(self) -> Key:
+        raise SigningKeyError
+
+
+async def test_a_source_is_prepared_when_it_is_due_and_not_before(clock):
+    """By `decode` and by `revoke`, at the very time that the source names."""
+    private = Key.generate("ES256")
+    theirs = Elsewhere(Key.from_jwk(private.public_jwk()))
+    engine = TokenEngine(theirs, clock=clock, store=MemoryStore())
+    token = await engine_with(clock, keys=KeyRing(private)).issue("alice")
+
+    theirs.due_at = clock.now + 1
+    await engine.decode(token)
+    await engine.revoke(token)
+    assert theirs.checked == 0
+    clock.advance(1)
+    await engine.revoke(token)
+    assert theirs.checked == 1
+    theirs.due_at = math.inf
+    with pytest.raises(TokenRevokedError):
+        await engine.decode(token)
+    assert theirs.checked == 1
+
+
+async def test_a_ring_is_a_key_source_with_no_other_place_to_look():
+    """It is due when its next key expires, and `prepare` removes that key."""
+    old, new = Key.generate("ES256"), Key.generate("ES256")
+    ring = KeyRing(old)
+    assert isinstance(ring, KeySource)
+    assert (ring.due_at, ring.can_sign, ring.signing_key()) == (math.inf, True, old)
+
+    ring.rotate(new, verify_for=timedelta(seconds=9), now=100)
+    assert (ring.due_at, ring.signing_key()) == (109, new)
+    await ring.prepare(109)
+    assert (ring.due_at, [*ring]) == (math.inf, [new])
+    assert not await ring.fetch_for(old.kid, 109)
 
 
 async def test_keys_of_somebody_else_verify_and_do_not_sign(clock):

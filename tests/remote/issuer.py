@@ -13,7 +13,7 @@ import uvicorn
 
 from tests.support import FrozenClock, payload_of, signed
 from tokenward import Claims, Key, MemoryStore, TokenEngine, TokenPolicy
-from tokenward.keys import RemoteKeys
+from tokenward.keys import KeySource
 
 JWKS = "/keys"
 
@@ -116,7 +116,7 @@ def serving(app: Any, **options: Any) -> Iterator[int]:
 
 
 def engine_for(
-    keys: RemoteKeys, issuer: Issuer, clock: FrozenClock, **policy: Any
+    keys: KeySource, issuer: Issuer, clock: FrozenClock, **policy: Any
 ) -> TokenEngine[Claims]:
     """Build an engine that takes the tokens of an issuer."""
     return TokenEngine(

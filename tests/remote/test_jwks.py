@@ -13,7 +13,7 @@ from tests.remote.issuer import JWKS, Reply, engine_for, jwks_of, says, settle
 from tests.support import payload_of, signed
 from tokenward import Key, RemoteKeySet
 from tokenward.errors import KeysUnavailableError, SigningKeyError, UnknownKeyError
-from tokenward.keys import RemoteKeys
+from tokenward.keys import KeySource
 
 DOWN = Reply(b"Internal Server Error", status=500)
 
@@ -39,7 +39,7 @@ async def test_tokens_of_the_issuer_are_good(verifier, issuer):
 
 async def test_it_is_what_an_engine_takes_and_says_little_of_itself(keys, verifier, issuer):
     """A source of keys, whose repr has no address."""
-    assert isinstance(keys, RemoteKeys)
+    assert isinstance(keys, KeySource)
     assert repr(keys) == "RemoteKeySet(keys=0)"
     with pytest.raises(KeysUnavailableError):
         keys.find(kid=OLD.kid, algorithm="ES256")
@@ -242,10 +242,10 @@ async def test_cache_control_is_honoured_within_bounds(issuer, clock, said, seco
         says(jwks_of(OLD)).body, headers={"cache-control": said.encode().decode("latin-1")}
     )
     async with RemoteKeySet(issuer.jwks_url) as keys:
-        await keys.refresh_if_due(clock.now)
-        await keys.refresh_if_due(clock.now + seconds * 0.8 - 1)
+        await keys.prepare(clock.now)
+        await keys.prepare(clock.now + seconds * 0.8 - 1)
         assert len(issuer.asked) == 1
-        await keys.refresh_if_due(clock.now + seconds)
+        await keys.prepare(clock.now + seconds)
         assert len(issuer.asked) == 2
 
 
@@ -254,17 +254,17 @@ async def test_what_a_cache_held_for_a_while_is_that_much_older(issuer, clock, a
     """RFC 9111 §4.2.3: Age is taken off."""
     issuer.publish(OLD, cache_control="max-age=100", age=age)
     async with RemoteKeySet(issuer.jwks_url) as keys:
-        await keys.refresh_if_due(clock.now)
-        await keys.refresh_if_due(clock.now + seconds * 0.8 - 1)
+        await keys.prepare(clock.now)
+        await keys.prepare(clock.now + seconds * 0.8 - 1)
         assert len(issuer.asked) == 1
-        await keys.refresh_if_due(clock.now + seconds)
+        await keys.prepare(clock.now + seconds)
         assert len(issuer.asked) == 2
 
 
 async def test_a_clock_that_is_set_back_stops_nothing(keys, issuer, clock):
     """Keys are not believed until a moment that was once the future."""
-    await keys.refresh_if_due(clock.now)
-    await keys.refresh_if_due(clock.now - 86_400)
+    await keys.prepare(clock.now)
+    await keys.prepare(clock.now - 86_400)
     assert len(issuer.asked) == 2
 
 
@@ -315,12 +315,12 @@ async def test_lives_can_be_set(issuer, clock):
     async with RemoteKeySet(
         issuer.jwks_url, lifetime=5 * second, cooldown=second, stale_for=timedelta(0)
     ) as keys:
-        await keys.refresh_if_due(clock.now)
+        await keys.prepare(clock.now)
         issuer.replies[JWKS] = DOWN
-        await keys.refresh_if_due(clock.now + 4)
+        await keys.prepare(clock.now + 4)
         await settle()
         with pytest.raises(KeysUnavailableError):
-            await keys.refresh_if_due(clock.now + 5)
+            await keys.prepare(clock.now + 5)
         assert len(issuer.asked) == 3
 
 

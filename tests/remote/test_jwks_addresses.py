@@ -136,9 +136,9 @@ async def test_an_issuer_says_where_its_keys_are(issuer, clock, well_known, path
     issuer.replies[asked] = says({"issuer": name, "jwks_uri": issuer.jwks_url})
     async with RemoteKeySet.from_issuer(name, well_known=well_known) as keys:
         assert issuer.asked == []
-        await keys.refresh_if_due(clock.now)
+        await keys.prepare(clock.now)
         assert keys.find(kid=OLD.kid, algorithm="ES256")
-        await keys.refresh_if_due(clock.now + 600)
+        await keys.prepare(clock.now + 600)
     assert issuer.asked == [asked, JWKS] * 2
 
 
@@ -176,7 +176,7 @@ async def test_what_an_issuer_says_must_be_of_itself_and_safe(issuer, clock, cha
     issuer.replies[OPENID] = says(text)
     async with RemoteKeySet.from_issuer(issuer.url) as keys:
         with pytest.raises(KeysUnavailableError):
-            await keys.refresh_if_due(clock.now)
+            await keys.prepare(clock.now)
     assert issuer.asked == [OPENID]
 
 
@@ -198,7 +198,7 @@ async def test_the_well_known_document_is_fetched_with_the_same_care(issuer, clo
     short = timedelta(milliseconds=200)
     async with RemoteKeySet.from_issuer(issuer.url, timeout=short) as keys:
         with pytest.raises(KeysUnavailableError):
-            await keys.refresh_if_due(clock.now)
+            await keys.prepare(clock.now)
     assert issuer.asked == [OPENID]
 
 
@@ -228,7 +228,7 @@ async def test_a_distant_issuer_sends_nobody_to_this_machine(issuer, clock):
         RemoteKeySet.from_issuer("https://login.example", client=client) as keys,
     ):
         with pytest.raises(KeysUnavailableError):
-            await keys.refresh_if_due(clock.now)
+            await keys.prepare(clock.now)
     assert issuer.asked == ["https://login.example" + OPENID]
 
 
@@ -243,13 +243,13 @@ async def test_certificates_are_checked(clock):
     with served(app, lifespan=False) as site:
         async with RemoteKeySet(site.origin + JWKS) as keys:
             with pytest.raises(KeysUnavailableError):
-                await keys.refresh_if_due(clock.now)
+                await keys.prepare(clock.now)
         assert issuer.asked == []
         async with (
             httpx.AsyncClient(verify=site.tls) as client,
             RemoteKeySet(site.origin + JWKS, client=client) as keys,
         ):
-            await keys.refresh_if_due(clock.now)
+            await keys.prepare(clock.now)
             assert keys.find(kid=OLD.kid, algorithm="ES256")
 
 
@@ -258,5 +258,5 @@ async def test_a_proxy_of_the_environment_is_not_asked_for_this_machine(issuer, 
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     monkeypatch.delenv("NO_PROXY", raising=False)
     async with RemoteKeySet(issuer.jwks_url) as keys:
-        await keys.refresh_if_due(clock.now)
+        await keys.prepare(clock.now)
     assert issuer.asked == [JWKS]

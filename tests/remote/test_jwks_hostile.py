@@ -201,7 +201,7 @@ async def test_nothing_of_a_request_lives_on_in_the_fetch(issuer, clock):
         httpx.AsyncClient(transport=httpx.MockTransport(answer)) as client,
         RemoteKeySet("https://login.example/keys", client=client) as keys,
     ):
-        await keys.refresh_if_due(clock.now)
+        await keys.prepare(clock.now)
     assert seen == ["nobody"]
 
 
@@ -213,7 +213,7 @@ async def test_redirects_are_refused_though_the_client_follows_them(issuer, cloc
         RemoteKeySet(issuer.jwks_url, client=client) as keys,
     ):
         with pytest.raises(KeysUnavailableError):
-            await keys.refresh_if_due(clock.now)
+            await keys.prepare(clock.now)
     assert issuer.asked == [JWKS]
 
 
@@ -258,14 +258,14 @@ def test_a_loop_that_was_closed_in_the_middle_holds_up_no_other(clock, caplog):
 
     first.run_until_complete(start())
     unfinished = [*asyncio.all_tasks(first)]
-    second.run_until_complete(keys.refresh_if_due(clock.now))
+    second.run_until_complete(keys.prepare(clock.now))
     assert keys.find(kid=OLD.kid, algorithm="ES256")
     assert keys._tasks.keys() == {first, second}
     for task in unfinished:
         task.cancel()
     first.run_until_complete(asyncio.gather(*unfinished, return_exceptions=True))
     first.close()
-    second.run_until_complete(keys.refresh_if_due(clock.now + 600))
+    second.run_until_complete(keys.prepare(clock.now + 600))
     assert keys._tasks.keys() == {second}
     second.run_until_complete(client.aclose())
     second.close()
@@ -282,5 +282,5 @@ async def test_the_largest_set_is_read_in_little_time(verifier, issuer, caplog):
     assert "UnusableKeySetError" in caplog.text
     issuer.replies["/others"] = says({"keys": [*many[1:], jwk]})
     async with RemoteKeySet(issuer.url + "/others") as keys:
-        await keys.refresh_if_due(0)
+        await keys.prepare(0)
         assert repr(keys) == "RemoteKeySet(keys=100)"

@@ -13,7 +13,7 @@ from tokenward import (
     TokenEngine,
 )
 from tokenward.engine import TokenVerifier
-from tokenward.keys import RemoteKeys
+from tokenward.keys import KeySource
 from tokenward_fastapi import TokenAuth
 
 
@@ -29,7 +29,7 @@ class PartnerClaims(Claims):
     partner: str
 
 
-keys: RemoteKeys = RemoteKeySet("https://login.example/keys")
+keys: KeySource = RemoteKeySet("https://login.example/keys")
 store: RevocationStore = PrefixedStore(MemoryStore(), "https://login.example")
 shop = TokenEngine(KeyRing.generate(), claims_model=ShopClaims)
 partner = TokenEngine(keys, claims_model=PartnerClaims)

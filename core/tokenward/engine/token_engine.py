@@ -18,9 +18,8 @@ from tokenward.errors import (
 from tokenward.hooks import LifecycleHooks, maybe_await, run_validators
 from tokenward.jose.codec import loads_payload
 from tokenward.jose.compact import CompactJws
-from tokenward.jose.key_source import RemoteKeys
+from tokenward.jose.key_source import KeySource
 from tokenward.jose.signature_cache import SignatureCache, SignatureCacheUse, VerifiedJws
-from tokenward.keys.ring import KeyRing
 from tokenward.policy import Lifetime, TokenPolicy
 from tokenward.sessions.revocation import RevocationChecker, session_of
 from tokenward.sessions.rotation import Rotation, successor_grant
@@ -65,7 +64,7 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
     @overload
     def __init__(
         self: "TokenEngine[Claims]",
-        keys: KeyRing | RemoteKeys,
+        keys: KeySource,
         *,
         policy: TokenPolicy = ...,
         store: RevocationStore | None = ...,
@@ -75,7 +74,7 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
     @overload
     def __init__(
         self,
-        keys: KeyRing | RemoteKeys,
+        keys: KeySource,
         *,
         policy: TokenPolicy = ...,
         claims_model: type[ClaimsT],
@@ -85,7 +84,7 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
     ) -> None: ...
     def __init__(
         self,
-        keys: KeyRing | RemoteKeys,
+        keys: KeySource,
         *,
         policy: TokenPolicy = TokenPolicy(),  # noqa: B008 - frozen
         claims_model: type[ClaimsT] = Claims,  # type: ignore[assignment] # the overloads tell
@@ -109,7 +108,7 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
             TypeError: `claims_model` redefines registered claims.
         """
         super().__init__()
-        if not isinstance(keys, KeyRing | RemoteKeys) or isinstance(keys, type):
+        if not isinstance(keys, KeySource) or isinstance(keys, type):
             msg = "keys must be a KeyRing, as in KeyRing.from_secret(os.environ['SECRET'])."
             raise ConfigurationError(msg)
         if not (isinstance(claims_model, type) and issubclass(claims_model, Claims)):
@@ -135,15 +134,13 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
         # that steps back further is believed.
         self._held_ms = self._floor_ms = 0
         self._keys = keys
-        self._ring = keys if isinstance(keys, KeyRing) else None
-        self._remote_keys = None if isinstance(keys, KeyRing) else keys
         self._memory = SignatureCache(
             max_entries=policy.signature_cache_entries, max_bytes=policy.signature_cache_bytes
         )
         self._jws = CompactJws(keys, max_bytes=policy.max_token_bytes)
         self._validator = ClaimsValidator(claims_model, policy, keys)
         self._revocation = RevocationChecker(store, policy, self._hooks)
-        self._writer = TokenWriter(self._jws, policy, claims_model, self._hooks, new_jti)
+        self._writer = TokenWriter(self._jws, keys, policy, claims_model, self._hooks, new_jti)
         self._rotation = Rotation(self._revocation, policy, self._hooks)
 
     async def issue(
@@ -284,15 +281,13 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
         expected: TokenType | None,
         now: float,
     ) -> ClaimsT:
-        ring = self._ring
-        if ring is None or now >= ring.next_change_at:
-            await self._have_keys(now)
+        keys = self._keys
+        if now >= keys.due_at:
+            await keys.prepare(now)
         text = self._jws.text_of(token)
-        verified = remembered = self._memory.recall(text, keys_version=self._keys.version, now=now)
+        verified = remembered = self._memory.recall(text, keys_version=keys.version, now=now)
         if verified is None:
-            verified = (
-                self._jws.verify_text(text) if ring is not None else await self._verify(text, now)
-            )
+            verified = await self._verify(text, now)
         claims = self._validator.read(verified.payload)
         self._validator.check(claims, verified, expected=expected, now=now)
         # Only what has passed the policy, so that its `exp` is known; a refresh token comes once.
@@ -363,7 +358,7 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
                 (see `TokenPolicy.type_source`).
             TypeError: `token` is neither text nor bytes, or `check` is no function.
         """
-        if not self._can_issue:
+        if not self._keys.can_sign:
             raise WrongTokenTypeError
         self._check_refresh_tokens()
         if check is not None and not callable(check):
@@ -418,7 +413,7 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
         check_identity(session, "session")
         check_no_token(session, "session")
         await self._revocation.deny_all(
-            "session", session, self.now(), is_issuer=self._can_issue, claims=claims
+            "session", session, self.now(), is_issuer=self._keys.can_sign, claims=claims
         )
 
     async def revoke_subject(self, subject: str) -> None:
@@ -443,7 +438,7 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
             "subject",
             subject,
             now,
-            is_issuer=self._can_issue,
+            is_issuer=self._keys.can_sign,
             issued_before=self._floor_ms / 1000,
         )
 
@@ -468,41 +463,29 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
             raise ConfigurationError(msg)
 
     @property
-    def keys(self) -> KeyRing | RemoteKeys:
+    def keys(self) -> KeySource:
         """The keys that sign and verify, or verify alone."""
         return self._keys
-
-    @property
-    def _can_issue(self) -> bool:
-        ring = self._ring
-        return ring is not None and ring.can_sign
 
     def _now_ms(self) -> int:
         now_ms = int(self._clock() * 1000)
         return self._floor_ms if self._held_ms <= now_ms < self._floor_ms else now_ms
 
     async def _register(self, now_ms: int, *, accepts_outage: bool = True) -> None:
-        if self._can_issue:  # if not, the writer says so
+        if self._keys.can_sign:  # if not, the writer says so
             await self._revocation.register(now_ms, accepts_outage=accepts_outage)
 
     async def _read(self, token: str | bytes) -> ClaimsT:
         now = self.now()
-        await self._have_keys(now)
-        return self._validator.read((await self._verify(token, now)).payload)
+        if now >= self._keys.due_at:
+            await self._keys.prepare(now)
+        return self._validator.read((await self._verify(self._jws.text_of(token), now)).payload)
 
-    async def _have_keys(self, now: float) -> None:
-        """Let keys go whose time is over, or have those of somebody else at hand."""
-        if self._remote_keys is not None:
-            await self._remote_keys.refresh_if_due(now)
-        elif self._ring is not None and now >= self._ring.next_change_at:
-            self._ring.drop_expired(now)
-
-    async def _verify(self, token: str | bytes, now: float) -> VerifiedJws:
-        """Verify with the keys at hand, and where they lack the one that is meant, look for it."""
+    async def _verify(self, text: str, now: float) -> VerifiedJws:
+        """Verify a signature; if the keys do not know its key, let them look for it elsewhere."""
         try:
-            return self._jws.verify(token)
+            return self._jws.verify_text(text)
         except UnknownKeyError:
-            remote = self._remote_keys
-            if remote is None or not await remote.fetch_for(self._jws.kid_of(token), now):
+            if not await self._keys.fetch_for(self._jws.kid_of(text), now):
                 raise
-        return self._jws.verify(token)
+        return self._jws.verify_text(text)

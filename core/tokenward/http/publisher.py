@@ -142,7 +142,7 @@ class KeyPublisher:
             path: one of `paths`.
         """
         # An engine removes expired keys when it uses the ring, which may be much later or never.
-        if self._ring.next_change_at <= (now := self._clock()):
+        if self._ring.due_at <= (now := self._clock()):
             self._ring.drop_expired(now)
         version, documents = self._rendered
         if version != self._ring.version:

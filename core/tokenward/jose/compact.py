@@ -16,7 +16,7 @@ from tokenward.errors import (
 )
 from tokenward.jose.codec import b64url_decode, b64url_encode, dumps, loads_header
 from tokenward.jose.key import Key
-from tokenward.jose.key_source import Signer, SigningKeys, VerificationKeys
+from tokenward.jose.key_source import KeySource, Signer
 from tokenward.jose.signature_cache import VerifiedJws
 
 __all__ = ["CompactJws", "looks_like_token"]
@@ -43,12 +43,11 @@ class _Header(NamedTuple):
 class CompactJws:
     """Signs with a ring's active key, and verifies with whichever key the header belongs to."""
 
-    __slots__ = ("_headers", "_keys", "_max_bytes", "_ring", "_signing_headers", "_version")
+    __slots__ = ("_headers", "_keys", "_max_bytes", "_signing_headers", "_version")
 
-    def __init__(self, keys: VerificationKeys, *, max_bytes: int) -> None:
+    def __init__(self, keys: KeySource, *, max_bytes: int) -> None:
         """Take the keys, and the length above which a token is not even looked at."""
         self._keys = keys
-        self._ring = keys if isinstance(keys, SigningKeys) else None
         self._version = keys.version
         self._max_bytes = max_bytes
         # A service sees the same few headers all day. Only those that came with a good signature
@@ -57,21 +56,29 @@ class CompactJws:
         # With its key: another thread may rotate the ring between two looks at it.
         self._signing_headers: dict[str, tuple[Key, str]] = {}
 
-    @property
-    def signer(self) -> Signer | None:
-        """What signs elsewhere; None: `sign` does."""
-        return None if self._ring is None else self._ring.signer
+    def sign(
+        self,
+        payload: bytes,
+        *,
+        typ: str,
+        headers: Mapping[str, JsonValue] | None,
+        key: Key | None = None,
+    ) -> str:
+        """Return the compact form of a payload.
 
-    def sign(self, payload: bytes, *, typ: str, headers: Mapping[str, JsonValue] | None) -> str:
-        """Give the compact form of a payload.
+        Args:
+            payload: the payload, as bytes.
+            typ: the ``typ`` of the header.
+            headers: further members of the header.
+            key: the key that signs; None: the active key.
 
         Raises:
-            ConfigurationError: `headers` names one that only the engine may set.
-            SigningKeyError: the active key only verifies.
+            ConfigurationError: `headers` names a member that only the engine may set.
+            SigningKeyError: the key only verifies.
         """
-        if self._ring is None:
-            raise SigningKeyError
-        key = self._ring.active
+        if key is None:
+            active = self._keys.signing_key()
+            key = active if isinstance(active, Key) else active.key
         message = self._begun(key, payload, typ, headers)
         return f"{message}.{b64url_encode(key.sign(message.encode()))}"
 

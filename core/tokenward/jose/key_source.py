@@ -1,75 +1,81 @@
-"""Keys that are not here: what signs elsewhere, and keys of somebody else."""
+"""Where keys come from: the protocols that a ring, a remote key set and an external signer satisfy."""
 
 from typing import Protocol, runtime_checkable
 
 from tokenward.jose.key import Key
 
-__all__ = ["RemoteKeys", "Signer", "SigningKeys", "VerificationKeys"]
+__all__ = ["KeySource", "Signer"]
 
 
 @runtime_checkable
 class Signer(Protocol):
-    """Signs elsewhere: in a key management service, in an HSM, in another process."""
+    """Signs outside of this process: in a key management service or an HSM."""
 
     @property
     def key(self) -> Key:
-        """The public key, bound to its algorithm; it checks every signature before it is used."""
+        """The public key, bound to its algorithm; it verifies each signature before its use."""
         ...
 
     async def sign(self, message: bytes) -> bytes:
-        """Give the signature of a message, as RFC 7518 §3 has it (for ECDSA r and s, not DER)."""
+        """Return the signature of a message, encoded as in RFC 7518 §3 (ECDSA: r and s, not DER)."""
         ...
 
 
-class VerificationKeys(Protocol):
-    """Keys by which signatures are verified: those of a ring, or those of another issuer."""
+@runtime_checkable
+class KeySource(Protocol):
+    """The keys of an engine: its own (`KeyRing`) or those of another issuer (`RemoteKeySet`).
+
+    Threads and engines may share a source. `version` must change after the keys that `find` returns
+    have changed, never before: whoever reads the version first and the keys second cannot take a
+    removed key for one of the new version.
+    """
 
     @property
     def version(self) -> int:
-        """A number that grows whenever a key has been removed or replaced."""
+        """A number that grows whenever a key was removed or replaced."""
+        ...
+
+    @property
+    def can_sign(self) -> bool:
+        """Whether `signing_key` returns a key that signs."""
+        ...
+
+    @property
+    def due_at(self) -> float:
+        """The time from which `prepare` must be called before a use, in seconds since 1970.
+
+        ``-math.inf``: before each use; ``math.inf``: never.
+        """
+        ...
+
+    async def prepare(self, now: float) -> None:
+        """Bring the keys up to date: remove expired keys, or fetch keys that are due.
+
+        Args:
+            now: the engine's time, in seconds since 1970.
+
+        Raises:
+            KeysUnavailableError: there are no keys that may be used.
+        """
         ...
 
     def find(self, *, kid: str | None, algorithm: str) -> Key:
         """Return the key that a token's header names; see `KeyRing.find`."""
         ...
 
+    async def fetch_for(self, kid: str | None, now: float) -> bool:
+        """Look elsewhere for a key that `find` did not know; return whether to try `find` again.
 
-@runtime_checkable
-class SigningKeys(Protocol):
-    """Keys of which one signs; see `KeyRing`."""
-
-    @property
-    def active(self) -> Key:
-        """The key that signs."""
-        ...
-
-    @property
-    def signer(self) -> Signer | None:
-        """What signs elsewhere for the active key; None if the key itself does."""
-        ...
-
-
-@runtime_checkable
-class RemoteKeys(Protocol):
-    """Keys that live elsewhere and may change there; see `tokenward.keys.remote.RemoteKeySet`."""
-
-    @property
-    def version(self) -> int:
-        """A number that grows whenever a key that was there is gone or replaced."""
-        ...
-
-    def find(self, *, kid: str | None, algorithm: str) -> Key:
-        """Find a key in memory; see `KeyRing.find`."""
-        ...
-
-    async def refresh_if_due(self, now: float) -> None:
-        """Have keys at hand; called before each decode.
-
-        Raises:
-            TokenError: there are none, and nobody can say which there should be.
+        Args:
+            kid: the key id of an unverified header.
+            now: the engine's time, in seconds since 1970.
         """
         ...
 
-    async def fetch_for(self, kid: str | None, now: float) -> bool:
-        """Look for a key that is not at hand; True where it is worth another try."""
+    def signing_key(self) -> Key | Signer:
+        """Return what signs new tokens.
+
+        Raises:
+            SigningKeyError: these keys only verify.
+        """
         ...

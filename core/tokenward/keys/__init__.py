@@ -4,7 +4,7 @@ A ring holds the service's own keys; a `RemoteKeySet` holds those of another iss
 """
 
 from tokenward.jose.key import Key, WeakSecretWarning
-from tokenward.jose.key_source import RemoteKeys, Signer
+from tokenward.jose.key_source import KeySource, Signer
 from tokenward.keys.directory import KeyDirectory
 from tokenward.keys.index import KeyEntry
 from tokenward.keys.remote import RemoteKeySet, RemoteKeySetOptions
@@ -15,9 +15,9 @@ __all__ = [
     "KeyDirectory",
     "KeyEntry",
     "KeyRing",
+    "KeySource",
     "RemoteKeySet",
     "RemoteKeySetOptions",
-    "RemoteKeys",
     "Signer",
     "WeakSecretWarning",
 ]

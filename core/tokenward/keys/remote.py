@@ -8,9 +8,10 @@ from collections.abc import Collection
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Literal, Self, TypedDict, Unpack
 
-from tokenward.errors import ConfigurationError, KeysUnavailableError
+from tokenward.errors import ConfigurationError, KeysUnavailableError, SigningKeyError
 from tokenward.jose.algorithms import ALGORITHMS
 from tokenward.jose.key import Key
+from tokenward.jose.key_source import Signer
 from tokenward.keys.fetching import Answer, Fetcher, checked_url, freshness_seconds
 from tokenward.keys.jwk_set import KeySet, UnusableKeySetError, read_object
 
@@ -104,6 +105,9 @@ class RemoteKeySet:
             raise ConfigurationError(msg)
         self.version: int = 0
         """A number that grows whenever the keys change."""
+        self.due_at: float = -math.inf
+        """Always in the past: engines call `prepare` before each use of the set."""
+        self.can_sign: bool = False
         self._keys: KeySet | None = None
         self._life = self._lifetime
         self._fetched_at = self._began_at = -math.inf
@@ -157,11 +161,8 @@ class RemoteKeySet:
             raise KeysUnavailableError
         return self._keys.find(kid=kid, algorithm=algorithm)
 
-    async def refresh_if_due(self, now: float) -> None:
+    async def prepare(self, now: float) -> None:
         """Have keys at hand: at once while they are fresh, or while a new set is on its way.
-
-        Args:
-            now: seconds since 1970.
 
         Raises:
             KeysUnavailableError: there are none, or they are too old, and the issuer is down.
@@ -200,6 +201,10 @@ class RemoteKeySet:
         await asyncio.wait((task,))
         # A key without an id may have been replaced by another one.
         return self.version != version or (self._keys is not None and self._keys.has(kid))
+
+    def signing_key(self) -> Key | Signer:
+        """Raise `SigningKeyError`: the private keys are the issuer's."""
+        raise SigningKeyError
 
     async def aclose(self) -> None:
         """End a fetch that is under way. A client that was given is not closed."""

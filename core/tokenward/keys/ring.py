@@ -47,7 +47,7 @@ class KeyRing:
     """
 
     # Writers hold the lock. Readers take none: they read the snapshot once.
-    __slots__ = ("_lock", "_snapshot", "next_change_at", "version")
+    __slots__ = ("_lock", "_snapshot", "due_at", "version")
 
     def __init__(
         self, active: Key | Signer, *, verifiers: Iterable[Key] = (), pending: Iterable[Key] = ()
@@ -64,8 +64,8 @@ class KeyRing:
         """
         self.version: int = 0
         """A number that grows with every change."""
-        self.next_change_at: float = math.inf
-        """When `drop_expired` has something to do, in seconds since 1970."""
+        self.due_at: float = math.inf
+        """When the next key expires, in seconds since 1970; see `prepare`."""
         self._lock = Lock()
         key, signer = _parts(active)
         self._install(
@@ -149,12 +149,21 @@ class KeyRing:
     @property
     def can_sign(self) -> bool:
         """Whether the ring issues tokens: its active key is private, or has a `Signer`."""
-        return self.active.can_sign or self.signer is not None
+        entries, _, signer, _ = self._snapshot
+        return signer is not None or entries[0].key.can_sign
 
     @property
     def signer(self) -> Signer | None:
         """What signs elsewhere for the active key; None: the key itself does."""
         return self._snapshot.signer
+
+    def signing_key(self) -> Key | Signer:
+        """Return the active key, or the `Signer` that signs for it.
+
+        Not checked: that the active key has a private part; see `can_sign`.
+        """
+        entries, _, signer, _ = self._snapshot
+        return entries[0].key if signer is None else signer
 
     def entries(self) -> tuple[KeyEntry, ...]:
         """Give every key with its state, the active one first.
@@ -236,7 +245,7 @@ class KeyRing:
             self._install(list(taken.entries), taken.signer, {})
 
     def drop_expired(self, now: float) -> None:
-        """Let the keys go whose time is over. Engines call it when `next_change_at` has come."""
+        """Let the keys go whose time is over. Engines call it through `prepare` when `due_at` has come."""
         with self._lock:
             entries, _, signer, undated = self._snapshot
             dated = [
@@ -247,6 +256,14 @@ class KeyRing:
             ]
             kept = [each for each in dated if each.verify_until is None or each.verify_until > now]
             self._install(kept, signer, {})
+
+    async def prepare(self, now: float) -> None:
+        """Call `drop_expired`; this is how an engine prepares any `KeySource`."""
+        self.drop_expired(now)
+
+    async def fetch_for(self, kid: str | None, now: float) -> bool:  # noqa: ARG002 - a protocol's
+        """Return False: a ring has no other place to look for a key."""
+        return False
 
     def public_jwks(self) -> dict[str, JsonValue]:
         """Give the set of public keys (RFC 7517 §5): pending, active and verify-only ones.
@@ -292,7 +309,7 @@ class KeyRing:
         ends = [entry.verify_until for entry in entries if entry.verify_until is not None]
         waiting = {entry.key: undated[entry.key] for entry in entries if entry.key in undated}
         self._snapshot = _Snapshot(tuple(entries), lookup, signer, waiting)
-        self.next_change_at = -math.inf if waiting else min(ends, default=math.inf)
+        self.due_at = -math.inf if waiting else min(ends, default=math.inf)
         # Last: whoever sees the number sees the keys.
         self.version += 1
 

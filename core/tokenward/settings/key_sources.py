@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tokenward.jose.key_source import RemoteKeys
+from tokenward.jose.key_source import KeySource
 from tokenward.keys.files import path_in_errors, read_key_file
 from tokenward.keys.ring import KeyRing
 
@@ -55,7 +55,7 @@ def key_directory_ring(path: Path) -> KeyRing:
     return KeyDirectory(path).load()
 
 
-def remote_keys(url: str, algorithm: str | None) -> RemoteKeys:
+def remote_keys(url: str, algorithm: str | None) -> KeySource:
     """Return the key set at a URL; nothing is fetched yet.
 
     Raises:
@@ -66,7 +66,7 @@ def remote_keys(url: str, algorithm: str | None) -> RemoteKeys:
     return RemoteKeySet(url, algorithms=None if algorithm is None else [algorithm])
 
 
-def issuer_keys(issuer: str, algorithm: str | None) -> RemoteKeys:
+def issuer_keys(issuer: str, algorithm: str | None) -> KeySource:
     """Return the key set of an OpenID Connect issuer; see `remote_keys`."""
     from tokenward.keys.remote import RemoteKeySet
 

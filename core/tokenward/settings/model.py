@@ -20,7 +20,7 @@ from pydantic import Field, SecretStr, model_validator
 
 from tokenward.errors import ConfigurationError
 from tokenward.jose.algorithms import algorithm_named
-from tokenward.jose.key_source import RemoteKeys
+from tokenward.jose.key_source import KeySource
 from tokenward.keys.jwks_file import jwks_file_ring
 from tokenward.keys.ring import KeyRing
 from tokenward.policy import StoreOutage, TokenPolicy, TypeSource
@@ -167,7 +167,7 @@ class TokenwardSettings(StrictSettings):
             rules["issuer"] = self.oidc_issuer
         return TokenPolicy(**rules)
 
-    def to_keys(self) -> KeyRing | RemoteKeys:
+    def to_keys(self) -> KeySource:
         """Load the keys, or make ready to fetch them.
 
         Raises:
@@ -186,7 +186,7 @@ class TokenwardSettings(StrictSettings):
             return jwks_file_ring(self.jwks_file)
         return self._kept_elsewhere()
 
-    def _kept_elsewhere(self) -> KeyRing | RemoteKeys:
+    def _kept_elsewhere(self) -> KeySource:
         if self.keys_dir is not None:
             return key_directory_ring(self.keys_dir)
         if self.jwks_url is not None:

@@ -15,9 +15,8 @@ from tokenward.errors import (
     WrongTokenTypeError,
 )
 from tokenward.jose.codec import loads_payload
-from tokenward.jose.key_source import RemoteKeys
+from tokenward.jose.key_source import KeySource
 from tokenward.jose.signature_cache import VerifiedJws
-from tokenward.keys.ring import KeyRing
 from tokenward.policy import ALWAYS_REQUIRED, TokenPolicy
 from tokenward.tokens.reader import ClaimsReader
 
@@ -34,9 +33,7 @@ _OUR_TYPS: Final = frozenset({_ACCESS_TYP, "jwt", None})
 class ClaimsValidator(ClaimsReader[ClaimsT], Generic[ClaimsT]):
     """Reads payloads into one claims model, and holds them against one policy."""
 
-    def __init__(
-        self, model: type[ClaimsT], policy: TokenPolicy, keys: KeyRing | RemoteKeys
-    ) -> None:
+    def __init__(self, model: type[ClaimsT], policy: TokenPolicy, keys: KeySource) -> None:
         """Prepare what does not change from token to token.
 
         Args:
@@ -137,7 +134,7 @@ class ClaimsValidator(ClaimsReader[ClaimsT], Generic[ClaimsT]):
 
     def _has_age_bound(self) -> bool:
         # Asked late, because a ring may be given a private key while the service runs.
-        return self._is_age_named or (isinstance(self._keys, KeyRing) and self._keys.can_sign)
+        return self._is_age_named or self._keys.can_sign
 
     def _check_presence(self, claims: ClaimsT, payload: bytes) -> None:
         for name in self._registered:

@@ -10,6 +10,8 @@ from tokenward.errors import ConfigurationError
 from tokenward.hooks import RegisteredHooks, TokenDraft, run_validators
 from tokenward.jose.codec import dumps
 from tokenward.jose.compact import CompactJws
+from tokenward.jose.key import Key
+from tokenward.jose.key_source import KeySource
 from tokenward.policy import NEVER, Lifetime, TokenPolicy
 from tokenward.tokens.grant import Grant, Successors, TokenPair, new_identity, session_end
 
@@ -26,6 +28,7 @@ class TokenWriter(Generic[ClaimsT]):
     def __init__(
         self,
         jws: CompactJws,
+        keys: KeySource,
         policy: TokenPolicy,
         model: type[ClaimsT],
         hooks: RegisteredHooks[ClaimsT],
@@ -33,6 +36,7 @@ class TokenWriter(Generic[ClaimsT]):
     ) -> None:
         """Take what all tokens of the engine share, and what makes their identities."""
         self._jws = jws
+        self._keys = keys
         self._policy = policy
         self._lifetimes_ms: Mapping[TokenType, int | None] = {
             "access": _milliseconds(policy.access_lifetime),
@@ -122,10 +126,10 @@ class TokenWriter(Generic[ClaimsT]):
         claims = self._claims_of(
             grant, kind, jti, _expiry(grant, lifetime_ms, issued_ms), issued_ms
         )
-        payload, signer = dumps(claims), self._jws.signer
-        if signer is None:
-            return self._jws.sign(payload, typ=_TYP[kind], headers=grant.headers)
-        return await self._jws.sign_with(signer, payload, typ=_TYP[kind], headers=grant.headers)
+        payload, key = dumps(claims), self._keys.signing_key()
+        if isinstance(key, Key):
+            return self._jws.sign(payload, typ=_TYP[kind], headers=grant.headers, key=key)
+        return await self._jws.sign_with(key, payload, typ=_TYP[kind], headers=grant.headers)
 
     def _claims_of(
         self, grant: Grant, kind: TokenType, jti: str, exp: float | None, issued_ms: int
