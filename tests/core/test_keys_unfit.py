@@ -1,6 +1,7 @@
 """Keys that parse and must not be used: points of small order, damaged points, weak RSA moduli."""
 
 import json
+import math
 from itertools import count
 
 import pytest
@@ -199,12 +200,16 @@ def next_prime_like(number):
     return next(n for n in count(number + 2, 2) if all(n % d for d in range(3, 2_000)))
 
 
+# Fermat's method tries 32 sums of two primes: this pair has the last of them.
+LAST_ROUND = next_prime_like(FACTOR + 2 * math.isqrt(63 * FACTOR))
 WEAK = {
     "even": MODULUS - 1,
     "a factor of 3": MODULUS // 3 * 3 | 1 if (MODULUS // 3 * 3) % 2 else MODULUS // 3 * 3 + 3,
     "a factor of 751": MODULUS // 751 * 751 + (751 if (MODULUS // 751) % 2 == 0 else 0),
     "a square": FACTOR * FACTOR,
     "two primes that are close": FACTOR * next_prime_like(FACTOR),
+    "two primes with the same half": FACTOR * next_prime_like(FACTOR + 2**500),
+    "two primes found in the last round": FACTOR * LAST_ROUND,
     "too long": MODULUS**9,
 }
 
@@ -219,6 +224,13 @@ def test_a_weak_rsa_modulus_is_refused(modulus):
     for build in (lambda: Key.from_jwk(jwk), lambda: Key.from_pem(pem)):
         with pytest.raises(InvalidKeyError, match=r"factored|at most 16384|at least 2048"):
             build()
+
+
+def test_the_last_round_is_the_32nd():
+    """The sum of the two primes is the 32nd above the square root."""
+    root = math.isqrt(FACTOR * LAST_ROUND - 1) + 1
+
+    assert (FACTOR + LAST_ROUND) // 2 - root == 31
 
 
 def test_honest_keys_are_accepted():
