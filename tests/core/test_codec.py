@@ -199,6 +199,22 @@ def test_duplicate_members_are_refused(text):
     refused(loads_header, text.encode())
 
 
+def with_brackets(*, arrays=0, objects=0):
+    """Return a flat header that has so many arrays and objects inside it."""
+    return json.dumps({"alg": "HS256", "x": [*([] for _ in range(arrays - 1)), *({},) * objects]})
+
+
+@pytest.mark.parametrize(("arrays", "objects"), [(63, 0), (1, 62), (32, 31)])
+def test_a_header_of_64_brackets_is_read_and_of_65_refused(arrays, objects):
+    """Arrays and objects are counted together, the header itself included."""
+    text = with_brackets(arrays=arrays, objects=objects)
+
+    assert text.count("[") + text.count("{") == 64
+    assert loads_header(text.encode()) == json.loads(text)
+    refused(loads_header, with_brackets(arrays=arrays + 1, objects=objects).encode())
+    refused(loads_header, with_brackets(arrays=arrays, objects=objects + 1).encode())
+
+
 INFINITE = ["NaN", "Infinity", "-Infinity", "1e999"]
 
 
