@@ -1,9 +1,11 @@
 """Keys in PEM: private, public and encrypted, and what is no key that signs."""
 
+import base64
+
 import pytest
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import dsa, ec, x448, x25519
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa, x448, x25519
 
 from tests.core.key_material import (
     DER,
@@ -14,6 +16,7 @@ from tests.core.key_material import (
     PKCS8,
     RSA_KEY,
     SECRET,
+    SPKI,
     private_text,
     public_text,
     refused,
@@ -255,3 +258,39 @@ def test_other_curves_are_refused(curve):
 
     for pem in (private_text(key), public_text(key)):
         assert "P-256, P-384, P-521 or secp256k1" in refused(lambda pem=pem: Key.from_pem(pem), pem)
+
+
+# DER of the object identifiers of EC keys and of P-256, and unassigned ones of the same length.
+EC_OID, P256_OID = bytes.fromhex("2a8648ce3d0201"), bytes.fromhex("2a8648ce3d030107")
+UNKNOWN_OIDS = {
+    "key type": (EC_OID, bytes.fromhex("2a8648ce3d027f")),
+    "curve": (P256_OID, bytes.fromhex("2a8648ce3d03017f")),
+}
+
+
+def as_pem(der, label):
+    """Wrap DER in PEM."""
+    return f"-----BEGIN {label}-----\n{base64.encodebytes(der).decode()}-----END {label}-----\n"
+
+
+@pytest.mark.parametrize("old_and_new", UNKNOWN_OIDS.values(), ids=UNKNOWN_OIDS)
+def test_a_key_type_or_curve_that_no_library_knows_is_refused(old_and_new):
+    """The library's own error does not get out, whether the key is private or public."""
+    private = EC_KEY.private_bytes(DER, PKCS8, serialization.NoEncryption())
+    public = EC_KEY.public_key().public_bytes(DER, SPKI)
+    for der, label, message in (
+        (private, "PRIVATE KEY", "cannot be read"),
+        (public, "PUBLIC KEY", "not a PEM key"),
+    ):
+        assert old_and_new[0] in der
+        pem = as_pem(der.replace(*old_and_new), label)
+        assert message in refused(lambda pem=pem: Key.from_pem(pem), pem)
+
+
+def test_an_rsa_key_of_a_number_of_bits_that_8_does_not_divide_signs_and_verifies():
+    """A signature of a 2,050-bit key has 257 bytes (RFC 8017 §8.2.1)."""
+    key = Key.from_pem(private_text(rsa.generate_private_key(65_537, 2050)))
+    signature = key.sign(b"message")
+
+    assert len(signature) == 257
+    key.verify(b"message", signature)
