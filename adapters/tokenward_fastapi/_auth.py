@@ -1,16 +1,15 @@
 """`TokenAuth`: the adapter's one public object."""
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
-from typing import Annotated, Generic, TypeVar
+from typing import TypeVar
 
 from fastapi import FastAPI, Request, Response, WebSocket
 
-from tokenward import Claims, ConfigurationError, KeyPublisher, TokenPair, TokenType
-from tokenward.engine import TokenVerifier
-from tokenward.http import Authenticator, Carrier, Requirement
-from tokenward_fastapi._dependency import NOT_CALLED, FoundClaims, RequiredClaims, view_of
+from tokenward import Claims, ConfigurationError, KeyPublisher, TokenPair
+from tokenward.http import BaseTokenAuth, Carrier, Requirement
+from tokenward_fastapi._dependency import FoundClaims, RequiredClaims, view_of
 from tokenward_fastapi._documents import add_documents
 from tokenward_fastapi._openapi import document_refusals
 from tokenward_fastapi._refusals import as_refusals, close_websocket, register_refusals
@@ -21,80 +20,16 @@ __all__ = ["TokenAuth"]
 ClaimsT = TypeVar("ClaimsT", bound=Claims)
 
 
-class TokenAuth(Generic[ClaimsT]):
-    """One engine, shown to FastAPI."""
+class TokenAuth(
+    BaseTokenAuth[
+        ClaimsT, Callable[..., Awaitable[ClaimsT]], Callable[..., Awaitable[ClaimsT | None]]
+    ]
+):
+    """An engine connected to FastAPI.
 
-    def __init__(
-        self,
-        engine: TokenVerifier[ClaimsT],
-        *,
-        carriers: Sequence[Carrier] | None = None,
-        realm: str = "api",
-        scheme_name: str = "Bearer",
-    ) -> None:
-        """Join an engine to FastAPI.
-
-        Args:
-            engine: which judges the tokens; or the `Issuers` that know which engine does.
-            carriers: where they may be; by default the ``Authorization: Bearer`` header alone.
-            realm: named in challenges.
-            scheme_name: of the OpenAPI security scheme; one app with two engines needs two names.
-
-        Raises:
-            ConfigurationError: `carriers` is empty.
-        """
-        self.authenticator: Authenticator[ClaimsT] = Authenticator(
-            engine, carriers=carriers, realm=realm
-        )
-        self.scheme_name: str = scheme_name
-
-    def required(
-        self,
-        *,
-        type: Annotated[TokenType, NOT_CALLED] = "access",
-        fresh: bool | timedelta = False,
-        scopes: Collection[str] = (),
-        carriers: Sequence[Carrier] | None = None,
-        check: Callable[[ClaimsT], Awaitable[bool] | bool] | None = None,
-    ) -> Callable[..., Awaitable[ClaimsT]]:
-        """Give a dependency whose value is the claims, for ``Depends`` and ``Security``.
-
-        It works on HTTP and WebSocket routes, on routers and on the app. Scopes of
-        ``Security(..., scopes=[...])`` are asked for besides `scopes`. Requests that are refused get
-        the statuses and challenges of RFC 6750; a WebSocket is refused before it is accepted.
-
-        Args:
-            type: what the token must be for.
-            fresh: True, or how long ago the user proved who they are at most.
-            scopes: which the token must all have.
-            carriers: where the token may be, in place of what `TokenAuth` was given.
-            check: your own question to the claims, plain or async; only True lets through.
-
-        Raises:
-            ConfigurationError, TypeError: an argument cannot be meant.
-        """
-        requirement = Requirement(
-            type=type, fresh=fresh, scopes=scopes, carriers=carriers, check=check
-        )
-        return RequiredClaims[ClaimsT](self.authenticator, requirement, self.scheme_name)
-
-    def optional(
-        self,
-        *,
-        type: Annotated[TokenType, NOT_CALLED] = "access",
-        fresh: bool | timedelta = False,
-        scopes: Collection[str] = (),
-        carriers: Sequence[Carrier] | None = None,
-        check: Callable[[ClaimsT], Awaitable[bool] | bool] | None = None,
-    ) -> Callable[..., Awaitable[ClaimsT | None]]:
-        """Give a dependency like that of `required`, whose value is None where no token was sent.
-
-        A token that is there and bad is still refused. In OpenAPI the route stays open.
-        """
-        requirement = Requirement(
-            type=type, fresh=fresh, scopes=scopes, carriers=carriers, check=check, optional=True
-        )
-        return FoundClaims[ClaimsT | None](self.authenticator, requirement)
+    `required` and `optional` return a dependency for ``Depends`` and ``Security``, whose value is
+    the claims. It works on routes, on routers and on the app.
+    """
 
     async def refresh(
         self, request: Request, *, carriers: Sequence[Carrier] | None = None
@@ -210,6 +145,16 @@ class TokenAuth(Generic[ClaimsT]):
         check_wiring(app)
         register_refusals(app, self.authenticator.refusal)
         document_refusals(app, self.scheme_name)
+
+    def _required_guard(
+        self, requirement: Requirement[ClaimsT]
+    ) -> Callable[..., Awaitable[ClaimsT]]:
+        return RequiredClaims[ClaimsT](self.authenticator, requirement, self.scheme_name)
+
+    def _optional_guard(
+        self, requirement: Requirement[ClaimsT]
+    ) -> Callable[..., Awaitable[ClaimsT | None]]:
+        return FoundClaims[ClaimsT | None](self.authenticator, requirement)
 
 
 def _add_cookies(response: Response, cookies: tuple[str, ...]) -> None:

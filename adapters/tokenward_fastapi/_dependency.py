@@ -17,7 +17,7 @@ from tokenward import ConfigurationError, TokenError
 from tokenward.http import Authenticator, RequestView, Requirement
 from tokenward_fastapi._refusals import RefusedRequest, RefusedWebSocket
 
-__all__ = ["NOT_CALLED", "FoundClaims", "RequiredClaims", "view_of"]
+__all__ = ["FoundClaims", "RequiredClaims", "view_of"]
 
 FoundT = TypeVar("FoundT")
 
@@ -27,20 +27,6 @@ def view_of(connection: HTTPConnection) -> RequestView:
     return RequestView(
         connection.scope, connection.body if isinstance(connection, Request) else None
     )
-
-
-class _NotCalled:
-    """Marks a parameter of `TokenAuth.required`, which FastAPI sees only if nobody called it."""
-
-    def __get_pydantic_core_schema__(self, source: object, handler: object) -> NoReturn:
-        msg = (
-            "auth.required and auth.optional have to be called: write Depends(auth.required()), "
-            "not Depends(auth.required)."
-        )
-        raise ConfigurationError(msg)
-
-
-NOT_CALLED = _NotCalled()
 
 
 class _ForRequests(partial[Awaitable[FoundT]]):

@@ -18,7 +18,7 @@ def add_documents(app: FastAPI, publisher: KeyPublisher) -> None:
 
 def _endpoint(publisher: KeyPublisher, path: str) -> Callable[[Request], Awaitable[Response]]:
     async def document(request: Request) -> Response:
-        answer = publisher.answer(view_of(request), path)
+        answer = publisher.respond(view_of(request), path)
         return Response(answer.body, answer.status, answer.headers)
 
     return document

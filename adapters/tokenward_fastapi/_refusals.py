@@ -11,7 +11,7 @@ from starlette.types import ExceptionHandler
 from starlette.websockets import WebSocketState
 
 from tokenward import TokenError, TokenwardError
-from tokenward.http import Refusal
+from tokenward.http import Refusal, RequestView
 
 __all__ = [
     "RefusedRequest",
@@ -20,8 +20,6 @@ __all__ = [
     "close_websocket",
     "register_refusals",
 ]
-
-_DENIAL_RESPONSE = "websocket.http.response"
 
 
 class RefusedRequest(HTTPException):
@@ -105,7 +103,7 @@ async def _deny(websocket: WebSocket, refusal: Refusal) -> None:
         WebSocketState.DISCONNECTED is not websocket.client_state
         and websocket.application_state is WebSocketState.CONNECTING
     )
-    if is_handshake and _DENIAL_RESPONSE in (websocket.scope.get("extensions") or ()):
+    if is_handshake and RequestView(websocket.scope).supports_denial_response:
         await websocket.send_denial_response(_response(refusal))
     else:
         await close_websocket(websocket, refusal.close_code, refusal.code)

@@ -12,7 +12,7 @@ from starlette.routing import BaseRoute, Host, Mount
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tokenward import Claims, ConfigurationError
-from tokenward.http import holds_claims
+from tokenward.http import contains_claims_model
 from tokenward_fastapi._dependency import FoundClaims
 
 __all__ = ["check_wiring"]
@@ -113,7 +113,7 @@ def _check_dependant(dependant: Dependant) -> None:
         *dependant.cookie_params,
         *dependant.body_params,
     ):
-        if holds_claims(field.field_info.annotation):
+        if contains_claims_model(field.field_info.annotation):
             msg = (
                 f"The parameter '{field.name}' of {_name_of(call)} takes claims from the request, "
                 "where no token is verified: declare it as "

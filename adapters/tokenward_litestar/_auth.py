@@ -1,20 +1,19 @@
 """`TokenAuth`: the adapter's one public object."""
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 from litestar import Litestar, Request, Response, WebSocket
 from litestar.config.app import AppConfig
 from litestar.handlers import BaseRouteHandler
 from litestar.plugins import InitPlugin, ReceiveRoutePlugin
 from litestar.routes import ASGIRoute, BaseRoute, WebSocketRoute
-from litestar.types import Guard
 
-from tokenward import Claims, KeyPublisher, TokenPair, TokenType
+from tokenward import Claims, KeyPublisher, TokenPair
 from tokenward.engine import TokenVerifier
-from tokenward.http import Authenticator, Carrier, Requirement, named_arguments_only
+from tokenward.http import BaseTokenAuth, Carrier, Requirement
 from tokenward_litestar._cookies import add_cookies
 from tokenward_litestar._documents import add_documents
 from tokenward_litestar._guard import ClaimsGuard, provider_of, require_plugin, view_of
@@ -27,8 +26,16 @@ __all__ = ["TokenAuth"]
 ClaimsT = TypeVar("ClaimsT", bound=Claims)
 
 
-class TokenAuth(InitPlugin, ReceiveRoutePlugin, Generic[ClaimsT]):
-    """One engine, shown to Litestar; ``Litestar(plugins=[auth])`` makes its answers whole."""
+class TokenAuth(
+    BaseTokenAuth[ClaimsT, ClaimsGuard[ClaimsT], ClaimsGuard[ClaimsT]],
+    InitPlugin,
+    ReceiveRoutePlugin,
+):
+    """An engine connected to Litestar, as a plugin: ``Litestar(plugins=[auth])``.
+
+    `required` and `optional` return a guard for handlers, controllers, routers and the app. The
+    claims are in ``request.auth`` and in the handler argument that `dependency_key` names.
+    """
 
     def __init__(
         self,
@@ -40,80 +47,30 @@ class TokenAuth(InitPlugin, ReceiveRoutePlugin, Generic[ClaimsT]):
         dependency_key: str = "claims",
         exclude_opt_key: str = "exclude_from_auth",
     ) -> None:
-        """Join an engine to Litestar.
+        """Connect an engine to Litestar.
 
         Args:
-            engine: which judges the tokens; or the `Issuers` that know which engine does.
-            carriers: where they may be; by default the ``Authorization: Bearer`` header alone.
-            realm: named in challenges.
-            scheme_name: of the OpenAPI security scheme; one app with two engines needs two names.
-            dependency_key: the name of the argument by which handlers get the claims, as in
-                ``claims: NamedDependency[ShopClaims]``; each `TokenAuth` of an app needs its own.
-            exclude_opt_key: a handler, controller or router with this key in its ``opt`` is left
-                out by the guards of what it belongs to, and not by its own, as in
-                ``@get("/health", exclude_from_auth=True)``.
+            engine: as for `BaseTokenAuth`, like the next three arguments.
+            carriers: where requests carry tokens; by default only the ``Authorization: Bearer``
+                header.
+            realm: the realm that challenges name.
+            scheme_name: the name of the security scheme in the OpenAPI document.
+            dependency_key: the name of the handler argument that receives the claims, as in
+                ``claims: NamedDependency[ShopClaims]``. Each `TokenAuth` of an app needs a
+                different name.
+            exclude_opt_key: a handler, controller or router with this key in its ``opt`` is
+                excluded from the guards of its outer layers, as in
+                ``@get("/health", exclude_from_auth=True)``. Guards of that layer itself still
+                apply.
 
         Raises:
-            ConfigurationError: `carriers` is empty.
+            ConfigurationError: an argument is invalid, for example `carriers` is empty.
         """
-        self.authenticator: Authenticator[ClaimsT] = Authenticator(
-            engine, carriers=carriers, realm=realm
-        )
-        self.scheme_name: str = scheme_name
+        super().__init__(engine, carriers=carriers, realm=realm, scheme_name=scheme_name)
         self.dependency_key: str = dependency_key
         self._exclude_opt_key = exclude_opt_key
         self._provider = provider_of(self.authenticator)
         self._checks = HandlerChecks(self, self.authenticator, self._provider)
-
-    @named_arguments_only("auth.required(), with parentheses")
-    def required(
-        self,
-        *,
-        type: TokenType = "access",
-        fresh: bool | timedelta = False,
-        scopes: Collection[str] = (),
-        carriers: Sequence[Carrier] | None = None,
-        check: Callable[[ClaimsT], Awaitable[bool] | bool] | None = None,
-    ) -> Guard:
-        """Give a guard for handlers, controllers, routers and the app, HTTP and WebSocket alike.
-
-        The claims are at ``request.auth`` and, by name, among the handler's arguments. Requests that
-        are refused get the statuses and challenges of RFC 6750; a WebSocket is refused before it is
-        accepted.
-
-        Args:
-            type: what the token must be for.
-            fresh: True, or how long ago the user proved who they are at most.
-            scopes: which the token must all have.
-            carriers: where the token may be, in place of what `TokenAuth` was given.
-            check: your own question to the claims, plain or async; only True lets through.
-
-        Raises:
-            ConfigurationError, TypeError: an argument cannot be meant.
-        """
-        requirement = Requirement(
-            type=type, fresh=fresh, scopes=scopes, carriers=carriers, check=check
-        )
-        return self._guard(requirement)
-
-    @named_arguments_only("auth.optional(), with parentheses")
-    def optional(
-        self,
-        *,
-        type: TokenType = "access",
-        fresh: bool | timedelta = False,
-        scopes: Collection[str] = (),
-        carriers: Sequence[Carrier] | None = None,
-        check: Callable[[ClaimsT], Awaitable[bool] | bool] | None = None,
-    ) -> Guard:
-        """Give a guard like that of `required`; without a token the claims are None.
-
-        A token that is there and bad is still refused. In OpenAPI the route stays open.
-        """
-        requirement = Requirement(
-            type=type, fresh=fresh, scopes=scopes, carriers=carriers, check=check, optional=True
-        )
-        return self._guard(requirement)
 
     async def refresh(
         self, request: Request[Any, Any, Any], *, carriers: Sequence[Carrier] | None = None
@@ -232,10 +189,13 @@ class TokenAuth(InitPlugin, ReceiveRoutePlugin, Generic[ClaimsT]):
             if scopes is not None:
                 document_refusals(handler, self.scheme_name, scopes)
 
-    def _guard(self, requirement: Requirement[ClaimsT]) -> Guard:
+    def _required_guard(self, requirement: Requirement[ClaimsT]) -> ClaimsGuard[ClaimsT]:
         return ClaimsGuard(
             self, self.authenticator, requirement, exclude_opt_key=self._exclude_opt_key
         )
+
+    def _optional_guard(self, requirement: Requirement[ClaimsT]) -> ClaimsGuard[ClaimsT]:
+        return self._required_guard(requirement)
 
     def _scopes_of(self, handler: BaseRouteHandler) -> list[str] | None:
         """Give the scopes that guards of this object ask of a handler; None: there is no guard."""

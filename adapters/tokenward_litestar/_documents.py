@@ -26,7 +26,7 @@ def _handler(publisher: KeyPublisher, path: str, exclude_opt_key: str) -> HTTPRo
         opt={exclude_opt_key: True},
     )
     async def document(request: Request[Any, Any, Any]) -> Response[bytes]:
-        answer = publisher.answer(view_of(request), path)
+        answer = publisher.respond(view_of(request), path)
         return Response(
             answer.body,
             status_code=answer.status,

@@ -1,6 +1,6 @@
 """How a refusal travels through Litestar, and how it is sent."""
 
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
@@ -12,11 +12,10 @@ from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from tokenward import TokenError
-from tokenward.http import Refusal
+from tokenward.http import Refusal, RequestView
 
 __all__ = ["RefusedRequest", "RefusedWebSocket", "close_websocket", "register_refusals"]
 
-_DENIAL_RESPONSE: Final = "websocket.http.response"
 _SOCKET: Final = "tokenward.socket"
 
 
@@ -98,8 +97,9 @@ class _SocketRefusals(ASGIMiddleware):
                 socket.is_over = socket.is_over or message["type"] == "websocket.close"
                 await send(message)
             elif not socket.is_over:
-                can_deny = _DENIAL_RESPONSE in (scope.get("extensions") or ())
-                await _refuse(send, socket.refusal, can_deny=can_deny and not socket.is_accepted)
+                view = RequestView(cast("MutableMapping[str, Any]", scope))
+                can_deny = view.supports_denial_response and not socket.is_accepted
+                await _refuse(send, socket.refusal, can_deny=can_deny)
 
         await next_app(scope, receive_next, send_next)
 

@@ -13,7 +13,7 @@ from litestar.plugins import InitPlugin
 from litestar.typing import FieldDefinition
 
 from tokenward import Claims, ConfigurationError
-from tokenward.http import Authenticator, claims_in, holds_claims
+from tokenward.http import Authenticator, claims_models_in, contains_claims_model
 from tokenward_litestar._guard import ClaimsGuard
 
 __all__ = ["HandlerChecks", "refuse_second_plugin"]
@@ -98,7 +98,7 @@ class HandlerChecks(Generic[ClaimsT]):
 
     def _check_sent(self, handler: BaseRouteHandler, field: FieldDefinition) -> None:
         """Refuse an argument that Litestar fills with what the client sent."""
-        if holds_claims(field.raw):
+        if contains_claims_model(field.raw):
             _refuse(
                 handler,
                 f"takes the claims in {field.name} from the request, where the client writes them: "
@@ -113,7 +113,7 @@ class HandlerChecks(Generic[ClaimsT]):
                 "has a guard as a dependency: write guards=[auth.required()], and the plugin "
                 "provides the claims.",
             )
-        if isclass(dependency) and holds_claims(dependency):
+        if isclass(dependency) and contains_claims_model(dependency):
             _refuse(
                 handler,
                 "has a claims model as a dependency, which Litestar fills from the request: the "
@@ -128,7 +128,7 @@ class HandlerChecks(Generic[ClaimsT]):
                 f"has the argument {field.name} and no guard that finds the claims: "
                 "write guards=[auth.required()] or guards=[auth.optional()].",
             )
-        expected = tuple(claims_in(field.raw))
+        expected = tuple(claims_models_in(field.raw))
         for model in self._authenticator.engine.claims_models:
             if expected and not issubclass(model, expected):
                 _refuse(

@@ -3,17 +3,18 @@
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
-from typing import Generic, TypeVar, cast
+from typing import TypeVar, cast
 
 from quart import Blueprint, Quart, Request, Response, Websocket, current_app
 
 from tokenward import Claims, KeyPublisher, TokenPair, TokenType
 from tokenward.engine import TokenVerifier
-from tokenward.http import Authenticator, Carrier, Requirement, named_arguments_only
+from tokenward.http import BaseTokenAuth, Carrier, Requirement, keyword_arguments_only
 from tokenward_quart._apps import KnownApps
 from tokenward_quart._claims import claims_that_exist, found_claims
 from tokenward_quart._connection import current, view_of
-from tokenward_quart._decorator import GuardDecorator
+from tokenward_quart._cookies import add_cookies
+from tokenward_quart._decorator import GuardDecorator, ViewDecorator
 from tokenward_quart._documents import add_documents
 from tokenward_quart._groups import check_kind, guard_group
 from tokenward_quart._refusals import register_refusals
@@ -25,11 +26,14 @@ from tokenward_quart._wiring import check_app
 __all__ = ["TokenAuth"]
 
 ClaimsT = TypeVar("ClaimsT", bound=Claims)
-ViewT = TypeVar("ViewT", bound=Callable[..., object])
 
 
-class TokenAuth(Generic[ClaimsT]):
-    """One engine, shown to Quart."""
+class TokenAuth(BaseTokenAuth[ClaimsT, ViewDecorator, ViewDecorator]):
+    """An engine connected to Quart.
+
+    `required` and `optional` return a decorator for handlers, placed below ``@app.route``. The
+    claims are in `current_claims`. For blueprints and for the app use `guard`.
+    """
 
     def __init__(
         self,
@@ -39,21 +43,8 @@ class TokenAuth(Generic[ClaimsT]):
         realm: str = "api",
         scheme_name: str = "Bearer",
     ) -> None:
-        """Join an engine to Quart.
-
-        Args:
-            engine: which judges the tokens; or the `Issuers` that know which engine does.
-            carriers: where they may be; by default the ``Authorization: Bearer`` header alone.
-            realm: named in challenges.
-            scheme_name: of quart-schema's security scheme; one app with two engines needs two names.
-
-        Raises:
-            ConfigurationError: `carriers` is empty.
-        """
-        self.authenticator: Authenticator[ClaimsT] = Authenticator(
-            engine, carriers=carriers, realm=realm
-        )
-        self.scheme_name: str = scheme_name
+        # No docstring: editors show that of the base class.
+        super().__init__(engine, carriers=carriers, realm=realm, scheme_name=scheme_name)
         self._apps = KnownApps()
         self._watch = AppWatch()
 
@@ -75,57 +66,7 @@ class TokenAuth(Generic[ClaimsT]):
         """
         return cast("ClaimsT | None", found_claims(self.authenticator))
 
-    @named_arguments_only("auth.required(), with parentheses")
-    def required(
-        self,
-        *,
-        type: TokenType = "access",
-        fresh: bool | timedelta = False,
-        scopes: Collection[str] = (),
-        carriers: Sequence[Carrier] | None = None,
-        check: Callable[[ClaimsT], Awaitable[bool] | bool] | None = None,
-    ) -> Callable[[ViewT], ViewT]:
-        """Return a decorator for handlers, HTTP and WebSocket; see `guard` for blueprints and the app.
-
-        It stands below ``@app.route``, as Quart asks of every decorator. The claims are at
-        `current_claims`. Requests that are refused get the statuses and challenges of RFC 6750; a
-        WebSocket is refused before it is accepted.
-
-        Args:
-            type: what the token must be for.
-            fresh: True, or how long ago the user proved who they are at most.
-            scopes: which the token must all have.
-            carriers: where the token may be, in place of what `TokenAuth` was given.
-            check: your own question to the claims, plain or async; only True lets through.
-
-        Raises:
-            ConfigurationError, TypeError: an argument cannot be meant.
-        """
-        return self._decorator(
-            Requirement(type=type, fresh=fresh, scopes=scopes, carriers=carriers, check=check)
-        )
-
-    @named_arguments_only("auth.optional(), with parentheses")
-    def optional(
-        self,
-        *,
-        type: TokenType = "access",
-        fresh: bool | timedelta = False,
-        scopes: Collection[str] = (),
-        carriers: Sequence[Carrier] | None = None,
-        check: Callable[[ClaimsT], Awaitable[bool] | bool] | None = None,
-    ) -> Callable[[ViewT], ViewT]:
-        """Return a decorator like that of `required`; without a token `get_claims` returns None.
-
-        An invalid token is still refused. In quart-schema the route stays open.
-        """
-        return self._decorator(
-            Requirement(
-                type=type, fresh=fresh, scopes=scopes, carriers=carriers, check=check, optional=True
-            )
-        )
-
-    @named_arguments_only("auth.guard(group) or auth.guard(group, scopes=[...])")
+    @keyword_arguments_only("auth.guard(group) or auth.guard(group, scopes=[...])")
     def guard(
         self,
         group: Quart | Blueprint,
@@ -162,7 +103,7 @@ class TokenAuth(Generic[ClaimsT]):
         requirement = Requirement(
             type=type, fresh=fresh, scopes=scopes, carriers=carriers, check=check
         )
-        guard_group(group, self._decorator(requirement))
+        guard_group(group, self._required_guard(requirement))
 
     async def refresh(
         self, request: Request, *, carriers: Sequence[Carrier] | None = None
@@ -204,7 +145,7 @@ class TokenAuth(Generic[ClaimsT]):
         Raises:
             ConfigurationError: there is no `CookieCarrier`, or a token is too long for a cookie.
         """
-        _add_cookies(response, self.authenticator.cookies.set_cookies(pair))
+        add_cookies(response, self.authenticator.cookies.set_cookies(pair))
 
     def clear_cookies(self, response: Response) -> None:
         """Have the browser forget all that `set_cookies` set. Revoke the session besides.
@@ -212,7 +153,7 @@ class TokenAuth(Generic[ClaimsT]):
         Raises:
             ConfigurationError: there is no `CookieCarrier`.
         """
-        _add_cookies(response, self.authenticator.cookies.clear_cookies())
+        add_cookies(response, self.authenticator.cookies.clear_cookies())
 
     def while_valid(
         self,
@@ -299,16 +240,12 @@ class TokenAuth(Generic[ClaimsT]):
         app.before_websocket(check_once)
         self._document(app)
 
-    def _decorator(self, requirement: Requirement[ClaimsT]) -> GuardDecorator[ClaimsT]:
+    def _required_guard(self, requirement: Requirement[ClaimsT]) -> ViewDecorator:
         return GuardDecorator(self._apps, self.authenticator, requirement, self.scheme_name)
+
+    def _optional_guard(self, requirement: Requirement[ClaimsT]) -> ViewDecorator:
+        return self._required_guard(requirement)
 
     def _document(self, app: Quart) -> None:
         scheme = self.authenticator.carriers[0].security_scheme
         document_scheme(app, self.scheme_name, scheme)
-
-
-def _add_cookies(response: Response, cookies: tuple[str, ...]) -> None:
-    check_kind(response, Response, "Cookies need a Response: await make_response(...) returns one.")
-    for cookie in cookies:
-        response.headers.add("Set-Cookie", cookie)
-    response.headers["Cache-Control"] = "no-store"

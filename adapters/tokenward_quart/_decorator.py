@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from functools import wraps
 from inspect import isclass, iscoroutinefunction
-from typing import Generic, NoReturn, TypeVar, cast
+from typing import Generic, NoReturn, Protocol, TypeVar, cast
 
 from quart import current_app
 
@@ -17,10 +17,18 @@ from tokenward_quart._marks import mark_given, mark_guard
 from tokenward_quart._refusals import note_refusal
 from tokenward_quart._schema import document_view
 
-__all__ = ["GuardDecorator"]
+__all__ = ["GuardDecorator", "ViewDecorator"]
 
 ClaimsT = TypeVar("ClaimsT", bound=Claims)
 ViewT = TypeVar("ViewT", bound=Callable[..., object])
+
+
+class ViewDecorator(Protocol):
+    """A decorator that keeps the type of the function."""
+
+    def __call__(self, view: ViewT, /) -> ViewT:
+        """Return the guarded function."""
+        ...
 
 
 class GuardDecorator(Generic[ClaimsT]):

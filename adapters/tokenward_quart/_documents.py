@@ -31,7 +31,7 @@ def is_document(app: Quart, found: Connection) -> bool:
 
 def _view(publisher: KeyPublisher, path: str) -> Callable[[], Awaitable[Response]]:
     async def document() -> Response:
-        answer = publisher.answer(view_of(request), path)
+        answer = publisher.respond(view_of(request), path)
         response = Response(answer.body, answer.status)
         # In place of those that Quart thinks of itself.
         response.headers = Headers(dict(answer.headers))

@@ -7,10 +7,9 @@ from quart import Quart, Websocket
 from werkzeug.datastructures import Headers
 
 from tokenward.http import Refusal
+from tokenward_quart._connection import view_of
 
 __all__ = ["close", "close_refused", "watch_sockets"]
-
-_DENIAL_RESPONSE = "websocket.http.response"
 
 
 class WatchedWebsocket(Websocket):
@@ -53,7 +52,7 @@ async def close_refused(socket: Websocket, refusal: Refusal) -> bool:
     One that was not accepted is left to the response, where the server can send one.
     """
     is_begun = isinstance(socket, WatchedWebsocket) and (socket.was_accepted or socket.was_closed)
-    if not is_begun and _DENIAL_RESPONSE in (socket.scope.get("extensions") or ()):
+    if not is_begun and view_of(socket).supports_denial_response:
         return False
     await close(socket, refusal.close_code, refusal.code)
     return True

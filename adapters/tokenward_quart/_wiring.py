@@ -9,7 +9,7 @@ from typing import Any, Final, get_type_hints
 from quart import Quart
 
 from tokenward import ConfigurationError
-from tokenward.http import holds_claims
+from tokenward.http import BaseTokenAuth, contains_claims_model
 from tokenward_quart._claims import current_claims
 from tokenward_quart._decorator import GuardDecorator
 from tokenward_quart._groups import groups_of
@@ -17,7 +17,7 @@ from tokenward_quart._marks import View, functions_within, guard_of, was_given
 
 __all__ = ["check_app"]
 
-_OF_THE_AUTH: Final = "tokenward_quart._auth"
+_GUARD_METHODS: Final = ("required", "optional", "guard")
 # Where quart-schema keeps the models that it fills from a request.
 _FILLED: Final = (
     "_quart_schema_request_schema",
@@ -86,7 +86,11 @@ def _refuse_late(name: str, function: View) -> None:
 
 def _refuse_unapplied(name: str, function: View) -> None:
     """Refuse ``before_request(auth.required())`` and ``before_request(auth.required)``."""
-    is_method = isinstance(function, MethodType) and function.__func__.__module__ == _OF_THE_AUTH
+    is_method = (
+        isinstance(function, MethodType)
+        and isinstance(function.__self__, BaseTokenAuth)
+        and function.__name__ in _GUARD_METHODS
+    )
     if is_method or isinstance(function, GuardDecorator):
         msg = (
             f"{name} is an auth decorator, and is registered in place of a function: guard a group "
@@ -122,7 +126,7 @@ def _refuse_claims_of_the_client(name: str, function: View) -> None:
             filled = inspect.getattr_static(each, attribute, None)
             # Of a body the model and where it is looked for.
             models = filled if isinstance(filled, tuple) else (filled,)
-            if any(holds_claims(model) for model in models):
+            if any(contains_claims_model(model) for model in models):
                 msg = (
                     f"{name} takes claims from the request, where the client writes them: "
                     "guard it with @auth.required() and read auth.current_claims."
@@ -140,7 +144,7 @@ def _refuse_claims_as_argument(name: str, view: View, arguments: set[str]) -> No
     hints = _hints_of(view)
     for parameter in inspect.signature(view).parameters.values():
         is_passed = parameter.name in arguments or parameter.default is not parameter.empty
-        if not is_passed and holds_claims(hints.get(parameter.name)):
+        if not is_passed and contains_claims_model(hints.get(parameter.name)):
             msg = (
                 f"{name} has the argument {parameter.name}, and Quart passes no claims: "
                 "read auth.current_claims in the handler."

@@ -88,7 +88,7 @@ def test_a_dependency_that_was_not_called(write: Callable[[], object]) -> None:
     """The method itself is not the dependency."""
     with pytest.raises(
         ConfigurationError,
-        match=r"write Depends\(auth\.required\(\)\), not Depends\(auth\.required\)",
+        match=r"must be called: write auth\.required\(\) instead of auth\.required, as in Depends",
     ):
         write()
 

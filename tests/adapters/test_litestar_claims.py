@@ -210,7 +210,7 @@ async def test_a_carrier_of_the_users_own(clock: FrozenClock) -> None:
     """A carrier that the user writes sees the request as those of the core do."""
 
     class PathCarrier(BearerHeader):
-        def read(self, request: RequestView, type: str) -> bytes | None:
+        def read_token(self, request: RequestView, type: str) -> bytes | None:
             return next(iter(request.query_values(b"t")), None)
 
     service = Service(clock, carriers=[PathCarrier()])

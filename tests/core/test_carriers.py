@@ -11,18 +11,18 @@ from tokenward.http import Authenticator, QueryCarrier, Requirement, WebSocketPr
 
 def bearer(value: bytes) -> bytes | None:
     """Read one Authorization header."""
-    return BearerHeader().read(view((b"authorization", value)), "access")
+    return BearerHeader().read_token(view((b"authorization", value)), "access")
 
 
 def query(text: bytes, name: str = "access_token") -> bytes | None:
     """Read a query."""
-    return QueryCarrier(name=name).read(view(query_string=text), "access")
+    return QueryCarrier(name=name).read_token(view(query_string=text), "access")
 
 
 def offered(*values: bytes, marker: str = "bearer") -> bytes | None:
     """Read the subprotocols that a WebSocket's handshake offers."""
     headers = ((b"sec-websocket-protocol", value) for value in values)
-    return WebSocketProtocolCarrier(marker=marker).read(socket(*headers), "access")
+    return WebSocketProtocolCarrier(marker=marker).read_token(socket(*headers), "access")
 
 
 @pytest.mark.parametrize("scheme", [b"Bearer", b"bearer", b"BEARER", b"bEaReR"])
@@ -54,7 +54,7 @@ def test_the_scheme_alone_is_an_empty_token(value):
 
 def test_without_the_header_there_is_no_token():
     """Other headers are of no interest."""
-    assert BearerHeader().read(view((b"x-authorization", b"Bearer a")), "access") is None
+    assert BearerHeader().read_token(view((b"x-authorization", b"Bearer a")), "access") is None
 
 
 @pytest.mark.parametrize("second", [b"Bearer a", b"Bearer b", b"Basic dTpw"])
@@ -62,14 +62,14 @@ def test_two_headers_are_refused(second):
     """Whether they agree or not: another reader might take the other one."""
     request = view((b"authorization", b"Bearer a"), (b"authorization", second))
     with pytest.raises(InvalidRequestError):
-        BearerHeader().read(request, "access")
+        BearerHeader().read_token(request, "access")
 
 
 def test_header_and_scheme_can_be_named():
     """For a gateway that keeps Authorization to itself."""
     carrier = BearerHeader(name="X-Service-Token", scheme="JWT")
-    assert carrier.read(view((b"x-service-token", b"jwt a")), "access") == b"a"
-    assert carrier.read(view((b"authorization", b"Bearer a")), "access") is None
+    assert carrier.read_token(view((b"x-service-token", b"jwt a")), "access") == b"a"
+    assert carrier.read_token(view((b"authorization", b"Bearer a")), "access") is None
 
 
 @pytest.mark.parametrize("scheme", ["a.c", "a|b", "[abc]", "a$"])
@@ -77,15 +77,15 @@ def test_a_scheme_is_no_pattern(scheme):
     """What would mean something in a regular expression means itself."""
     carrier = BearerHeader(scheme=scheme)
     request = view((b"authorization", scheme.upper().encode() + b" t"))
-    assert carrier.read(request, "access") == b"t"
-    assert carrier.read(view((b"authorization", b"abc t")), "access") is None
+    assert carrier.read_token(request, "access") == b"t"
+    assert carrier.read_token(view((b"authorization", b"abc t")), "access") is None
 
 
 def test_the_header_is_read_from_a_socket_too():
     """Clients that are no browsers can set it there, and it carries every type."""
     request = socket((b"authorization", b"Bearer a"))
-    assert BearerHeader().read(request, "access") == b"a"
-    assert BearerHeader().read(request, "refresh") == b"a"
+    assert BearerHeader().read_token(request, "access") == b"a"
+    assert BearerHeader().read_token(request, "refresh") == b"a"
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_the_parameter_can_be_named():
     """One is as good as another, and of a socket it is read likewise."""
     assert query(b"t=a", name="t") == b"a"
     assert query(b"access_token=a", name="t") is None
-    assert QueryCarrier().read(socket(query_string=b"access_token=a"), "access") == b"a"
+    assert QueryCarrier().read_token(socket(query_string=b"access_token=a"), "access") == b"a"
 
 
 async def test_a_twice_encoded_token_is_no_token_of_ours(engine):
@@ -204,7 +204,7 @@ def test_two_markers_are_refused(values):
 def test_a_request_has_no_subprotocol():
     """Whatever header it sends: a page can make no request with it, others would be no browsers."""
     headers = (b"sec-websocket-protocol", b"bearer, a"), (b"upgrade", b"websocket")
-    assert WebSocketProtocolCarrier().read(view(*headers), "access") is None
+    assert WebSocketProtocolCarrier().read_token(view(*headers), "access") is None
 
 
 def test_the_marker_can_be_named():
@@ -277,7 +277,7 @@ class TrailerCarrier:
         """Note what it is asked for."""
         self.asked = []
 
-    def read(self, request, type):
+    def read_token(self, request, type):
         self.asked.append(type)
         values = request.header_values(b"x-trailer")
         return values[0] if values else None

@@ -13,7 +13,7 @@ ACCESS, REFRESH = b"__Host-access_token", b"__Secure-refresh_token"
 def read(*cookies: bytes, type: str = "access", host: bytes = b"shop.example") -> bytes | None:
     """Read the cookies of the defaults."""
     headers = ((b"cookie", cookie) for cookie in cookies)
-    return CookieCarrier().read(view((b"host", host), *headers), type)
+    return CookieCarrier().read_token(view((b"host", host), *headers), type)
 
 
 def test_each_type_has_a_cookie_of_its_own():
@@ -94,7 +94,7 @@ def test_cookies_are_found_in_many_headers():
 
 def test_a_socket_brings_its_cookies():
     """Its handshake is a request like others."""
-    assert CookieCarrier().read(socket((b"cookie", ACCESS + b"=a")), "access") == b"a"
+    assert CookieCarrier().read_token(socket((b"cookie", ACCESS + b"=a")), "access") == b"a"
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,9 @@ def test_a_socket_brings_its_cookies():
 def test_development_reads_cookies_on_this_machine(host):
     """With any port and without."""
     carrier = CookieCarrier(development=True)
-    assert carrier.read(view((b"host", host), (b"cookie", b"access_token=a")), "access") == b"a"
+    assert (
+        carrier.read_token(view((b"host", host), (b"cookie", b"access_token=a")), "access") == b"a"
+    )
 
 
 @pytest.mark.parametrize(
@@ -145,8 +147,8 @@ def test_development_reads_no_cookie_on_another_host(host):
     """One that was deployed by mistake lets nobody in by cookies that any network can read."""
     carrier = CookieCarrier(development=True)
     request = view((b"host", host), (b"cookie", b"access_token=a; refresh_token=r"))
-    assert carrier.read(request, "access") is None
-    assert carrier.read(request, "refresh") is None
+    assert carrier.read_token(request, "access") is None
+    assert carrier.read_token(request, "refresh") is None
 
 
 @pytest.mark.parametrize("hosts", [[], [b"localhost", b"localhost"], [b"localhost", b"evil"]])
@@ -154,16 +156,16 @@ def test_development_wants_one_host(hosts):
     """None, or two, could be any."""
     headers = [(b"host", host) for host in hosts]
     request = view(*headers, (b"cookie", b"access_token=a"))
-    assert CookieCarrier(development=True).read(request, "access") is None
+    assert CookieCarrier(development=True).read_token(request, "access") is None
 
 
 def test_development_does_not_read_the_prefixed_names():
     """A cookie of the deployed service is not the developer's, and not the other way round."""
     local = view((b"host", b"localhost"), (b"cookie", ACCESS + b"=a"))
-    assert CookieCarrier(development=True).read(local, "access") is None
-    assert CookieCarrier().read(local, "access") == b"a"
+    assert CookieCarrier(development=True).read_token(local, "access") is None
+    assert CookieCarrier().read_token(local, "access") == b"a"
     bare = view((b"host", b"localhost"), (b"cookie", b"access_token=a"))
-    assert CookieCarrier().read(bare, "access") is None
+    assert CookieCarrier().read_token(bare, "access") is None
 
 
 @pytest.mark.parametrize("development", [False, True])
@@ -174,8 +176,8 @@ def test_what_a_browser_was_given_it_brings_back(development):
     pair = TokenPair("a.b.c", "d.e.f", 900, refresh_expires_in=60, csrf_token="0123")
     browser = Browser()
     browser.receive(f"{site}/login", carrier.set_cookies(pair))
-    assert carrier.read(browser.request(f"{site}/refresh"), "refresh") == b"d.e.f"
-    assert carrier.read(browser.request(f"{site}/orders"), "refresh") is None
-    assert carrier.read(browser.request(f"{site}/orders"), "access") == b"a.b.c"
+    assert carrier.read_token(browser.request(f"{site}/refresh"), "refresh") == b"d.e.f"
+    assert carrier.read_token(browser.request(f"{site}/orders"), "refresh") is None
+    assert carrier.read_token(browser.request(f"{site}/orders"), "access") == b"a.b.c"
     browser.receive(f"{site}/logout", carrier.clear_cookies())
-    assert carrier.read(browser.request(f"{site}/orders"), "access") is None
+    assert carrier.read_token(browser.request(f"{site}/orders"), "access") is None

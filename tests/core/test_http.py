@@ -157,6 +157,20 @@ def test_a_socket_has_no_method():
 
 
 @pytest.mark.parametrize(
+    ("scope", "expected"),
+    [
+        ({"extensions": {"websocket.http.response": {}}}, True),
+        ({"extensions": {"tls": {}}}, False),
+        ({"extensions": None}, False),
+        ({}, False),
+    ],
+)
+def test_a_server_says_whether_it_sends_denial_responses(scope, expected):
+    """ASGI lets a server leave its extensions out, or name none."""
+    assert socket(**scope).supports_denial_response is expected
+
+
+@pytest.mark.parametrize(
     ("query", "values"),
     [
         (b"a=1", [b"1"]),

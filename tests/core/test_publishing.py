@@ -34,7 +34,7 @@ def request(*conditions, method="GET"):
 
 def ask(publisher, path=JWKS, *conditions, method="GET"):
     """Give the answer to a request."""
-    return publisher.answer(request(*conditions, method=method), path)
+    return publisher.respond(request(*conditions, method=method), path)
 
 
 def test_the_key_set_is_that_of_the_ring():

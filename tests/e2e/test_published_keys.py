@@ -23,7 +23,7 @@ def app_of(publisher):
     """Give a service without a framework."""
 
     async def app(scope, receive, send):
-        answer = publisher.answer(RequestView(scope), scope["path"])
+        answer = publisher.respond(RequestView(scope), scope["path"])
         headers = [(name.lower().encode(), text.encode()) for name, text in answer.headers.items()]
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         await send({"type": "http.response.body", "body": answer.body})

@@ -29,7 +29,7 @@ def find_in_header(view: RequestView, settings: LoadConfig, kind: TokenType) -> 
         InvalidRequestError: there are two headers.
     """
     if settings.authjwt_header_type:
-        credentials = settings.bearer_header.read(view, kind)
+        credentials = settings.bearer_header.read_token(view, kind)
         if credentials is None:
             return None
         words = credentials.split()

@@ -5,16 +5,19 @@ The adapters use this package; it imports no framework.
 
 from tokenward.http.authenticator import Authenticator
 from tokenward.http.carriers import BearerHeader, Carrier, QueryCarrier, WebSocketProtocolCarrier
+from tokenward.http.claims_annotations import claims_models_in, contains_claims_model
 from tokenward.http.cookies import CookieCarrier, render_cookie
 from tokenward.http.csrf import CsrfCheck, check_csrf_token
+from tokenward.http.misuse import keyword_arguments_only
 from tokenward.http.publisher import KeyPublisher, KeysResponse
 from tokenward.http.refusal import Refusal
 from tokenward.http.request import RequestView
 from tokenward.http.requirement import Requirement
-from tokenward.http.wiring import claims_in, holds_claims, named_arguments_only
+from tokenward.http.token_auth import BaseTokenAuth
 
 __all__ = [
     "Authenticator",
+    "BaseTokenAuth",
     "BearerHeader",
     "Carrier",
     "CookieCarrier",
@@ -27,8 +30,8 @@ __all__ = [
     "Requirement",
     "WebSocketProtocolCarrier",
     "check_csrf_token",
-    "claims_in",
-    "holds_claims",
-    "named_arguments_only",
+    "claims_models_in",
+    "contains_claims_model",
+    "keyword_arguments_only",
     "render_cookie",
 ]

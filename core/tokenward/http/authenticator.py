@@ -20,7 +20,7 @@ from tokenward.errors import (
 )
 from tokenward.hooks import maybe_await
 from tokenward.http.carriers import BearerHeader, Carrier, checked_carriers
-from tokenward.http.connection import run_while_valid
+from tokenward.http.connection_lifetime import run_while_valid
 from tokenward.http.cookies import CookieCarrier
 from tokenward.http.refusal import Refusal
 from tokenward.http.request import RequestView
@@ -216,7 +216,7 @@ class Authenticator(Generic[ClaimsT]):
         cookies: CookieCarrier | None = None
         is_only_in_cookies = True
         for carrier in carriers:
-            token = carrier.read(request, type)
+            token = carrier.read_token(request, type)
             if token is None:
                 continue
             if found is not None and token != found:

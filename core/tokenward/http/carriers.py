@@ -7,7 +7,7 @@ from typing import Final, Protocol
 from tokenward._arguments import check_methods, kind_of
 from tokenward.claims.model import TokenType
 from tokenward.errors import ConfigurationError, InvalidRequestError
-from tokenward.http.fields import listed
+from tokenward.http.field_values import listed
 from tokenward.http.request import RequestView
 
 __all__ = [
@@ -20,7 +20,7 @@ __all__ = [
 
 _SPACE: Final = b" \t"
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 §5.6.2
-_OF_CARRIERS: Final = ("read", "scheme", "security_scheme")
+_CARRIER_MEMBERS: Final = ("read_token", "scheme", "security_scheme")
 
 
 class Carrier(Protocol):
@@ -40,7 +40,7 @@ class Carrier(Protocol):
         """How OpenAPI says it (OpenAPI 3.1 §4.8.27, Security Scheme Object)."""
         ...
 
-    def read(self, request: RequestView, type: TokenType) -> bytes | None:
+    def read_token(self, request: RequestView, type: TokenType) -> bytes | None:
         """Give the token, or None where there is none here.
 
         Args:
@@ -85,8 +85,8 @@ class BearerHeader:
             else {"type": "apiKey", "in": "header", "name": name}
         )
 
-    def read(self, request: RequestView, type: TokenType) -> bytes | None:  # noqa: ARG002
-        """See `Carrier.read`."""
+    def read_token(self, request: RequestView, type: TokenType) -> bytes | None:  # noqa: ARG002
+        """See `Carrier.read_token`."""
         value = _only(request.header_values(self._name))
         if value is None:
             return None
@@ -122,8 +122,8 @@ class QueryCarrier:
         self._name = name.encode()
         self.security_scheme = {"type": "apiKey", "in": "query", "name": name}
 
-    def read(self, request: RequestView, type: TokenType) -> bytes | None:  # noqa: ARG002
-        """See `Carrier.read`."""
+    def read_token(self, request: RequestView, type: TokenType) -> bytes | None:  # noqa: ARG002
+        """See `Carrier.read_token`."""
         return _only(request.query_values(self._name))
 
 
@@ -154,8 +154,8 @@ class WebSocketProtocolCarrier:
         self._marker = marker.encode()
         self.security_scheme = {"type": "apiKey", "in": "header", "name": "Sec-WebSocket-Protocol"}
 
-    def read(self, request: RequestView, type: TokenType) -> bytes | None:  # noqa: ARG002
-        """See `Carrier.read`."""
+    def read_token(self, request: RequestView, type: TokenType) -> bytes | None:  # noqa: ARG002
+        """See `Carrier.read_token`."""
         if not request.is_websocket:
             return None
         offered = b",".join(request.header_values(b"sec-websocket-protocol"))
@@ -186,7 +186,7 @@ def checked_carriers(carriers: Sequence[Carrier]) -> tuple[Carrier, ...]:
         msg = "carriers must name at least one carrier."
         raise ConfigurationError(msg)
     for carrier in several:
-        check_methods(carrier, _OF_CARRIERS, "A carrier", "carriers=[BearerHeader()]")
+        check_methods(carrier, _CARRIER_MEMBERS, "A carrier", "carriers=[BearerHeader()]")
     return several
 
 

@@ -103,8 +103,8 @@ class CookieCarrier:
         """How OpenAPI says it."""
         return {"type": "apiKey", "in": "cookie", "name": self._names["access"]}
 
-    def read(self, request: RequestView, type: TokenType) -> bytes | None:
-        """See `Carrier.read`; a cookie of one name that comes twice is refused."""
+    def read_token(self, request: RequestView, type: TokenType) -> bytes | None:
+        """See `Carrier.read_token`; a cookie of one name that comes twice is refused."""
         values = request.cookie_values(self._names[type].encode())
         if not values or (self.development and not _is_loopback(request)):
             return None

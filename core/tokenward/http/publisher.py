@@ -15,7 +15,7 @@ from pydantic import JsonValue
 
 from tokenward._arguments import kind_of
 from tokenward.errors import ConfigurationError
-from tokenward.http.fields import listed
+from tokenward.http.field_values import listed
 from tokenward.http.request import RequestView
 from tokenward.jose.codec import b64url_encode, dumps
 from tokenward.keys.ring import KeyRing
@@ -134,7 +134,7 @@ class KeyPublisher:
         """The paths of all documents, each for GET and HEAD."""
         return tuple(self._makers)
 
-    def answer(self, request: RequestView, path: str) -> KeysResponse:
+    def respond(self, request: RequestView, path: str) -> KeysResponse:
         """Answer a GET or a HEAD; no token is asked for.
 
         Args:

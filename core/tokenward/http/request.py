@@ -4,7 +4,7 @@ import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final, TypeAlias
 
-from tokenward.http.fields import cookie_values, urlencoded_values
+from tokenward.http.field_values import cookie_values, urlencoded_values
 
 __all__ = ["RequestView"]
 
@@ -12,6 +12,7 @@ Scope: TypeAlias = MutableMapping[str, Any]
 """An ASGI connection scope; the values are whatever the ASGI specification says of each key."""
 
 _MEMO: Final = "tokenward"
+_DENIAL_RESPONSE: Final = "websocket.http.response"
 _SPACE: Final = b" \t"
 _FORM: Final = b"application/x-www-form-urlencoded"
 _LONGEST_FORM: Final = 262_144
@@ -43,6 +44,14 @@ class RequestView:
     def is_websocket(self) -> bool:
         """Whether this is the opening handshake of a WebSocket."""
         return bool(self._scope["type"] == "websocket")
+
+    @property
+    def supports_denial_response(self) -> bool:
+        """Whether the server can answer this WebSocket handshake with an HTTP response.
+
+        See the ASGI extension ``websocket.http.response``.
+        """
+        return _DENIAL_RESPONSE in (self._scope.get("extensions") or ())
 
     def header_values(self, name: bytes) -> list[bytes]:
         """Give every value of a header, in order.

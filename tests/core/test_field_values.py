@@ -92,7 +92,7 @@ def test_a_query_of_64_kib_costs_little(piece):
 
     def read() -> None:
         try:
-            carrier.read(view(query_string=query), "access")
+            carrier.read_token(view(query_string=query), "access")
         except InvalidRequestError:
             assert query.count(b"token") > 1
 
@@ -116,7 +116,7 @@ def test_a_list_of_subprotocols_of_64_kib_costs_little(piece, begin):
 
     def read() -> None:
         try:
-            carrier.read(socket((b"sec-websocket-protocol", offered)), "access")
+            carrier.read_token(socket((b"sec-websocket-protocol", offered)), "access")
         except InvalidRequestError:
             assert offered.count(b"bearer") > 1
 
@@ -129,7 +129,7 @@ def test_a_list_of_entity_tags_of_64_kib_costs_little(piece):
     publisher = KeyPublisher(KeyRing.generate("EdDSA"))
     tags = (b"if-none-match", filled(piece, HEADER))
     path = next(iter(publisher.paths))
-    assert is_cheap(lambda: publisher.answer(view(tags), path))
+    assert is_cheap(lambda: publisher.respond(view(tags), path))
 
 
 @pytest.mark.parametrize("piece", [b"a.", b"a", b"localhost", b"."])
@@ -137,15 +137,15 @@ def test_a_host_of_64_kib_costs_little(piece):
     """In development the Host header of a request with a cookie is looked at."""
     carrier = CookieCarrier(development=True)
     headers = (b"host", filled(piece, HEADER)), (b"cookie", b"access_token=a")
-    assert is_cheap(lambda: carrier.read(view(*headers), "access"))
-    assert carrier.read(view(*headers), "access") is None
+    assert is_cheap(lambda: carrier.read_token(view(*headers), "access"))
+    assert carrier.read_token(view(*headers), "access") is None
 
 
 @pytest.mark.parametrize("piece", [b" ", b"Bearer ", b"a"])
 def test_a_bearer_header_of_64_kib_costs_little(piece):
     """And so does the header that most requests have."""
     header = (b"authorization", filled(piece, HEADER, b"Bearer "))
-    assert is_cheap(lambda: BearerHeader().read(view(header), "access"))
+    assert is_cheap(lambda: BearerHeader().read_token(view(header), "access"))
 
 
 def test_a_host_that_ends_too_late_is_not_this_machine():
@@ -153,7 +153,7 @@ def test_a_host_that_ends_too_late_is_not_this_machine():
     carrier, cookie = CookieCarrier(development=True), (b"cookie", b"access_token=a")
 
     def is_read(host: bytes) -> bool:
-        return carrier.read(view((b"host", host), cookie), "access") is not None
+        return carrier.read_token(view((b"host", host), cookie), "access") is not None
 
     assert is_read(b"a." * 121 + b"localhost:65535")
     assert not is_read(b"a." * 126 + b"localhost:65535")

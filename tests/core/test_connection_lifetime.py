@@ -17,7 +17,7 @@ from tokenward import (
 )
 from tokenward.errors import MissingTokenError
 from tokenward.http import Authenticator
-from tokenward.http.connection import run_while_valid
+from tokenward.http.connection_lifetime import run_while_valid
 
 SOON, LATE = timedelta(milliseconds=1), timedelta(hours=1)
 

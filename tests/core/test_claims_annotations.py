@@ -22,7 +22,7 @@ from pydantic import BaseModel, Json, RootModel
 from typing_extensions import TypeAliasType
 
 from tokenward import Claims, TokenPair
-from tokenward.http import holds_claims
+from tokenward.http import contains_claims_model
 
 ItemT = TypeVar("ItemT")
 ClaimsT = TypeVar("ClaimsT", bound=Claims)
@@ -210,12 +210,12 @@ FREE = [
 
 
 @pytest.mark.parametrize("annotation", HOLDING, ids=str)
-def test_a_type_that_holds_claims_is_found(annotation):
+def test_a_type_that_contains_a_claims_model_is_found(annotation):
     """At any depth, in unions, containers, generics, aliases and every kind of record."""
-    assert holds_claims(annotation)
+    assert contains_claims_model(annotation)
 
 
 @pytest.mark.parametrize("annotation", FREE, ids=str)
 def test_a_type_without_claims_is_let_through(annotation):
     """Nor does the search loop on a type that refers to itself."""
-    assert not holds_claims(annotation)
+    assert not contains_claims_model(annotation)

@@ -1,28 +1,14 @@
-"""Finds mistakes in how an app uses an adapter."""
+"""Finds `Claims` models in type annotations."""
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator
-from functools import wraps
-from typing import (
-    Annotated,
-    Any,
-    ClassVar,
-    Final,
-    ParamSpec,
-    TypeVar,
-    get_args,
-    get_origin,
-    get_type_hints,
-)
+from collections.abc import Iterable, Iterator
+from typing import Annotated, Any, ClassVar, Final, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel
 
 from tokenward.claims.model import Claims
 
-__all__ = ["claims_in", "holds_claims", "named_arguments_only"]
-
-ParametersT = ParamSpec("ParametersT")
-ResultT = TypeVar("ResultT")
+__all__ = ["claims_models_in", "contains_claims_model"]
 
 # Where an alias, a NewType, a type variable and an InitVar keep the type that they stand for.
 _REFERENCES: Final = ("__value__", "__supertype__", "__bound__", "__constraints__", "type")
@@ -37,7 +23,7 @@ _MARKS_OF_RECORDS: Final = (
 )
 
 
-def holds_claims(annotation: object) -> bool:
+def contains_claims_model(annotation: object) -> bool:
     """Whether a type is a `Claims` model, or holds one at any depth.
 
     A parameter of such a type that is filled from a request takes its claims from the client: no
@@ -55,11 +41,11 @@ def holds_claims(annotation: object) -> bool:
 
     Not checked: names in quotes that cannot be resolved, and classes with a validator of their own.
     """
-    return any(True for _ in claims_in(annotation))
+    return any(True for _ in claims_models_in(annotation))
 
 
-def claims_in(annotation: object) -> Iterator[type[Claims]]:
-    """Yield the `Claims` models that a type is or holds; see `holds_claims`.
+def claims_models_in(annotation: object) -> Iterator[type[Claims]]:
+    """Yield the `Claims` models that a type is or holds; see `contains_claims_model`.
 
     Args:
         annotation: a type, as the framework resolved it.
@@ -115,35 +101,3 @@ def _hints_of(kind: type) -> dict[str, Any]:
             for each in reversed(kind.__mro__)
             for name, hint in inspect.get_annotations(each).items()
         }
-
-
-def named_arguments_only(
-    usage: str,
-) -> Callable[[Callable[ParametersT, ResultT]], Callable[ParametersT, ResultT]]:
-    """Return a decorator for methods, which refuses positional arguments that belong to no parameter.
-
-    ``@auth.required`` without parentheses hands the handler to the method as its first argument,
-    and so does a framework that is given ``auth.required`` itself. Python's own message counts
-    arguments; this one names the fix.
-
-    Args:
-        usage: how the method is called.
-
-    Returns:
-        A decorator that keeps the signature of the method.
-    """
-
-    def decorate(method: Callable[ParametersT, ResultT]) -> Callable[ParametersT, ResultT]:
-        parameters = inspect.signature(method).parameters.values()
-        most = sum(parameter.kind is not parameter.KEYWORD_ONLY for parameter in parameters)
-
-        @wraps(method)
-        def call(*arguments: ParametersT.args, **named: ParametersT.kwargs) -> ResultT:
-            if len(arguments) > most:
-                msg = f"Write {usage}: every argument of {method.__name__} has a name."
-                raise TypeError(msg)
-            return method(*arguments, **named)
-
-        return call
-
-    return decorate
