@@ -1,16 +1,20 @@
-"""Handing tokens to browsers, and taking them back."""
+"""Setting and removing the cookies of tokens."""
 
+from collections.abc import Callable
 from typing import Final, Literal
 
 from fastapi import Response
 
 from tokenward import TokenType
 from tokenward.http import render_cookie
-from tokenward_fastapi.authjwt._messages import unverified_part
-from tokenward_fastapi.authjwt._reader import TokenReader, as_bytes
+from tokenward_fastapi.authjwt._engines import Engines
+from tokenward_fastapi.authjwt._issuer import TokenIssuer
+from tokenward_fastapi.authjwt._reader import TokenReader
+from tokenward_fastapi.authjwt._unverified import unverified_payload
+from tokenward_fastapi.authjwt.config import LoadConfig
 from tokenward_fastapi.authjwt.exceptions import JWTDecodeError
 
-__all__ = ["CookieMaker"]
+__all__ = ["CookieWriter"]
 
 _SAME_SITE: Final[dict[str | None, Literal["Strict", "Lax", "None"] | None]] = {
     "strict": "Strict",
@@ -20,114 +24,111 @@ _SAME_SITE: Final[dict[str | None, Literal["Strict", "Lax", "None"] | None]] = {
 }
 
 
-class CookieMaker(TokenReader):
-    """What `AuthJWT` sets cookies with."""
+class CookieWriter:
+    """Writes the two cookies of a token, its own and that of its CSRF token, into a response."""
 
-    _response: Response | None = None
-
-    async def set_access_cookies(
-        self,
-        encoded_access_token: str,
-        response: Response | None = None,
-        max_age: int | None = None,
+    def __init__(
+        self, engines: Callable[[], Engines], issuer: TokenIssuer, reader: TokenReader
     ) -> None:
-        """Set the cookie of an access token, and beside it that of its CSRF token.
+        """Store what is needed to write cookies.
 
         Args:
-            encoded_access_token: the token.
-            response: to set them in; by default that of the request.
-            max_age: in seconds, in place of that of the settings; zero has it forgotten at once.
+            engines: returns the engines of the current configuration.
+            issuer: recognises tokens that need no verification here.
+            reader: verifies the others.
+        """
+        self._engines = engines
+        self._issuer = issuer
+        self._reader = reader
+
+    async def set(
+        self, token_type: TokenType, token: str, response: object, max_age: object
+    ) -> None:
+        """Set both cookies.
+
+        Args:
+            token_type: decides the names and paths of the cookies.
+            token: their content.
+            response: where they are set.
+            max_age: in seconds; None: as the settings say.
 
         Raises:
-            RuntimeWarning: cookies are no location of tokens.
-            TypeError: an argument is of a wrong type, or there is no response.
-            ValueError: a cookie is longer than browsers keep, or the token is none.
-            AuthJWTException: the token is not one of this object's own, and is not acceptable.
+            RuntimeWarning: the settings do not allow tokens in cookies.
+            TypeError: `max_age` is not an integer, or `response` is not a response.
+            ValueError: a cookie would be longer than browsers accept.
+            AuthJWTException: the token was not issued here and is invalid, or has no CSRF token.
         """
-        self._check_cookies("set_access_cookies")
-        await self._set("access", encoded_access_token, response, max_age)
-
-    async def set_refresh_cookies(
-        self,
-        encoded_refresh_token: str,
-        response: Response | None = None,
-        max_age: int | None = None,
-    ) -> None:
-        """Set the cookie of a refresh token, and beside it that of its CSRF token.
-
-        See `set_access_cookies`.
-        """
-        self._check_cookies("set_refresh_cookies")
-        await self._set("refresh", encoded_refresh_token, response, max_age)
-
-    async def unset_access_cookies(self, response: Response | None = None) -> None:
-        """Have the browser forget what `set_access_cookies` set; it raises what that raises."""
-        self._check_cookies("unset_access_cookies")
-        self._add("access", self._writable(response), "", "", 0)
-
-    async def unset_refresh_cookies(self, response: Response | None = None) -> None:
-        """Have the browser forget what `set_refresh_cookies` set; it raises what that raises."""
-        self._check_cookies("unset_refresh_cookies")
-        self._add("refresh", self._writable(response), "", "", 0)
-
-    async def unset_jwt_cookies(self, response: Response | None = None) -> None:
-        """Have the browser forget all of them."""
-        await self.unset_access_cookies(response)
-        await self.unset_refresh_cookies(response)
-
-    def _check_cookies(self, caller: str) -> None:
-        if not self.jwt_in_cookies:
-            msg = f"{caller}() called without 'authjwt_token_location' configured to use cookies"
-            raise RuntimeWarning(msg)
-
-    async def _set(self, kind: TokenType, token: str, response: object, max_age: object) -> None:
+        settings = self._checked_settings(f"set_{token_type}_cookies")
         if max_age is None:
-            max_age = self._settings.authjwt_cookie_max_age
+            max_age = settings.authjwt_cookie_max_age
         if isinstance(max_age, bool) or not isinstance(max_age, int | None):
             msg = "max_age must be a integer"
             raise TypeError(msg)
-        written = self._writable(response)
-        is_guarded = self._settings.authjwt_cookie_csrf_protect
-        csrf = await self._csrf_of(token) if is_guarded else ""
-        self._add(kind, written, token, csrf, max_age)
+        target = _checked_response(response)
 
-    def _writable(self, response: object) -> Response:
-        written = self._response if response is None else response
-        if not isinstance(written, Response):
-            msg = "The response must be an object response FastAPI"
-            raise TypeError(msg)
-        return written
+        csrf = await self._csrf_of(token) if settings.authjwt_cookie_csrf_protect else ""
+        _add_cookies(target, settings, token_type, token, csrf, max_age)
+
+    def unset(self, token_type: TokenType, response: object) -> None:
+        """Make the browser remove both cookies.
+
+        Raises:
+            RuntimeWarning: the settings do not allow tokens in cookies.
+            TypeError: `response` is not a response.
+        """
+        settings = self._checked_settings(f"unset_{token_type}_cookies")
+        _add_cookies(_checked_response(response), settings, token_type, "", "", 0)
+
+    def _checked_settings(self, caller: str) -> LoadConfig:
+        settings = self._engines().settings
+        if not settings.in_cookies:
+            msg = f"{caller}() called without 'authjwt_token_location' configured to use cookies"
+            raise RuntimeWarning(msg)
+        return settings
 
     async def _csrf_of(self, token: str) -> str:
-        # A token that was made right here needs no second look.
-        raw = (
-            unverified_part(token.encode(), 1)
-            if token in self._made
-            else (await self._read(as_bytes(token))).as_dict()
+        claims = (
+            unverified_payload(token.encode())
+            if self._issuer.has_issued(token)
+            else (await self._reader.verified_claims(token)).as_dict()
         )
-        if "csrf" not in raw:
+        if "csrf" not in claims:
             raise JWTDecodeError(message="Missing claim: csrf")
-        return str(raw["csrf"])
+        return str(claims["csrf"])
 
-    def _add(
-        self, kind: TokenType, response: Response, token: str, csrf: str, max_age: int | None
-    ) -> None:
-        settings = self._settings
-        cookies = {"cookie": token, "csrf_cookie": csrf}
-        if not settings.authjwt_cookie_csrf_protect:
-            del cookies["csrf_cookie"]
-        rendered = [
-            render_cookie(
-                getattr(settings, f"authjwt_{kind}_{cookie}_key"),
-                value,
-                max_age=max_age,
-                path=getattr(settings, f"authjwt_{kind}_{cookie}_path"),
-                domain=settings.cookie_domain,
-                same_site=_SAME_SITE[settings.authjwt_cookie_samesite],
-                secure=settings.authjwt_cookie_secure,
-                http_only=cookie == "cookie",
-            )
-            for cookie, value in cookies.items()
-        ]
-        for cookie in rendered:
-            response.headers.append("Set-Cookie", cookie)
+
+def _checked_response(response: object) -> Response:
+    if not isinstance(response, Response):
+        msg = "The response must be an object response FastAPI"
+        raise TypeError(msg)
+    return response
+
+
+def _add_cookies(
+    response: Response,
+    settings: LoadConfig,
+    token_type: TokenType,
+    token: str,
+    csrf: str,
+    max_age: int | None,
+) -> None:
+    values = {"cookie": token}
+    if settings.authjwt_cookie_csrf_protect:
+        values["csrf_cookie"] = csrf
+
+    # All are rendered before any is added: if one is refused, the response stays as it was.
+    rendered = [
+        render_cookie(
+            getattr(settings, f"authjwt_{token_type}_{cookie}_key"),
+            value,
+            max_age=max_age,
+            path=getattr(settings, f"authjwt_{token_type}_{cookie}_path"),
+            domain=settings.cookie_domain,
+            same_site=_SAME_SITE[settings.authjwt_cookie_samesite],
+            secure=settings.authjwt_cookie_secure,
+            http_only=cookie == "cookie",
+        )
+        for cookie, value in values.items()
+    ]
+    for cookie in rendered:
+        response.headers.append("Set-Cookie", cookie)

@@ -1,170 +1,194 @@
-"""Reading tokens: each is verified once a request, however often its claims are asked for."""
+"""Reading the tokens of one connection: each is verified once, however often its claims are read."""
 
-from typing import Any, Final, cast
-
-from fastapi.requests import HTTPConnection
+from collections.abc import Callable
+from typing import Any, Final, TypeAlias, cast
 
 from tokenward import TokenEngine, TokenError
-from tokenward.http import RequestView
-from tokenward_fastapi._dependency import view_of
+from tokenward.http import RequestView, Requirement, check_csrf_token
 from tokenward_fastapi.authjwt._claims import AuthJWTClaims
-from tokenward_fastapi.authjwt._messages import refusal_of, unverified_part
-from tokenward_fastapi.authjwt._requests import find_in_header
-from tokenward_fastapi.authjwt._tokens import TokenMaker
-from tokenward_fastapi.authjwt.exceptions import AuthJWTException, closing
+from tokenward_fastapi.authjwt._engines import Engines
+from tokenward_fastapi.authjwt._locations import SentToken, find_in_header
+from tokenward_fastapi.authjwt._sources import TokenSource
+from tokenward_fastapi.authjwt._translation import translated_error, wrong_type
+from tokenward_fastapi.authjwt._unverified import token_bytes, unverified_header
+from tokenward_fastapi.authjwt.exceptions import (
+    AuthJWTException,
+    FreshTokenRequired,
+    JWTDecodeError,
+    as_websocket_error,
+)
 
-__all__ = ["TokenReader", "as_bytes"]
+__all__ = ["AuthJWTRequirement", "TokenReader"]
 
+AuthJWTRequirement: TypeAlias = Requirement[AuthJWTClaims]
 _MEMO: Final = "authjwt"
 
 
-class TokenReader(TokenMaker):
-    """What `AuthJWT` reads tokens with."""
+class _VerifiedTokens:
+    """The claims of the tokens that were verified for one connection.
 
-    _token: str | None = None
-    """The token of this request, once it was accepted."""
+    All `AuthJWT` objects of one request share them.
+    """
 
-    def __init__(self, connection: HTTPConnection | None) -> None:
-        """Take the request, or the WebSocket, where there is one."""
-        super().__init__()
-        if not isinstance(connection, HTTPConnection | None):
-            msg = "request must be an instance of 'Request' or 'WebSocket'"
-            raise TypeError(msg)
-        self._request = connection
-        self._claims: AuthJWTClaims | None = None
-        self._is_refused = False
-        self._lasts = connection is None or connection.scope["type"] == "websocket"
-        # Objects of one request share what they found out.
-        self._memo: dict[object, object] = (
-            {}
-            if connection is None
-            else cast("dict[object, object]", view_of(connection).memo.setdefault(_MEMO, {}))
+    def __init__(self, view: RequestView | None) -> None:
+        """Start empty, or with what another object of the same request has verified."""
+        self.outlives_tokens = view is None or view.is_websocket
+        self._claims: dict[tuple[object, bytes], AuthJWTClaims] = (
+            {} if view is None else cast("dict[Any, Any]", view.memo.setdefault(_MEMO, {}))
         )
 
-    async def get_raw_jwt(self, encoded_token: str | None = None) -> dict[str, Any] | None:
-        """Give the claims of a token as a dictionary of the caller's own.
+    async def claims_of(self, engine: TokenEngine[AuthJWTClaims], token: bytes) -> AuthJWTClaims:
+        """Return the claims of a token of any type, verified at most once.
+
+        Raises:
+            TokenError: the token is invalid, expired or revoked.
+        """
+        claims = self._claims.get((engine, token))
+        if claims is not None:
+            if self.outlives_tokens:
+                # A WebSocket can outlive its token: check expiry and the denylist again.
+                await engine.revalidate(claims)
+            return claims
+
+        claims = await engine.decode(token, type=None)
+        if self.outlives_tokens:
+            self._claims.clear()  # Keep only the latest, so that they do not accumulate.
+        self._claims[engine, token] = claims
+        return claims
+
+
+class TokenReader:
+    """Verifies the tokens of one connection and keeps the token that the last guard accepted."""
+
+    token: str | None
+    """The token that the last guard accepted; None if it found none or refused it."""
+
+    def __init__(self, engines: Callable[[], Engines], view: RequestView | None) -> None:
+        """Store what is needed to read tokens; nothing is read yet.
 
         Args:
-            encoded_token: a token, access or refresh; by default that of the request.
+            engines: returns the engines of the current configuration.
+            view: the request or WebSocket; None outside of a connection.
+        """
+        self._engines = engines
+        self._view = view
+        self._verified = _VerifiedTokens(view)
+        self._keep(None, None)
 
-        Returns:
-            None where the request has no token.
+    async def check(self, requirement: AuthJWTRequirement, source: TokenSource) -> None:
+        """Return if the source has a token that meets the requirement, or none and none is needed.
 
         Raises:
-            AuthJWTException: the token is not acceptable.
+            AuthJWTException: the token is missing, invalid, expired, revoked, of the wrong type,
+                not fresh, or without the CSRF token that its cookie needs.
+            RuntimeError: a key or the denylist callback is missing.
         """
-        claims = await self._claims_of(encoded_token)
-        return None if claims is None else claims.as_dict()
+        sent: SentToken | None = None
+        try:
+            sent = source.find(self._engines().settings, requirement.type)
+            await self._accept(requirement, source, sent)
+        except (TokenError, AuthJWTException) as error:
+            refusal = self._refusal(error, b"" if sent is None else sent.token, source.view)
+            if self._verified.outlives_tokens:
+                # An open WebSocket must not act for a user whose token is now refused.
+                self._keep(None, None, is_refused=True)
+        else:
+            return
+        raise refusal
 
-    async def get_jti(self, encoded_token: str) -> str:
-        """Give the identity of a token, access or refresh.
-
-        Raises:
-            AuthJWTException: the token is not acceptable.
-        """
-        return str((await self._read(as_bytes(encoded_token))).as_dict()["jti"])
-
-    async def get_jwt_subject(self) -> str | int | None:
-        """Give the subject of the request's token; an integer where it was made with one.
-
-        Returns:
-            None where the request has no token.
-
-        Raises:
-            AuthJWTException: the token is not acceptable.
-        """
-        claims = await self._claims_of(None)
-        return None if claims is None else claims.subject
-
-    async def get_unverified_jwt_headers(self, encoded_token: str | None = None) -> dict[str, Any]:
-        """Give the header of a token. Nobody vouches for it: anybody may have written it.
+    async def claims_of(self, token: str | None) -> AuthJWTClaims | None:
+        """Return the claims of a token, access or refresh, or of the request's token.
 
         Args:
-            encoded_token: a token; by default that of the request.
+            token: the token; None or empty: the token that the last guard accepted, or before any
+                guard the one in the header. The cookie is read by guards only.
+
+        Returns:
+            None if the request has no token, or if the last guard refused it.
 
         Raises:
-            UnreadableTokenError: there is none, or it cannot be read.
+            AuthJWTException: the token is invalid, expired or revoked.
         """
-        token = as_bytes(encoded_token or self._token) or self._token_of_header()
-        return unverified_part(token, 0)
-
-    async def _claims_of(self, token: str | None) -> AuthJWTClaims | None:
         if token:
-            return await self._read(as_bytes(token))
+            return await self.verified_claims(token)
         if self._is_refused:
             return None
         if self._claims is None:
-            # The reference reads the header, and never the cookie, before it is asked to.
-            sent = self._token_of_header()
-            return await self._read(sent) if sent else None
+            sent = self._token_in_header()
+            return await self._verify(sent) if sent else None
         return self._claims
 
-    def _token_of_header(self) -> bytes:
-        if self._request is None or not self.jwt_in_headers:
+    async def verified_claims(self, token: object) -> AuthJWTClaims:
+        """Return the claims of a token, access or refresh.
+
+        Raises:
+            AuthJWTException: the token is invalid, expired or revoked.
+        """
+        return await self._verify(token_bytes(token))
+
+    def unverified_header(self, token: str | None) -> dict[str, Any]:
+        """Return the header of a token, or of the request's token. Not checked: the signature.
+
+        Raises:
+            UnreadableTokenError: there is no token, or it cannot be read.
+        """
+        return unverified_header(token_bytes(token or self.token) or self._token_in_header())
+
+    async def _accept(
+        self, requirement: AuthJWTRequirement, source: TokenSource, sent: SentToken | None
+    ) -> None:
+        engines = self._engines()
+        if sent is None:
+            if not requirement.optional:
+                raise source.missing_token(engines.settings, requirement.type)
+            self._keep(None, None)
+            return
+
+        claims = await self._verified.claims_of(engines.verifier, sent.token)
+        _check_claims(claims, requirement, sent)
+        self._keep(sent.token.decode("ascii"), claims)
+
+    def _keep(
+        self, token: str | None, claims: AuthJWTClaims | None, *, is_refused: bool = False
+    ) -> None:
+        self.token, self._claims, self._is_refused = token, claims, is_refused
+
+    async def _verify(self, token: bytes) -> AuthJWTClaims:
+        try:
+            return await self._verified.claims_of(self._engines().verifier, token)
+        except TokenError as error:
+            refusal = self._refusal(error, token, self._view)
+        raise refusal
+
+    def _token_in_header(self) -> bytes:
+        settings = self._engines().settings
+        if self._view is None or not settings.in_headers:
             return b""
         try:
-            sent = find_in_header(view_of(self._request), self._settings, "access")
+            sent = find_in_header(self._view, settings, "access")
         except (TokenError, AuthJWTException) as error:
-            refusal = self._refusal_of(error)
+            refusal = self._refusal(error, b"", self._view)
         else:
             return b"" if sent is None else sent.token
         raise refusal
 
-    def _hold(
-        self, token: str | None, claims: AuthJWTClaims | None, *, is_refused: bool = False
-    ) -> None:
-        """Keep what was accepted last, or that the last check refused the client."""
-        self._token, self._claims, self._is_refused = token, claims, is_refused
-
-    async def _read(self, token: bytes) -> AuthJWTClaims:
-        """Verify a token of any type; errors are those of the reference."""
-        try:
-            return await self._verified(token)
-        except TokenError as error:
-            refusal = self._refusal_of(error, token)
-        raise refusal
-
-    async def _verified(self, token: bytes) -> AuthJWTClaims:
-        """Verify a token of any type, unless that was done already; errors are the core's."""
-        engine = self._engines().verifier
-        known = cast("AuthJWTClaims | None", self._memo.get((engine, token)))
-        if known is None:
-            return await self._decoded(engine, token)
-        if self._lasts:
-            # A WebSocket outlives its token: its time and the deny-list are looked at again.
-            await engine.revalidate(known)
-        return known
-
-    async def _decoded(self, engine: TokenEngine[AuthJWTClaims], token: bytes) -> AuthJWTClaims:
-        claims = await engine.decode(token, type=None)
-        if self._lasts:
-            self._memo.clear()  # the latest is enough, and they must not pile up
-        self._memo[engine, token] = claims
-        return claims
-
-    def _refusal_of(
-        self,
-        error: TokenError | AuthJWTException,
-        token: bytes = b"",
-        view: RequestView | None = None,
+    def _refusal(
+        self, error: TokenError | AuthJWTException, token: bytes, view: RequestView | None
     ) -> Exception:
         refusal: Exception = error
         if isinstance(error, TokenError):
-            settings = self._settings
-            refusal = refusal_of(
-                error,
-                token,
-                algorithms=settings.authjwt_decode_algorithms or [settings.authjwt_algorithm],
-                has_audience=settings.authjwt_decode_audience is not None,
-            )
-        if view is None and self._request is not None:
-            view = view_of(self._request)
-        is_websocket = view is not None and view.is_websocket
-        if is_websocket and isinstance(refusal, AuthJWTException):
-            return closing(refusal)
+            refusal = translated_error(error, token, self._engines().settings)
+        if view is not None and view.is_websocket and isinstance(refusal, AuthJWTException):
+            return as_websocket_error(refusal)
         return refusal
 
 
-def as_bytes(token: object) -> bytes:
-    """Give a token as ASCII; what is none becomes something that no token is."""
-    return token.encode("ascii", errors="replace") if isinstance(token, str) else b""
+def _check_claims(claims: AuthJWTClaims, requirement: AuthJWTRequirement, sent: SentToken) -> None:
+    if claims.type != requirement.type:
+        raise wrong_type(requirement.type)
+    if requirement.fresh and claims.fresh is not True:
+        raise FreshTokenRequired(message="Fresh token required")
+    if sent.csrf_values is not None:
+        if not claims.has("csrf"):
+            raise JWTDecodeError(message="Missing claim: csrf")
+        check_csrf_token(sent.csrf_values, claims)

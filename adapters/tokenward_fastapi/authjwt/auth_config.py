@@ -1,12 +1,13 @@
-"""The configuration of a class: `AuthJWT` and what is derived from it are set up as classes."""
+"""The configuration of a class: `AuthJWT` and its subclasses are configured as classes."""
 
 from collections.abc import Callable
 from typing import Any, ClassVar, TypeVar
 
 from tokenward import TokenEngine
 from tokenward_fastapi.authjwt._claims import AuthJWTClaims
-from tokenward_fastapi.authjwt._engines import DenylistCallback, Engines
-from tokenward_fastapi.authjwt.config import LoadConfig, read_config
+from tokenward_fastapi.authjwt._denylist import DenylistCallback
+from tokenward_fastapi.authjwt._engines import Engines
+from tokenward_fastapi.authjwt.config import LoadConfig, load_settings
 
 __all__ = ["AuthConfig"]
 
@@ -15,7 +16,11 @@ CallbackT = TypeVar("CallbackT", bound=DenylistCallback)
 
 
 class AuthConfig:
-    """The settings of a class and its engines; a subclass that loads none has those of its parent."""
+    """The settings of a class and its engines; a subclass uses its parent's until it loads its own.
+
+    Each setting is also a class attribute, named as in the reference: `_algorithm` is
+    ``authjwt_algorithm``.
+    """
 
     _settings: ClassVar[LoadConfig] = LoadConfig()
     _token_in_denylist_callback: ClassVar[DenylistCallback | None] = None
@@ -23,29 +28,29 @@ class AuthConfig:
 
     @classmethod
     def load_config(cls, settings: SettingsT) -> SettingsT:
-        """Take the settings that a function gives; all that were loaded before are forgotten.
+        """Load the settings that a function returns; they replace all settings loaded before.
 
         Args:
-            settings: gives a Pydantic model or a list of tuples; the names begin with ``authjwt_``,
-                in any case.
+            settings: returns a Pydantic model or a list of tuples. The names begin with
+                ``authjwt_``, in any case; other names are ignored.
 
         Raises:
-            TypeError: it gives something else.
-            ValidationError: a value cannot be used. The settings from before stay.
+            TypeError: the function returns something else.
+            ValidationError: a value is invalid. The previous settings stay.
         """
-        cls._settings = read_config(settings)
+        cls._settings = load_settings(settings)
         return settings
 
     @classmethod
     def token_in_denylist_loader(cls, callback: CallbackT) -> CallbackT:
-        """Take the function that says whether a token is revoked, by its claims as a dictionary.
+        """Register the function that decides, by a token's claims, whether the token is revoked.
 
         Args:
-            callback: a plain function, a coroutine function or an object with ``__call__``; what is
-                true revokes. Where it fails, the request is refused with 503.
+            callback: a function, a coroutine function or a callable object; a true result revokes
+                the token. If it fails, the request is refused with 503.
 
         Raises:
-            TypeError: it cannot be called.
+            TypeError: `callback` cannot be called.
         """
         if not callable(callback):
             msg = "callback must be callable"
@@ -55,23 +60,23 @@ class AuthConfig:
 
     @classmethod
     def engine(cls) -> TokenEngine[AuthJWTClaims]:
-        """Give the engine behind the settings of the moment, for the native API.
+        """Return the engine of the current settings, for the native API.
 
         ::
 
             auth = TokenAuth(AuthJWT.engine())
 
-        It does not change when other settings are loaded: call this after `load_config`.
+        Call this after `load_config`: the engine keeps its settings when others are loaded.
 
         Raises:
-            RuntimeError: a key is missing.
-            ValueError: an algorithm is unknown, or its key is unfit.
+            RuntimeError: the settings have no key to verify with.
+            ValueError: an algorithm is unknown, or its key does not fit it.
         """
         return cls._engines().verifier
 
     @classmethod
     def _engines(cls) -> Engines:
-        # Each class has its own, because each may have a deny-list of its own.
+        # Not inherited: a subclass with its parent's settings may have a denylist callback.
         engines: Engines | None = cls.__dict__.get("_own_engines")
         if engines is None or engines.settings is not cls._settings:
             engines = Engines(cls._settings, lambda: cls._token_in_denylist_callback)
@@ -80,17 +85,17 @@ class AuthConfig:
 
     @property
     def jwt_in_cookies(self) -> bool:
-        """Whether cookies are a location of tokens."""
+        """Whether tokens may come in cookies."""
         return self._settings.in_cookies
 
     @property
     def jwt_in_headers(self) -> bool:
-        """Whether headers are a location of tokens."""
+        """Whether tokens may come in headers."""
         return self._settings.in_headers
 
 
 class _Setting:
-    """Shows a setting of the moment under the name that it has in the reference."""
+    """Reads a setting of the class under the name that it has in the reference."""
 
     def __init__(self, name: str) -> None:
         self._name = name

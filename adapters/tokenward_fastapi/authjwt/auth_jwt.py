@@ -1,80 +1,40 @@
-"""`AuthJWT`, which a handler is given, and `AuthJWTBearer`, the dependency that gives it."""
+"""`AuthJWT`, the object that handlers use, and `AuthJWTBearer`, the dependency that creates it."""
 
-import inspect
-from collections.abc import Awaitable, Callable, Generator
-from functools import cache
-from typing import Any, ClassVar, Final, NamedTuple, Self, get_type_hints
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, Final, TypeAlias
 
 from fastapi import Response, WebSocket
 from fastapi.openapi.models import HTTPBearer
 from fastapi.requests import HTTPConnection
 from fastapi.security.base import SecurityBase
 
-from tokenward import TokenError, TokenType
-from tokenward.http import RequestView, check_csrf_token
-from tokenward_fastapi._dependency import view_of
-from tokenward_fastapi.authjwt._claims import AuthJWTClaims
-from tokenward_fastapi.authjwt._cookies import CookieMaker
-from tokenward_fastapi.authjwt._messages import wrong_type
-from tokenward_fastapi.authjwt._reader import as_bytes
-from tokenward_fastapi.authjwt._requests import (
-    Sent,
-    find_in_cookies,
-    find_in_header,
-    refuse_missing,
-)
-from tokenward_fastapi.authjwt.exceptions import (
-    AuthJWTException,
-    FreshTokenRequired,
-    JWTDecodeError,
-    MissingTokenError,
-)
+from tokenward_fastapi.authjwt._async_class import AsyncClass
+from tokenward_fastapi.authjwt._cookies import CookieWriter
+from tokenward_fastapi.authjwt._issuer import NewToken, TokenIssuer
+from tokenward_fastapi.authjwt._reader import AuthJWTRequirement, TokenReader
+from tokenward_fastapi.authjwt._sources import checked_view, token_source
+from tokenward_fastapi.authjwt.auth_config import AuthConfig
 
 __all__ = ["AuthJWT", "AuthJWTBearer"]
 
+_Audience: TypeAlias = str | list[str] | tuple[str, ...] | set[str] | frozenset[str]
 
-class _Demand(NamedTuple):
-    """What a route asks for."""
-
-    type: TokenType = "access"
-    fresh: bool = False
-    optional: bool = False
-
-
-_REQUIRED: Final = _Demand()
-_OPTIONAL: Final = _Demand(optional=True)
-_REFRESH: Final = _Demand(type="refresh")
-_FRESH: Final = _Demand(fresh=True)
+_ACCESS: Final = AuthJWTRequirement()
+_OPTIONAL: Final = AuthJWTRequirement(optional=True)
+_REFRESH: Final = AuthJWTRequirement(type="refresh")
+_FRESH: Final = AuthJWTRequirement(fresh=True)
 
 
-class _Coroutine:
-    """What FastAPI finds behind a class: a coroutine function with the parameters of ``__init__``.
+class _AcceptedToken:
+    """Reads the token that the last guard accepted; the class itself has none."""
 
-    Without it FastAPI would call the class in a thread. It calls the class itself in the end, and
-    awaits what it gets; see ``AuthJWT.__await__``.
-    """
-
-    def __get__(
-        self, instance: object, owner: "type[AuthJWT]"
-    ) -> Callable[..., Awaitable["AuthJWT"]]:
-        return _creator_of(owner)  # type: ignore[arg-type] # mypy takes no class for Hashable
+    def __get__(self, instance: "AuthJWT | None", owner: "type[AuthJWT]") -> str | None:
+        return None if instance is None else instance._reader.token  # noqa: SLF001 - the same module
 
 
-@cache
-def _creator_of(owner: "type[AuthJWT]") -> Callable[..., Awaitable["AuthJWT"]]:
-    async def create(*args: Any, **kwargs: Any) -> AuthJWT:  # noqa: ANN401 - any at all
-        return owner(*args, **kwargs)
-
-    # Resolved, because names in texts are only known where the class was written.
-    hints = get_type_hints(owner.__init__, include_extras=True)
-    _self, *parameters = inspect.signature(owner.__init__).parameters.values()
-    known = [each.replace(annotation=hints.get(each.name, each.empty)) for each in parameters]
-    create.__signature__ = inspect.Signature(known)  # type: ignore[attr-defined]
-    return create
-
-
-class AuthJWT(CookieMaker):
-    """Protects a route, and makes and reads tokens; set up as a class, by `load_config`.
+class AuthJWT(AuthConfig, AsyncClass):
+    """Protects routes, issues tokens and reads them; configured as a class, with `load_config`.
 
     ::
 
@@ -83,28 +43,78 @@ class AuthJWT(CookieMaker):
             await authorize.jwt_required()
             return await authorize.get_jwt_subject()
 
-    As a dependency, directly or through `AuthJWTBearer`, it belongs to one request; without a
-    request it makes and reads tokens all the same.
+    As a dependency, directly or through `AuthJWTBearer`, it belongs to one request. Outside of a
+    request it can still issue and read tokens.
     """
 
-    __wrapped__: ClassVar[_Coroutine] = _Coroutine()
+    _token = _AcceptedToken()
 
     def __init__(
         self,
-        req: HTTPConnection = None,  # type: ignore[assignment] # FastAPI takes no union here
+        req: HTTPConnection = None,  # type: ignore[assignment] # FastAPI refuses a union here
         res: Response = None,  # type: ignore[assignment] # the same
     ) -> None:
-        """Take the request or WebSocket, and the response in which cookies are set.
+        """Store the request or WebSocket, and the response in which cookies are set.
 
-        Nothing is read yet: a header on a route that asks for no token is nobody's business.
+        No token is read yet: an invalid header must not fail a route without a guard.
+
+        Raises:
+            TypeError: `req` is neither a request nor a WebSocket.
         """
-        super().__init__(req)
+        self._request = req
         self._response = res
+        self._view = None if req is None else checked_view(req)
+        self._issuer = TokenIssuer(self._engines)
+        self._reader = TokenReader(self._engines, self._view)
+        self._cookies = CookieWriter(self._engines, self._issuer, self._reader)
 
-    def __await__(self) -> Generator[Any, None, Self]:
-        """Give the object itself: FastAPI takes the class for a coroutine function."""
-        return self
-        yield
+    async def create_access_token(
+        self,
+        subject: str | int,
+        fresh: bool = False,  # noqa: FBT001, FBT002 - the reference's signature
+        algorithm: str | None = None,
+        headers: dict[str, Any] | None = None,
+        expires_time: timedelta | int | bool | None = None,  # noqa: FBT001
+        audience: _Audience | None = None,
+        user_claims: Mapping[str, Any] | None = None,
+    ) -> str:
+        """Return a new access token.
+
+        Args:
+            subject: the user; an integer is read back as an integer.
+            fresh: whether the user has just authenticated.
+            algorithm: in place of that of the settings.
+            headers: additional members of the token's header.
+            expires_time: the lifetime in seconds, or as a timedelta. 0: the token has expired as
+                soon as it is issued. False: it never expires. True or None: as the settings say.
+            audience: the services that the token is for.
+            user_claims: additional claims.
+
+        Raises:
+            TypeError: an argument is of a wrong type.
+            ValueError: `user_claims` or `headers` contains a reserved name, or the algorithm is
+                unknown.
+            RuntimeError: the settings have no key for the algorithm.
+        """
+        return await self._issuer.issue(
+            NewToken(
+                "access", subject, algorithm, headers, expires_time, audience, user_claims, fresh
+            )
+        )
+
+    async def create_refresh_token(
+        self,
+        subject: str | int,
+        algorithm: str | None = None,
+        headers: dict[str, Any] | None = None,
+        expires_time: timedelta | int | bool | None = None,  # noqa: FBT001
+        audience: _Audience | None = None,
+        user_claims: Mapping[str, Any] | None = None,
+    ) -> str:
+        """Return a new refresh token; see `create_access_token`."""
+        return await self._issuer.issue(
+            NewToken("refresh", subject, algorithm, headers, expires_time, audience, user_claims)
+        )
 
     async def jwt_required(
         self,
@@ -113,20 +123,20 @@ class AuthJWT(CookieMaker):
         websocket: WebSocket | None = None,
         csrf_token: str | None = None,
     ) -> None:
-        """Let nobody in without a good access token.
+        """Require a valid access token.
 
         Args:
-            auth_from: "request", or "websocket" where one of the others says what to look at.
-            token: what came in the query or the path.
-            websocket: whose cookies are looked at.
-            csrf_token: what came beside the cookie of a WebSocket, which has no header for it.
+            auth_from: "request", or "websocket" to use `websocket` or else `token`.
+            token: the token from the query or the path of a WebSocket.
+            websocket: the WebSocket whose cookies are read.
+            csrf_token: the CSRF token of a WebSocket, which cannot send it in a header.
 
         Raises:
             AuthJWTException: the request is refused.
-            TypeError, ValueError: an argument cannot be meant.
-            RuntimeError: a key, or the callback of the deny-list, is missing.
+            TypeError, ValueError: an argument is invalid.
+            RuntimeError: a key or the denylist callback is missing.
         """
-        await self._protect(_REQUIRED, auth_from, token, websocket, csrf_token)
+        await self._check(_ACCESS, auth_from, token, websocket, csrf_token)
 
     async def jwt_optional(
         self,
@@ -135,8 +145,8 @@ class AuthJWT(CookieMaker):
         websocket: WebSocket | None = None,
         csrf_token: str | None = None,
     ) -> None:
-        """Let everybody in but those with a bad token; see `jwt_required`."""
-        await self._protect(_OPTIONAL, auth_from, token, websocket, csrf_token)
+        """Accept a request without a token; refuse an invalid token as `jwt_required` does."""
+        await self._check(_OPTIONAL, auth_from, token, websocket, csrf_token)
 
     async def jwt_refresh_token_required(
         self,
@@ -145,8 +155,8 @@ class AuthJWT(CookieMaker):
         websocket: WebSocket | None = None,
         csrf_token: str | None = None,
     ) -> None:
-        """Let nobody in without a good refresh token; see `jwt_required`."""
-        await self._protect(_REFRESH, auth_from, token, websocket, csrf_token)
+        """Require a valid refresh token; see `jwt_required`."""
+        await self._check(_REFRESH, auth_from, token, websocket, csrf_token)
 
     async def fresh_jwt_required(
         self,
@@ -155,90 +165,109 @@ class AuthJWT(CookieMaker):
         websocket: WebSocket | None = None,
         csrf_token: str | None = None,
     ) -> None:
-        """Let nobody in without a good access token that is fresh; see `jwt_required`."""
-        await self._protect(_FRESH, auth_from, token, websocket, csrf_token)
+        """Require a valid access token that is fresh; see `jwt_required`."""
+        await self._check(_FRESH, auth_from, token, websocket, csrf_token)
 
-    async def _protect(
+    async def get_raw_jwt(self, encoded_token: str | None = None) -> dict[str, Any] | None:
+        """Return the claims of a token as a new dictionary, or None if the request has no token.
+
+        Args:
+            encoded_token: an access or refresh token; by default that of the request.
+
+        Raises:
+            AuthJWTException: the token is invalid, expired or revoked.
+        """
+        claims = await self._reader.claims_of(encoded_token)
+        return None if claims is None else claims.as_dict()
+
+    async def get_jti(self, encoded_token: str) -> str:
+        """Return the ``jti`` of an access or refresh token.
+
+        Raises:
+            AuthJWTException: the token is invalid, expired or revoked.
+        """
+        return str((await self._reader.verified_claims(encoded_token)).as_dict()["jti"])
+
+    async def get_jwt_subject(self) -> str | int | None:
+        """Return the subject of the request's token, or None if the request has no token.
+
+        The subject is an integer if the token was issued with one.
+
+        Raises:
+            AuthJWTException: the token is invalid, expired or revoked.
+        """
+        claims = await self._reader.claims_of(None)
+        return None if claims is None else claims.subject
+
+    async def get_unverified_jwt_headers(self, encoded_token: str | None = None) -> dict[str, Any]:
+        """Return the header of a token. Not checked: the signature; anybody may have written it.
+
+        Args:
+            encoded_token: a token; by default that of the request.
+
+        Raises:
+            UnreadableTokenError: there is no token, or it cannot be read.
+        """
+        return self._reader.unverified_header(encoded_token)
+
+    async def set_access_cookies(
         self,
-        demand: _Demand,
+        encoded_access_token: str,
+        response: Response | None = None,
+        max_age: int | None = None,
+    ) -> None:
+        """Set the cookie of an access token and the cookie of its CSRF token.
+
+        Args:
+            encoded_access_token: the token.
+            response: where the cookies are set; by default the response of the request.
+            max_age: in seconds, in place of that of the settings. 0: the browser removes the cookie.
+
+        Raises:
+            RuntimeWarning: the settings do not allow tokens in cookies.
+            TypeError: an argument is of a wrong type, or there is no response.
+            ValueError: a cookie would be longer than browsers accept.
+            AuthJWTException: this object did not issue the token, and the token is invalid.
+        """
+        await self._cookies.set("access", encoded_access_token, self._target(response), max_age)
+
+    async def set_refresh_cookies(
+        self,
+        encoded_refresh_token: str,
+        response: Response | None = None,
+        max_age: int | None = None,
+    ) -> None:
+        """Set the cookies of a refresh token; see `set_access_cookies`."""
+        await self._cookies.set("refresh", encoded_refresh_token, self._target(response), max_age)
+
+    async def unset_access_cookies(self, response: Response | None = None) -> None:
+        """Make the browser remove the cookies of `set_access_cookies`; it raises the same errors."""
+        self._cookies.unset("access", self._target(response))
+
+    async def unset_refresh_cookies(self, response: Response | None = None) -> None:
+        """Make the browser remove the cookies of `set_refresh_cookies`; it raises the same errors."""
+        self._cookies.unset("refresh", self._target(response))
+
+    async def unset_jwt_cookies(self, response: Response | None = None) -> None:
+        """Make the browser remove the cookies of both tokens; see `unset_access_cookies`."""
+        await self.unset_access_cookies(response)
+        await self.unset_refresh_cookies(response)
+
+    async def _check(
+        self,
+        requirement: AuthJWTRequirement,
         auth_from: str,
         token: str | None,
         websocket: WebSocket | None,
         csrf_token: str | None,
     ) -> None:
-        if auth_from not in {"request", "websocket"}:
-            # A misspelt one must not let everybody in.
-            msg = "auth_from must be between 'request' or 'websocket'"
-            raise ValueError(msg)
-        is_by_hand = auth_from == "websocket" and websocket is None
-        connection = websocket if auth_from == "websocket" else self._request
-        view = None if connection is None else _view_of(connection)
-        sent: Sent | None = None
-        try:
-            if is_by_hand:
-                sent = Sent(as_bytes(token)) if token else None
-            else:
-                sent = self._find(view, demand, csrf_token, with_header=auth_from == "request")
-            if sent is None:
-                self._accept_absence(demand, view, is_by_hand=is_by_hand)
-            else:
-                await self._accept(sent, demand)
-        except (TokenError, AuthJWTException) as error:
-            refusal = self._refusal_of(error, b"" if sent is None else sent.token, view)
-            if self._lasts:
-                # A WebSocket that goes on must not act for a user whose token is refused by now.
-                self._hold(None, None, is_refused=True)
-        else:
-            return
-        raise refusal
-
-    def _find(
-        self,
-        view: RequestView | None,
-        demand: _Demand,
-        csrf_token: str | None,
-        *,
-        with_header: bool,
-    ) -> Sent | None:
-        settings = self._settings
-        sent: Sent | None = None
-        if with_header and settings.in_headers and view is not None:
-            sent = find_in_header(view, settings, demand.type)
-        if sent is not None or (with_header and not settings.in_cookies):
-            return sent
-        if view is None:
-            msg = "request must be an instance of 'Request' or 'WebSocket'"
-            raise TypeError(msg)
-        return find_in_cookies(view, settings, demand.type, csrf_token)
-
-    def _accept_absence(
-        self, demand: _Demand, view: RequestView | None, *, is_by_hand: bool
-    ) -> None:
-        if not demand.optional:
-            raise self._absence(demand, view, is_by_hand=is_by_hand)
-        self._hold(None, None)
-
-    def _absence(self, demand: _Demand, view: RequestView | None, *, is_by_hand: bool) -> Exception:
-        if not is_by_hand:
-            return refuse_missing(view, self._settings, demand.type)
-        message = f"Missing {demand.type} token from Query or Path"
-        is_request = self._request is not None and self._request.scope["type"] == "http"
-        # An HTTP response has no room for a close code.
-        return (
-            MissingTokenError(message=message)
-            if is_request
-            else MissingTokenError.on_websocket(message)
+        source = token_source(
+            auth_from, self._view, token=token, websocket=websocket, csrf_token=csrf_token
         )
+        await self._reader.check(requirement, source)
 
-    async def _accept(self, sent: Sent, demand: _Demand) -> None:
-        claims = await self._verified(sent.token)
-        if claims.type != demand.type:
-            raise wrong_type(demand.type)
-        if demand.fresh and claims.fresh is not True:
-            raise FreshTokenRequired(message="Fresh token required")
-        if sent.repeated is not None:
-            _check_repeated(sent.repeated, claims)
-        self._hold(sent.token.decode("ascii"), claims)
+    def _target(self, response: Response | None) -> Response | None:
+        return self._response if response is None else response
 
 
 class AuthJWTBearer(SecurityBase):
@@ -252,32 +281,18 @@ class AuthJWTBearer(SecurityBase):
         description: str | None = None,
         auto_error: bool = True,
     ) -> None:
-        """Say what OpenAPI is to know.
+        """Describe the security scheme for OpenAPI.
 
         Args:
-            bearerFormat: a hint to what the tokens look like.
-            scheme_name: of the security scheme.
-            description: for people.
-            auto_error: taken and kept, as in the reference, where it has no effect either: what a
-                route asks for decides.
+            bearerFormat: a hint at the format of the token.
+            scheme_name: the name of the security scheme.
+            description: shown to readers of the document.
+            auto_error: stored without effect, as in the reference: the guards decide.
         """
         self.model: HTTPBearer = HTTPBearer(bearerFormat=bearerFormat, description=description)
         self.scheme_name: str = scheme_name or type(self).__name__
         self.auto_error: bool = auto_error
 
     async def __call__(self, req: HTTPConnection, res: Response) -> AuthJWT:
-        """Let FastAPI call this once a request."""
+        """Return the `AuthJWT` of a request; FastAPI calls this once for each request."""
         return AuthJWT(req=req, res=res)
-
-
-def _view_of(connection: object) -> RequestView:
-    if not isinstance(connection, HTTPConnection):
-        msg = "request must be an instance of 'Request' or 'WebSocket'"
-        raise TypeError(msg)
-    return view_of(connection)
-
-
-def _check_repeated(repeated: tuple[bytes, ...], claims: AuthJWTClaims) -> None:
-    if not claims.says("csrf"):
-        raise JWTDecodeError(message="Missing claim: csrf")
-    check_csrf_token(repeated, claims)

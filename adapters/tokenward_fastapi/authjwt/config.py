@@ -1,4 +1,4 @@
-"""The settings, as Pydantic checks them."""
+"""The settings of the drop-in: their names, defaults and checks."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -17,10 +17,11 @@ from pydantic import (
     model_validator,
 )
 
-from tokenward import BearerHeader, CsrfCheck
+from tokenward import NEVER, BearerHeader, CsrfCheck
 from tokenward.http import render_cookie
+from tokenward.policy import Lifetime
 
-__all__ = ["LoadConfig", "as_lifetime", "read_config"]
+__all__ = ["LoadConfig", "as_lifetime", "load_settings"]
 
 ItemT = TypeVar("ItemT")
 
@@ -35,22 +36,22 @@ _Method: TypeAlias = Annotated[
 
 
 def _check_leeway(leeway: object) -> object:
-    # Pydantic makes one second of True.
+    # Pydantic would accept True as one second.
     seconds = timedelta(seconds=leeway) if isinstance(leeway, int) else leeway
     if isinstance(leeway, bool) or (isinstance(seconds, timedelta) and seconds < timedelta(0)):
-        msg = "The leeway is a number of seconds or a timedelta, and not negative"
+        msg = "The leeway must be a number of seconds or a timedelta, and must not be negative"
         raise ValueError(msg)
     return leeway
 
 
 class LoadConfig(BaseModel):
-    """Every setting, with its default; names of others are ignored.
+    """Every setting with its default; unknown names are ignored.
 
-    None is the default of its setting, except for the type of the header: there it says that the
-    header holds the bare token.
+    None stands for the default of a setting. The exception is ``authjwt_header_type``, where None
+    means that the header holds the token without a scheme.
     """
 
-    # Nothing that was given stands in an error: it may be a key.
+    # No value appears in an error, because it may be a key.
     model_config: ClassVar[ConfigDict] = ConfigDict(
         str_strip_whitespace=True, hide_input_in_errors=True, frozen=True
     )
@@ -87,20 +88,23 @@ class LoadConfig(BaseModel):
     authjwt_access_csrf_header_name: _Text = "X-CSRF-Token"
     authjwt_refresh_csrf_header_name: _Text = "X-CSRF-Token"
     authjwt_allowed_origins: set[StrictStr] | list[StrictStr] = set()
-    """Origins whose pages may open a WebSocket with a cookie, besides the service's own."""
+    """Other origins than the service's own whose pages may open a WebSocket with a cookie."""
     authjwt_csrf_methods: set[_Method] | list[_Method] = {"POST", "PUT", "PATCH", "DELETE"}
 
     @field_validator("authjwt_access_token_expires", "authjwt_refresh_token_expires")
     @classmethod
     def _refuse_true(cls, expires: bool | int | timedelta) -> bool | int | timedelta:  # noqa: FBT001
         if expires is True:
-            msg = "A lifetime is a number of seconds, a timedelta, or False for a token without end"
+            msg = (
+                "A lifetime must be a number of seconds, a timedelta, or False for a token that "
+                "never expires"
+            )
             raise ValueError(msg)
         return expires
 
     @model_validator(mode="after")
     def _check_names(self) -> Self:
-        """Have the core refuse now what no header and no cookie can be called."""
+        """Let the core refuse names that a header or a cookie cannot have."""
         _ = self.bearer_header, self.csrf_check
         for kind in ("access", "refresh"):
             for cookie in (f"{kind}_cookie", f"{kind}_csrf_cookie"):
@@ -113,60 +117,67 @@ class LoadConfig(BaseModel):
         return self
 
     @property
+    def accepted_algorithms(self) -> list[str]:
+        """The algorithms that a token may be signed with."""
+        return self.authjwt_decode_algorithms or [self.authjwt_algorithm]
+
+    @property
     def in_headers(self) -> bool:
-        """Whether headers are a location of tokens."""
+        """Whether tokens may come in headers."""
         return "headers" in self.authjwt_token_location
 
     @property
     def in_cookies(self) -> bool:
-        """Whether cookies are a location of tokens."""
+        """Whether tokens may come in cookies."""
         return "cookies" in self.authjwt_token_location
 
     @property
     def cookie_domain(self) -> str | None:
-        """The domain of cookies, without the dot that RFC 6265 §5.2.3 ignores."""
+        """The domain of the cookies, without a leading dot, which RFC 6265 §5.2.3 ignores."""
         domain = self.authjwt_cookie_domain
         return None if domain is None else domain.removeprefix(".")
 
     @cached_property
     def csrf_check(self) -> CsrfCheck:
-        """The core's check of where a handshake comes from."""
+        """The core's check of the origin of a WebSocket handshake."""
         return CsrfCheck(allowed_origins=self.authjwt_allowed_origins)
 
     @cached_property
     def bearer_header(self) -> BearerHeader:
-        """The core's reader of the header; where it has no type, only its name counts."""
+        """The core's reader of the header; used only if the header has a type."""
         return BearerHeader(
             name=self.authjwt_header_name, scheme=self.authjwt_header_type or "Bearer"
         )
 
 
-def as_lifetime(expires: bool | int | timedelta) -> timedelta | None:  # noqa: FBT001
-    """Give a lifetime, or None where there is no end; one below zero is over at once, too."""
+def as_lifetime(expires: bool | int | timedelta) -> Lifetime:  # noqa: FBT001
+    """Return a lifetime for the core: `NEVER` for False, and zero for a negative lifetime."""
     if expires is False:
-        return None
+        return NEVER
     lifetime = expires if isinstance(expires, timedelta) else timedelta(seconds=expires)
     return max(lifetime, timedelta(0))
 
 
-def read_config(settings: Callable[[], object]) -> LoadConfig:
-    """Read what a user's function gives: a Pydantic model, or a list of tuples.
+def load_settings(settings: Callable[[], object]) -> LoadConfig:
+    """Return the settings that a user's function returns as a Pydantic model or a list of tuples.
 
     Raises:
-        TypeError: it gives something else, or is no function.
-        ValidationError: a value cannot be used; it is not repeated.
+        TypeError: `settings` is not a function, or returns something else.
+        ValidationError: a value is invalid; the error does not contain it.
     """
-    given = settings() if callable(settings) else None
+    loaded = settings() if callable(settings) else None
     try:
-        members = {name.lower(): value for name, value in given}  # type: ignore[attr-defined]
+        members = {name.lower(): value for name, value in loaded}  # type: ignore[attr-defined]
     except (TypeError, ValueError, AttributeError):
         members = None
     if members is None:
         msg = "Config must be pydantic 'BaseSettings' or list of tuple"
         raise TypeError(msg)
-    means_something = {
+
+    # None stands for the default, except where it has a meaning of its own.
+    named = {
         name: value
         for name, value in members.items()
         if value is not None or name == "authjwt_header_type"
     }
-    return LoadConfig.model_validate(means_something)
+    return LoadConfig.model_validate(named)

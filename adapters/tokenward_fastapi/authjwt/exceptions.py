@@ -1,7 +1,7 @@
-"""What is raised when a request is refused, each with the status that it has in the reference.
+"""The exceptions of refused requests, each with the status that it has in the reference.
 
-Every class is an `HTTPException`: without a handler of the user's own, the client gets the status
-and the message all the same. The statuses stand here and nowhere else in the adapters.
+Every class is an `HTTPException`, so that the client gets the status and the message even if the app
+has no handler for these exceptions. This is the only table of statuses in the adapters.
 """
 
 from functools import cache
@@ -21,7 +21,7 @@ __all__ = [
     "RevokedTokenError",
     "UnavailableError",
     "UnreadableTokenError",
-    "closing",
+    "as_websocket_error",
 ]
 
 _WS_POLICY_VIOLATION: Final = 1008  # RFC 6455 §7.4.1
@@ -30,98 +30,100 @@ _LONGEST_REASON: Final = 123  # RFC 6455 §5.5, less the two bytes of the code
 
 
 class AuthJWTException(HTTPException):
-    """The root of all of them."""
+    """The base class of all exceptions of the drop-in."""
 
     status_code: int = 400
-    """An HTTP status; 1008 where a WebSocket has no token."""
+    """An HTTP status, or 1008 if a WebSocket has no token."""
     message: str = ""
-    """Constant: nothing of a token, a key or a claim is ever in it."""
+    """Constant: it never contains a part of a token, a key or a claim."""
     close_code: ClassVar[int] = _WS_POLICY_VIOLATION
-    """By which a WebSocket is closed where nobody catches the exception."""
+    """The code that closes a WebSocket if the app does not catch the exception."""
 
     def __init__(self, status_code: int | None = None, message: str = "") -> None:
-        """Take a status, by default that of the class, and what to say."""
+        """Store the status, by default that of the class, and the message."""
         super().__init__(type(self).status_code if status_code is None else status_code, message)
         self.message = message
 
 
 class InvalidHeaderError(AuthJWTException):
-    """The header is there, and is not ``<type> <JWT>``; or there are two."""
+    """The header is not ``<type> <JWT>``, or was sent twice."""
 
     status_code = 422
 
 
 class JWTDecodeError(AuthJWTException):
-    """The token is not acceptable; `message` says why, in PyJWT's words."""
+    """The token is invalid or has expired; `message` gives the reason as PyJWT words it."""
 
     status_code = 422
 
 
 class UnreadableTokenError(JWTDecodeError, InvalidHeaderError):
-    """The text is no token at all. The reference has called this by either name."""
+    """The text is not a token. The reference raises one or the other of the two bases."""
 
 
 class CSRFError(AuthJWTException):
-    """A cookie came without the CSRF token that belongs to it."""
+    """A cookie was sent without its CSRF token."""
 
     status_code = 401
 
 
 class MissingTokenError(AuthJWTException):
-    """No token was sent where one is required."""
+    """A token is required and none was sent."""
 
     status_code = 401
 
     @classmethod
     def on_websocket(cls, message: str) -> "MissingTokenError":
-        """Give the one that has a close code for its status."""
+        """Return the exception of a WebSocket, whose status is a close code."""
         return cls(_WS_POLICY_VIOLATION, message)
 
 
 class RevokedTokenError(AuthJWTException):
-    """The token is on the deny-list."""
+    """The token is on the denylist."""
 
     status_code = 401
 
 
 class AccessTokenRequired(AuthJWTException):
-    """A good token of another type came where an access token is required."""
+    """An access token is required, and a valid token of another type was sent."""
 
     status_code = 422
 
 
 class RefreshTokenRequired(AuthJWTException):
-    """A good token of another type came where a refresh token is required."""
+    """A refresh token is required, and a valid token of another type was sent."""
 
     status_code = 422
 
 
 class FreshTokenRequired(AuthJWTException):
-    """A good access token came that is not fresh."""
+    """A fresh access token is required, and a valid one that is not fresh was sent."""
 
     status_code = 401
 
 
 class UnavailableError(AuthJWTException):
-    """The deny-list did not answer, so nobody can say whether the token is revoked."""
+    """The denylist callback failed, so it is unknown whether the token is revoked."""
 
     status_code = 503
     close_code = _WS_TRY_AGAIN_LATER
 
 
-def closing(error: AuthJWTException) -> AuthJWTException:
-    """Give the same error as one that closes a WebSocket where nobody catches it.
+def as_websocket_error(error: AuthJWTException) -> AuthJWTException:
+    """Return the same error in a form that closes a WebSocket if the app does not catch it.
 
-    Starlette would answer an HTTPException with a response, which a WebSocket has no room for.
+    Starlette would answer an HTTPException with a response, which a WebSocket cannot send.
     """
     reason = error.message.encode()[:_LONGEST_REASON].decode(errors="ignore")
-    closed = _closing_kind(type(error))(error.close_code, reason)  # type: ignore[arg-type] # it is hashable
+    websocket_class = _websocket_class(type(error))  # type: ignore[arg-type] # it is hashable
+    closed = websocket_class(error.close_code, reason)
     AuthJWTException.__init__(closed, error.status_code, error.message)
     closed.__cause__ = error.__cause__
     return closed
 
 
 @cache
-def _closing_kind(kind: type[AuthJWTException]) -> type[AuthJWTException]:
-    # WebSocketException stands first: Starlette takes the first of the bases that has a handler.
-    return type(kind.__name__, (WebSocketException, kind), {"__module__": kind.__module__})
+def _websocket_class(error_class: type[AuthJWTException]) -> type[AuthJWTException]:
+    # WebSocketException comes first: Starlette uses the first base class that has a handler.
+    bases = (WebSocketException, error_class)
+    return type(error_class.__name__, bases, {"__module__": error_class.__module__})
