@@ -3,6 +3,7 @@
 import os
 import shutil
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import nox
@@ -10,6 +11,7 @@ import nox
 nox.needs_version = ">=2025.5"
 nox.options.sessions = ["lint", "types", "tests"]
 nox.options.error_on_missing_interpreters = True
+nox.options.default_venv_backend = "uv|virtualenv"
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 # What must work with its oldest and with its newest release: the core's own two, and each framework.
@@ -20,6 +22,8 @@ RELEASES = {
     "quart": {"oldest": ["quart==0.20.0"], "newest": ["quart"]},
 }
 FRAMEWORKS = [name for name in RELEASES if name != "core"]
+# One worker for each core; who has nothing left takes half of what another has.
+PARALLEL = ("-n", "auto", "--dist", "worksteal")
 PACKAGES = ["tokenward", *(f"tokenward_{name}" for name in FRAMEWORKS)]
 
 
@@ -27,6 +31,13 @@ def install(session: nox.Session, *groups: str, extras: str = "all") -> None:
     """Install the project with extras, and the dependency groups of pyproject.toml."""
     wanted = [each for group in groups for each in nox.project.dependency_groups(PYPROJECT, group)]
     session.install("-e", f".[{extras}]" if extras else ".", *wanted)
+
+
+def run_tests(session: nox.Session, *paths: str, options: Sequence[str] = ()) -> None:
+    """Run tests on every core; with arguments on the command line in one process, with those."""
+    # Tests start many processes, and each would compile every module again.
+    session.env["PYTHONDONTWRITEBYTECODE"] = ""
+    session.run("pytest", *paths, *(session.posargs or [*PARALLEL, *options]))
 
 
 @nox.session
@@ -58,8 +69,7 @@ def types(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run all tests, and demand full branch coverage of what could be tested here."""
     install(session, "tests")
-    session.run("coverage", "erase")
-    session.run("coverage", "run", "-m", "pytest", *session.posargs)
+    run_tests(session, options=["--cov", "--cov-report="])
     if not session.posargs:
         # Without Redis and PostgreSQL their tests are skipped, and say how to start them.
         has_services = os.environ.get("TOKENWARD_REQUIRE_SERVICES") == "1"
@@ -79,7 +89,7 @@ def core(session: nox.Session, release: str) -> None:
             "-c",
             f"import importlib.util as u; raise SystemExit(u.find_spec('{framework}') is not None)",
         )
-    session.run("pytest", "tests/core", "tests/stores/test_contract.py", *session.posargs)
+    run_tests(session, "tests/core", "tests/stores/test_contract.py")
 
 
 @nox.session
@@ -90,7 +100,7 @@ def adapter(session: nox.Session, framework: str, release: str) -> None:
     install(session, "adapter-tests", extras=framework)
     session.install("--upgrade", *RELEASES[framework][release])
     session.env["TOKENWARD_TEST_ADAPTER"] = framework
-    session.run("pytest", "tests/adapters", *session.posargs)
+    run_tests(session, "tests/adapters")
 
 
 @nox.session

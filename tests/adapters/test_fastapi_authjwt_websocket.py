@@ -220,6 +220,11 @@ class Recheck(NamedTuple):
     token: str | None
     reason: str
 
+    @property
+    def id(self) -> str:
+        """The case's name, which is the same in each process."""
+        return f"{self.method} {self.reason}"
+
 
 RECHECKS = [
     Recheck("jwt_required", None, "Missing access token from Query or Path"),
@@ -233,7 +238,7 @@ RECHECKS = [
 
 
 @pytest.mark.parametrize("is_dependency", [True, False])
-@pytest.mark.parametrize("recheck", RECHECKS, ids=str)
+@pytest.mark.parametrize("recheck", RECHECKS, ids=[case.id for case in RECHECKS])
 async def test_a_refused_recheck_leaves_nobody(
     service: Service, recheck: Recheck, is_dependency: bool
 ) -> None:

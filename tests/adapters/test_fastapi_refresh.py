@@ -89,7 +89,9 @@ async def test_refresh_and_own_handler_for_token_error(
     assert len(seen) == is_own
 
 
-@pytest.mark.parametrize("scope", [{}, {"app": FastAPI()}, {"app": object()}], ids=str)
+@pytest.mark.parametrize(
+    "scope", [{}, {"app": FastAPI()}, {"app": object()}], ids=["no app", "unready", "not an app"]
+)
 async def test_refresh_raises_what_it_says(clock: FrozenClock, scope: dict[str, object]) -> None:
     """What is caught is the error of the engine with all its attributes, with or without an app."""
     auth = TokenAuth(contract_engine(clock))

@@ -377,7 +377,9 @@ def test_a_forgotten_call(service: Service, name: str) -> None:
         getattr(service.auth, name)(greet)
 
 
-@pytest.mark.parametrize("wrong", [(), (MethodView,), (None,), (greet, greet)], ids=str)
+@pytest.mark.parametrize(
+    "wrong", [(), (MethodView,), (None,), (greet, greet)], ids=["nothing", "class", "None", "two"]
+)
 def test_what_cannot_be_decorated(service: Service, wrong: tuple[Any, ...]) -> None:
     """A decorator takes one function, and says what else guards a class or a group."""
     with pytest.raises(TypeError, match=r"auth\.guard\(blueprint\)"):

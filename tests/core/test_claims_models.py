@@ -203,7 +203,15 @@ def engine_of(model, clock, **rules):
     )
 
 
-@pytest.fixture(params=MODELS, ids=lambda model: f"{model.__name__} {dict(model.model_config)}")
+def id_of(model):
+    """Return the name of a claims model and its configuration, the same in each process."""
+    options = {
+        name: getattr(value, "__name__", value) for name, value in model.model_config.items()
+    }
+    return f"{model.__name__} {options}"
+
+
+@pytest.fixture(params=MODELS, ids=id_of)
 def model(request):
     """Give each model, and no claims that it shared before."""
     SHARED.clear()

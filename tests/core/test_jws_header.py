@@ -174,7 +174,9 @@ def test_the_name_of_a_header_must_be_text(jws, name):
 
 
 @pytest.mark.parametrize(
-    "value", [float("nan"), float("inf"), "\ud800", object(), [{"x": float("nan")}]], ids=repr
+    "value",
+    [float("nan"), float("inf"), "\ud800", object(), [{"x": float("nan")}]],
+    ids=["NaN", "Infinity", "surrogate", "object", "nested NaN"],
 )
 def test_a_header_that_json_cannot_say_is_refused_when_signing(jws, value):
     """A header value for which JSON has no form is the programmer's mistake."""

@@ -328,7 +328,9 @@ def test_a_key_cannot_be_built_of_material_that_its_algorithm_does_not_take(mate
     refused(lambda: Key(material, ALGORITHMS[algorithm], None), SECRET)
 
 
-@pytest.mark.parametrize("key", [Key.from_secret("s" * 32), Key.generate("EdDSA")], ids=repr)
+@pytest.mark.parametrize(
+    "key", [Key.from_secret("s" * 32), Key.generate("EdDSA")], ids=["HS256", "EdDSA"]
+)
 async def test_an_engine_can_be_copied(key):
     """Frameworks copy what they are given; keys stay the same, and the memory of a copy is empty."""
     engine = TokenEngine(KeyRing(key))

@@ -1,8 +1,7 @@
-"""The examples, served; and a real browser. The examples are scripts, so their directory is added."""
+"""The examples, served; and a real browser."""
 
 import json
 import os
-import sys
 from html import escape
 from pathlib import Path
 from urllib.parse import parse_qs
@@ -10,11 +9,8 @@ from urllib.parse import parse_qs
 import pytest
 from playwright.sync_api import sync_playwright
 
-from tests.e2e.pages import USER, opened
-
-sys.path.append(str(Path(__file__).parents[2] / "examples"))
-
 from serving import FRAMEWORKS, app_of, served
+from tests.e2e.pages import USER, opened
 
 CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = [

@@ -6,7 +6,7 @@ The contract of `MemoryStore` runs without SQLAlchemy, so the fixtures import wh
 import os
 import socket
 from typing import NoReturn
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 
@@ -24,6 +24,20 @@ def service(variable: str, default: str, start: str) -> str:
     return url
 
 
+def database_of_worker(url: str) -> str:
+    """Return the URL of the Redis database of this xdist worker, out of the sixteen of a server.
+
+    PostgreSQL needs none: each of its tests has a schema of its own.
+    """
+    worker = os.environ.get("PYTEST_XDIST_WORKER")
+    if worker is None:
+        return url
+    parts = urlsplit(url)
+    first = int(parts.path.strip("/") or 0)
+    number = (first + 1 + int(worker.removeprefix("gw"))) % 16
+    return urlunsplit(parts._replace(path=f"/{number}"))
+
+
 def absent(message: str) -> NoReturn:
     """Skip because a service is not there, or fail where it is required."""
     if REQUIRED:
@@ -34,11 +48,12 @@ def absent(message: str) -> NoReturn:
 @pytest.fixture(scope="session")
 def redis_url() -> str:
     """Give a Redis of the tests."""
-    return service(
+    url = service(
         "TOKENWARD_TEST_REDIS_URL",
         "redis://127.0.0.1:6379/0",
         "redis-server --bind 127.0.0.1 --port 6379",
     )
+    return database_of_worker(url)
 
 
 @pytest.fixture(scope="session")

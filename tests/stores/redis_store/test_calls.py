@@ -86,7 +86,7 @@ async def test_a_use_whose_answer_was_lost_is_still_the_first(redis_url, prefix)
 
     async with await asyncio.start_server(proxy, "127.0.0.1", 0) as between:
         port = between.sockets[0].getsockname()[1]
-        proxied = f"redis://127.0.0.1:{port}/0"
+        proxied = f"redis://127.0.0.1:{port}/{url.get('db', 0)}"
         async with RedisStore(
             proxied, key_prefix=prefix, timeout_seconds=PATIENT, ephemeral=True
         ) as store:
