@@ -1,5 +1,6 @@
 """The service of the contract, once for every adapter."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import httpx
@@ -13,22 +14,30 @@ from tests.support import FrozenClock
 collect_ignore_glob = [f"test_{name}*" for name in ALL if name not in WANTED]
 
 
-@pytest.fixture(params=WANTED)
+@pytest.fixture(scope="module", params=WANTED)
 def build(request: pytest.FixtureRequest) -> Build:
-    """Give what builds the service with one adapter."""
+    """Return what builds the service with one adapter."""
     return build_of(request.param)
 
 
-@pytest.fixture
-async def app(build: Build, clock: FrozenClock) -> object:
-    """Give the service, with some tokens revoked."""
+@pytest.fixture(scope="module")
+def app(build: Build) -> object:
+    """Return the service, built once for a module, with some tokens revoked."""
+    clock = FrozenClock()
     engine = c.contract_engine(clock)
-    await c.revoke_some(engine, clock)
+    asyncio.run(c.revoke_some(engine, clock))
     return build(engine)
 
 
 @pytest.fixture
 async def client(app: object) -> AsyncIterator[httpx.AsyncClient]:
-    """Give a client of the service."""
+    """Yield a client of the module's service, for requests that change nothing there."""
     async with c.client_of(app) as client:
+        yield client
+
+
+@pytest.fixture
+async def own_client(build: Build, clock: FrozenClock) -> AsyncIterator[httpx.AsyncClient]:
+    """Yield a client of a service of the test's own, for requests that use tokens up or revoke."""
+    async with c.client_of(build(c.contract_engine(clock))) as client:
         yield client

@@ -181,7 +181,8 @@ SESSIONS = [
     Case("login, a subdomain", "/browser/login", ((b"origin", b"https://x.shop.example"), site(b"same-site")), c.FOREIGN_ORIGIN, "POST"),
     Case("login, no origin but another site", "/browser/login", (site(b"cross-site"),), c.FOREIGN_ORIGIN, "POST"),
     Case("login, null origin", "/browser/login", ((b"origin", b"null"),), c.FOREIGN_ORIGIN, "POST"),
-    Case("logout", "/browser/logout", (cookie(ACCESS), csrf()), ALICE, "POST", cookies=CLEARED),
+    # A session that no other request has: it ends here.
+    Case("logout", "/browser/logout", (cookie(shop_token(csrf=CSRF, sid="s3")), csrf()), ALICE, "POST", cookies=CLEARED),
     Case("logout, no CSRF", "/browser/logout", (cookie(ACCESS),), c.CSRF_MISSING, "POST"),
     Case("logout, no cookie", "/browser/logout", (), c.MISSING, "POST"),
     Case("refresh, no cookie", "/browser/refresh", (), c.MISSING, "POST"),

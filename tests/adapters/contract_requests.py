@@ -8,6 +8,7 @@ import json
 
 from tests.adapters import contract as c
 from tests.adapters.contract import Case, bearer, shop_payload, shop_token
+from tests.core.key_material import JWKS
 from tests.support import NOW, OTHER_SECRET, signed
 from tokenward import Key
 from tokenward.jose.codec import b64url_encode
@@ -17,7 +18,7 @@ REFRESH = shop_token(type="refresh")
 HEAD, BODY, SIGNATURE = GOOD.split(".")
 OTHERS_KEY = Key.from_secret(OTHER_SECRET)
 FORGED = signed(shop_payload(), key=OTHERS_KEY)
-RS256 = Key.generate("RS256")
+RS256 = Key.from_jwk(JWKS["RSA"], kid="of another family")
 
 
 def header(*values: bytes) -> c.Headers:

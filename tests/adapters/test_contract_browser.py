@@ -88,74 +88,74 @@ async def test_a_login_of_an_allowed_page(
     assert (response.status_code, len(set_by(response))) == (200, 3)
 
 
-async def test_session_of_a_browser(client: httpx.AsyncClient) -> None:
+async def test_session_of_a_browser(own_client: httpx.AsyncClient) -> None:
     """Log in, read, write, refresh and log out with what the cookies say, and nothing else."""
-    pair = pair_of(await client.post("/browser/login"))
+    pair = pair_of(await own_client.post("/browser/login"))
     assert pair.csrf_token is not None
     access, proof = cookie(pair.access_token), csrf(pair.csrf_token)
     refresh = cookie(pair.refresh_token, REFRESH_NAME)
-    assert (await client.get("/browser/me", headers=[access])).status_code == 200
-    assert (await client.post("/browser/me", headers=[access, proof])).status_code == 200
+    assert (await own_client.get("/browser/me", headers=[access])).status_code == 200
+    assert (await own_client.post("/browser/me", headers=[access, proof])).status_code == 200
 
-    response = await client.post("/browser/refresh", headers=[refresh, proof])
+    response = await own_client.post("/browser/refresh", headers=[refresh, proof])
     successor = pair_of(response)
     assert set_by(response) == list(c.COOKIES.set_cookies(successor))
     assert successor.csrf_token == pair.csrf_token, "a page that is open stays good"
     renewed = cookie(successor.access_token)
-    assert (await client.post("/browser/me", headers=[renewed, proof])).status_code == 200
+    assert (await own_client.post("/browser/me", headers=[renewed, proof])).status_code == 200
 
-    response = await client.post("/browser/logout", headers=[renewed, proof])
+    response = await own_client.post("/browser/logout", headers=[renewed, proof])
     assert set_by(response) == list(c.COOKIES.clear_cookies())
-    assert_answer(await client.get("/browser/me", headers=[renewed]), c.REVOKED)
-    assert_answer(await client.get("/browser/me", headers=[access]), c.REVOKED)
+    assert_answer(await own_client.get("/browser/me", headers=[renewed]), c.REVOKED)
+    assert_answer(await own_client.get("/browser/me", headers=[access]), c.REVOKED)
 
 
 async def test_a_refusal_uses_no_refresh_token_up(
-    client: httpx.AsyncClient, clock: FrozenClock
+    own_client: httpx.AsyncClient, clock: FrozenClock
 ) -> None:
     """A forged refresh without the CSRF token loses nothing; a second use ends the session."""
     refresh = cookie(REFRESH, REFRESH_NAME)
-    assert_answer(await client.post("/browser/refresh", headers=[refresh]), c.CSRF_MISSING)
+    assert_answer(await own_client.post("/browser/refresh", headers=[refresh]), c.CSRF_MISSING)
 
-    assert (await client.post("/browser/refresh", headers=[refresh, csrf()])).status_code == 200
+    assert (await own_client.post("/browser/refresh", headers=[refresh, csrf()])).status_code == 200
     clock.advance(10)
-    assert_answer(await client.post("/browser/refresh", headers=[refresh, csrf()]), c.REUSED)
+    assert_answer(await own_client.post("/browser/refresh", headers=[refresh, csrf()]), c.REUSED)
 
 
-async def test_a_tab_that_comes_late_keeps_its_session(client: httpx.AsyncClient) -> None:
+async def test_a_tab_that_comes_late_keeps_its_session(own_client: httpx.AsyncClient) -> None:
     """Its old cookie gets the same pair, and after a newer one is in use a refusal that sets none."""
     old = cookie(REFRESH, REFRESH_NAME)
-    first = pair_of(await client.post("/browser/refresh", headers=[old, csrf()]))
-    assert pair_of(await client.post("/browser/refresh", headers=[old, csrf()])) == first
+    first = pair_of(await own_client.post("/browser/refresh", headers=[old, csrf()]))
+    assert pair_of(await own_client.post("/browser/refresh", headers=[old, csrf()])) == first
     current = cookie(first.refresh_token, REFRESH_NAME)
-    second = pair_of(await client.post("/browser/refresh", headers=[current, csrf()]))
-    late = await client.post("/browser/refresh", headers=[old, csrf()])
+    second = pair_of(await own_client.post("/browser/refresh", headers=[current, csrf()]))
+    late = await own_client.post("/browser/refresh", headers=[old, csrf()])
     assert_answer(late, c.SUPERSEDED)
     assert set_by(late) == []
     access = cookie(second.access_token)
-    assert (await client.post("/browser/me", headers=[access, csrf()])).status_code == 200
+    assert (await own_client.post("/browser/me", headers=[access, csrf()])).status_code == 200
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-async def test_a_refresh_is_never_safe(client: httpx.AsyncClient, method: str) -> None:
+async def test_a_refresh_is_never_safe(own_client: httpx.AsyncClient, method: str) -> None:
     """A refresh by a safe method needs the CSRF token and the origin, and a refusal uses nothing up."""
     token = cookie(REFRESH, REFRESH_NAME)
     foreign = [token, csrf(), site(b"cross-site")]
     for headers, answer in (([token], c.CSRF_MISSING), (foreign, c.FOREIGN_ORIGIN)):
-        response = await client.request(method, "/browser/renew", headers=headers)
+        response = await own_client.request(method, "/browser/renew", headers=headers)
         assert response.status_code == 403
         assert response.headers["www-authenticate"] == answer.challenge
         assert set_by(response) == []
-    assert (await client.post("/browser/refresh", headers=[token, csrf()])).status_code == 200
+    assert (await own_client.post("/browser/refresh", headers=[token, csrf()])).status_code == 200
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 async def test_a_refresh_by_a_safe_method_works_with_its_proof(
-    client: httpx.AsyncClient, method: str
+    own_client: httpx.AsyncClient, method: str
 ) -> None:
     """A refresh by GET or HEAD sets the cookies where the CSRF token comes with it."""
     headers = [cookie(REFRESH, REFRESH_NAME), csrf()]
-    response = await client.request(method, "/browser/renew", headers=headers)
+    response = await own_client.request(method, "/browser/renew", headers=headers)
     assert (response.status_code, len(set_by(response))) == (200, 3)
 
 
