@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.core.key_material import JWKS
 from tests.core.test_keydir import facts_of, names_in
 from tests.support import NOW, SECRET
 from tokenward import ConfigurationError, Key, KeyDirectory, KeyRing
 from tokenward.errors import InvalidKeyError
 
-RSA = Key.generate("RS256")
+RSA = Key.from_jwk(JWKS["RSA"])
 
 
 @pytest.fixture

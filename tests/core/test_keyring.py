@@ -4,6 +4,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
+from tests.core.key_material import JWKS, OTHER_RSA
 from tests.support import OTHER_SECRET, SECRET, signed
 from tokenward import ConfigurationError, Key, KeyRing
 from tokenward.errors import (
@@ -111,7 +112,7 @@ def test_a_key_without_an_id_does_not_stand_in_for_one_with_an_id():
         ring.find(kid=None, algorithm="HS256")
 
 
-RSA_PRIVATE = Key.generate("RS256", kid="issuer-2026")
+RSA_PRIVATE = Key.from_jwk(JWKS["RSA"], kid="issuer-2026")
 RSA_JWK = RSA_PRIVATE.public_jwk()
 BARE_JWK = {name: value for name, value in RSA_JWK.items() if name != "kid"}
 UNNAMED = {
@@ -135,7 +136,7 @@ def test_the_only_key_of_its_algorithm_needs_no_id(key, issuer, kid):
 @pytest.mark.parametrize(("key", "issuer"), UNNAMED.values(), ids=UNNAMED)
 def test_a_token_of_another_key_names_an_unknown_key(key, issuer):
     """A key that stands in for an unknown id says so when the signature is not its own."""
-    stranger = Key.generate("RS256") if issuer is RSA_PRIVATE else Key.from_secret(OTHER_SECRET)
+    stranger = Key.from_jwk(OTHER_RSA) if issuer is RSA_PRIVATE else Key.from_secret(OTHER_SECRET)
     jws = CompactJws(KeyRing(key), max_bytes=5_000)
     header = {"alg": key.algorithm.name, "kid": "other"}
     with pytest.raises(UnknownKeyError):
@@ -146,20 +147,20 @@ def test_a_token_of_another_key_names_an_unknown_key(key, issuer):
 
 
 @pytest.mark.parametrize(
-    "ring",
+    "build",
     [
-        pytest.param(KeyRing(Key.from_jwk(RSA_JWK)), id="its JWK has an id"),
-        pytest.param(KeyRing(Key.from_jwk(BARE_JWK, kid="mine")), id="it was given an id"),
-        pytest.param(KeyRing(Key.generate("RS256")), id="it was made here"),
+        pytest.param(lambda: KeyRing(Key.from_jwk(RSA_JWK)), id="its JWK has an id"),
+        pytest.param(lambda: KeyRing(Key.from_jwk(BARE_JWK, kid="mine")), id="it was given an id"),
+        pytest.param(lambda: KeyRing(Key.generate("RS256")), id="it was made here"),
         pytest.param(
-            KeyRing(Key.from_jwk(BARE_JWK), verifiers=[RSA_PRIVATE]), id="there is another"
+            lambda: KeyRing(Key.from_jwk(BARE_JWK), verifiers=[RSA_PRIVATE]), id="there is another"
         ),
     ],
 )
-def test_a_key_with_an_id_stands_in_for_no_other(ring):
+def test_a_key_with_an_id_stands_in_for_no_other(build):
     """A key id that no key has is unknown where the key of the algorithm has an id, or is not alone."""
     with pytest.raises(UnknownKeyError):
-        ring.find(kid="another", algorithm="RS256")
+        build().find(kid="another", algorithm="RS256")
 
 
 def test_keys_with_the_same_id_are_refused():

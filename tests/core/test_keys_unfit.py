@@ -32,6 +32,7 @@ ED448 = (
     2**446 - 13818066809895115352007386748515426880336692474882178609894547503885,
     57,
 )
+SMALL_YS = {ED25519: 5, ED448: 3}
 
 
 def added(one, other, curve):
@@ -73,13 +74,11 @@ def point_at(y, curve):
 
 def small_ys(curve):
     """Give the y of every point whose order divides the cofactor."""
-    found = {1}
-    points = (point_at(y, curve) for y in range(2, 40))
-    for point in points:
-        if point is not None:
-            small = times(curve[3], point, curve)
-            found |= {times(number, small, curve)[1] for number in range(1, 9)}
-    return sorted(found)
+    points = (point_at(y, curve) for y in count(2))
+    small = (times(curve[3], point, curve) for point in points if point is not None)
+    # The multiples of a point of the greatest small order are all of them.
+    multiples = ({times(number, each, curve)[1] for number in range(1, 9)} for each in small)
+    return sorted(next(found for found in multiples if len(found) == SMALL_YS[curve]))
 
 
 def encodings(y, curve):

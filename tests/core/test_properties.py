@@ -7,10 +7,10 @@ import math
 from typing import NamedTuple
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import rsa
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
+from tests.core.key_material import RSA_KEY
 from tests.support import NOW, SECRET, FrozenClock, engine_with, payload_of, signed
 from tokenward import Claims, Key, KeyRing, TokenEngine, TokenError, TokenPolicy
 from tokenward.claims import RESERVED_CLAIMS
@@ -21,7 +21,7 @@ KEYS = {
     "HS256": Key.from_secret(SECRET),
     "ES256": Key.generate("ES256"),
     "EdDSA": Key.generate("EdDSA"),
-    "RS256": Key(rsa.generate_private_key(65_537, 2048), ALGORITHMS["RS256"], None),
+    "RS256": Key(RSA_KEY, ALGORITHMS["RS256"], None),
 }
 
 

@@ -21,7 +21,7 @@ SHORT = timedelta(milliseconds=200)
 GOOD = says(jwks_of(OLD)).body
 PADDED = GOOD + b" " * (MIB - len(GOOD))
 BOMB = zlib.compressobj(9, wbits=31)
-BOMB = BOMB.compress(bytes(200 * MIB)) + BOMB.flush()
+BOMB = BOMB.compress(bytes(32 * MIB)) + BOMB.flush()
 GZIP = {"content-encoding": "gzip"}
 HOSTILE = {
     "500": Reply(GOOD, status=500),
