@@ -4,7 +4,9 @@ Which engine verifies a token is decided in the core, so every request of the co
 the core's `Authenticator`; the adapters are asked one request for each different answer.
 """
 
+import asyncio
 import math
+from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import httpx
@@ -100,11 +102,20 @@ def issuers(clock: FrozenClock) -> ContractIssuers:
     return ContractIssuers(clock)
 
 
-@pytest.fixture
-async def app(build: Build, issuers: ContractIssuers, clock: FrozenClock) -> object:
+@pytest.fixture(scope="module")
+def app(build: Build) -> object:
     """Return the service, with both issuers; it replaces the contract's own."""
-    await c.revoke_some(issuers.own, clock)
+    clock = FrozenClock()
+    issuers = ContractIssuers(clock)
+    asyncio.run(c.revoke_some(issuers.own, clock))
     return build(issuers)
+
+
+@pytest.fixture
+async def own_client(build: Build, issuers: ContractIssuers) -> AsyncIterator[httpx.AsyncClient]:
+    """Yield a client of a service of the test's own issuers."""
+    async with c.client_of(build(issuers)) as client:
+        yield client
 
 
 async def outcome_of(authenticator: Authenticator[ShopClaims], case: Case) -> str:
@@ -170,33 +181,35 @@ async def test_each_by_its_own_rules(
 
 
 async def test_freshness_by_the_leeway_of_the_issuer(
-    client: httpx.AsyncClient, clock: FrozenClock
+    own_client: httpx.AsyncClient, clock: FrozenClock
 ) -> None:
     """A route's age of a login is judged by the engine that judged the token."""
     clock.advance(610)
     mine, other = shop_token(auth_time=NOW), partner_token(auth_time=NOW)
-    assert_answer(await client.get("/recent", headers=list(bearer(mine))), c.too_old(600))
-    assert_answer(await client.get("/recent", headers=list(bearer(other))), c.ok(sub="bob"))
+    assert_answer(await own_client.get("/recent", headers=list(bearer(mine))), c.too_old(600))
+    assert_answer(await own_client.get("/recent", headers=list(bearer(other))), c.ok(sub="bob"))
 
 
 async def test_refresh(
-    client: httpx.AsyncClient, issuers: ContractIssuers, clock: FrozenClock
+    own_client: httpx.AsyncClient, issuers: ContractIssuers, clock: FrozenClock
 ) -> None:
     """A refresh token is traded by its issuer, once."""
     pair = await issuers.partner.issue_pair("bob", scope=["a"])
-    renewed = await client.post("/renew", content=pair.refresh_token)
+    renewed = await own_client.post("/renew", content=pair.refresh_token)
     assert_answer(renewed, c.ok(scope="a"))
     clock.advance(10)
-    again = await client.post("/renew", content=pair.refresh_token)
+    again = await own_client.post("/renew", content=pair.refresh_token)
     assert_answer(again, c.REUSED)
 
 
-async def test_revoked_of_one_issuer(client: httpx.AsyncClient, issuers: ContractIssuers) -> None:
+async def test_revoked_of_one_issuer(
+    own_client: httpx.AsyncClient, issuers: ContractIssuers
+) -> None:
     """The same jti of the other is good."""
     await issuers.revoke(partner_token())
-    refused = await client.get("/me", headers=list(bearer(partner_token())))
+    refused = await own_client.get("/me", headers=list(bearer(partner_token())))
     assert_answer(refused, c.REVOKED)
-    assert_answer(await client.get("/me", headers=list(bearer(GOOD))), c.ME)
+    assert_answer(await own_client.get("/me", headers=list(bearer(GOOD))), c.ME)
 
 
 DOWN = c.Answer(
