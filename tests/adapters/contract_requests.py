@@ -327,6 +327,12 @@ ROUTES = [
 
 CASES = [*CARRIED, *FORM, *CLAIMS, *ROUTES]
 
+
+def one_for_each_answer(cases: list[Case]) -> list[Case]:
+    """Return the first case of each different answer."""
+    return list({repr(case.answer): case for case in reversed(cases)}.values())
+
+
 SOCKETS_OPEN = [
     ("required", "/ws", bearer(GOOD), "alice"),
     ("required, lower case", "/ws", header(b"bearer " + B_GOOD), "alice"),

@@ -16,7 +16,7 @@ from tests.adapters import contract as c
 from tests.adapters.adapters import Build
 from tests.adapters.asgi_websocket import open_websocket
 from tests.adapters.contract import Case, bearer, shop_payload, shop_token
-from tests.adapters.contract_requests import CASES, GOOD, SOCKETS_REFUSED
+from tests.adapters.contract_requests import CASES, GOOD, SOCKETS_REFUSED, one_for_each_answer
 from tests.adapters.test_contract import ask, assert_answer
 from tests.support import NOW, OTHER_SECRET, FrozenClock, ShopClaims, payload_of, signed
 from tokenward import (
@@ -89,11 +89,6 @@ def partner_token(**changes: object) -> str:
     """Sign as the partner does."""
     claims = payload_of(**{"iss": PARTNER, "aud": "partner-api", "sub": "bob", **changes})
     return signed(claims, key=PARTNER_KEY)
-
-
-def one_for_each_answer(cases: list[Case]) -> list[Case]:
-    """Return the first case of each answer."""
-    return list({repr(case.answer): case for case in reversed(cases)}.values())
 
 
 @pytest.fixture
