@@ -1,9 +1,19 @@
-"""Fixtures of every suite."""
+"""Fixtures of every suite, and how many examples Hypothesis tries."""
+
+import os
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.support import FrozenClock, engine_with
 from tokenward import Claims, TokenEngine
+
+# No deadline and no health check: both measure how busy the machine is.
+settings.register_profile(
+    "default", max_examples=50, deadline=None, suppress_health_check=list(HealthCheck)
+)
+settings.register_profile("ci", settings.get_profile("default"), max_examples=400)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic_core import to_json
 from typer.testing import Result
@@ -244,7 +244,6 @@ def test_what_is_just_not_too_deep_is_shown():
     }
 
 
-@settings(deadline=None)
 @given(token=st.text() | st.binary() | st.builds(_token, st.binary(), st.binary(), st.binary()))
 def test_no_input_makes_a_traceback(token):
     """Whatever comes, an answer or one line; and it is never good."""
@@ -265,7 +264,6 @@ _MEMBERS = st.dictionaries(
 )
 
 
-@settings(max_examples=50, deadline=None)
 @given(claims=_MEMBERS, header=_MEMBERS)
 def test_what_a_stranger_has_signed_is_shown_and_escaped(claims, header):
     """Whatever the members are, each line of the answer is plainly printable."""

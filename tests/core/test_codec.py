@@ -4,7 +4,7 @@ import json
 import traceback
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tokenward import ConfigurationError
@@ -51,7 +51,6 @@ def test_bytes_have_one_spelling(data, segment):
     assert b64url_decode(segment) == data
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_what_is_encoded_is_decoded(data):
     """Any bytes survive the round trip, in the alphabet of RFC 4648 §5."""
@@ -61,7 +60,6 @@ def test_what_is_encoded_is_decoded(data):
     assert b64url_decode(segment) == data
 
 
-@settings(deadline=None)
 @given(st.text(ALPHABET, max_size=40))
 @example("Zh")
 @example("A")
@@ -74,7 +72,6 @@ def test_a_text_of_the_alphabet_is_the_one_spelling_or_is_refused(segment):
     assert b64url_encode(data) == segment
 
 
-@settings(deadline=None)
 @given(
     st.text(ALPHABET, max_size=20),
     st.characters(codec=None, exclude_characters=ALPHABET),

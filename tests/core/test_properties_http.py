@@ -4,7 +4,7 @@ import asyncio
 from urllib.parse import parse_qsl, quote_from_bytes
 
 import pytest
-from hypothesis import HealthCheck, assume, example, given, settings
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from tests.core.browser import attributes_of
@@ -55,12 +55,6 @@ def run():
     """Give a way to run a coroutine to its end: one loop serves all examples."""
     with asyncio.Runner() as runner:
         yield runner.run
-
-
-def examples(count):
-    """Try that many examples, however long each takes on a busy machine."""
-    quiet = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
-    return settings(max_examples=count, deadline=None, suppress_health_check=quiet)
 
 
 # What means something somewhere in a request, so that more of what is sent gets further.
@@ -137,7 +131,6 @@ def requests(draw):
     return view(*headers, query_string=query, method=draw(METHODS), body=draw(VALUES))
 
 
-@examples(600)
 @given(requests(), st.sampled_from(AUTHENTICATORS), st.sampled_from(TYPES), st.booleans())
 def test_whatever_is_requested_only_a_token_error_comes_out(run, request_, judge, type, optional):
     """Arbitrary headers, cookies, queries and bodies are let in or refused, and can be answered."""
@@ -157,7 +150,6 @@ CONFIGURED = st.text(max_size=6) | st.sampled_from(
 )
 
 
-@examples(200)
 @given(TOKENS, TOKENS, st.booleans(), st.lists(st.binary(max_size=8), max_size=4))
 def test_a_rendered_cookie_read_back_gives_the_token(access, refresh, development, others):
     """Among whatever other cookies a browser may have."""
@@ -172,7 +164,6 @@ def test_a_rendered_cookie_read_back_gives_the_token(access, refresh, developmen
         assert carrier.read_token(request, "refresh") == refresh.encode()
 
 
-@examples(400)
 @given(
     st.fixed_dictionaries(
         {},
@@ -206,7 +197,6 @@ def test_nothing_is_put_into_a_cookie_that_was_not_meant(options, token):
     assert len({cookie.partition("=")[0] for cookie in cookies}) == 3
 
 
-@examples(400)
 @given(st.data())
 def test_a_csrf_token_that_differs_in_any_byte_is_refused(run, data):
     """In the header and in the form: a byte changed, put in or left out, or all of it."""
@@ -231,7 +221,6 @@ def test_a_csrf_token_that_differs_in_any_byte_is_refused(run, data):
             run(check.check(request, claims, is_secure=True))
 
 
-@examples(400)
 @given(st.lists(WORDS | st.binary(max_size=4), max_size=4).map(b"".join), st.booleans())
 @example(b"https://shop.example", False)
 @example(b"https://a.b", True)
@@ -251,7 +240,6 @@ def test_an_origin_is_the_own_an_allowed_one_or_refused(run, origin, is_socket):
     assert allowed == (origin in {b"https://shop.example", b"https://a.b"})
 
 
-@examples(600)
 @given(
     st.lists(
         st.sampled_from([b"a", b"b", b"=", b"&", b"+", b"%", b"%4", b"%41", b"%61", b"%fF", b";"])

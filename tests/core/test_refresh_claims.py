@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import (
     AliasChoices,
@@ -244,7 +244,6 @@ def unregistered(token):
 
 
 @pytest.mark.parametrize("model", MODELS)
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(payload=PAYLOADS)
 def test_both_successors_have_the_unregistered_members_of_their_predecessor(run, model, payload):
     """As JSON values, to the last digit, over two refreshes and for every kind of claims model."""
@@ -257,7 +256,6 @@ def test_both_successors_have_the_unregistered_members_of_their_predecessor(run,
         assert unregistered(pair.access_token) == unregistered(pair.refresh_token) == expected
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(model=models(), payload=PAYLOADS)
 def test_no_drawn_model_changes_the_members_of_the_successors(run, model, payload):
     """Whatever its types, aliases, exclusions and configuration, as JSON values to the last digit."""

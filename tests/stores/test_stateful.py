@@ -8,7 +8,7 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -191,17 +191,12 @@ class Sessions(RuleBasedStateMachine):
                     self.wait(self.engine.decode(token))
 
 
-def check(store, loop, examples):
-    """Let Hypothesis play against one store."""
+def check(store, loop, share):
+    """Let Hypothesis play a share of its examples against one store."""
     machine = type("Machine", (Sessions,), {"store": store, "loop": loop})
     run_state_machine_as_test(
         machine,
-        settings=settings(
-            max_examples=examples,
-            stateful_step_count=25,
-            deadline=None,
-            suppress_health_check=list(HealthCheck),
-        ),
+        settings=settings(max_examples=settings().max_examples // share, stateful_step_count=25),
     )
 
 
@@ -214,7 +209,7 @@ def loop():
 
 def test_memory(loop):
     """The store in memory does as the model."""
-    check(MemoryStore(), loop, 60)
+    check(MemoryStore(), loop, 2)
 
 
 def test_sqlite(loop, tmp_path):
