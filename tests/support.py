@@ -1,6 +1,7 @@
 """What several tests need: secrets, claims, engines and raw tokens."""
 
 import json
+import os
 import traceback
 from collections.abc import Mapping
 
@@ -11,6 +12,8 @@ from tokenward.testing import FrozenClock
 NOW = 1_800_000_000.0
 SECRET = "a-secret-of-more-than-thirty-two-bytes-for-tests"
 OTHER_SECRET = "another-secret-of-more-than-thirty-two-bytes!!"
+IS_DEEP = os.environ.get("HYPOTHESIS_PROFILE") == "ci"
+"""Whether races and the like are repeated often, as `.ci/run` wants it, or a few times."""
 
 
 class ShopClaims(Claims):

@@ -4,14 +4,14 @@ import asyncio
 from collections import Counter
 from multiprocessing.connection import Connection
 
-from tests.support import NOW
+from tests.support import IS_DEEP, NOW
 from tokenward import Revocation
 from tokenward.stores import Consumption
 from tokenward.stores.sql import SqlStore
 
 RECORDS = 20
 CALLERS = 25
-ROUNDS = 20
+ROUNDS = 20 if IS_DEEP else 5
 
 
 def serve(url: str, schema: str, name: str, parent: Connection) -> None:

@@ -37,6 +37,8 @@ from tokenward.testing import FrozenClock
 USERS = st.sampled_from(["alice", "bob"])
 PICK = st.integers(min_value=0, max_value=1_000)
 ACCESS_SECONDS, REFRESH_SECONDS, GRACE_SECONDS = 60, 300, 10
+PATIENT = 30.0
+"""Seconds for a call of a store, on however busy a machine."""
 POLICY = TokenPolicy(
     access_lifetime=timedelta(seconds=ACCESS_SECONDS),
     refresh_lifetime=timedelta(seconds=REFRESH_SECONDS),
@@ -215,7 +217,7 @@ def test_memory(loop):
 def test_sqlite(loop, tmp_path):
     """The store in a SQLite file does as the model."""
     sql = pytest.importorskip("tokenward.stores.sql")
-    store = sql.SqlStore(f"sqlite+aiosqlite:///{tmp_path}/tokens.db")
+    store = sql.SqlStore(f"sqlite+aiosqlite:///{tmp_path}/tokens.db", timeout_seconds=PATIENT)
     loop.run_until_complete(store.create_tables())
     check(store, loop, 10)
     loop.run_until_complete(store.aclose())
@@ -224,7 +226,9 @@ def test_sqlite(loop, tmp_path):
 def test_postgres(loop, postgres_url):
     """The store in PostgreSQL does as the model."""
     sql = pytest.importorskip("tokenward.stores.sql")
-    store = sql.SqlStore(postgres_url, table_prefix=f"t{uuid4().hex[:12]}_")
+    store = sql.SqlStore(
+        postgres_url, table_prefix=f"t{uuid4().hex[:12]}_", timeout_seconds=PATIENT
+    )
     loop.run_until_complete(store.create_tables())
     try:
         check(store, loop, 10)
@@ -242,6 +246,8 @@ async def drop(store):
 def test_redis(loop, redis_url):
     """The store in Redis does as the model."""
     redis = importlib.import_module("tokenward.stores.redis")
-    store = redis.RedisStore(redis_url, key_prefix=f"{uuid4().hex}:", ephemeral=True)
+    store = redis.RedisStore(
+        redis_url, key_prefix=f"{uuid4().hex}:", timeout_seconds=PATIENT, ephemeral=True
+    )
     check(store, loop, 10)
     loop.run_until_complete(store.aclose())
