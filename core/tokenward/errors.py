@@ -40,7 +40,7 @@ error to a status and a challenge. ::
         └── KeysUnavailableError
 """
 
-from typing import ClassVar
+from typing import ClassVar, NoReturn
 
 __all__ = [
     "AlgorithmMismatchError",
@@ -77,6 +77,7 @@ __all__ = [
     "UnknownKeyError",
     "UnsupportedHeaderError",
     "WrongTokenTypeError",
+    "raise_without_context",
 ]
 
 
@@ -92,6 +93,18 @@ class TokenwardError(Exception):
     def __init__(self, message: str | None = None) -> None:
         """Take a message that names no token, key or claim value; the class has a default."""
         super().__init__(self.message if message is None else message)
+
+
+def raise_without_context(error: Exception) -> NoReturn:
+    """Raise an error in an ``except`` block without the error that is handled there.
+
+    That one may hold a part of a token, a key or a setting; ``raise ... from None`` only hides it
+    from tracebacks, and error reporters read it from ``__context__``.
+    """
+    try:
+        raise error
+    finally:
+        error.__context__ = None
 
 
 class ConfigurationError(TokenwardError, ValueError):

@@ -34,6 +34,21 @@ def test_mistakes_of_the_programmer_are_value_errors():
         assert not (is_mistake and issubclass(kind, errors.TokenError))
 
 
+def refuse_number(text):
+    """Refuse a text that is not a number, as a parser of tokens would."""
+    try:
+        return int(text)
+    except ValueError:
+        errors.raise_without_context(errors.MalformedTokenError())
+
+
+def test_an_error_is_raised_without_the_one_that_is_handled():
+    """What the handled error holds does not reach the caller, not even hidden."""
+    with pytest.raises(errors.MalformedTokenError) as caught:
+        refuse_number("a part of a token")
+    assert (caught.value.__cause__, caught.value.__context__) == (None, None)
+
+
 def test_no_error_speaks_of_http():
     """Statuses are `tokenward.http`'s."""
     source = inspect.getsource(errors)

@@ -86,7 +86,7 @@ def duplicate_row(path, **changes):
 
 
 MEANT = "is not the key that ring.json means"
-NO_MANIFEST = "is no manifest of a ring"
+NO_MANIFEST = "is not the manifest of a ring"
 FAULTS = {
     "missing": (lambda p: file_of(p, "old").unlink(), "key-old", "No such file"),
     "empty": (lambda p: file_of(p, "old").write_bytes(b""), "key-old", "not a PEM key"),

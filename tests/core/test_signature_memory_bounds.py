@@ -9,7 +9,8 @@ import pytest
 from tests.core.remembering import counted
 from tests.support import NOW, engine_with, payload_of, signed
 from tokenward import TokenPolicy
-from tokenward.jose.signature_cache import SignatureCache, VerifiedJws
+from tokenward.jose.compact import VerifiedJws
+from tokenward.jose.signature_cache import SignatureCache
 
 
 def verified(version=1, size=200):

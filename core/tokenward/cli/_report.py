@@ -25,7 +25,7 @@ from tokenward.errors import (
     WrongTokenTypeError,
 )
 from tokenward.jose.algorithms import ALGORITHMS
-from tokenward.jose.signature_cache import VerifiedJws
+from tokenward.jose.compact import VerifiedJws
 from tokenward.policy import TokenPolicy
 from tokenward.tokens.validator import ClaimsValidator
 

@@ -11,6 +11,7 @@ from tokenward.cli._config import secret_in
 from tokenward.cli._screen import warn
 from tokenward.errors import MalformedTokenError
 from tokenward.jose.codec import all_finite, b64url_decode, loads_header
+from tokenward.jose.compact import split_compact, text_of_token
 
 __all__ = ["Parts", "TokenArgument", "TokenVariable", "dissected", "token_text"]
 
@@ -28,7 +29,6 @@ _NO_ARGUMENT: Final = (
     "Revoke the token if others could have seen it."
 )
 
-_SEGMENTS: Final = 3
 _LARGEST_INPUT: Final = 1_048_576
 
 
@@ -78,14 +78,7 @@ def dissected(token: str, *, max_bytes: int) -> Parts:
     Raises:
         MalformedTokenError: it is no compact JWS of two JSON objects.
     """
-    segments = token.split(".")
-    if len(token) > max_bytes:
-        msg = "The token is malformed. It is too long."
-        raise MalformedTokenError(msg)
-    if len(segments) != _SEGMENTS:
-        msg = "The token is malformed. Expected three segments."
-        raise MalformedTokenError(msg)
-    head, body, signature = segments
+    head, body, signature = split_compact(text_of_token(token, max_bytes=max_bytes))
     header, payload = loads_header(b64url_decode(head)), b64url_decode(body)
     if not all_finite(header):
         raise MalformedTokenError

@@ -17,9 +17,9 @@ from tokenward.errors import (
 )
 from tokenward.hooks import LifecycleHooks, maybe_await, run_validators
 from tokenward.jose.codec import loads_payload
-from tokenward.jose.compact import CompactJws
+from tokenward.jose.compact import CompactJws, VerifiedJws
 from tokenward.jose.key_source import KeySource
-from tokenward.jose.signature_cache import SignatureCache, SignatureCacheUse, VerifiedJws
+from tokenward.jose.signature_cache import SignatureCache, SignatureCacheUse
 from tokenward.policy import Lifetime, TokenPolicy
 from tokenward.sessions.revocation import RevocationChecker, session_of
 from tokenward.sessions.rotation import Rotation, successor_grant

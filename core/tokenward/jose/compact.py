@@ -13,13 +13,13 @@ from tokenward.errors import (
     SigningKeyError,
     UnknownKeyError,
     UnsupportedHeaderError,
+    raise_without_context,
 )
 from tokenward.jose.codec import b64url_decode, b64url_encode, dumps, loads_header
 from tokenward.jose.key import Key
 from tokenward.jose.key_source import KeySource, Signer
-from tokenward.jose.signature_cache import VerifiedJws
 
-__all__ = ["CompactJws", "looks_like_token"]
+__all__ = ["CompactJws", "VerifiedJws", "looks_like_token", "split_compact", "text_of_token"]
 
 # What would change how the rest is read: a critical extension, an unencoded or compressed payload.
 _REFUSED: Final = ("crit", "b64", "zip")
@@ -30,6 +30,58 @@ _RESERVED: Final = frozenset(
 )
 _MAX_REMEMBERED_HEADERS: Final = 64
 _SEGMENTS: Final = 3  # RFC 7515 §7.1
+
+
+class VerifiedJws(NamedTuple):
+    """The parts of a token that are vouched for by its signature."""
+
+    payload: bytes
+    typ: str | None
+    """The header's ``typ`` in lower case, without ``application/`` (RFC 7515 §4.1.9)."""
+    keys_version: int
+    """The version of the keys that verified it; with another version it must be verified again."""
+
+
+def text_of_token(token: str | bytes, *, max_bytes: int) -> str:
+    """Return a token as text.
+
+    Raises:
+        MalformedTokenError: the token is too long, or bytes that are not ASCII.
+        TypeError: the token is neither text nor bytes.
+    """
+    if not isinstance(token, (str, bytes)):
+        refuse_no_token(token)
+    if len(token) > max_bytes:
+        msg = "The token is malformed. It is too long."
+        raise MalformedTokenError(msg)
+    if isinstance(token, str):
+        return token
+    if not token.isascii():
+        raise MalformedTokenError
+    return token.decode("ascii")
+
+
+def split_compact(text: str) -> list[str]:
+    """Return the header, payload and signature segments of a token, still encoded.
+
+    Raises:
+        MalformedTokenError: there are not three segments (RFC 7515 §7.1); a JWE has five.
+    """
+    segments = text.split(".")
+    if len(segments) != _SEGMENTS:
+        msg = "The token is malformed. Expected three segments."
+        raise MalformedTokenError(msg)
+    return segments
+
+
+def looks_like_token(text: str) -> bool:
+    """Whether a text is a JWS in compact form, with or without a scheme before it; unverified."""
+    words = text.split()
+    try:
+        header = split_compact(words[-1] if words else "")[0]
+        return "alg" in loads_header(b64url_decode(header))
+    except MalformedTokenError:
+        return False
 
 
 class _Header(NamedTuple):
@@ -114,22 +166,8 @@ class CompactJws:
         return f"{head}.{b64url_encode(payload)}"
 
     def text_of(self, token: str | bytes) -> str:
-        """Give a token as text.
-
-        Raises:
-            MalformedTokenError: too long, or bytes that are not ASCII.
-            TypeError: neither text nor bytes.
-        """
-        if not isinstance(token, (str, bytes)):
-            refuse_no_token(token)
-        if len(token) > self._max_bytes:
-            msg = "The token is malformed. It is too long."
-            raise MalformedTokenError(msg)
-        if isinstance(token, str):
-            return token
-        if not token.isascii():
-            raise MalformedTokenError
-        return token.decode("ascii")
+        """Return a token as text; see `text_of_token`."""
+        return text_of_token(token, max_bytes=self._max_bytes)
 
     def verify(self, token: str | bytes) -> VerifiedJws:
         """Check a signature, after everything that can be checked without it.
@@ -146,11 +184,7 @@ class CompactJws:
 
     def verify_text(self, text: str) -> VerifiedJws:
         """Do what `verify` does, for what `text_of` gave."""
-        segments = text.split(".")
-        if len(segments) != 3:  # noqa: PLR2004 - RFC 7515 §7.1; a JWE has five
-            msg = "The token is malformed. Expected three segments."
-            raise MalformedTokenError(msg)
-        head, payload_segment, signature_segment = segments
+        head, payload_segment, signature_segment = split_compact(text)
         # Read before the key is found: a key that leaves meanwhile vouches for nothing.
         version = self._keys.version
         if self._version != version:
@@ -163,16 +197,12 @@ class CompactJws:
         signature = b64url_decode(signature_segment)
         payload = b64url_decode(payload_segment)
         message = text[: -len(signature_segment) - 1].encode()
-        is_unknown = False
         try:
             header.key.verify(message, signature)
         except InvalidSignatureError:
             if not header.is_stand_in:
                 raise
-            is_unknown = True
-        # Raised out here: inside `except` it would carry the other error.
-        if is_unknown:
-            raise UnknownKeyError
+            raise_without_context(UnknownKeyError())
         if remembered is None:
             self._remember_header(head, header)
         return VerifiedJws(payload, header.typ, version)
@@ -183,7 +213,7 @@ class CompactJws:
         Raises:
             MalformedTokenError: see `verify`.
         """
-        kid = loads_header(b64url_decode(self.text_of(token).split(".")[0])).get("kid")
+        kid = loads_header(b64url_decode(split_compact(self.text_of(token))[0])).get("kid")
         return kid if isinstance(kid, str) else None
 
     def payload_of(self, token: str | bytes) -> bytes:
@@ -192,7 +222,7 @@ class CompactJws:
         Raises:
             MalformedTokenError: see `verify`.
         """
-        return b64url_decode(self.text_of(token).split(".")[1])
+        return b64url_decode(split_compact(self.text_of(token))[1])
 
     def _forget(self, version: int) -> None:
         # A key that left verifies nothing, also where its header was seen before.
@@ -223,18 +253,6 @@ class CompactJws:
         if len(self._headers) >= _MAX_REMEMBERED_HEADERS:
             self._headers.clear()
         self._headers[segment] = header
-
-
-def looks_like_token(text: str) -> bool:
-    """Whether a text is a JWS in compact form, with or without a scheme before it; unverified."""
-    words = text.split()
-    segments = words[-1].split(".") if words else ()
-    if len(segments) != _SEGMENTS:
-        return False
-    try:
-        return "alg" in loads_header(b64url_decode(segments[0]))
-    except MalformedTokenError:
-        return False
 
 
 def _media_type(typ: str) -> str:

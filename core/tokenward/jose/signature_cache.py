@@ -10,23 +10,15 @@ from math import inf
 from threading import Lock
 from typing import Final, NamedTuple, Self
 
-__all__ = ["SignatureCache", "SignatureCacheUse", "VerifiedJws"]
+from tokenward.jose.compact import VerifiedJws
+
+__all__ = ["SignatureCache", "SignatureCacheUse"]
 
 # What one entry takes in CPython besides the letters of the token and of its payload, and what a
 # queue takes that may hold one alone.
 _BYTES_BESIDES: Final = 336
 _BYTES_OF_QUEUE: Final = 840
 _LONGEST_SECONDS: Final = 900.0
-
-
-class VerifiedJws(NamedTuple):
-    """What a good signature vouches for."""
-
-    payload: bytes
-    typ: str | None
-    """The header's ``typ`` in lower case, without ``application/`` (RFC 7515 §4.1.9)."""
-    keys_version: int
-    """Which state of the keys it was verified by; under another one it must be verified anew."""
 
 
 class SignatureCacheUse(NamedTuple):

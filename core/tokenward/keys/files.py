@@ -16,7 +16,12 @@ from typing import Final, NamedTuple
 
 from pydantic import JsonValue
 
-from tokenward.errors import ConfigurationError, InvalidKeyError, MalformedTokenError
+from tokenward.errors import (
+    ConfigurationError,
+    InvalidKeyError,
+    MalformedTokenError,
+    raise_without_context,
+)
 from tokenward.jose.codec import dumps, loads_object
 from tokenward.jose.key import Key
 
@@ -172,7 +177,7 @@ def _jwk_in(file: KeyFile) -> dict[str, JsonValue]:
         return loads_object(file.content)
     except MalformedTokenError:
         msg = "It is not a JSON object."
-    raise InvalidKeyError(msg)
+        raise_without_context(InvalidKeyError(msg))
 
 
 def rendered(key: Key) -> tuple[str, bytes, int]:

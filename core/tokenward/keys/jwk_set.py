@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 from pydantic import JsonValue
 
-from tokenward.errors import ConfigurationError, MalformedTokenError
+from tokenward.errors import ConfigurationError, MalformedTokenError, raise_without_context
 from tokenward.jose.algorithms import ALGORITHMS
 from tokenward.jose.codec import loads_object
 from tokenward.jose.key import Key
@@ -108,8 +108,7 @@ def read_object(body: bytes) -> dict[str, JsonValue]:
     try:
         return loads_object(body)
     except MalformedTokenError:
-        pass
-    raise UnusableKeySetError
+        raise_without_context(UnusableKeySetError())
 
 
 def _published(member: JsonValue, algorithms: Collection[str] | None) -> _Published | None:

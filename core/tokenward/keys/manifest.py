@@ -6,7 +6,7 @@ from typing import Final, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 from pydantic_core import PydanticSerializationError
 
-from tokenward.errors import ConfigurationError
+from tokenward.errors import ConfigurationError, raise_without_context
 from tokenward.jose.key import Key
 from tokenward.keys.files import MAX_FILE_BYTES, KeyFile, key_of
 from tokenward.keys.index import KeyEntry, KeyState
@@ -65,18 +65,14 @@ def parsed_manifest(file: KeyFile) -> tuple[Row, ...]:
         ConfigurationError: it is none.
     """
     try:
-        rows = _Manifest.model_validate_json(file.content).keys
+        return _Manifest.model_validate_json(file.content).keys
     except ValidationError:
-        rows = None
-    # Raised out here: inside `except` it would carry Pydantic's error, and that the content.
-    if rows is None:
         msg = (
-            f"{str(file.path)!r} is no manifest of a ring: version 1, and for each of the keys "
-            "its kid, file, algorithm, state (pending, active or verify-only), verify_until and "
-            "thumbprint."
+            f"{str(file.path)!r} is not the manifest of a ring: it needs version 1, and for each of "
+            "the keys its kid, file, algorithm, state (pending, active or verify-only), "
+            "verify_until and thumbprint."
         )
-        raise ConfigurationError(msg)
-    return rows
+        raise_without_context(ConfigurationError(msg))
 
 
 def rendered_manifest(rows: list[Row]) -> bytes:

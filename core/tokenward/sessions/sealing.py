@@ -8,6 +8,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pydantic import TypeAdapter
 
+from tokenward.errors import raise_without_context
 from tokenward.jose.codec import b64url_decode
 from tokenward.tokens.grant import TokenPair
 
@@ -37,9 +38,7 @@ def open_pair(token: str | bytes, sealed: bytes) -> TokenPair:
     try:
         return _PAIR.validate_json(_cipher(token).decrypt(nonce, encrypted, None))
     except (InvalidTag, ValueError):
-        pass
-    # Raised out here: Pydantic's error shows the pair that it could not read.
-    raise DamagedSealError
+        raise_without_context(DamagedSealError())
 
 
 def _cipher(token: str | bytes) -> AESGCM:

@@ -15,8 +15,8 @@ from tokenward.errors import (
     WrongTokenTypeError,
 )
 from tokenward.jose.codec import loads_payload
+from tokenward.jose.compact import VerifiedJws
 from tokenward.jose.key_source import KeySource
-from tokenward.jose.signature_cache import VerifiedJws
 from tokenward.policy import ALWAYS_REQUIRED, TokenPolicy
 from tokenward.tokens.reader import ClaimsReader
 
