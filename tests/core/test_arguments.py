@@ -130,7 +130,7 @@ CALLING = {
     "revoke nothing": (lambda: ENGINE.revoke(None), "not None"),
     "revoke a pair's session": (lambda: ENGINE.revoke_session(PAIR), "give a sid"),
     "revoke no session": (lambda: ENGINE.revoke_session(None), "give a sid"),
-    "revoke claims as a subject": (lambda: ENGINE.revoke_subject(Claims()), "give claims.sub"),
+    "revoke a pair's subject": (lambda: ENGINE.revoke_subject(PAIR), "give claims.sub"),
     "revoke a number": (lambda: ENGINE.revoke_subject(7), "str(number)"),
     "recheck a text": (lambda: ENGINE.revalidate("t"), "claims must be those of decode"),
     "issue to nobody": (lambda: ENGINE.issue(None), "subject must be text, not None"),

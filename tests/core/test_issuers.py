@@ -20,6 +20,7 @@ from tokenward import (
     TokenPolicy,
     TokenRevokedError,
 )
+from tokenward.engine import TokenVerifier
 from tokenward.errors import (
     FreshTokenRequiredError,
     InvalidAudienceError,
@@ -201,7 +202,7 @@ async def test_what_one_issuer_revokes_the_other_still_issues(issuers, ours, clo
     other = their_token(**same)
     for revoke in (
         lambda: issuers.revoke(mine),
-        lambda: issuers.revoke_subject("alice", issuer=OURS),
+        lambda: issuers.revoke_subject(Claims(iss=OURS, sub="alice")),
     ):
         await revoke()
         with pytest.raises(TokenRevokedError):
@@ -209,7 +210,7 @@ async def test_what_one_issuer_revokes_the_other_still_issues(issuers, ours, clo
         assert await issuers.decode(other)
 
 
-@pytest.mark.parametrize("call", ["revoke", "revoke_session"])
+@pytest.mark.parametrize("call", ["revoke", "revoke_session", "revoke_subject"])
 async def test_claims_are_revoked_where_they_come_from(issuers, call):
     """By the iss that their engine has checked."""
     mine = signed(payload_of(iss=OURS, tenant="acme", sid="session"))
@@ -223,14 +224,29 @@ async def test_claims_are_revoked_where_they_come_from(issuers, call):
     assert await issuers.decode(mine)
 
 
+async def test_an_engine_revokes_the_subject_of_claims(issuers, ours, clock):
+    """As the engines of several issuers do; the time is that of the first engine."""
+    claims = await issuers.decode(await ours.issue("alice", claims={"tenant": "acme"}))
+    await ours.revoke_subject(claims)
+    for verifier in (ours, issuers):
+        assert isinstance(verifier, TokenVerifier)
+        with pytest.raises(TokenRevokedError):
+            await verifier.revalidate(claims)
+        assert verifier.now() == clock.now + 0.001
+    with pytest.raises(MissingClaimError, match="sub"):
+        await ours.revoke_subject(Claims())
+
+
 async def test_claims_of_nobody_here_are_not_taken(issuers):
     """Their engine cannot be told."""
     with pytest.raises(MissingClaimError, match="iss"):
         await issuers.revoke(Claims(sub="alice", jti="x"))
     with pytest.raises(InvalidIssuerError):
         await issuers.revalidate(Claims(sub="alice", iss="x"))
-    with pytest.raises(ConfigurationError):
-        await issuers.revoke_subject("alice", issuer="x")
+    with pytest.raises(InvalidIssuerError):
+        await issuers.revoke_subject(Claims(sub="alice", iss="x"))
+    with pytest.raises(MissingClaimError, match="sub"):
+        await issuers.revoke_subject(Claims(iss=OURS))
 
 
 async def test_recheck_tells_what_is_left(issuers, clock):

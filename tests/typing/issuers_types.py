@@ -37,7 +37,7 @@ plain = TokenEngine(keys)
 same = Issuers(shop, shop)
 both = Issuers(shop, partner)
 three = Issuers(shop, partner, plain)
-judge: TokenVerifier[ShopClaims] = same
+verifiers: list[TokenVerifier[ShopClaims]] = [shop, same]
 
 
 async def use() -> None:

@@ -1,7 +1,8 @@
 """Tokens of several issuers, each judged by the engine of its own issuer and by no other."""
 
 from collections.abc import Awaitable, Callable, Iterator
-from typing import Any, ClassVar, Generic, TypeAlias, TypeVar, overload
+from datetime import timedelta
+from typing import Any, ClassVar, Generic, TypeVar, overload
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -20,7 +21,7 @@ from tokenward.jose.codec import b64url_decode
 from tokenward.jose.compact import split_compact, text_of_token
 from tokenward.tokens.grant import TokenPair
 
-__all__ = ["Issuers", "TokenVerifier"]
+__all__ = ["Issuers"]
 
 ClaimsT = TypeVar("ClaimsT", bound=Claims)
 FirstT = TypeVar("FirstT", bound=Claims)
@@ -30,7 +31,7 @@ FourthT = TypeVar("FourthT", bound=Claims)
 
 
 class Issuers(Generic[ClaimsT]):
-    """Several engines, one for each issuer; it stands wherever one engine can.
+    """Several engines, one for each issuer; a `TokenVerifier`, as one engine is.
 
     ::
 
@@ -115,7 +116,16 @@ class Issuers(Generic[ClaimsT]):
 
     async def revalidate(self, claims: ClaimsT) -> float:
         """Check claims of `decode` once more, later; see `TokenEngine.revalidate`."""
-        return await self.engine_of(claims).revalidate(claims)
+        return await self._engine_of(claims).revalidate(claims)
+
+    def check_fresh(self, claims: ClaimsT, *, max_age: timedelta | None = None) -> None:
+        """Check that the user logged in recently; see `TokenEngine.check_fresh`.
+
+        Raises:
+            MissingClaimError, InvalidIssuerError: see `decode`.
+            FreshTokenRequiredError: the login is too old or unknown, or the token is not fresh.
+        """
+        self._engine_of(claims).check_fresh(claims, max_age=max_age)
 
     async def refresh(
         self,
@@ -138,44 +148,33 @@ class Issuers(Generic[ClaimsT]):
             MissingClaimError, InvalidIssuerError: see `decode`.
         """
         if isinstance(token, Claims):
-            await self.engine_of(token).revoke(token)
+            await self._engine_of(token).revoke(token)
         else:
             await self._engine_for(token).revoke(token)
 
     async def revoke_session(self, claims: ClaimsT) -> None:
         """Revoke every token of the session of these claims; see `TokenEngine.revoke_session`.
 
-        A ``sid`` alone does not say whose it is: give it to the engine of its issuer.
+        A ``sid`` alone does not say which issuer it belongs to: pass it to that issuer's engine.
 
         Raises:
             MissingClaimError, InvalidIssuerError: see `decode`.
         """
-        await self.engine_of(claims).revoke_session(claims)
+        await self._engine_of(claims).revoke_session(claims)
 
-    async def revoke_subject(self, subject: str, *, issuer: str) -> None:
-        """Revoke every token of a subject of one issuer; see `TokenEngine.revoke_subject`.
+    async def revoke_subject(self, claims: ClaimsT) -> None:
+        """Revoke every token of the subject of these claims; see `TokenEngine.revoke_subject`.
 
-        Raises:
-            ConfigurationError: there is no such issuer here.
-        """
-        engine = self._engines.get(issuer)
-        if engine is None:
-            msg = "There is no engine of this issuer."
-            raise ConfigurationError(msg)
-        await engine.revoke_subject(subject)
-
-    def engine_of(self, claims: ClaimsT) -> TokenEngine[ClaimsT]:
-        """Give the engine that judges these claims: whose clock, leeway and hooks are theirs.
+        A ``sub`` alone does not say which issuer it belongs to: pass it to that issuer's engine.
 
         Raises:
             MissingClaimError, InvalidIssuerError: see `decode`.
-            TypeError: they are no `Claims`.
         """
-        if not isinstance(claims, Claims):
-            # A sid alone does not say whose it is.
-            msg = f"claims must be those of decode, not {kind_of(claims)}."
-            raise TypeError(msg)
-        return self._chosen(claims.iss)
+        await self._engine_of(claims).revoke_subject(claims)
+
+    def now(self) -> float:
+        """Return the time of the first engine; engines of one service share a clock."""
+        return next(iter(self._engines.values())).now()
 
     def __iter__(self) -> Iterator[str]:
         """Go through the issuers."""
@@ -188,6 +187,12 @@ class Issuers(Generic[ClaimsT]):
     def _engine_for(self, token: str | bytes) -> TokenEngine[Any]:
         return self._chosen(_claimed_issuer(token, self._max_bytes))
 
+    def _engine_of(self, claims: ClaimsT) -> TokenEngine[ClaimsT]:
+        if not isinstance(claims, Claims):
+            msg = f"claims must be those of decode, not {kind_of(claims)}."
+            raise TypeError(msg)
+        return self._chosen(claims.iss)
+
     def _chosen(self, issuer: str | None) -> TokenEngine[Any]:
         if issuer is None:
             raise MissingClaimError(claim="iss")
@@ -195,10 +200,6 @@ class Issuers(Generic[ClaimsT]):
         if engine is None:
             raise InvalidIssuerError
         return engine
-
-
-TokenVerifier: TypeAlias = TokenEngine[ClaimsT] | Issuers[ClaimsT]
-"""What tells whether a token is good: the engine of one issuer, or those of several."""
 
 
 class _Origin(BaseModel):

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
+from datetime import timedelta
 from typing import Final, Generic, TypeVar, overload
 
 from pydantic import JsonValue
@@ -323,6 +324,19 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
             await self._revocation.refuse_revoked(claims, now)
         return left
 
+    def check_fresh(self, claims: ClaimsT, *, max_age: timedelta | None = None) -> None:
+        """Check that the user logged in recently (RFC 9470), by claims that `decode` returned.
+
+        Args:
+            claims: the claims of a valid token.
+            max_age: the longest time since the login (``auth_time``), to which the policy's leeway
+                is added; None: the token must be marked fresh.
+
+        Raises:
+            FreshTokenRequiredError: the login is too old or unknown, or the token is not fresh.
+        """
+        self._validator.check_fresh(claims, max_age, self.now())
+
     async def refresh(
         self,
         token: str | bytes,
@@ -416,16 +430,23 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
             "session", session, self.now(), is_issuer=self._keys.can_sign, claims=claims
         )
 
-    async def revoke_subject(self, subject: str) -> None:
-        """Revoke every token of a subject that was issued before now; later ones are good.
+    async def revoke_subject(self, subject: str | ClaimsT) -> None:
+        """Revoke every token of a subject that was issued before now; later tokens are valid.
+
+        The subject is its ``sub``, or the claims of one of its tokens.
 
         "Before" is exact to the millisecond for tokens of this engine, and to the second of ``iat``
         for others. A token without ``iat`` counts as issued before.
 
         Raises:
+            MissingClaimError: the claims have no ``sub``.
             ConfigurationError: `subject` is the text of a token.
             StoreUnavailableError, ConfigurationError: see `revoke`.
         """
+        if isinstance(subject, Claims):
+            subject = subject.sub
+            if not subject:
+                raise MissingClaimError(claim="sub")
         check_identity(subject, "subject")
         check_no_token(subject, "subject")
         clock_ms = int(self._clock() * 1000)

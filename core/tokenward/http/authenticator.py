@@ -7,11 +7,9 @@ from typing import Final, Generic, TypeVar, cast
 
 from tokenward._arguments import kind_of
 from tokenward.claims.model import Claims, TokenType
-from tokenward.engine.issuers import Issuers, TokenVerifier
-from tokenward.engine.token_engine import TokenEngine
+from tokenward.engine.verifier import TokenVerifier
 from tokenward.errors import (
     ConfigurationError,
-    FreshTokenRequiredError,
     InsufficientScopeError,
     InvalidRequestError,
     MissingTokenError,
@@ -54,7 +52,7 @@ class Authenticator(Generic[ClaimsT]):
         Raises:
             ConfigurationError: an argument is not what its name says.
         """
-        if not isinstance(engine, TokenEngine | Issuers):
+        if isinstance(engine, type) or not isinstance(engine, TokenVerifier):
             msg = (
                 f"engine must be a TokenEngine or Issuers, not {kind_of(engine)}: "
                 "give TokenEngine(KeyRing.from_secret(...))."
@@ -103,7 +101,8 @@ class Authenticator(Generic[ClaimsT]):
         if cookies is not None:
             await _check_csrf(request, claims, cookies, requirement.type)
         if requirement.fresh:
-            self._check_fresh(claims, requirement.fresh)
+            max_age = requirement.fresh if isinstance(requirement.fresh, timedelta) else None
+            self.engine.check_fresh(claims, max_age=max_age)
         if requirement.scopes or further_scopes:
             _check_scopes(claims, (*requirement.scopes, *further_scopes))
         if (
@@ -196,17 +195,13 @@ class Authenticator(Generic[ClaimsT]):
             claims = await self.engine.decode(token, type=type)
         else:
             claims, checked_at = seen
-            is_recent = self._engine_of(claims).now() <= checked_at + _MEMO_SECONDS
+            is_recent = self.engine.now() <= checked_at + _MEMO_SECONDS
             # The requirements of one HTTP request follow each other at once. A connection lives on.
             if is_recent and not request.is_websocket:
                 return claims
             await self.engine.revalidate(claims)
-        memo[key] = claims, self._engine_of(claims).now()
+        memo[key] = claims, self.engine.now()
         return claims
-
-    def _engine_of(self, claims: ClaimsT) -> TokenEngine[ClaimsT]:
-        engine = self.engine
-        return engine.engine_of(claims) if isinstance(engine, Issuers) else engine
 
     def _find_token(
         self, request: RequestView, carriers: Sequence[Carrier], type: TokenType
@@ -230,24 +225,6 @@ class Authenticator(Generic[ClaimsT]):
         if found is None:
             return None
         return found, cookies if is_only_in_cookies else None
-
-    def _check_fresh(self, claims: ClaimsT, fresh: bool | timedelta) -> None:  # noqa: FBT001
-        engine = self._engine_of(claims)
-        now = engine.now()
-        if isinstance(fresh, timedelta):
-            # A token that is marked fresh was issued at the login itself.
-            proved_at = (
-                claims.iat
-                if claims.auth_time is None and claims.fresh is True
-                else claims.auth_time
-            )
-            max_age = fresh.total_seconds()
-            leeway = engine.policy.leeway.total_seconds()
-            if proved_at is None or now > proved_at + max_age + leeway:
-                raise FreshTokenRequiredError(int(max_age))
-        # flask-jwt-extended: True, or the moment until which the token counts as fresh.
-        elif claims.fresh is False or (claims.fresh is not True and now >= claims.fresh):
-            raise FreshTokenRequiredError
 
 
 async def _check_csrf(

@@ -1,10 +1,12 @@
 """From a verified payload to checked claims: the policy applied, in full, on every path."""
 
 import math
+from datetime import timedelta
 from typing import Final, Generic, TypeVar
 
 from tokenward.claims.model import RESERVED_CLAIMS, Claims, TokenType
 from tokenward.errors import (
+    FreshTokenRequiredError,
     InvalidAudienceError,
     InvalidClaimError,
     InvalidIssuerError,
@@ -117,6 +119,25 @@ class ClaimsValidator(ClaimsReader[ClaimsT], Generic[ClaimsT]):
         if claims.iat is not None and claims.iat + self._max_age < end and self._has_age_bound():
             end = claims.iat + self._max_age
         return end + self._leeway
+
+    def check_fresh(self, claims: ClaimsT, max_age: timedelta | None, now: float) -> None:
+        """Check the time of the login, or the ``fresh`` claim if `max_age` is None.
+
+        Raises:
+            FreshTokenRequiredError: the login is too old or unknown, or the token is not fresh.
+        """
+        if max_age is None:
+            # flask-jwt-extended: True, or the time until which the token counts as fresh.
+            if claims.fresh is False or (claims.fresh is not True and now >= claims.fresh):
+                raise FreshTokenRequiredError
+            return
+        logged_in_at = claims.auth_time
+        if logged_in_at is None and claims.fresh is True:
+            # A token that is marked fresh was issued at the login itself.
+            logged_in_at = claims.iat
+        seconds = max_age.total_seconds()
+        if logged_in_at is None or now > logged_in_at + seconds + self._leeway:
+            raise FreshTokenRequiredError(int(seconds))
 
     def _check_issuer(self, issuer: str | None, kind: str) -> None:
         if issuer is not None:
