@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Annotated, Generic, TypeVar
 
 from tokenward.claims.model import Claims, TokenType
-from tokenward.engine.issuers import TokenVerifier
+from tokenward.engine.verifier import TokenVerifier
 from tokenward.http.authenticator import Authenticator
 from tokenward.http.carriers import Carrier
 from tokenward.http.misuse import MUST_BE_CALLED, keyword_arguments_only
