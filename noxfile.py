@@ -49,11 +49,12 @@ def demo(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check the code's style; ``nox -s lint -- fix`` mends what can be mended."""
+    """Check style and spelling; ``nox -s lint -- fix`` fixes what can be fixed automatically."""
     session.install(*nox.project.dependency_groups(PYPROJECT, "lint"))
     fix = "fix" in session.posargs
     session.run("ruff", "check", *(["--fix"] if fix else []), ".")
     session.run("ruff", "format", *([] if fix else ["--check"]), ".")
+    session.run("codespell")
 
 
 @nox.session

@@ -138,3 +138,48 @@ def test_the_guide_shows_where_its_names_are_imported_from():
     used = set(re.findall(r"\b[A-Z]\w+", "\n".join(code_blocks(GUIDE)))) & public
     assert used
     assert used <= shown
+
+
+DOCUMENTS = [*sorted(ROOT.glob("*.md")), *PAGES[1:]]
+
+
+def anchors_of(path: Path) -> set[str]:
+    """Return the anchors that GitHub makes of the headings of a page."""
+    text = re.sub(
+        r"^```.*?^```", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL
+    )
+    headings = [
+        re.sub(r"[^\w\- ]", "", each) for each in re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    ]
+    return {heading.lower().replace(" ", "-") for heading in headings}
+
+
+def dead_links(path: Path) -> list[str]:
+    """Return the links of a page to files and headings that do not exist."""
+    dead = []
+    for link in re.findall(r"\]\(([^)\s]+)\)", path.read_text(encoding="utf-8")):
+        file, _, anchor = link.partition("#")
+        target = (path.parent / file).resolve() if file else path
+        is_outside = "://" in link
+        if not is_outside and not (
+            target.exists() and (not anchor or anchor in anchors_of(target))
+        ):
+            dead.append(link)
+    return dead
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_no_link_between_pages_is_dead(path):
+    """Each link to a file of the repository, or to a heading of a page, has its target."""
+    assert dead_links(path) == []
+
+
+def test_a_dead_link_is_found(tmp_path):
+    """A missing file, a missing heading, and a heading that is only a comment in a code block."""
+    page = tmp_path / "page.md"
+    page.write_text(
+        "# A `page`, first\n```\n# no heading\n```\n"
+        "[1](page.md#a-page-first) [2](#a-page-first) [3](https://example.com/none#none)\n"
+        "[4](none.md) [5](page.md#none) [6](#no-heading)\n"
+    )
+    assert dead_links(page) == ["none.md", "page.md#none", "#no-heading"]

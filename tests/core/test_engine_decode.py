@@ -183,7 +183,7 @@ async def test_an_access_route_takes_access_tokens_alone(engine, kind):
 async def test_a_type_that_does_not_exist_opens_nothing(engine):
     """Not even a token of that very type, when a caller misspells what it asks for."""
     with pytest.raises(WrongTokenTypeError):
-        await engine.decode(signed(payload_of(type="acess")), type="acess")
+        await engine.decode(signed(payload_of(type="axcess")), type="axcess")
 
 
 @pytest.mark.parametrize("typ", ["at+jwt", "AT+JWT", "application/at+jwt", "JWT", "jwt", None])
