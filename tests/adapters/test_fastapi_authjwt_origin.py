@@ -81,5 +81,7 @@ async def test_origin_of_another_token_is_not_looked_at(service: Service, path: 
 @pytest.mark.parametrize("origins", ["https://a.example", ["https://a.example/"], ["*"], [5], 5])
 def test_allowed_origins_are_origins(auth: type[AuthJWT], origins: object) -> None:
     """Anything else is refused when the settings are loaded."""
-    with pytest.raises(ValueError, match=r"allowed_origins|An allowed origin is scheme and host"):
+    with pytest.raises(
+        ValueError, match=r"allowed_origins|Each allowed origin must be a scheme and a host"
+    ):
         configure(auth, allowed_origins=origins)

@@ -96,7 +96,7 @@ async def test_refusals(service: Service) -> None:
         "/optional": [],
         "/open": [],
     }
-    assert responses["401"]["description"] == "The token is missing or not acceptable."
+    assert responses["401"]["description"] == "The token is missing or invalid."
     body = responses["403"]["content"]["application/json"]["schema"]
     assert set(body["required"]) == set(body["properties"]) == {"detail", "code"}
 
@@ -126,7 +126,7 @@ async def test_own_responses_are_kept(service: Service) -> None:
         for path, item in paths.items()
     }
 
-    both = {"401": "Mine.", "403": "The token does not allow this."}
+    both = {"401": "Mine.", "403": "The token does not permit this request."}
     assert said == {"/below": both, "/above": both}
 
 

@@ -104,12 +104,12 @@ BUILDING = {
     "no check of cookies": (lambda: CookieCarrier(csrf=False), "csrf=CsrfCheck()"),
     "the class of a check": (lambda: CookieCarrier(csrf=CsrfCheck), "csrf=CsrfCheck()"),
     "a text for development": (lambda: CookieCarrier(development="no"), "True or False"),
-    "a number for a cookie": (lambda: CookieCarrier(access_name=5), "must be text"),
-    "no path for a cookie": (lambda: CookieCarrier(refresh_path=None), "must be text"),
-    "a list for a domain": (lambda: CookieCarrier(domain=["a.example"]), "must be text"),
+    "a number for a cookie": (lambda: CookieCarrier(access_name=5), "must be strings"),
+    "no path for a cookie": (lambda: CookieCarrier(refresh_path=None), "must be strings"),
+    "a list for a domain": (lambda: CookieCarrier(domain=["a.example"]), "must be strings"),
     "a list for same_site": (lambda: CookieCarrier(same_site=["Lax"]), "'Strict'"),
-    "no origins": (lambda: CsrfCheck(allowed_origins=None), "several origins"),
-    "an origin that is no text": (lambda: CsrfCheck(allowed_origins=[5]), "scheme and host"),
+    "no origins": (lambda: CsrfCheck(allowed_origins=None), "must be a list"),
+    "an origin that is no text": (lambda: CsrfCheck(allowed_origins=[5]), "a scheme and a host"),
     "a number for a header": (lambda: BearerHeader(name=5), "one ASCII word"),
     "a header with its colon": (lambda: BearerHeader(name="X-Auth:"), "without a colon"),
     "no name in the query": (lambda: QueryCarrier(name=None), "one ASCII word"),
@@ -183,7 +183,7 @@ async def test_a_coroutine_is_no_token():
 async def test_a_block_needs_claims_and_a_time(clock):
     """`while_valid` refuses None at once, and a bare number of seconds."""
     authenticator = Authenticator(engine_with(clock))
-    with pytest.raises(TypeError, match="claims must be those of the request, not None"):
+    with pytest.raises(TypeError, match="claims must be the Claims of the request, not None"):
         authenticator.while_valid(None, asyncio.sleep)
     with pytest.raises(ConfigurationError, match="check_every must be a timedelta"):
         async with authenticator.while_valid(Claims(), asyncio.sleep, check_every=5):

@@ -139,12 +139,12 @@ def test_how_long_a_copy_is_good(max_age):
         ({"jwks_path": "jwks.json"}, "jwks_path"),
         ({"jwks_path": "/"}, "jwks_path"),
         ({"jwks_path": "/{tenant}/jwks.json"}, "jwks_path"),
-        ({"jwks_path": METADATA, "issuer": ISSUER}, "path of the metadata"),
+        ({"jwks_path": METADATA, "issuer": ISSUER}, "paths of the metadata"),
         ({"max_age": timedelta(seconds=-1)}, "max_age"),
         ({"max_age": 300}, "max_age"),
         ({"metadata": {"a": "b"}}, "needs an issuer"),
-        ({"metadata": {"issuer": "b"}, "issuer": ISSUER}, "cannot name"),
-        ({"metadata": {"jwks_uri": "b"}, "issuer": ISSUER}, "cannot name"),
+        ({"metadata": {"issuer": "b"}, "issuer": ISSUER}, "must not contain"),
+        ({"metadata": {"jwks_uri": "b"}, "issuer": ISSUER}, "must not contain"),
         ({"metadata": {"a": float("nan")}, "issuer": ISSUER}, "JSON cannot say"),
     ],
 )
@@ -156,7 +156,7 @@ def test_settings_that_cannot_be_meant(settings, fault):
 
 def test_secrets_alone_are_not_published():
     """A ring that has nothing to show is refused when the publisher is built."""
-    with pytest.raises(ConfigurationError, match="secrets alone"):
+    with pytest.raises(ConfigurationError, match="only secrets"):
         KeyPublisher(KeyRing.from_secret(SECRET))
 
 

@@ -1,6 +1,6 @@
-"""HTTP without a framework: from a request to claims, and from an error to a response.
+"""HTTP without a framework: turns requests into claims, and errors into responses.
 
-The adapters use this package; it imports no framework.
+The adapters build on this package.
 """
 
 from tokenward.http.authenticator import Authenticator

@@ -1,4 +1,4 @@
-"""From a request to claims: what every adapter calls, and all that it calls."""
+"""Turns a request into claims, and an error into a response. Every adapter calls it."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -29,11 +29,11 @@ __all__ = ["Authenticator"]
 
 ClaimsT = TypeVar("ClaimsT", bound=Claims)
 _MEMO_SECONDS: Final = 1.0
-"""How long a decoded token counts for the further requirements of its HTTP request."""
+"""How long the result of decoding is reused for other requirements of the same HTTP request."""
 
 
 class Authenticator(Generic[ClaimsT]):
-    """One engine, or those of several issuers, and where requests carry their tokens."""
+    """Authenticates requests: finds the token, has it verified and applies a `Requirement`."""
 
     def __init__(
         self,
@@ -42,15 +42,16 @@ class Authenticator(Generic[ClaimsT]):
         carriers: Sequence[Carrier] | None = None,
         realm: str = "api",
     ) -> None:
-        """Join an engine to HTTP.
+        """Connect an engine to HTTP.
 
         Args:
-            engine: which judges the tokens; or the `Issuers` that know which engine does.
-            carriers: where they may be; by default the ``Authorization: Bearer`` header alone.
-            realm: named in challenges.
+            engine: verifies the tokens: a `TokenEngine`, or `Issuers` for several issuers.
+            carriers: where requests carry tokens; by default only the ``Authorization: Bearer``
+                header.
+            realm: the realm that challenges name (RFC 9110 §11.5).
 
         Raises:
-            ConfigurationError: an argument is not what its name says.
+            ConfigurationError: an argument is invalid.
         """
         if isinstance(engine, type) or not isinstance(engine, TokenVerifier):
             msg = (
@@ -59,7 +60,7 @@ class Authenticator(Generic[ClaimsT]):
             )
             raise ConfigurationError(msg)
         if not isinstance(realm, str):
-            msg = "realm must be text, as in realm='api'."
+            msg = "realm must be a string, as in realm='api'."
             raise ConfigurationError(msg)
         self.engine = engine
         self.realm = realm
@@ -74,22 +75,22 @@ class Authenticator(Generic[ClaimsT]):
         *,
         further_scopes: Sequence[str] = (),
     ) -> ClaimsT | None:
-        """Find the token, let the engine judge it, and hold the claims against the requirement.
+        """Return the claims of the request's token if it meets a requirement.
 
-        The engine decodes the token once a request, however many requirements it has to meet. On
-        a WebSocket, and in a request that has gone on for more than a second, a later call checks
-        expiry and revocation again.
+        The engine decodes the token once per request, whatever the number of requirements. On a
+        WebSocket, and when a request has lasted longer than a second, a later call checks expiry
+        and revocation again.
 
         Args:
-            request: the request, or the opening handshake of a WebSocket.
-            requirement: what the route asks for.
-            further_scopes: asked for besides the requirement's, where a framework adds some.
+            request: the request, or a WebSocket handshake.
+            requirement: what the route requires.
+            further_scopes: scopes required in addition to those of the requirement.
 
         Returns:
-            The claims; None only for an optional requirement and a request without a token.
+            The claims. None only if the requirement is optional and the request has no token.
 
         Raises:
-            TokenError: the request is refused; `refusal` says it in HTTP.
+            TokenError: the request is refused; `refusal` turns the error into a response.
         """
         found = self._find_token(request, requirement.carriers or self.carriers, requirement.type)
         if found is None:
@@ -97,7 +98,8 @@ class Authenticator(Generic[ClaimsT]):
                 return None
             raise MissingTokenError
         token, cookies = found
-        claims = await self._judge(request, token, requirement.type)
+
+        claims = await self._decode(request, token, requirement.type)
         if cookies is not None:
             await _check_csrf(request, claims, cookies, requirement.type)
         if requirement.fresh:
@@ -115,21 +117,21 @@ class Authenticator(Generic[ClaimsT]):
     async def refresh(
         self, request: RequestView, *, carriers: Sequence[Carrier] | None = None
     ) -> TokenPair:
-        """Find the refresh token, and trade it for the next pair; see `TokenEngine.refresh`.
+        """Exchange the request's refresh token for a new pair; see `TokenEngine.refresh`.
 
-        A token that only a cookie carries needs the CSRF proof whatever the method of the request:
-        a refresh is never safe (RFC 9110 §9.2.1).
+        A refresh token that comes only from a cookie needs the CSRF token with every request
+        method, because a refresh is never safe (RFC 9110 §9.2.1).
 
         Args:
             request: the request.
-            carriers: where the token may be, in place of what the authenticator says.
+            carriers: where the token is looked for, instead of the authenticator's carriers.
 
         Raises:
-            TokenError: the request is refused; the token is then not used up, unless it was a
-                second use.
+            TokenError: the request is refused. The refresh token stays usable, unless the error
+                reports its reuse.
         """
-        looked_at = self.carriers if carriers is None else carriers
-        found = self._find_token(request, looked_at, "refresh")
+        searched = self.carriers if carriers is None else carriers
+        found = self._find_token(request, searched, "refresh")
         if found is None:
             raise MissingTokenError
         token, cookies = found
@@ -143,15 +145,15 @@ class Authenticator(Generic[ClaimsT]):
 
     @property
     def cookies(self) -> CookieCarrier:
-        """The first carrier that is a cookie: what sets and clears cookies.
+        """The first `CookieCarrier` of this authenticator.
 
         Raises:
-            ConfigurationError: there is none.
+            ConfigurationError: there is no `CookieCarrier`.
         """
         for carrier in self.carriers:
             if isinstance(carrier, CookieCarrier):
                 return carrier
-        msg = "Cookies need a carrier: carriers=[BearerHeader(), CookieCarrier()]."
+        msg = "Cookies need a CookieCarrier: carriers=[BearerHeader(), CookieCarrier()]."
         raise ConfigurationError(msg)
 
     def while_valid(
@@ -164,31 +166,32 @@ class Authenticator(Generic[ClaimsT]):
         """Run a block while a token is valid; then close the connection and cancel the block.
 
         Args:
-            claims: of the token, from `authenticate`.
-            close: closes the connection, by a code of RFC 6455 §7.4 and a reason: the error's
-                `code`. It is not called where the block ends by itself.
-            check_every: how often the store is asked; an expiry is seen at its time.
+            claims: the claims that `authenticate` returned.
+            close: closes the connection. It is called with a close code (RFC 6455 §7.4) and a
+                reason, which is the error's `code`. It is not called if the block ends first.
+            check_every: the interval between revocation checks. An expired token is noticed at
+                its expiry, whatever the interval.
 
         Raises:
-            ConfigurationError: `check_every` is no timedelta above zero.
-            TypeError: `claims` are no `Claims`.
+            ConfigurationError: `check_every` is not a timedelta above zero.
+            TypeError: `claims` is not a `Claims` object.
         """
         if not isinstance(claims, Claims):
-            msg = f"claims must be those of the request, not {kind_of(claims)}."
+            msg = f"claims must be the Claims of the request, not {kind_of(claims)}."
             raise TypeError(msg)
 
-        async def refuse(error: TokenError) -> None:
+        async def close_with(error: TokenError) -> None:
             refusal = self.refusal(error)
             await close(refusal.close_code, refusal.code)
 
-        return run_while_valid(lambda: self.engine.revalidate(claims), refuse, check_every)
+        return run_while_valid(lambda: self.engine.revalidate(claims), close_with, check_every)
 
     def refusal(self, error: TokenError) -> Refusal:
-        """Say an error in HTTP, in the words of this authenticator."""
+        """Return the HTTP response for an error, with this authenticator's scheme and realm."""
         return Refusal.from_error(error, scheme=self.carriers[0].scheme, realm=self.realm)
 
-    async def _judge(self, request: RequestView, token: bytes, type: TokenType) -> ClaimsT:
-        """Return the claims of a token: decoded once a request, and rechecked later in its life."""
+    async def _decode(self, request: RequestView, token: bytes, type: TokenType) -> ClaimsT:
+        """Return a token's claims: decoded once per request, and revalidated by later calls."""
         memo, key = request.memo, (self, type, token)
         seen = cast("tuple[ClaimsT, float] | None", memo.get(key))
         if seen is None:
@@ -196,7 +199,7 @@ class Authenticator(Generic[ClaimsT]):
         else:
             claims, checked_at = seen
             is_recent = self.engine.now() <= checked_at + _MEMO_SECONDS
-            # The requirements of one HTTP request follow each other at once. A connection lives on.
+            # Requirements of one HTTP request are checked within moments. A WebSocket lasts longer.
             if is_recent and not request.is_websocket:
                 return claims
             await self.engine.revalidate(claims)
@@ -206,7 +209,7 @@ class Authenticator(Generic[ClaimsT]):
     def _find_token(
         self, request: RequestView, carriers: Sequence[Carrier], type: TokenType
     ) -> tuple[bytes, CookieCarrier | None] | None:
-        """Give the token, and the cookies where no other carrier vouches for it."""
+        """Return the token, and the cookie carrier if the token comes only from a cookie."""
         found: bytes | None = None
         cookies: CookieCarrier | None = None
         is_only_in_cookies = True
@@ -215,8 +218,9 @@ class Authenticator(Generic[ClaimsT]):
             if token is None:
                 continue
             if found is not None and token != found:
-                # Which of them is meant cannot be told: RFC 6750 §2 allows one only.
+                # RFC 6750 §2: a client sends one token per request; two would be ambiguous.
                 raise InvalidRequestError
+
             found = token
             if isinstance(carrier, CookieCarrier):
                 cookies = carrier
@@ -234,11 +238,11 @@ async def _check_csrf(
         request,
         claims,
         is_secure=not cookies.development,
-        # A refresh token renews or ends a session: no request with one is safe (RFC 9110 §9.2.1).
+        # A refresh token renews or ends a session: no such request is safe (RFC 9110 §9.2.1).
         trust_safe_methods=type != "refresh",
     )
 
 
-def _check_scopes(claims: Claims, wanted: tuple[str, ...]) -> None:
-    if not claims.scopes.issuperset(wanted):
-        raise InsufficientScopeError(tuple(dict.fromkeys(wanted)))
+def _check_scopes(claims: Claims, required: tuple[str, ...]) -> None:
+    if not claims.scopes.issuperset(required):
+        raise InsufficientScopeError(tuple(dict.fromkeys(required)))

@@ -1,4 +1,7 @@
-"""Where in a request a token may be. Cookies have a room of their own, `tokenward.http.cookies`."""
+"""Places in a request that carry a token: headers, the query and WebSocket subprotocols.
+
+The carrier for cookies is in `tokenward.http.cookies`.
+"""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -7,7 +10,7 @@ from typing import Final, Protocol
 from tokenward._arguments import check_methods, kind_of
 from tokenward.claims.model import TokenType
 from tokenward.errors import ConfigurationError, InvalidRequestError
-from tokenward.http.field_values import listed
+from tokenward.http.field_values import list_item_ends
 from tokenward.http.request import RequestView
 
 __all__ = [
@@ -24,10 +27,10 @@ _CARRIER_MEMBERS: Final = ("read_token", "scheme", "security_scheme")
 
 
 class Carrier(Protocol):
-    """A place in a request where a token may be.
+    """A place in a request that can carry a token.
 
-    A carrier of your own that reads what browsers send by themselves, as a cookie, gets no CSRF
-    check: use `CookieCarrier` for that.
+    Only `CookieCarrier` gets a CSRF check. A carrier of your own must not read anything that
+    browsers send automatically, such as cookies.
     """
 
     @property
@@ -37,27 +40,27 @@ class Carrier(Protocol):
 
     @property
     def security_scheme(self) -> Mapping[str, str]:
-        """How OpenAPI says it (OpenAPI 3.1 §4.8.27, Security Scheme Object)."""
+        """The Security Scheme Object of the OpenAPI document (OpenAPI 3.1 §4.8.27)."""
         ...
 
     def read_token(self, request: RequestView, type: TokenType) -> bytes | None:
-        """Give the token, or None where there is none here.
+        """Return the token, or None if this place carries no token.
 
         Args:
-            request: the request, or the opening handshake of a WebSocket.
-            type: what the token is wanted for; most carriers carry every type alike.
+            request: the request, or a WebSocket handshake.
+            type: the token type that the caller expects. Most carriers ignore it.
 
         Raises:
-            InvalidRequestError: it cannot be read with certainty.
+            InvalidRequestError: the place is ambiguous, for example a header is sent twice.
         """
         ...
 
 
 class BearerHeader:
-    """``Authorization: Bearer <token>`` (RFC 6750 §2.1), the scheme in any case.
+    """``Authorization: Bearer <token>`` (RFC 6750 §2.1); the case of the scheme is ignored.
 
-    Another scheme, as ``Basic``, is no token. Two headers are refused, because a proxy and this
-    service might each look at another one.
+    A header with another scheme, such as ``Basic``, carries no token. Two headers are refused,
+    because a proxy and this service could each read a different one.
     """
 
     __slots__ = ("_name", "_scheme", "scheme", "security_scheme")
@@ -66,19 +69,19 @@ class BearerHeader:
     security_scheme: Mapping[str, str]
 
     def __init__(self, *, name: str = "Authorization", scheme: str = "Bearer") -> None:
-        """Take the name of the header and of the scheme.
+        """Set the names of the header and of the scheme.
 
         Raises:
-            ConfigurationError: either is empty or not ASCII, or has a space.
+            ConfigurationError: a name is empty, is not ASCII, or contains a space.
         """
-        _check_words(name, scheme)
+        _check_names(name, scheme)
         if not _TOKEN.fullmatch(name):
-            msg = "No header has such a name: use letters, digits and hyphens, without a colon."
+            msg = "The header name is invalid: use letters, digits and hyphens, without a colon."
             raise ConfigurationError(msg)
         self.scheme = scheme
         self._name = name.lower().encode()
         self._scheme = scheme.lower().encode()
-        # OpenAPI's "http" means the Authorization header and no other.
+        # In OpenAPI, "http" always means the Authorization header.
         self.security_scheme = (
             {"type": "http", "scheme": scheme.lower(), "bearerFormat": "JWT"}
             if self._name == b"authorization"
@@ -87,23 +90,24 @@ class BearerHeader:
 
     def read_token(self, request: RequestView, type: TokenType) -> bytes | None:  # noqa: ARG002
         """See `Carrier.read_token`."""
-        value = _only(request.header_values(self._name))
+        value = _single_value(request.header_values(self._name))
         if value is None:
             return None
         value = value.strip(_SPACE)
         scheme, credentials = value[: len(self._scheme)], value[len(self._scheme) :]
-        # What follows the scheme is a space (RFC 9110 §11.4), or it is part of another word. A tab
-        # is neither: that token is there, and malformed.
+        # A space must follow the scheme (RFC 9110 §11.4); a letter makes it a different scheme. A tab
+        # is accepted here and stays in the token, which is then refused as malformed.
         if scheme.lower() != self._scheme or credentials[:1] not in _SPACE:
             return None
         return credentials.strip(b" ")
 
 
 class QueryCarrier:
-    """``?access_token=<token>`` (RFC 6750 §2.3), for WebSockets and downloads that know no header.
+    """``?access_token=<token>`` (RFC 6750 §2.3), for clients that cannot set a header.
 
-    Never a default: addresses end up in logs, histories and ``Referer`` headers. Give it to the
-    routes that need it alone, and have their tokens live a minute.
+    Never a default: URLs end up in logs, browser histories and ``Referer`` headers. Use it only on
+    the routes that need it, for example WebSockets and downloads, with tokens that expire within a
+    minute.
     """
 
     __slots__ = ("_name", "scheme", "security_scheme")
@@ -112,27 +116,27 @@ class QueryCarrier:
     security_scheme: Mapping[str, str]
 
     def __init__(self, *, name: str = "access_token") -> None:
-        """Take the name of the parameter.
+        """Set the name of the query parameter.
 
         Raises:
-            ConfigurationError: it is empty or not ASCII, or has a space.
+            ConfigurationError: the name is empty, is not ASCII, or contains a space.
         """
-        _check_words(name)
+        _check_names(name)
         self.scheme = "Bearer"
         self._name = name.encode()
         self.security_scheme = {"type": "apiKey", "in": "query", "name": name}
 
     def read_token(self, request: RequestView, type: TokenType) -> bytes | None:  # noqa: ARG002
         """See `Carrier.read_token`."""
-        return _only(request.query_values(self._name))
+        return _single_value(request.query_values(self._name))
 
 
 class WebSocketProtocolCarrier:
-    """``new WebSocket(url, ["bearer", token])``: browsers can set no other header there.
+    """``new WebSocket(url, ["bearer", token])``: the only header that a browser lets a page set.
 
-    The token is the subprotocol after the marker (RFC 6455 §4.1). Accept the socket with the
-    marker, or with another subprotocol that was offered and is not the token; a browser closes a
-    socket whose server chose none. Requests that are no WebSocket have no token here.
+    The token is the subprotocol after the marker (RFC 6455 §4.1). Accept the WebSocket with the
+    marker as its subprotocol, or with another offered one, never with the token; browsers close a
+    WebSocket whose server selected no subprotocol. Ordinary HTTP requests carry no token here.
     """
 
     __slots__ = ("_marker", "scheme", "security_scheme")
@@ -141,14 +145,14 @@ class WebSocketProtocolCarrier:
     security_scheme: Mapping[str, str]
 
     def __init__(self, *, marker: str = "bearer") -> None:
-        """Take the subprotocol that says that a token follows.
+        """Set the marker: the subprotocol that precedes the token.
 
         Raises:
-            ConfigurationError: it is empty or not ASCII, or has a space or a comma.
+            ConfigurationError: the marker is empty, is not ASCII, or contains a space or a comma.
         """
-        _check_words(marker)
+        _check_names(marker)
         if "," in marker:
-            msg = "The marker must be one subprotocol."
+            msg = "marker must be one subprotocol, without a comma."
             raise ConfigurationError(msg)
         self.scheme = "Bearer"
         self._marker = marker.encode()
@@ -159,46 +163,47 @@ class WebSocketProtocolCarrier:
         if not request.is_websocket:
             return None
         offered = b",".join(request.header_values(b"sec-websocket-protocol"))
-        marked = listed(offered, self._marker)
-        if not marked:
+        marker_ends = list_item_ends(offered, self._marker)
+        if not marker_ends:
             return None
-        # The marker a second time announces a second token.
-        if len(marked) > 1:
+        if len(marker_ends) > 1:  # a second marker announces a second token
             raise InvalidRequestError
-        following = offered[marked[0] + 1 :].partition(b",")[0]
-        return following.strip(_SPACE)
+
+        token = offered[marker_ends[0] + 1 :].partition(b",")[0]
+        return token.strip(_SPACE)
 
 
 def checked_carriers(carriers: Sequence[Carrier]) -> tuple[Carrier, ...]:
-    """Return the carriers that a programmer gave as a tuple.
+    """Return the carriers as a tuple.
 
     Raises:
-        ConfigurationError: there is none, or one of them is no carrier.
+        ConfigurationError: `carriers` is empty or no list, or an element is not a carrier.
     """
     if isinstance(carriers, str | type) or not isinstance(carriers, Iterable):
         msg = (
-            f"carriers must be several carriers, not {kind_of(carriers)}: "
-            "give a list, as in carriers=[BearerHeader()]."
+            f"carriers must be a list of carriers, not {kind_of(carriers)}: "
+            "write carriers=[BearerHeader()]."
         )
         raise ConfigurationError(msg)
-    several = tuple(carriers)
-    if not several:
-        msg = "carriers must name at least one carrier."
+
+    checked = tuple(carriers)
+    if not checked:
+        msg = "carriers must contain at least one carrier, as in carriers=[BearerHeader()]."
         raise ConfigurationError(msg)
-    for carrier in several:
+    for carrier in checked:
         check_methods(carrier, _CARRIER_MEMBERS, "A carrier", "carriers=[BearerHeader()]")
-    return several
+    return checked
 
 
-def _check_words(*texts: str) -> None:
-    for text in texts:
-        if not isinstance(text, str) or not text.isascii() or not text or text.split() != [text]:
-            msg = "The names of a carrier must be one ASCII word each."
+def _check_names(*names: str) -> None:
+    for name in names:
+        if not isinstance(name, str) or not name.isascii() or not name or name.split() != [name]:
+            msg = "Each name of a carrier must be one ASCII word, without spaces."
             raise ConfigurationError(msg)
 
 
-def _only(values: list[bytes]) -> bytes | None:
-    """Give the one value; two are refused, even alike: another reader might take the other."""
+def _single_value(values: list[bytes]) -> bytes | None:
+    """Return the only value, or None. Two values are refused, even equal ones."""
     if len(values) > 1:
         raise InvalidRequestError
     return values[0] if values else None

@@ -10,11 +10,11 @@ from tokenward.claims.model import Claims
 
 __all__ = ["claims_models_in", "contains_claims_model"]
 
-# Where an alias, a NewType, a type variable and an InitVar keep the type that they stand for.
+# The attributes that hold the type behind an alias, a NewType, a type variable or an InitVar.
 _REFERENCES: Final = ("__value__", "__supertype__", "__bound__", "__constraints__", "type")
-# What marks the classes whose annotated attributes a framework fills: TypedDict, NamedTuple,
-# dataclasses (Pydantic's as well), msgspec and attrs.
-_MARKS_OF_RECORDS: Final = (
+# An attribute of each kind of class whose fields a framework fills: TypedDict, NamedTuple,
+# dataclasses (standard library and Pydantic), msgspec and attrs.
+_RECORD_ATTRIBUTES: Final = (
     "__total__",
     "_fields",
     "__dataclass_fields__",
@@ -24,33 +24,33 @@ _MARKS_OF_RECORDS: Final = (
 
 
 def contains_claims_model(annotation: object) -> bool:
-    """Whether a type is a `Claims` model, or holds one at any depth.
+    """Whether a type is a `Claims` model, or contains one at any depth.
 
-    A parameter of such a type that is filled from a request takes its claims from the client: no
-    token was verified. The adapters refuse to start an app that has one.
+    If a framework fills a parameter of such a type from a request, its claims come from the client
+    and no token was verified. The adapters refuse to start an app with such a parameter.
 
-    The search goes into unions, ``Annotated``, containers and other generics, type aliases,
+    The search includes unions, ``Annotated``, containers and other generics, type aliases,
     ``NewType``, type variables, and the fields of Pydantic models, dataclasses, ``TypedDict``,
     ``NamedTuple``, msgspec and attrs classes.
 
     Args:
-        annotation: a type, as the framework resolved it.
+        annotation: a type, as resolved by the framework.
 
     Returns:
-        True if a value of the type can hold claims.
+        True if a value of the type can contain claims.
 
-    Not checked: names in quotes that cannot be resolved, and classes with a validator of their own.
+    Not checked: quoted names that cannot be resolved, and classes with custom validators.
     """
     return any(True for _ in claims_models_in(annotation))
 
 
 def claims_models_in(annotation: object) -> Iterator[type[Claims]]:
-    """Yield the `Claims` models that a type is or holds; see `contains_claims_model`.
+    """Yield the `Claims` models that a type is or contains; see `contains_claims_model`.
 
     Args:
-        annotation: a type, as the framework resolved it.
+        annotation: a type, as resolved by the framework.
     """
-    # Not every type can be hashed; and an object that is kept keeps its id to itself.
+    # By id, because not every type is hashable. Keeping each object ensures that its id stays unique.
     seen: dict[int, object] = {}
     waiting: list[object] = [annotation]
     while waiting:
@@ -65,13 +65,13 @@ def claims_models_in(annotation: object) -> Iterator[type[Claims]]:
 
 
 def _parts_of(annotation: object) -> Iterable[object]:
-    """Return what a type expression is made of."""
+    """Return the types that a type expression refers to."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin in {type, ClassVar}:
         return ()
     if origin is Annotated:
         return arguments[:1]
-    if isinstance(annotation, tuple | list):  # constraints, and the parameters of a Callable
+    if isinstance(annotation, tuple | list):  # type variable constraints; parameters of a Callable
         return annotation
     if origin is not None:
         return (origin, *arguments)
@@ -79,14 +79,14 @@ def _parts_of(annotation: object) -> Iterable[object]:
 
 
 def _fields_of(kind: type) -> Iterable[object]:
-    """Return the types of the fields of a record class; other classes have none."""
+    """Return the field types of a record class; nothing for any other class."""
     if issubclass(kind, BaseModel) and kind is not BaseModel:
         if not kind.__pydantic_complete__:
             kind.model_rebuild(raise_errors=False)
-        # With extra="allow" this attribute says of which type further members are.
+        # With extra="allow" this annotation is the type of undeclared members.
         extra = _hints_of(kind).get("__pydantic_extra__")
         return [extra, *(field.annotation for field in kind.model_fields.values())]
-    if not any(hasattr(kind, mark) for mark in _MARKS_OF_RECORDS):
+    if not any(hasattr(kind, name) for name in _RECORD_ATTRIBUTES):
         return ()
     return _hints_of(kind).values()
 
@@ -95,7 +95,7 @@ def _hints_of(kind: type) -> dict[str, Any]:
     try:
         return get_type_hints(kind, include_extras=True)
     except (NameError, TypeError, AttributeError):
-        # One name that cannot be resolved must not hide the fields whose types are known.
+        # An unresolvable name in one field must not hide the other fields.
         return {
             name: hint
             for each in reversed(kind.__mro__)

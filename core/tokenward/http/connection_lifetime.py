@@ -1,4 +1,4 @@
-"""Runs a block for as long as a token is good."""
+"""Ends a long-lived connection when its token stops being valid."""
 
 import asyncio
 import math
@@ -15,44 +15,44 @@ __all__ = ["run_while_valid"]
 @asynccontextmanager
 async def run_while_valid(
     revalidate: Callable[[], Awaitable[float]],
-    refuse: Callable[[TokenError], Awaitable[None]],
+    close: Callable[[TokenError], Awaitable[None]],
     check_every: timedelta,
 ) -> AsyncIterator[None]:
-    """Await `refuse` once `revalidate` raises a TokenError, and cancel the block.
+    """Run a block until `revalidate` raises a TokenError; then call `close` and cancel the block.
 
-    The connection does not depend on the block: `refuse` has begun before the block sees its
-    cancellation, and goes on also where the block swallows it.
+    The block cannot keep the connection open: `close` starts before the block receives its
+    cancellation, and completes even if the block suppresses the cancellation.
 
     Args:
-        revalidate: returns how many seconds the token has left at most.
-        refuse: closes the connection. It is not called where the block ends by itself, or by an
-            error of its own.
+        revalidate: returns the maximum number of seconds until the token expires.
+        close: closes the connection. It is not called if the block ends or fails first.
         check_every: the longest time between two checks.
 
     Raises:
-        ConfigurationError: `check_every` is not above zero.
+        ConfigurationError: `check_every` is not a timedelta above zero.
     """
     if not isinstance(check_every, timedelta) or check_every <= timedelta(0):
         msg = "check_every must be a timedelta above zero."
         raise ConfigurationError(msg)
+
     interval = check_every.total_seconds()
     block = _Block()
 
     async def watch() -> None:
         try:
-            error = await _first_refusal(revalidate, interval)
+            error = await _first_error(revalidate, interval)
         finally:
-            # A watch that ends for any other reason, as a hook that fails, ends the block too.
+            # If the watch fails for another reason, for example in a hook, the block ends too.
             block.cancel()
-        # Runs up to its first wait before the block runs again: a block cannot send in between.
-        await refuse(error)
+        # This runs to its first await before the block resumes, so the block cannot send anything.
+        await close(error)
 
     watcher = asyncio.create_task(watch())
     try:
         yield
     except asyncio.CancelledError:
         if not block.end():
-            # Somebody else ends the task, and does not wait for the other side of the connection.
+            # The cancellation came from outside: do not wait for the peer.
             watcher.cancel()
             raise
         await watcher
@@ -68,7 +68,7 @@ async def run_while_valid(
 
 
 class _Block:
-    """The task that runs a block, for as long as it runs the block."""
+    """The current task while it runs the block."""
 
     def __init__(self) -> None:
         self._task = cast("asyncio.Task[object]", asyncio.current_task())
@@ -83,20 +83,20 @@ class _Block:
             self._task.cancel()
 
     def end(self) -> bool:
-        """Take the cancellation back; whether there was one, and nobody else asked for another."""
+        """Mark the block as ended, and return whether only `cancel` cancelled it."""
         self._is_running = False
         return self._was_cancelled and self._task.uncancel() <= self._cancelling
 
 
-async def _first_refusal(revalidate: Callable[[], Awaitable[float]], interval: float) -> TokenError:
-    left = math.inf
+async def _first_error(revalidate: Callable[[], Awaitable[float]], interval: float) -> TokenError:
+    seconds_left = math.inf
     while True:
         try:
-            # A check that hangs, as in a hook, does not outlive the token.
-            async with asyncio.timeout(None if left == math.inf else left):
-                left = await revalidate()
+            # A check that hangs, for example in a hook, is stopped when the token expires.
+            async with asyncio.timeout(None if seconds_left == math.inf else seconds_left):
+                seconds_left = await revalidate()
         except TokenError as error:
             return error
         except TimeoutError:
             continue
-        await asyncio.sleep(min(left, interval))
+        await asyncio.sleep(min(seconds_left, interval))

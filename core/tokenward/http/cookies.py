@@ -1,4 +1,4 @@
-"""Tokens in cookies: what browsers are told to keep, and where it is read again."""
+"""Tokens in cookies: written into ``Set-Cookie`` headers and read from requests."""
 
 import re
 from dataclasses import dataclass, field
@@ -15,12 +15,12 @@ __all__ = ["CookieCarrier", "SameSite", "render_cookie"]
 
 SameSite: TypeAlias = Literal["Lax", "Strict", "None"]
 
-_LONGEST: Final = 4096  # RFC 6265 §6.1: name, value and attributes
-_LONGEST_HOST: Final = 261  # RFC 1035 §2.3.4 and a port
+_MAX_COOKIE_BYTES: Final = 4096  # RFC 6265 §6.1: name, value and attributes
+_MAX_HOST_BYTES: Final = 261  # RFC 1035 §2.3.4, plus a port
 _NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 6265 §4.1.1, RFC 9110 §5.6.2
-_PATH: Final = re.compile(r"/[!-:<-~]*")  # RFC 6265 §4.1.1: no control, no semicolon
+_PATH: Final = re.compile(r"/[!-:<-~]*")  # RFC 6265 §4.1.1: no control characters, no semicolon
 _DOMAIN: Final = re.compile(r"[0-9A-Za-z]([0-9A-Za-z.-]*[0-9A-Za-z])?")
-_VALUE: Final = re.compile(r"[0-9A-Za-z._-]*")  # a compact JWS, and nothing that ends a cookie
+_VALUE: Final = re.compile(r"[0-9A-Za-z._-]*")  # a compact JWS; nothing that could end the cookie
 _PREFIX: Final = re.compile(r"^(__(host|secure)-)+", re.IGNORECASE)
 _LOOPBACK: Final = re.compile(
     rb"(([a-z0-9-]+\.)*localhost|127\.0\.0\.1|\[::1\])(:[0-9]+)?", re.IGNORECASE
@@ -29,82 +29,92 @@ _LOOPBACK: Final = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CookieCarrier:
-    """The cookies of one service (RFC 6265): an access, a refresh and a CSRF token.
+    """The cookies of one service (RFC 6265): an access token, a refresh token and a CSRF token.
 
-    The first two are HttpOnly: no script can read them. The third is for scripts to read, and to
-    repeat as `CsrfCheck` says; it is worth nothing without the others.
+    The token cookies are HttpOnly, so scripts cannot read them. Scripts read the CSRF token and
+    repeat it in each request, see `CsrfCheck`; without the token cookies it is useless.
 
     Raises:
-        ConfigurationError: something that browsers would refuse, or that is not safe.
+        ConfigurationError: a setting is unsafe, or browsers would reject the cookie.
     """
 
     access_name: str = "__Host-access_token"
-    """``__Host-``: no other host, not even a subdomain, can set it (RFC 6265bis §4.1.3.2)."""
+    """With ``__Host-`` no other host, not even a subdomain, can set it (RFC 6265bis §4.1.3.2)."""
     refresh_name: str = "__Secure-refresh_token"
     csrf_name: str = "__Host-csrf_token"
     refresh_path: str = "/refresh"
-    """The refresh token is sent to this path and to those below it, and nowhere else.
+    """Browsers send the refresh token only to this path and the paths below it.
 
-    Choose one that holds both the route that refreshes and the route that logs out, as "/session"
-    does for "/session/refresh" and "/session/logout". It is the public path, as the browser sees
-    it: behind a proxy or a mount that adds a prefix, name the prefix as well.
+    Choose a path above both the refresh route and the logout route, for example "/session" for
+    "/session/refresh" and "/session/logout". Use the public path that the browser sees, including
+    any prefix that a proxy or a mount adds.
     """
     domain: str | None = None
-    """Share the cookies with this domain and all its subdomains; needs names without ``__Host-``."""
+    """Shares the cookies with this domain and all its subdomains. Needs names without ``__Host-``."""
     same_site: SameSite = "Lax"
-    """Whether they are sent along from pages of other sites (RFC 6265bis §5.6.7)."""
+    """Whether requests from other sites include the cookies (RFC 6265bis §5.6.7)."""
     csrf: CsrfCheck = CsrfCheck()  # noqa: RUF009 - frozen
-    """What must come beside the cookies."""
+    """The check that protects requests with cookies."""
     development: bool = False
-    """For ``http://localhost``: no Secure, and names without the prefixes that need it.
+    """For ``http://localhost``: no Secure attribute, and names without the prefixes that need it.
 
-    Cookies of requests to any other host are then not read.
+    Cookies in requests to any other host are then ignored.
     """
 
     scheme: ClassVar[str] = "Bearer"
     _names: dict[TokenType | Literal["csrf"], str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Check everything once."""
+        """Validate all settings."""
         self._check_types()
+
         names = (self.access_name, self.refresh_name, self.csrf_name)
-        # As they are sent: without their prefixes, two may be the same, and one be nothing.
+        # The names as sent: without prefixes, two names can be equal and a name can be empty.
         sent = [_PREFIX.sub("", name) if self.development else name for name in names]
         if not all(_NAME.fullmatch(name) for name in sent) or len(set(sent)) != len(sent):
-            _refuse("The three cookies need different names, of letters that RFC 6265 allows.")
+            _refuse(
+                "The three cookies must have different names, with characters that RFC 6265 allows."
+            )
         if not _PATH.fullmatch(self.refresh_path):
-            _refuse("refresh_path must begin with a slash, and have no semicolon or space.")
+            _refuse("refresh_path must start with a slash and contain no semicolon or space.")
         if self.domain is not None and not _DOMAIN.fullmatch(self.domain):
             _refuse("domain must be a host name, as in 'shop.example'.")
         if self.same_site not in ("Lax", "Strict", "None"):
             _refuse("same_site must be 'Lax', 'Strict' or 'None'.")
         if self.same_site == "None" and self.development:
-            _refuse("SameSite=None needs Secure, which development drops: browsers refuse it.")
+            _refuse("same_site='None' requires Secure, which development=True removes: use 'Lax'.")
         if self.domain is not None and self.development:
-            _refuse("development is for http://localhost, of which no domain is shared.")
+            _refuse(
+                "domain cannot be combined with development=True, which is for http://localhost."
+            )
         if self.domain is not None and any(_is_host_only(name) for name in names):
-            _refuse("A __Host- cookie has no Domain: begin its name with __Secure- instead.")
+            _refuse("A __Host- cookie cannot have a domain: start its name with __Secure- instead.")
         if self.refresh_path != "/" and _is_host_only(self.refresh_name):
-            _refuse("A __Host- cookie has the path /: begin refresh_name with __Secure- instead.")
+            _refuse(
+                "A __Host- cookie must have the path /: start refresh_name with __Secure- instead."
+            )
+
         access, refresh, csrf = sent
         object.__setattr__(self, "_names", {"access": access, "refresh": refresh, "csrf": csrf})
 
     def _check_types(self) -> None:
         if not isinstance(self.csrf, CsrfCheck):
-            _refuse("csrf must be a CsrfCheck, as in csrf=CsrfCheck(): no cookie goes without one.")
+            _refuse(
+                "csrf must be a CsrfCheck, as in csrf=CsrfCheck(): the check cannot be switched off."
+            )
         if not isinstance(self.development, bool):
             _refuse("development must be True or False.")
         texts = (self.access_name, self.refresh_name, self.csrf_name, self.refresh_path)
         if not all(isinstance(text, str) for text in (*texts, self.domain or "")):
-            _refuse("The names of the cookies, refresh_path and domain must be text.")
+            _refuse("The cookie names, refresh_path and domain must be strings.")
 
     @property
     def security_scheme(self) -> dict[str, str]:
-        """How OpenAPI says it."""
+        """The Security Scheme Object of the OpenAPI document."""
         return {"type": "apiKey", "in": "cookie", "name": self._names["access"]}
 
     def read_token(self, request: RequestView, type: TokenType) -> bytes | None:
-        """See `Carrier.read_token`; a cookie of one name that comes twice is refused."""
+        """See `Carrier.read_token`; a cookie that is sent twice is refused."""
         values = request.cookie_values(self._names[type].encode())
         if not values or (self.development and not _is_loopback(request)):
             return None
@@ -113,47 +123,50 @@ class CookieCarrier:
         return values[0]
 
     def check_origin(self, request: RequestView) -> None:
-        """Return where a request comes from an allowed page; see `CsrfCheck.check_origin`.
+        """Refuse a request from a page of another origin; see `CsrfCheck.check_origin`.
 
         Raises:
-            OriginNotAllowedError: it comes from a page of another origin.
+            OriginNotAllowedError: the request comes from a page of another origin.
         """
         self.csrf.check_origin(request, is_secure=not self.development)
 
     def set_cookies(self, pair: TokenPair) -> tuple[str, ...]:
-        """Give the values of the ``Set-Cookie`` headers that hand a pair to a browser.
+        """Return the ``Set-Cookie`` header values that store a pair in the browser.
 
-        Each lives as long as its token, and the CSRF token as long as the refresh token. Send
-        ``Cache-Control: no-store`` with them.
+        Each cookie expires with its token, and the CSRF cookie with the refresh token. Send the
+        response with ``Cache-Control: no-store``.
+
+        Args:
+            pair: the result of `issue_pair` or `refresh`.
 
         Raises:
-            ConfigurationError: a cookie is longer than the 4,096 bytes that browsers keep, or the
-                pair has no CSRF token (it is not from `issue_pair` or `refresh`).
+            ConfigurationError: a cookie is longer than 4,096 bytes, which browsers do not store, or
+                the pair lacks a token.
         """
         if not isinstance(pair, TokenPair):
-            _refuse(f"pair must be what issue_pair or refresh returned, not {kind_of(pair)}.")
+            _refuse(f"pair must be the result of issue_pair or refresh, not {kind_of(pair)}.")
         if not (pair.access_token and pair.refresh_token and pair.csrf_token):
-            _refuse("The pair lacks a token: use one of issue_pair or refresh.")
-        return self._rendered(
+            _refuse("The pair lacks a token: pass the result of issue_pair or refresh.")
+        return self._render_cookies(
             (pair.access_token, pair.expires_in),
             (pair.refresh_token, pair.refresh_expires_in),
             (pair.csrf_token, pair.refresh_expires_in),
         )
 
     def clear_cookies(self) -> tuple[str, ...]:
-        """Give the values of the ``Set-Cookie`` headers that have a browser forget them all."""
-        return self._rendered(("", 0), ("", 0), ("", 0))
+        """Return the ``Set-Cookie`` header values that remove all cookies from the browser."""
+        return self._render_cookies(("", 0), ("", 0), ("", 0))
 
-    def _rendered(self, *values: tuple[str, int | None]) -> tuple[str, ...]:
-        """Give the cookies for access, refresh and CSRF, each of a value and a life in seconds."""
+    def _render_cookies(self, *values: tuple[str, int | None]) -> tuple[str, ...]:
+        """Return the access, refresh and CSRF cookies, from each value and lifetime in seconds."""
         access, refresh, csrf = values
         return (
-            self._cookie("access", *access, path="/", http_only=True),
-            self._cookie("refresh", *refresh, path=self.refresh_path, http_only=True),
-            self._cookie("csrf", *csrf, path="/", http_only=False),
+            self._render_cookie("access", *access, path="/", http_only=True),
+            self._render_cookie("refresh", *refresh, path=self.refresh_path, http_only=True),
+            self._render_cookie("csrf", *csrf, path="/", http_only=False),
         )
 
-    def _cookie(
+    def _render_cookie(
         self,
         kind: TokenType | Literal["csrf"],
         value: str,
@@ -185,42 +198,47 @@ def render_cookie(
     secure: bool = True,
     http_only: bool = True,
 ) -> str:
-    """Write a ``Set-Cookie`` value for one token, or for an empty text, as RFC 6265 §4.1.1 has it.
+    """Return a ``Set-Cookie`` header value for one token (RFC 6265 §4.1.1).
 
     Args:
-        name: of the cookie.
-        value: a token, or anything of the letters that tokens are made of.
-        max_age: in seconds; zero has it forgotten, None ends it with the browser.
-        path: below which it is sent.
-        domain: with whose subdomains it is shared; None: with nobody.
-        same_site: None leaves it to the browser.
-        secure: whether it is sent over https alone.
-        http_only: whether it is hidden from scripts.
+        name: the name of the cookie.
+        value: a token, or the empty string. Only characters that occur in tokens are allowed.
+        max_age: the lifetime in seconds. Zero removes the cookie; None keeps it until the browser
+            is closed.
+        path: the path below which the browser sends the cookie.
+        domain: the domain that shares the cookie with its subdomains; None: only this host.
+        same_site: the SameSite attribute; None leaves the choice to the browser.
+        secure: whether the browser sends the cookie only over https.
+        http_only: whether the cookie is hidden from scripts.
 
     Raises:
-        ConfigurationError: a part would end the cookie, or it is longer than the 4,096 bytes that
-            browsers keep.
+        ConfigurationError: a part contains a character that RFC 6265 forbids, or the cookie is
+            longer than 4,096 bytes, which browsers do not store.
     """
     if not (
         _NAME.fullmatch(name)
         and _PATH.fullmatch(path)
         and (domain is None or _DOMAIN.fullmatch(domain))
     ):
-        _refuse("The name, the path or the domain of a cookie has a letter that RFC 6265 bars.")
+        _refuse(
+            "The name, path or domain of the cookie contains a character that RFC 6265 forbids."
+        )
     if not _VALUE.fullmatch(value):
         _refuse("The value of the cookie is not a token.")
+
     attributes = {
         "Max-Age": max_age,
         "Path": path,
         "Domain": domain,
         "SameSite": same_site,
     }
-    told = "".join(f"; {key}={each}" for key, each in attributes.items() if each is not None)
+    rendered = "".join(f"; {key}={each}" for key, each in attributes.items() if each is not None)
     flags = f"{'; Secure' if secure else ''}{'; HttpOnly' if http_only else ''}"
-    cookie = f"{name}={value}{told}{flags}"
-    if len(cookie) > _LONGEST:
+    cookie = f"{name}={value}{rendered}{flags}"
+
+    if len(cookie) > _MAX_COOKIE_BYTES:
         _refuse(
-            f"The cookie {name} is longer than the 4,096 bytes that browsers keep: "
+            f"The cookie {name} is longer than the 4,096 bytes that browsers store: "
             "put fewer claims into the token."
         )
     return cookie
@@ -232,7 +250,7 @@ def _is_host_only(name: str) -> bool:
 
 def _is_loopback(request: RequestView) -> bool:
     hosts = request.header_values(b"host")
-    if len(hosts) != 1 or len(hosts[0]) > _LONGEST_HOST:
+    if len(hosts) != 1 or len(hosts[0]) > _MAX_HOST_BYTES:
         return False
     return _LOOPBACK.fullmatch(hosts[0]) is not None
 

@@ -1,7 +1,7 @@
-"""Whether a request that brings a cookie was meant by the page that owns the cookie.
+"""Protection of cookies against cross-site request forgery (CSRF).
 
-Two answers that do not depend on each other: where the browser says that the request comes from
-(``Origin``, ``Sec-Fetch-Site``), and a double submit bound to the session, as OWASP describes it.
+Two independent checks: the origin that the browser reports (``Origin``, ``Sec-Fetch-Site``), and a
+double-submitted token that is bound to the session, as OWASP recommends.
 """
 
 import hmac
@@ -23,52 +23,55 @@ __all__ = ["CsrfCheck", "check_csrf_token"]
 
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})  # RFC 9110 §9.2.1
 _SAME_ORIGIN: Final = b"same-origin"
-# RFC 6454 §6.2: no path, and no port that is the scheme's own.
+# RFC 6454 §6.2: no path, and no default port.
 _ORIGIN: Final = re.compile(
     r"(http(?!.*:80$)|https(?!.*:443$))://([0-9a-z._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?"
 )
-_NO_SITE: Final = (b"none", None)  # by the user's own hand, or from a browser that does not say
+_NO_SITE: Final = (b"none", None)  # opened by the user, or sent by a browser without the header
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CsrfCheck:
-    """What must come beside a cookie. It never comes from a cookie itself.
+    """What a request with a cookie must prove, by means other than a cookie.
 
-    A request whose method is not safe, or that carries a refresh token, repeats the ``csrf`` claim
-    of its token, in a header or in a field of an urlencoded form; another session's will not do.
-    It, and the handshake of a WebSocket, must come from this origin, or from one that is allowed.
+    A request with an unsafe method, or with a refresh token, must repeat the ``csrf`` claim of its
+    token in a header or in a field of a urlencoded form. A CSRF token of another session is
+    refused. Such a request, and every WebSocket handshake, must come from the service's own origin
+    or from an allowed origin.
 
     Raises:
-        ConfigurationError: a name or an origin cannot be used.
+        ConfigurationError: a name or an origin is invalid.
     """
 
     header: str = "X-CSRF-Token"
-    """The header that repeats the claim."""
+    """The name of the header that repeats the claim."""
     form_field: str = "csrf_token"
-    """The field of a form that repeats it, where there is no such header."""
+    """The name of the form field that repeats the claim if the header is absent."""
     allowed_origins: Collection[str] = ()
-    """Origins besides the service's own, as ``https://app.example``; no path, no wildcard.
+    """Other origins whose pages may send requests, such as ``https://app.example``; no path, no
+    wildcard.
 
-    The own origin is ``https://`` and the ``Host`` header. Behind a proxy that changes ``Host``
-    name the public origin here.
+    The service's own origin is ``https://`` and the ``Host`` header. Behind a proxy that changes
+    ``Host``, add the public origin here.
     """
 
     def __post_init__(self) -> None:
-        """Check everything once."""
+        """Validate all settings."""
         for name in (self.header, self.form_field):
             if not isinstance(name, str) or not name.isascii() or name.split() != [name]:
-                msg = "header and form_field must be one ASCII word each."
+                msg = "header and form_field must each be one ASCII word, without spaces."
                 raise ConfigurationError(msg)
         if isinstance(self.allowed_origins, str) or not isinstance(
             self.allowed_origins, Collection
         ):
-            msg = "allowed_origins must be several origins, as in allowed_origins=['https://...']."
+            msg = "allowed_origins must be a list, as in allowed_origins=['https://app.example']."
             raise ConfigurationError(msg)
+
         object.__setattr__(self, "allowed_origins", frozenset(self.allowed_origins))
         if not all(
             isinstance(origin, str) and _ORIGIN.fullmatch(origin) for origin in self.allowed_origins
         ):
-            msg = "An allowed origin is scheme and host as browsers write them, without a path."
+            msg = "Each allowed origin must be a scheme and a host, as in 'https://app.example'."
             raise ConfigurationError(msg)
 
     async def check(
@@ -79,60 +82,62 @@ class CsrfCheck:
         is_secure: bool,
         trust_safe_methods: bool = True,
     ) -> None:
-        """Return where the request was meant by an allowed page.
+        """Refuse a request with a cookie that a page of another origin may have caused.
 
         Args:
-            request: that brought a token in a cookie.
-            claims: of that token, verified.
-            is_secure: whether the service is reached by https alone.
-            trust_safe_methods: whether GET, HEAD, OPTIONS and TRACE need no proof. False where the
-                request changes something whatever its method, as a refresh does.
+            request: a request that carries its token in a cookie.
+            claims: the verified claims of that token.
+            is_secure: whether the service is reached only over https.
+            trust_safe_methods: whether GET, HEAD, OPTIONS and TRACE pass without a check. False if
+                the request has an effect whatever its method, as a refresh does.
 
         Raises:
-            OriginNotAllowedError: it comes from a page of somebody else.
+            OriginNotAllowedError: the request comes from a page of another origin.
             CsrfMissingError: the ``csrf`` claim is not repeated.
-            CsrfMismatchError: something else is, or the token has no such claim.
+            CsrfMismatchError: the repeated value is wrong, or the token has no ``csrf`` claim.
         """
         if request.is_websocket:
-            # A page cannot add a header to a handshake: its origin alone decides.
+            # A page cannot add a header to a handshake, so only its origin is checked.
             self.check_origin(request, is_secure=is_secure)
         elif not trust_safe_methods or request.method not in _SAFE_METHODS:
             self.check_origin(request, is_secure=is_secure)
-            await self._check_repeated(request, claims)
+            await self._check_double_submit(request, claims)
 
     def check_origin(self, request: RequestView, *, is_secure: bool) -> None:
-        """Return where a request comes from an allowed page, by what the browser says of it.
+        """Refuse a request from a page of another origin, as reported by the browser.
 
-        For routes that have no session yet, such as a login: a form on another site could otherwise
-        log its visitors in to the attacker's account. A request that names no origin, and is no
-        WebSocket handshake, passes: it comes from a program or from an old browser.
+        For routes without a session, such as a login: otherwise a form on another site could log
+        its visitors in to the attacker's account. A request without an origin passes, unless it is
+        a WebSocket handshake: it comes from a program or from an old browser.
 
         Args:
-            request: whatever its method is, and whatever it carries.
-            is_secure: whether the service is reached by https alone.
+            request: a request with any method and any content.
+            is_secure: whether the service is reached only over https.
 
         Raises:
-            OriginNotAllowedError: it comes from a page of another origin.
+            OriginNotAllowedError: the request comes from a page of another origin.
         """
-        # Every browser names the origin in a handshake.
+        # Every browser sends the origin in a WebSocket handshake.
         may_be_absent = not request.is_websocket
-        site = _single(request, b"sec-fetch-site")
+        site = _single_value(request, b"sec-fetch-site")
         if site == _SAME_ORIGIN:
-            return  # a page can neither set nor change it
-        origin = _single(request, b"origin")
+            return  # a page can neither set nor change this header
+
+        origin = _single_value(request, b"origin")
         if origin is None:
             if may_be_absent and site in _NO_SITE:
                 return
         elif origin.decode("latin-1") in self.allowed_origins:
             return
         elif site in _NO_SITE:
-            host = _single(request, b"host")
+            host = _single_value(request, b"host")
             schemes = (b"https://",) if is_secure else (b"https://", b"http://")
             if host and origin in {scheme + host.lower() for scheme in schemes}:
                 return
+
         raise OriginNotAllowedError
 
-    async def _check_repeated(self, request: RequestView, claims: Claims) -> None:
+    async def _check_double_submit(self, request: RequestView, claims: Claims) -> None:
         sent = request.header_values(self.header.lower().encode())
         if not sent:
             sent = await request.form_values(self.form_field.encode())
@@ -140,24 +145,25 @@ class CsrfCheck:
 
 
 def check_csrf_token(sent: Sequence[bytes], claims: Claims) -> None:
-    """Return where exactly one value was sent, and it is the ``csrf`` claim of the token.
+    """Refuse a request that does not repeat the ``csrf`` claim of its token exactly once.
 
     Args:
-        sent: every value that came, from anywhere but a cookie.
-        claims: verified.
+        sent: every value that the client sent, from any place other than a cookie.
+        claims: the verified claims of the token.
 
     Raises:
-        CsrfMissingError: nothing was sent.
-        CsrfMismatchError: something else was, or the token has no such claim.
+        CsrfMissingError: no value was sent.
+        CsrfMismatchError: another value or several values were sent, or the token has no ``csrf``
+            claim.
     """
     if not sent:
         raise CsrfMissingError
-    # In bytes: compare_digest takes no text that is not ASCII.
+    # As bytes, because compare_digest rejects strings that are not ASCII.
     if len(sent) != 1 or not claims.csrf or not hmac.compare_digest(sent[0], claims.csrf.encode()):
         raise CsrfMismatchError
 
 
-def _single(request: RequestView, name: bytes) -> bytes | None:
+def _single_value(request: RequestView, name: bytes) -> bytes | None:
     values = request.header_values(name)
     if len(values) > 1:
         raise OriginNotAllowedError

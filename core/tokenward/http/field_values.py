@@ -1,7 +1,7 @@
-"""Find one named field in what a client sends, without a step in Python for each of the others.
+"""Finds the values of one named field in a header, a query or a form, at low cost.
 
-A client may send 64 KiB of separators in a header and 256 KiB of them in a form. One compiled
-expression per name finds the fields that are asked for; nothing else is split or decoded.
+A client may send 64 KiB of separators in a header and 256 KiB in a form. A compiled regular
+expression per name finds the requested fields, so no other field is split or decoded in Python.
 """
 
 import re
@@ -10,11 +10,11 @@ from itertools import islice
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
-__all__ = ["cookie_values", "listed", "urlencoded_values"]
+__all__ = ["cookie_values", "list_item_ends", "urlencoded_values"]
 
 _SPACE: Final = b" \t"
-_MOST_VALUES: Final = 16
-_MOST_ESCAPES: Final = 4096  # as many as the bytes of the longest cookie
+_MAX_VALUES: Final = 16
+_MAX_ESCAPES: Final = 4096  # the number of bytes in the longest cookie
 _HEX: Final = rb"[0-9A-Fa-f]{2}"
 
 
@@ -29,23 +29,26 @@ def cookie_values(headers: list[bytes], name: bytes) -> list[bytes]:
 def urlencoded_values(data: bytes, name: bytes) -> list[bytes]:
     """Return every value of a field in a query or a form (WHATWG URL §5.1), decoded and in order.
 
-    More than 16 values, or values with more than 4,096 percent signs between them, are returned as
-    they were sent: no caller accepts them.
+    If there are more than 16 values, or more than 4,096 percent signs in all values together, the
+    values are returned as sent, without decoding: no caller accepts that many.
     """
     if not data:
         return []
     values: list[bytes] = _field_pattern(name).findall(b"&" + data)
-    if len(values) > _MOST_VALUES or b"".join(values).count(b"%") > _MOST_ESCAPES:
+    if len(values) > _MAX_VALUES or b"".join(values).count(b"%") > _MAX_ESCAPES:
         return values
     return [_decoded(value) for value in values]
 
 
-def listed(text: bytes, word: bytes) -> list[int]:
-    """Return where a word ends in a comma-separated list (RFC 9110 §5.6.1): its first two places."""
-    if word not in text:
+def list_item_ends(text: bytes, item: bytes) -> list[int]:
+    """Return the offsets at which an item of a comma-separated list ends (RFC 9110 §5.6.1).
+
+    At most two offsets are returned: callers need the first, or that there are several.
+    """
+    if item not in text:
         return []
-    found = islice(_word_pattern(word).finditer(b"," + text), 2)
-    return [match.end() - 1 for match in found]
+    matches = islice(_item_pattern(item).finditer(b"," + text), 2)
+    return [match.end() - 1 for match in matches]
 
 
 def _decoded(text: bytes) -> bytes:
@@ -53,8 +56,8 @@ def _decoded(text: bytes) -> bytes:
     return unquote_to_bytes(text) if b"%" in text else text
 
 
-# The names come from the service's own settings, so these caches stay small. Each expression begins
-# with its separator: the search for one byte is many times faster than for two alternatives.
+# The names come from the configuration of the service, so these caches stay small. Each expression
+# starts with its separator, because searching for one byte is much faster than for alternatives.
 
 
 @lru_cache(maxsize=64)
@@ -64,21 +67,21 @@ def _cookie_pattern(name: bytes) -> re.Pattern[bytes]:
 
 @lru_cache(maxsize=64)
 def _field_pattern(name: bytes) -> re.Pattern[bytes]:
-    letters = b"".join(_encoded(letter) for letter in name)
-    return re.compile(b"&" + letters + rb"(?:=([^&]*))?(?=&|\Z)")
+    encoded_name = b"".join(_byte_pattern(byte) for byte in name)
+    return re.compile(b"&" + encoded_name + rb"(?:=([^&]*))?(?=&|\Z)")
 
 
 @lru_cache(maxsize=64)
-def _word_pattern(word: bytes) -> re.Pattern[bytes]:
-    return re.compile(rb",[ \t]*" + re.escape(word) + rb"[ \t]*(?=,|\Z)")
+def _item_pattern(item: bytes) -> re.Pattern[bytes]:
+    return re.compile(rb",[ \t]*" + re.escape(item) + rb"[ \t]*(?=,|\Z)")
 
 
-def _encoded(letter: int) -> bytes:
-    """Return an expression for every way to write one byte of a name."""
-    escape = b"%%(?i:%02x)" % letter
+def _byte_pattern(byte: int) -> bytes:
+    """Return an expression for every encoding of one byte of a name."""
+    escape = b"%%(?i:%02x)" % byte
     plain = {
-        ord(b"+"): [],  # which means a space
+        ord(b"+"): [],  # a plus sign encodes a space
         ord(b" "): [rb"\+", rb"\ "],
         ord(b"%"): [b"%(?!" + _HEX + b")"],
-    }.get(letter, [re.escape(bytes([letter]))])
+    }.get(byte, [re.escape(bytes([byte]))])
     return b"(?:" + b"|".join([*plain, escape]) + b")"

@@ -1,6 +1,6 @@
-"""What a service publishes of its keys, so that others can verify its tokens: no framework in it.
+"""Publishes the public keys of a service, so that other services can verify its tokens.
 
-The key set (RFC 7517 §5) and, for an issuer with an address, the metadata that lead to it (RFC 8414).
+The documents are the key set (RFC 7517 §5) and, for an issuer with a URL, its metadata (RFC 8414).
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from pydantic import JsonValue
 
 from tokenward._arguments import kind_of
 from tokenward.errors import ConfigurationError
-from tokenward.http.field_values import listed
+from tokenward.http.field_values import list_item_ends
 from tokenward.http.request import RequestView
 from tokenward.jose.codec import b64url_encode, dumps
 from tokenward.keys.ring import KeyRing
@@ -25,9 +25,9 @@ __all__ = ["KeyPublisher", "KeysResponse"]
 _JWKS: Final = "application/jwk-set+json"  # RFC 7517 §8.5.2
 _JSON: Final = "application/json"  # RFC 8414 §3.2
 _FIVE_MINUTES: Final = timedelta(minutes=5)
-# Letters that mean themselves in the routes of every framework (RFC 3986 §2.3).
+# Characters without a special meaning in the routes of any framework (RFC 3986 §2.3).
 _PATH: Final = re.compile(r"(?:/[A-Za-z0-9._~-]+)+")
-# RFC 8414 §2: https, no query and no fragment. Plain http is for this machine alone.
+# RFC 8414 §2: https, no query and no fragment. Plain http is allowed only for the local machine.
 _ISSUER: Final = re.compile(
     r"(?P<origin>https://[A-Za-z0-9.-]+(?::[0-9]+)?"
     r"|http://(?:localhost|127\.0\.0\.1|\[::1\])(?::[0-9]+)?)"
@@ -37,14 +37,14 @@ _ISSUER: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class KeysResponse:
-    """The answer to a request for a document: the same bytes from every framework."""
+    """The response to a request for keys or metadata: the same bytes in every framework."""
 
     status: int
     """The HTTP status."""
     headers: Mapping[str, str]
-    """All headers that have to do with the content."""
+    """The headers that describe the content and its caching."""
     body: bytes
-    """The body; empty for HEAD and for 304."""
+    """The body; empty for HEAD and for status 304."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,22 +55,22 @@ class _Document:
 
 
 class KeyPublisher:
-    """Shows the public keys of a ring to the world, and who they belong to.
+    """Publishes the public keys of a ring, and the metadata of their issuer.
 
     ::
 
         auth.publish_keys(app, KeyPublisher(ring, issuer="https://shop.example"))
 
     ===========================================  ================================================
-    Path                                         Holds
+    Path                                         Content
     ===========================================  ================================================
     ``/.well-known/jwks.json``                   the public keys: pending, active, verify-only
-    ``/.well-known/oauth-authorization-server``  where they are, and the algorithms (RFC 8414 §3)
-    ``/.well-known/openid-configuration``        the same, where many look for it (RFC 8414 §5)
+    ``/.well-known/oauth-authorization-server``  the issuer's metadata (RFC 8414 §3)
+    ``/.well-known/openid-configuration``        the same metadata at the other usual path (§5)
     ===========================================  ================================================
 
-    For an issuer with a path, as in ``https://shop.example/eu``, the path follows the second and
-    goes before the third, as RFC 8414 says; the app must serve them at the root of the host.
+    If the issuer has a path, as in ``https://shop.example/eu``, that path is appended to the second
+    path and put before the third (RFC 8414 §3). The app must serve them at the root of the host.
     """
 
     def __init__(
@@ -83,40 +83,44 @@ class KeyPublisher:
         metadata: Mapping[str, JsonValue] | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """Join a ring to its place.
+        """Prepare the documents of a ring.
 
         Args:
-            ring: whose public keys are shown, as they are at each request.
-            issuer: the policy's, an ``https`` address; None: there is the key set alone.
-            max_age: how long others may keep a copy. A new key must be pending for longer than this
-                before it signs, or they refuse its first tokens.
-            jwks_path: of the key set, at the root of the host.
-            metadata: further members, such as ``token_endpoint`` (RFC 8414 §2). Its
-                ``response_types_supported`` is for you to give: only you know your endpoints.
-            clock: the time in seconds since 1970; the same as that of the engine.
+            ring: the ring whose public keys are published. Its changes appear immediately.
+            issuer: the issuer of the policy, an ``https`` URL. None: only the key set is published.
+            max_age: how long clients may cache a document. A new key must be pending for longer
+                than this before it signs; otherwise clients refuse its first tokens.
+            jwks_path: the path of the key set, at the root of the host.
+            metadata: additional metadata, such as ``token_endpoint`` (RFC 8414 §2). Include
+                ``response_types_supported``, which depends on your endpoints.
+            clock: returns the time in seconds since 1970. Use the clock of the engine.
 
         Raises:
-            ConfigurationError: the ring holds secrets alone, so that there is nothing to show, the
-                issuer is no such address, or another argument cannot be meant.
+            ConfigurationError: the ring contains only secrets, so there is no public key; `issuer`
+                is not an https URL; or another argument is invalid.
 
         Not checked: that the engine's policy names the same issuer.
         """
-        own = {"issuer", "jwks_uri", "access_token_signing_alg_values_supported"}
+        own_members = {"issuer", "jwks_uri", "access_token_signing_alg_values_supported"}
         if not isinstance(ring, KeyRing):
             msg = f"ring must be the KeyRing of the engine, not {kind_of(ring)}."
             raise ConfigurationError(msg)
         if not ring.public_jwks()["keys"]:
-            msg = "The ring holds secrets alone, which cannot be published. Sign with EdDSA, say."
+            msg = "The ring contains only secrets, which cannot be published: sign with EdDSA."
             raise ConfigurationError(msg)
         if not isinstance(max_age, timedelta) or max_age < timedelta(0):
-            msg = "max_age must be a timedelta that is not negative."
+            msg = "max_age must be a timedelta of zero or more."
             raise ConfigurationError(msg)
         if not _PATH.fullmatch(jwks_path):
-            msg = "jwks_path must be a plain path, as in '/.well-known/jwks.json'."
+            msg = "jwks_path must be a path without parameters, as in '/.well-known/jwks.json'."
             raise ConfigurationError(msg)
-        if metadata is not None and (issuer is None or not own.isdisjoint(metadata)):
-            msg = "metadata needs an issuer, and cannot name what the publisher itself says."
+        if metadata is not None and (issuer is None or not own_members.isdisjoint(metadata)):
+            msg = (
+                "metadata needs an issuer, and must not contain issuer, jwks_uri or "
+                "access_token_signing_alg_values_supported."
+            )
             raise ConfigurationError(msg)
+
         self._ring = ring
         self._clock = clock
         self._jwks_path = jwks_path
@@ -124,34 +128,35 @@ class KeyPublisher:
         self._metadata = dict(metadata or {})
         self._issuer = issuer
         self._origin = ""
-        self._makers: dict[str, Callable[[], _Document]] = {jwks_path: self._key_set}
+        self._renderers: dict[str, Callable[[], _Document]] = {jwks_path: self._render_key_set}
         if issuer is not None:
             self._add_metadata(issuer)
-        self._rendered: tuple[int, dict[str, _Document]] = (ring.version, self._render())
+        self._documents: tuple[int, dict[str, _Document]] = (ring.version, self._render_all())
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """The paths of all documents, each for GET and HEAD."""
-        return tuple(self._makers)
+        """The paths of all documents. Each is served for GET and HEAD."""
+        return tuple(self._renderers)
 
     def respond(self, request: RequestView, path: str) -> KeysResponse:
-        """Answer a GET or a HEAD; no token is asked for.
+        """Return the response to a GET or HEAD request. No token is required.
 
         Args:
-            request: for its method, and for ``If-None-Match`` (RFC 9110 §13.1.2).
+            request: its method and ``If-None-Match`` (RFC 9110 §13.1.2) decide what is sent.
             path: one of `paths`.
         """
-        # An engine removes expired keys when it uses the ring, which may be much later or never.
+        # The engine drops expired keys only when it uses the ring, which may be later or never.
         if self._ring.due_at <= (now := self._clock()):
             self._ring.drop_expired(now)
-        version, documents = self._rendered
+        version, documents = self._documents
         if version != self._ring.version:
-            # The number first: a change in between is seen at the next request.
-            self._rendered = (self._ring.version, self._render())
-            documents = self._rendered[1]
+            # Read the version before rendering: a change in between is seen by the next request.
+            self._documents = (self._ring.version, self._render_all())
+            documents = self._documents[1]
+
         document = documents[path]
         headers = {"Cache-Control": self._cache_control, "ETag": document.etag}
-        if _is_known(request.header_values(b"if-none-match"), document.etag.encode()):
+        if _matches_etag(request.header_values(b"if-none-match"), document.etag.encode()):
             return KeysResponse(304, headers, b"")
         headers["Content-Type"] = document.media_type
         headers["Content-Length"] = str(len(document.content))
@@ -160,25 +165,26 @@ class KeyPublisher:
     def _add_metadata(self, issuer: str) -> None:
         parts = _ISSUER.fullmatch(issuer)
         if parts is None:
-            msg = "issuer must be an https address without query and fragment (RFC 8414 §2)."
+            msg = "issuer must be an https URL without query and fragment (RFC 8414 §2)."
             raise ConfigurationError(msg)
+
         self._origin = parts["origin"]
         for path in (
             f"/.well-known/oauth-authorization-server{parts['path']}",
             f"{parts['path']}/.well-known/openid-configuration",
         ):
-            self._makers[path] = self._issuer_metadata
-        if len(self._makers) != 3:  # noqa: PLR2004 - the key set and two more
-            msg = "jwks_path is the path of the metadata."
+            self._renderers[path] = self._render_metadata
+        if len(self._renderers) != 3:  # noqa: PLR2004 - the key set and two metadata paths
+            msg = "jwks_path must differ from the paths of the metadata."
             raise ConfigurationError(msg)
 
-    def _render(self) -> dict[str, _Document]:
-        return {path: make() for path, make in self._makers.items()}
+    def _render_all(self) -> dict[str, _Document]:
+        return {path: render() for path, render in self._renderers.items()}
 
-    def _key_set(self) -> _Document:
+    def _render_key_set(self) -> _Document:
         return _document(_JWKS, self._ring.public_jwks())
 
-    def _issuer_metadata(self) -> _Document:
+    def _render_metadata(self) -> _Document:
         algorithms = sorted(
             {key.algorithm.name for key in self._ring if key.algorithm.key_type != "oct"}
         )
@@ -187,8 +193,8 @@ class KeyPublisher:
             "issuer": self._issuer,
             "jwks_uri": f"{self._origin}{self._jwks_path}",
         }
-        # RFC 8414 §3.2: what has no elements is left out. No RFC names a member for the algorithms
-        # of access tokens; readers leave alone what they do not know.
+        # RFC 8414 §3.2: a member without elements is omitted. No RFC defines a member for the
+        # algorithms of access tokens; clients ignore unknown members.
         if algorithms:
             members["access_token_signing_alg_values_supported"] = [*algorithms]
         return _document(_JSON, members)
@@ -199,10 +205,12 @@ def _document(media_type: str, members: Mapping[str, JsonValue]) -> _Document:
     return _Document(media_type, content, f'"{b64url_encode(hashlib.sha256(content).digest())}"')
 
 
-def _is_known(values: list[bytes], etag: bytes) -> bool:
-    """Tell whether ``If-None-Match`` names a document, by weak comparison (RFC 9110 §8.8.3.2).
+def _matches_etag(values: list[bytes], etag: bytes) -> bool:
+    """Whether ``If-None-Match`` matches an entity tag, by weak comparison (RFC 9110 §8.8.3.2).
 
-    Tags of ours have no comma, so to split at commas finds them in every list that is well formed.
+    The entity tags of the publisher contain no comma, so splitting at commas is safe.
     """
-    asked = b",".join(values)
-    return asked.strip(b" \t") == b"*" or bool(listed(asked, etag) or listed(asked, b"W/" + etag))
+    tags = b",".join(values)
+    if tags.strip(b" \t") == b"*":
+        return True
+    return bool(list_item_ends(tags, etag) or list_item_ends(tags, b"W/" + etag))

@@ -26,33 +26,35 @@ _WS_TRY_AGAIN_LATER: Final = 1013
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """The answer to a request that is refused: the same bytes from every framework."""
+    """The response to a refused request: the same bytes in every framework."""
 
     documented: ClassVar[Mapping[int, str]] = {
-        401: "The token is missing or not acceptable.",
-        403: "The token does not allow this.",
+        401: "The token is missing or invalid.",
+        403: "The token does not permit this request.",
     }
-    """The statuses that the API document of a protected route names, each with what it means."""
+    """The statuses that the OpenAPI document of a protected route lists, with their descriptions."""
 
     status: int
     """The HTTP status."""
     code: str
-    """The `code` of the error."""
+    """The error's `code`."""
     detail: str
-    """Its message: constant, and free of anything from the token."""
+    """The error's message: constant, without any value of the token."""
     headers: Mapping[str, str]
-    """``WWW-Authenticate``, or ``Retry-After`` where the fault is not the client's."""
+    """``WWW-Authenticate``; or ``Retry-After`` if the service itself is unavailable."""
 
     @classmethod
     def from_error(cls, error: TokenError, *, scheme: str = "Bearer", realm: str = "api") -> Self:
-        """Say an error in HTTP.
+        """Return the response for an error.
 
         Args:
-            error: what the engine or the authenticator raised.
-            scheme: of the challenge; ``Bearer`` for RFC 6750.
-            realm: what is protected, in the words of the service (RFC 9110 §11.5).
+            error: the error that the engine or the authenticator raised.
+            scheme: the scheme of the challenge; ``Bearer`` for RFC 6750.
+            realm: the realm of the challenge, which names what is protected (RFC 9110 §11.5).
         """
-        status, oauth_error = next(row for kind, row in _STATUS.items() if isinstance(error, kind))
+        status, oauth_error = next(
+            row for kind, row in _STATUSES.items() if isinstance(error, kind)
+        )
         headers = (
             {"Retry-After": "1"}
             if oauth_error is None
@@ -62,23 +64,24 @@ class Refusal:
 
     @property
     def body(self) -> dict[str, str]:
-        """What the JSON body holds."""
+        """The members of the JSON body."""
         return {"detail": self.detail, "code": self.code}
 
     @property
     def content(self) -> bytes:
-        """The body as it is sent, in JSON."""
+        """The body as it is sent: compact JSON."""
         return json.dumps(self.body, separators=(",", ":")).encode()
 
     @property
     def close_code(self) -> int:
-        """The close code for a WebSocket that was not accepted (RFC 6455 §7.4.1)."""
+        """The close code for a refused WebSocket (RFC 6455 §7.4.1)."""
         return _WS_TRY_AGAIN_LATER if self.status == 503 else _WS_POLICY_VIOLATION  # noqa: PLR2004
 
 
-# RFC 6750 §3.1, and RFC 9470 §3 for the age of a login. "" is a challenge without an error, for a
-# request that brought no token; None is no challenge at all. The first row that fits counts.
-_STATUS: Final[Mapping[type[TokenError], tuple[int, str | None]]] = {
+# Status and OAuth error: RFC 6750 §3.1, and RFC 9470 §3 for the age of a login. An empty string means
+# a challenge without an error, for a request without a token; None means no challenge. The first
+# matching row applies.
+_STATUSES: Final[Mapping[type[TokenError], tuple[int, str | None]]] = {
     StoreUnavailableError: (503, None),
     KeysUnavailableError: (503, None),
     InvalidRequestError: (400, "invalid_request"),
@@ -100,10 +103,10 @@ def _challenge(error: TokenError, oauth_error: str, scheme: str, realm: str) -> 
         parameters["scope"] = " ".join(error.required)
     if isinstance(error, FreshTokenRequiredError) and error.max_age_seconds is not None:
         parameters["max_age"] = str(error.max_age_seconds)
-    said = ", ".join(f'{name}="{_quotable(value)}"' for name, value in parameters.items())
-    return f"{scheme} {said}"
+    rendered = ", ".join(f'{name}="{_quotable(value)}"' for name, value in parameters.items())
+    return f"{scheme} {rendered}"
 
 
 def _quotable(value: str) -> str:
-    """Keep to the letters that RFC 6750 §3 allows inside the quotes."""
-    return "".join(letter for letter in value if " " <= letter <= "~" and letter not in '"\\')
+    """Return the text without the characters that RFC 6750 §3 forbids inside the quotes."""
+    return "".join(each for each in value if " " <= each <= "~" and each not in '"\\')
