@@ -56,7 +56,7 @@ class Authenticator(Generic[ClaimsT]):
         if isinstance(engine, type) or not isinstance(engine, TokenVerifier):
             msg = (
                 f"engine must be a TokenEngine or Issuers, not {kind_of(engine)}: "
-                "give TokenEngine(KeyRing.from_secret(...))."
+                "pass TokenEngine(KeyRing.from_secret(...))."
             )
             raise ConfigurationError(msg)
         if not isinstance(realm, str):
