@@ -48,7 +48,7 @@ class NoRetention:
 
 BUILDING = {
     "a ring for an engine": (lambda: Authenticator(RING), "TokenEngine or Issuers, not"),
-    "a secret for an engine": (lambda: Authenticator(SECRET), "give TokenEngine"),
+    "a secret for an engine": (lambda: Authenticator(SECRET), "pass TokenEngine"),
     "an engine's class": (lambda: Authenticator(TokenEngine), "the class TokenEngine"),
     "a realm that is no text": (lambda: Authenticator(ENGINE, realm=5), "realm='api'"),
     "a key for a ring": (lambda: TokenEngine(Key.from_secret(SECRET)), "keys must be a KeyRing"),
