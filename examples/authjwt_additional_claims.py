@@ -1,8 +1,7 @@
-"""A page of async-fastapi-jwt-auth's documentation, "Additional claims", with other imports.
+"""The program of a page of async-fastapi-jwt-auth's documentation, "Additional claims".
 
-Everything below is the program of that page, as it stands there; only the three lines that imported
-from ``async_fastapi_jwt_auth`` import from ``tokenward_fastapi.authjwt``. A new program should have
-a longer secret: see ``docs/migrating.md``.
+It is unchanged except for three lines, which import from ``tokenward_fastapi.authjwt`` instead of
+``async_fastapi_jwt_auth``. Use a longer secret in a new program: see ``docs/migrating.md``.
 """
 
 from fastapi import Depends, FastAPI, HTTPException, Request

@@ -1,4 +1,4 @@
-"""Walks the program of async-fastapi-jwt-auth's documentation, served on Tokenward."""
+"""Walk through the program of async-fastapi-jwt-auth's documentation, served by Tokenward."""
 
 import warnings
 
@@ -10,13 +10,13 @@ from tokenward.keys import WeakSecretWarning
 
 __all__ = ["walk_authjwt"]
 
-_SAID = "  which says"
+_SAID = "  with the message"
 
 
 def walk_authjwt() -> int:
-    """Serve the program and go through it; give the number of unexpected answers.
+    """Serve the program, send its requests, and return the number of unexpected responses.
 
-    Its secret is "secret", which Tokenward warns of: that is a part of the walk.
+    Its secret is "secret". The walk also expects Tokenward's warning about this short secret.
     """
     print("\nauthjwt\n-------")
     with (
@@ -27,19 +27,19 @@ def walk_authjwt() -> int:
         steps = Walk(client)
         _walk(steps)
     warned = sorted({each.category.__name__ for each in caught})
-    steps.expect("a secret that is too short is warned of", warned, [WeakSecretWarning.__name__])
+    steps.expect("a warning about the short secret", warned, [WeakSecretWarning.__name__])
     return steps.failures
 
 
 def _walk(steps: Walk) -> None:
-    """Log in, use the token, use none, and use a forged one; all answers are the reference's."""
+    """Log in, then send the token, no token and a forged one; expect the reference's answers."""
     wrong = {**USER, "password": "wrong"}
     answer = steps.step("a wrong password", "POST", "/login", (401, ""), json=wrong)
     steps.expect(_SAID, answer.json(), {"detail": "Bad username or password"})
     token = steps.step("log in", "POST", "/login", (200, ""), json=USER).json()["access_token"]
 
     read = steps.step("the additional claims", "GET", "/claims", (200, ""), token=token)
-    steps.expect("  which are", read.json(), {"foo": ["fiz", "baz"]})
+    steps.expect("  their values", read.json(), {"foo": ["fiz", "baz"]})
 
     answer = steps.step("no token", "GET", "/claims", (401, ""))
     steps.expect(_SAID, answer.json(), {"detail": "Missing Authorization Header"})

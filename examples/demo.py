@@ -1,9 +1,9 @@
-"""Walks the examples over HTTPS: a success of each kind, and a refusal of each kind.
+"""Walk through the examples over HTTPS: each kind of success and each kind of refusal.
 
-``demo.py [fastapi] [litestar] [quart] [authjwt]`` serves each of them (all by default) under a real
-uvicorn on a free port of the loopback, prints one line a step (request, status, code), and exits
-with 1 where an answer is not the expected one. ``demo.py --serve fastapi`` serves it for your own
-browser until Ctrl-C.
+``demo.py [fastapi] [litestar] [quart] [authjwt]`` serves each named example (by default all) with
+uvicorn on a free port of this machine and prints one line for each step: request, status, code. It
+exits with 1 if a response is not the expected one. ``demo.py --serve fastapi`` serves one example
+for your browser until you press Ctrl-C.
 """
 
 import argparse
@@ -23,64 +23,66 @@ from steps import USER, Walk, bearer, forged
 
 
 def expired(token: str) -> str:
-    """Sign the claims of a token again, with the service's own key, as long over."""
+    """Return the token with its times two hours earlier, signed with the service's key."""
     claims = jwt.decode(token, options={"verify_signature": False})
     claims |= {"iat": claims["iat"] - 7200, "exp": claims["exp"] - 7200}
     return jwt.encode(claims, SECRET, algorithm="HS256", headers={"typ": "at+jwt"})
 
 
 def walk_tokens(steps: Walk) -> None:
-    """Log in, use the token and misuse it, refresh it, and log out."""
+    """Log in, use and misuse the tokens, refresh them, and log out."""
     wrong = {**USER, "password": "wrong"}
     steps.step("a wrong password", "POST", "/login", (401, ""), json=wrong)
     login = steps.step("log in", "POST", "/login", (200, ""), json=USER)
-    steps.expect("  which no cache keeps", login.headers["Cache-Control"], "no-store")
+    steps.expect("  which no cache may store", login.headers["Cache-Control"], "no-store")
     pair = login.json()
     access, refresh = pair["access_token"], pair["refresh_token"]
 
     read = steps.step("the additional claims", "GET", "/claims", (200, ""), token=access)
-    steps.expect("  which are", read.json(), {"foo": ["fiz", "baz"]})
+    steps.expect("  their values", read.json(), {"foo": ["fiz", "baz"]})
     steps.step("a scope that the token has", "GET", "/orders", (200, ""), token=access)
 
     steps.step("no token", "GET", "/claims", (401, "token_missing"))
     bad, old = forged(access), expired(access)
     steps.step("a forged token", "GET", "/claims", (401, "signature_invalid"), token=bad)
     steps.step("an expired token", "GET", "/claims", (401, "token_expired"), token=old)
-    mistaken = (401, "token_type_invalid")
-    steps.step("a refresh token on an access route", "GET", "/claims", mistaken, token=refresh)
-    too_little = (403, "insufficient_scope")
-    steps.step("a scope that the token lacks", "DELETE", "/orders", too_little, token=access)
+    wrong_type = (401, "token_type_invalid")
+    steps.step("a refresh token on an access route", "GET", "/claims", wrong_type, token=refresh)
+    missing_scope = (403, "insufficient_scope")
+    steps.step("a scope that the token lacks", "DELETE", "/orders", missing_scope, token=access)
 
     renewal = steps.step("refresh", "POST", "/refresh", (200, ""), token=refresh)
-    steps.expect("  which no cache keeps", renewal.headers["Cache-Control"], "no-store")
+    steps.expect("  which no cache may store", renewal.headers["Cache-Control"], "no-store")
     pair = renewal.json()
     steps.step("the new token", "GET", "/claims", (200, ""), token=pair["access_token"])
     token, refresh = pair["access_token"], pair["refresh_token"]
-    steps.step("an access token ends no session", "POST", "/session/logout", mistaken, token=token)
+    steps.step("an access token cannot log out", "POST", "/session/logout", wrong_type, token=token)
     steps.step("log out", "POST", "/session/logout", (200, ""), token=refresh)
     revoked = (401, "token_revoked")
-    steps.step("try again", "GET", "/claims", revoked, token=pair["access_token"])
-    steps.step("with the older token of the session", "GET", "/claims", revoked, token=access)
+    steps.step("the access token", "GET", "/claims", revoked, token=pair["access_token"])
+    steps.step("the older token of the session", "GET", "/claims", revoked, token=access)
     steps.step("refresh again", "POST", "/refresh", revoked, token=refresh)
 
 
 def walk_sessions(steps: Walk) -> None:
-    """Log in from two devices, replay a refresh token, log one out, log all out."""
+    """Log in on three devices, reuse refresh tokens, log one device out, then all of them."""
     devices = ("the laptop", "the phone", "the tablet")
     laptop, phone, tablet = (
         steps.step(f"log in on {device}", "POST", "/login", (200, ""), json=USER).json()
         for device in devices
     )
     used = tablet["refresh_token"]
-    pair = steps.step("refresh the tablet's", "POST", "/refresh", (200, ""), token=used).json()
-    again = steps.step("its other tab, at once", "POST", "/refresh", (200, ""), token=used).json()
-    steps.expect("  which gets the same pair", again == pair, expected=True)
+    pair = steps.step("refresh on the tablet", "POST", "/refresh", (200, ""), token=used).json()
+    again = steps.step(
+        "the same refresh token in a second tab", "POST", "/refresh", (200, ""), token=used
+    ).json()
+    steps.expect("  which receives the same pair", again == pair, expected=True)
     newer = pair["refresh_token"]
     tablet = steps.step("refresh once more", "POST", "/refresh", (200, ""), token=newer).json()
     late = (401, "refresh_token_superseded")
-    steps.step("a third tab, with the oldest", "POST", "/refresh", late, token=used)
+    steps.step("the oldest one in a third tab", "POST", "/refresh", late, token=used)
     token = tablet["access_token"]
-    steps.step("which ends no session", "GET", "/claims", (200, ""), token=token)
+    steps.step("the session continues", "GET", "/claims", (200, ""), token=token)
     revoked = (401, "token_revoked")
     token = laptop["refresh_token"]
     steps.step("log the laptop out", "POST", "/session/logout", (200, ""), token=token)
@@ -98,36 +100,42 @@ def walk_sessions(steps: Walk) -> None:
 
 
 def walk_cookies(steps: Walk) -> None:
-    """Do as a browser does: log in, read, post with and without CSRF, refresh, log out."""
+    """Act like a browser: log in, read, post with and without CSRF token, refresh, log out."""
     jar = steps.client.cookies
     login = steps.step("log in as a browser", "POST", "/session", (200, ""), json=USER)
-    steps.expect("  which answers without a token", list(login.json()), ["detail"])
-    steps.step("a cookie in place of a header", "GET", "/orders", (200, ""))
+    steps.expect("  whose body has no token", list(login.json()), ["detail"])
+    steps.step("a cookie instead of a header", "GET", "/orders", (200, ""))
 
     csrf = {"X-CSRF-Token": jar["__Host-csrf_token"]}
     steps.step("post without a CSRF token", "POST", "/orders", (403, "csrf_missing"))
     wrong = {"X-CSRF-Token": "wrong"}
-    steps.step("with a wrong one", "POST", "/orders", (403, "csrf_mismatch"), headers=wrong)
-    steps.step("with the session's", "POST", "/orders", (200, ""), headers=csrf)
+    steps.step(
+        "post with a wrong CSRF token", "POST", "/orders", (403, "csrf_mismatch"), headers=wrong
+    )
+    steps.step("post with the session's CSRF token", "POST", "/orders", (200, ""), headers=csrf)
     foreign = {**csrf, "Origin": "https://elsewhere.example"}
     refused = (403, "origin_not_allowed")
-    steps.step("from another page", "POST", "/orders", refused, headers=foreign)
+    steps.step("post from another site's page", "POST", "/orders", refused, headers=foreign)
 
     before = dict(jar)
     steps.step("refresh by cookie", "POST", "/session/refresh", (200, ""), headers=csrf)
     changed = sorted(name for name, value in jar.items() if value != before[name])
     rotated = ["__Host-access_token", "__Secure-refresh_token"]
-    steps.expect("  which changed", changed, rotated)
+    steps.expect("  which replaces", changed, rotated)
     jar.delete("__Host-access_token")
-    steps.step("the access token has expired", "GET", "/orders", (401, "token_missing"))
-    steps.step("log out by the refresh cookie", "POST", "/session/logout", (200, ""), headers=csrf)
-    steps.expect("  which leaves of the cookies", list(jar), [])
-    steps.step("try again", "GET", "/orders", (401, "token_missing"))
-    steps.step("another page logs in", "POST", "/session", refused, json=USER, headers=foreign)
+    steps.step("without the access token", "GET", "/orders", (401, "token_missing"))
+    steps.step(
+        "log out with the refresh cookie", "POST", "/session/logout", (200, ""), headers=csrf
+    )
+    steps.expect("  the remaining cookies", list(jar), [])
+    steps.step("read after the logout", "GET", "/orders", (401, "token_missing"))
+    steps.step(
+        "a login from another site's page", "POST", "/session", refused, json=USER, headers=foreign
+    )
 
 
 def walk_websocket(steps: Walk, site: Site) -> None:
-    """Open a WebSocket, and end its session from elsewhere."""
+    """Open a WebSocket and end its session with another request."""
     pair = steps.step("log in", "POST", "/login", (200, ""), json=USER).json()
     with websockets.sync.client.connect(
         f"wss://localhost:{site.port}/ws",
@@ -142,17 +150,17 @@ def walk_websocket(steps: Walk, site: Site) -> None:
             socket.recv(timeout=10)
         except ConnectionClosed as closed:
             frame = closed.rcvd
-            said = None if frame is None else (frame.code, frame.reason)
-            steps.expect("  which closes the WebSocket", said, (1008, "token_revoked"))
+            reported = None if frame is None else (frame.code, frame.reason)
+            steps.expect("  which closes the WebSocket", reported, (1008, "token_revoked"))
 
 
 def walk(example: str) -> int:
-    """Serve one example and go through everything; give the number of unexpected answers."""
+    """Serve an example, take every step, and return the number of unexpected responses."""
     return walk_authjwt() if example == "authjwt" else walk_shop(example)
 
 
 def walk_shop(framework: str) -> int:
-    """Serve the shop in one framework; give the number of unexpected answers."""
+    """Serve the shop in one framework and return the number of unexpected responses."""
     print(f"\n{framework}\n{'-' * len(framework)}")
     with (
         served(app_of(framework)) as site,
@@ -167,9 +175,11 @@ def walk_shop(framework: str) -> int:
 
 
 def serve(example: str) -> None:
-    """Serve one example until Ctrl-C."""
+    """Serve one example until Ctrl-C is pressed."""
     with served(app_of(example)) as site:
-        print(f"{site.origin} (self-signed certificate; user test, password test). Ctrl-C ends it.")
+        print(
+            f"{site.origin} (self-signed certificate; user test, password test). Press Ctrl-C to stop."
+        )
         try:
             threading.Event().wait()
         except KeyboardInterrupt:
@@ -177,12 +187,14 @@ def serve(example: str) -> None:
 
 
 def main() -> None:
-    """Serve, walk, and say how it went."""
-    parser = argparse.ArgumentParser(description="Walk the examples, each served by uvicorn.")
+    """Serve or walk through the examples that the command line names."""
+    parser = argparse.ArgumentParser(
+        description="Walk through the examples, each served by uvicorn."
+    )
     parser.add_argument("examples", nargs="*", metavar="example", help=", ".join(EXAMPLES))
-    parser.add_argument("--serve", choices=EXAMPLES, help="serve this one for your own browser")
+    parser.add_argument("--serve", choices=EXAMPLES, help="serve this example for your browser")
     wanted = parser.parse_args()
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # Litestar turns every logger on
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # Litestar enables every logger
     unknown = [name for name in wanted.examples if name not in EXAMPLES]
     if unknown:
         shop = ", ".join(FRAMEWORKS)
@@ -192,8 +204,8 @@ def main() -> None:
         return
     failures = sum(walk(example) for example in wanted.examples or EXAMPLES)
     if failures:
-        sys.exit(f"{failures} answers were not as expected.")
-    print("\nEvery answer was as expected.")
+        sys.exit(f"{failures} responses were not as expected.")
+    print("\nEvery response was as expected.")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The shop on FastAPI. ``uvicorn fastapi_app:app``; for browsers ``demo.py --serve fastapi``."""
+"""The shop on FastAPI: ``uvicorn fastapi_app:app``, for browsers ``demo.py --serve fastapi``."""
 
 from typing import Annotated
 
@@ -18,28 +18,28 @@ auth.init_app(app)
 app.add_middleware(shop.BrowserPage)
 
 Session = Annotated[shop.ShopClaims, Depends(auth.required(type="refresh"))]
-Somebody = Annotated[shop.ShopClaims, Depends(auth.required())]
+Customer = Annotated[shop.ShopClaims, Depends(auth.required())]
 Reader = Annotated[shop.ShopClaims, Security(auth.required(), scopes=["orders:read"])]
 Writer = Annotated[shop.ShopClaims, Depends(auth.required(scopes=["orders:write"], fresh=True))]
 
 
 @app.post("/login")
 async def login(user: shop.Login, response: Response) -> TokenPair:
-    """Trade a password for an access and a refresh token of one session."""
+    """Check the password and return the access and refresh token of a new session."""
     response.headers.update(shop.NO_STORE)
     return await shop.open_session(user)
 
 
 @app.post("/refresh")
 async def refresh(request: Request, response: Response) -> TokenPair:
-    """Trade the refresh token in the header, once, for a new pair of the same session."""
+    """Exchange the refresh token in the header for a new pair of the same session."""
     response.headers.update(shop.NO_STORE)
     return await auth.refresh(request)
 
 
 @app.post("/session")
 async def log_in(user: shop.Login, request: Request, response: Response) -> dict[str, str]:
-    """Trade a password for cookies: no script sees a token."""
+    """Check the password and set the tokens as cookies, which no script can read."""
     auth.check_origin(request)
     auth.set_cookies(response, await shop.open_session(user))
     return {"detail": "You are logged in."}
@@ -47,14 +47,14 @@ async def log_in(user: shop.Login, request: Request, response: Response) -> dict
 
 @app.post("/session/refresh")
 async def refresh_session(request: Request, response: Response) -> dict[str, str]:
-    """Trade the refresh token in the cookie, once, for new cookies."""
+    """Exchange the refresh token in the cookie for new cookies."""
     auth.set_cookies(response, await auth.refresh(request))
     return {"detail": "Your session goes on."}
 
 
 @app.post("/session/logout")
 async def logout(claims: Session, response: Response) -> dict[str, str]:
-    """End the session of a refresh token, which a browser has in a cookie."""
+    """End the session of the refresh token, which browsers send in a cookie."""
     await shop.engine.revoke_session(claims)
     auth.clear_cookies(response)
     return {"detail": "You are logged out."}
@@ -62,38 +62,38 @@ async def logout(claims: Session, response: Response) -> dict[str, str]:
 
 @app.post("/session/logout/everywhere")
 async def log_out_everywhere(claims: Session) -> dict[str, str]:
-    """End all sessions of the user, on every device."""
+    """End all sessions of the user on all devices."""
     await shop.engine.revoke_subject(claims.sub)
     return {"detail": "You are logged out everywhere."}
 
 
 @app.get("/claims")
-async def read_claims(claims: Somebody) -> dict[str, object]:
-    """Give back the additional claims that the login put into the token."""
+async def read_claims(claims: Customer) -> dict[str, object]:
+    """Return the additional claims that the login put into the token."""
     return {"foo": claims.foo}
 
 
 @app.get("/orders")
 async def read_orders(claims: Reader) -> dict[str, str]:
-    """Need a scope that every login gives."""
+    """Require a scope that every login grants."""
     return {"orders_of": claims.sub}
 
 
 @app.post("/orders")
-async def place_order(claims: Somebody) -> dict[str, str]:
-    """Need a CSRF token besides an access token that is in a cookie."""
+async def place_order(claims: Customer) -> dict[str, str]:
+    """Require an access token, and its CSRF token if it comes in a cookie."""
     return {"ordered_by": claims.sub}
 
 
 @app.delete("/orders")
 async def delete_orders(claims: Writer) -> dict[str, str]:
-    """Need a scope that no login gives."""
+    """Require a scope that no login grants."""
     return {"deleted_orders_of": claims.sub}
 
 
 @app.websocket("/ws")
-async def echo(websocket: WebSocket, claims: Somebody) -> None:
-    """Send everything back for as long as the session lasts."""
+async def echo(websocket: WebSocket, claims: Customer) -> None:
+    """Send every message back until the session ends."""
     await websocket.accept()
     async with auth.while_valid(websocket, claims, check_every=shop.CHECK_EVERY):
         async for text in websocket.iter_text():

@@ -1,4 +1,4 @@
-"""The shop on Litestar. ``uvicorn litestar_app:app``; for browsers ``demo.py --serve litestar``."""
+"""The shop on Litestar: ``uvicorn litestar_app:app``, for browsers ``demo.py --serve litestar``."""
 
 from typing import Annotated, Any
 
@@ -17,21 +17,21 @@ ShopSocket = WebSocket[Any, shop.ShopClaims, Any]
 
 
 class Shop(Controller):
-    """The routes; guards say what each of them asks for."""
+    """The routes; their guards state which token each of them requires."""
 
     @post("/login", status_code=200, response_headers=shop.NO_STORE)
     async def login(self, data: Login) -> TokenPair:
-        """Trade a password for an access and a refresh token of one session."""
+        """Check the password and return the access and refresh token of a new session."""
         return await shop.open_session(data)
 
     @post("/refresh", status_code=200, response_headers=shop.NO_STORE)
     async def refresh(self, request: ShopRequest) -> TokenPair:
-        """Trade the refresh token in the header, once, for a new pair of the same session."""
+        """Exchange the refresh token in the header for a new pair of the same session."""
         return await auth.refresh(request)
 
     @post("/session", status_code=200)
     async def log_in(self, request: ShopRequest, data: Login) -> Response[dict[str, str]]:
-        """Trade a password for cookies: no script sees a token."""
+        """Check the password and set the tokens as cookies, which no script can read."""
         auth.check_origin(request)
         response = Response({"detail": "You are logged in."})
         auth.set_cookies(response, await shop.open_session(data))
@@ -39,14 +39,14 @@ class Shop(Controller):
 
     @post("/session/refresh", status_code=200)
     async def refresh_session(self, request: ShopRequest) -> Response[dict[str, str]]:
-        """Trade the refresh token in the cookie, once, for new cookies."""
+        """Exchange the refresh token in the cookie for new cookies."""
         response = Response({"detail": "Your session goes on."})
         auth.set_cookies(response, await auth.refresh(request))
         return response
 
     @post("/session/logout", status_code=200, guards=[auth.required(type="refresh")])
     async def logout(self, request: ShopRequest) -> Response[dict[str, str]]:
-        """End the session of a refresh token, which a browser has in a cookie."""
+        """End the session of the refresh token, which browsers send in a cookie."""
         await shop.engine.revoke_session(request.auth)
         response = Response({"detail": "You are logged out."})
         auth.clear_cookies(response)
@@ -54,33 +54,33 @@ class Shop(Controller):
 
     @post("/session/logout/everywhere", status_code=200, guards=[auth.required(type="refresh")])
     async def log_out_everywhere(self, request: ShopRequest) -> dict[str, str]:
-        """End all sessions of the user, on every device."""
+        """End all sessions of the user on all devices."""
         await shop.engine.revoke_subject(request.auth.sub)
         return {"detail": "You are logged out everywhere."}
 
     @get("/claims", guards=[auth.required()])
     async def read_claims(self, request: ShopRequest) -> dict[str, object]:
-        """Give back the additional claims that the login put into the token."""
+        """Return the additional claims that the login put into the token."""
         return {"foo": request.auth.foo}
 
     @get("/orders", guards=[auth.required(scopes=["orders:read"])])
     async def read_orders(self, request: ShopRequest) -> dict[str, str]:
-        """Need a scope that every login gives."""
+        """Require a scope that every login grants."""
         return {"orders_of": request.auth.sub}
 
     @post("/orders", status_code=200, guards=[auth.required()])
     async def place_order(self, request: ShopRequest) -> dict[str, str]:
-        """Need a CSRF token besides an access token that is in a cookie."""
+        """Require an access token, and its CSRF token if it comes in a cookie."""
         return {"ordered_by": request.auth.sub}
 
     @delete("/orders", status_code=200, guards=[auth.required(scopes=["orders:write"], fresh=True)])
     async def delete_orders(self, request: ShopRequest) -> dict[str, str]:
-        """Need a scope that no login gives."""
+        """Require a scope that no login grants."""
         return {"deleted_orders_of": request.auth.sub}
 
     @websocket("/ws", guards=[auth.required()])
     async def echo(self, socket: ShopSocket) -> None:
-        """Send everything back for as long as the session lasts."""
+        """Send every message back until the session ends."""
         await socket.accept()
         async with auth.while_valid(socket, socket.auth, check_every=shop.CHECK_EVERY):
             async for text in socket.iter_data("text"):
@@ -88,7 +88,7 @@ class Shop(Controller):
 
 
 def bad_password(_: ShopRequest, error: Exception) -> Response[dict[str, str]]:
-    """Answer a login that failed."""
+    """Answer a failed login."""
     return Response({"detail": str(error)}, status_code=401)
 
 

@@ -1,4 +1,4 @@
-"""The shop on Quart. ``uvicorn quart_app:app``; for browsers ``demo.py --serve quart``."""
+"""The shop on Quart: ``uvicorn quart_app:app``, for browsers ``demo.py --serve quart``."""
 
 from pydantic import ValidationError
 from quart import Quart, Response, jsonify, request, websocket
@@ -16,20 +16,20 @@ auth.init_app(app)
 
 @app.post("/login")
 async def login() -> tuple[Response, dict[str, str]]:
-    """Trade a password for an access and a refresh token of one session."""
+    """Check the password and return the access and refresh token of a new session."""
     user = shop.Login.model_validate(await request.get_json())
     return jsonify(await shop.open_session(user)), shop.NO_STORE
 
 
 @app.post("/refresh")
 async def refresh() -> tuple[Response, dict[str, str]]:
-    """Trade the refresh token in the header, once, for a new pair of the same session."""
+    """Exchange the refresh token in the header for a new pair of the same session."""
     return jsonify(await auth.refresh(request)), shop.NO_STORE
 
 
 @app.post("/session")
 async def log_in() -> Response:
-    """Trade a password for cookies: no script sees a token."""
+    """Check the password and set the tokens as cookies, which no script can read."""
     auth.check_origin(request)
     user = shop.Login.model_validate(await request.get_json())
     response = jsonify(detail="You are logged in.")
@@ -39,7 +39,7 @@ async def log_in() -> Response:
 
 @app.post("/session/refresh")
 async def refresh_session() -> Response:
-    """Trade the refresh token in the cookie, once, for new cookies."""
+    """Exchange the refresh token in the cookie for new cookies."""
     response = jsonify(detail="Your session goes on.")
     auth.set_cookies(response, await auth.refresh(request))
     return response
@@ -48,7 +48,7 @@ async def refresh_session() -> Response:
 @app.post("/session/logout")
 @auth.required(type="refresh")
 async def logout() -> Response:
-    """End the session of a refresh token, which a browser has in a cookie."""
+    """End the session of the refresh token, which browsers send in a cookie."""
     await shop.engine.revoke_session(auth.current_claims)
     response = jsonify(detail="You are logged out.")
     auth.clear_cookies(response)
@@ -58,7 +58,7 @@ async def logout() -> Response:
 @app.post("/session/logout/everywhere")
 @auth.required(type="refresh")
 async def log_out_everywhere() -> Response:
-    """End all sessions of the user, on every device."""
+    """End all sessions of the user on all devices."""
     await shop.engine.revoke_subject(auth.current_claims.sub)
     return jsonify(detail="You are logged out everywhere.")
 
@@ -66,35 +66,35 @@ async def log_out_everywhere() -> Response:
 @app.get("/claims")
 @auth.required()
 async def read_claims() -> Response:
-    """Give back the additional claims that the login put into the token."""
+    """Return the additional claims that the login put into the token."""
     return jsonify(foo=auth.current_claims.foo)
 
 
 @app.get("/orders")
 @auth.required(scopes=["orders:read"])
 async def read_orders() -> Response:
-    """Need a scope that every login gives."""
+    """Require a scope that every login grants."""
     return jsonify(orders_of=auth.current_claims.sub)
 
 
 @app.post("/orders")
 @auth.required()
 async def place_order() -> Response:
-    """Need a CSRF token besides an access token that is in a cookie."""
+    """Require an access token, and its CSRF token if it comes in a cookie."""
     return jsonify(ordered_by=auth.current_claims.sub)
 
 
 @app.delete("/orders")
 @auth.required(scopes=["orders:write"], fresh=True)
 async def delete_orders() -> Response:
-    """Need a scope that no login gives."""
+    """Require a scope that no login grants."""
     return jsonify(deleted_orders_of=auth.current_claims.sub)
 
 
 @app.websocket("/ws")
 @auth.required()
 async def echo() -> None:
-    """Send everything back for as long as the session lasts."""
+    """Send every message back until the session ends."""
     async with auth.while_valid(websocket, auth.current_claims, check_every=shop.CHECK_EVERY):
         while True:
             await websocket.send(await websocket.receive())

@@ -1,4 +1,4 @@
-"""Serves the examples over TLS, as browsers want it for cookies, in a thread of this process."""
+"""Serve the examples in a thread of this process, over TLS: browsers require it for the cookies."""
 
 import ssl
 import threading
@@ -21,33 +21,33 @@ from cryptography.hazmat.primitives.asymmetric import ec
 __all__ = ["EXAMPLES", "FRAMEWORKS", "Site", "app_of", "served"]
 
 FRAMEWORKS = ("fastapi", "litestar", "quart")
-# The shop in each framework, and a program of async-fastapi-jwt-auth's documentation.
+# The shop in each framework, and a program from the documentation of async-fastapi-jwt-auth.
 EXAMPLES = {**{name: f"{name}_app" for name in FRAMEWORKS}, "authjwt": "authjwt_additional_claims"}
 START_SECONDS = 20.0
 STOP_SECONDS = 5
 
 
 class Site(NamedTuple):
-    """Where a service is reached."""
+    """The address of a running service."""
 
     port: int
     tls: ssl.SSLContext
-    """For clients: it trusts this service's certificate, and no other."""
+    """For clients: trusts only the certificate of this service."""
 
     @property
     def origin(self) -> str:
-        """The address, as browsers write it in ``Origin``."""
+        """The address as browsers write it in ``Origin``."""
         return f"https://localhost:{self.port}"
 
 
 def app_of(example: str) -> Any:  # noqa: ANN401 - an ASGI app; each framework has its own type
-    """Give one example; the frameworks of the others need not be installed."""
+    """Return the app of one example; the frameworks of the others need not be installed."""
     return import_module(EXAMPLES[example]).app
 
 
 @contextmanager
 def served(app: Any, *, lifespan: bool = True) -> Iterator[Site]:  # noqa: ANN401 - as above
-    """Serve an ASGI app on a free port of the loopback, under a real uvicorn.
+    """Serve an ASGI app with uvicorn on a free port of this machine.
 
     Raises:
         RuntimeError: the server did not start.
@@ -62,7 +62,7 @@ def served(app: Any, *, lifespan: bool = True) -> Iterator[Site]:  # noqa: ANN40
             timeout_graceful_shutdown=STOP_SECONDS,
         )
         server = uvicorn.Server(config)
-        # Bound here and handed over, so that nobody can take the port in between.
+        # Bound here and passed on, so that no other process can take the port in between.
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
         deadline = time.monotonic() + START_SECONDS
@@ -79,7 +79,7 @@ def served(app: Any, *, lifespan: bool = True) -> Iterator[Site]:  # noqa: ANN40
 
 
 def _write_certificate(directory: Path) -> Path:
-    """Write a key and its self-signed certificate for this machine, good for a day."""
+    """Write a key and its self-signed certificate for this machine, valid for one day."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
     names = [x509.DNSName("localhost"), x509.IPAddress(ip_address("127.0.0.1"))]

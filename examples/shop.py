@@ -1,6 +1,6 @@
-"""A small shop behind Tokenward: everything that the three examples share, and no web framework.
+"""A small shop behind Tokenward: what the three examples share, without a web framework.
 
-`fastapi_app`, `litestar_app` and `quart_app` are one service in three files.
+`fastapi_app`, `litestar_app` and `quart_app` implement the same service.
 """
 
 import os
@@ -25,12 +25,12 @@ from tokenward import (
 
 
 class ShopClaims(Claims):
-    """What this shop's tokens say besides the registered claims."""
+    """The claims of this shop's tokens, in addition to the registered ones."""
 
     foo: tuple[str, ...]
 
 
-# Made anew at every start where none is configured: tokens then end with the process.
+# Without a configured secret, tokens are valid only until this process ends.
 SECRET = os.environ.get("TOKENWARD_SECRET") or secrets.token_hex(32)
 
 engine = TokenEngine(
@@ -39,20 +39,20 @@ engine = TokenEngine(
         issuer="https://shop.example",
         audience="shop-api",
         access_lifetime=timedelta(minutes=15),
-        refresh_lifetime=timedelta(days=14),  # idle for longer, a session is over
-        session_lifetime=timedelta(days=90),  # and after that in any case
+        refresh_lifetime=timedelta(days=14),  # a session that is idle for longer ends
+        session_lifetime=timedelta(days=90),  # every session ends after this time
     ),
     claims_model=ShopClaims,
-    store=MemoryStore(),  # one process; for several: RedisStore(url) or SqlStore(url)
+    store=MemoryStore(),  # for one process; for several use RedisStore(url) or SqlStore(url)
 )
 
-# Programs send a header; browsers send cookies, and the refresh token only to the routes below
-# /session. One of them logs out: a user can end a session whose access token has expired.
+# Programs send a header, browsers send cookies. Browsers send the refresh token only to the routes
+# under /session. The logout is one of them, so that it also works once the access token has expired.
 CARRIERS = (BearerHeader(), CookieCarrier(refresh_path="/session"))
-NO_STORE = {"Cache-Control": "no-store"}  # for answers with tokens (RFC 6750 §5.3)
+NO_STORE = {"Cache-Control": "no-store"}  # for responses with tokens (RFC 6750 §5.3)
 CHECK_EVERY = timedelta(seconds=1)
 
-# A service has a database here, and hashes its passwords.
+# A real service has a database and stores hashes of the passwords.
 USERS = {"test": "test"}
 
 
@@ -64,17 +64,17 @@ class Login(BaseModel):
 
 
 class BadPasswordError(Exception):
-    """The user is unknown, or the password is another one; which of them is not said."""
+    """The user is unknown or the password is wrong; the message does not tell which."""
 
     def __init__(self) -> None:
         super().__init__("Bad username or password")
 
 
 async def open_session(user: Login) -> TokenPair:
-    """Trade a password for the tokens of a new session.
+    """Check the password and return the tokens of a new session.
 
     Raises:
-        BadPasswordError: it is not the user's.
+        BadPasswordError: the user is unknown, or the password is wrong.
     """
     if USERS.get(user.username) != user.password:
         raise BadPasswordError
@@ -85,7 +85,7 @@ async def open_session(user: Login) -> TokenPair:
 
 ASGIApp: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
 
-# Nothing from elsewhere, nothing inline, and no frame around it.
+# The page loads nothing from other origins, has no inline code, and cannot be framed.
 _POLICY: Final = (
     b"default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
     b"img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -112,14 +112,14 @@ _FILES: Final = {
 
 
 class BrowserPage:
-    """Serves the page in ``browser/`` in front of an ASGI app: the same bytes under all three."""
+    """Middleware that serves the page in ``browser/``, the same for all three apps."""
 
     def __init__(self, app: ASGIApp) -> None:
-        """Take the app."""
+        """Store the app that answers all other requests."""
         self._app = app
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 - ASGI
-        """Let the server call this."""
+        """Answer one request, as ASGI defines it."""
         file = _FILES.get(scope["path"]) if scope.get("method") in {"GET", "HEAD"} else None
         if file is None:
             await self._app(scope, receive, send)

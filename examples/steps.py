@@ -1,4 +1,4 @@
-"""The steps of a walk: requests that are sent, printed, and held against what was expected."""
+"""The steps of a walk: each sends a request, prints the response and compares it."""
 
 import secrets
 from dataclasses import dataclass, field
@@ -13,14 +13,14 @@ USER = {"username": "test", "password": "test"}
 
 @dataclass
 class Walk:
-    """The steps, one after the other, and how many went wrong."""
+    """Sends the requests of a walk and counts the unexpected responses."""
 
     client: httpx.Client
     failures: int = field(default=0)
 
     def step(
         self,
-        what: str,
+        title: str,
         method: str,
         path: str,
         expected: tuple[int, str],
@@ -29,29 +29,29 @@ class Walk:
         json: object = None,
         headers: dict[str, str] | None = None,
     ) -> httpx.Response:
-        """Send one request, print what came back, and hold it against what was expected."""
+        """Send one request, print the response, and compare its status and code."""
         sent = {**({} if token is None else bearer(token)), **(headers or {})}
-        answer = self.client.request(method, path, headers=sent, json=json)
-        code = answer.json().get("code", "") if answer.content else ""
-        good = (answer.status_code, code) == expected
-        self.failures += not good
-        mark = "ok" if good else f"EXPECTED {expected}"
-        print(f"{what:<42} {method:<6} {path:<26} {answer.status_code} {code:<22} {mark}")
-        return answer
+        response = self.client.request(method, path, headers=sent, json=json)
+        code = response.json().get("code", "") if response.content else ""
+        is_expected = (response.status_code, code) == expected
+        self.failures += not is_expected
+        mark = "ok" if is_expected else f"EXPECTED {expected}"
+        print(f"{title:<42} {method:<6} {path:<26} {response.status_code} {code:<22} {mark}")
+        return response
 
-    def expect(self, what: str, found: object, expected: object) -> None:
-        """Hold a part of an answer against what was expected."""
-        good = found == expected
-        self.failures += not good
-        print(f"{what:<42} {found!r} {'ok' if good else f'EXPECTED {expected!r}'}")
+    def expect(self, title: str, found: object, expected: object) -> None:
+        """Compare a part of a response with the expected value."""
+        is_expected = found == expected
+        self.failures += not is_expected
+        print(f"{title:<42} {found!r} {'ok' if is_expected else f'EXPECTED {expected!r}'}")
 
 
 def bearer(token: str) -> dict[str, str]:
-    """Give the header that carries a token."""
+    """Return the header that carries a token."""
     return {"Authorization": f"Bearer {token}"}
 
 
 def forged(token: str) -> str:
-    """Sign the claims of a token again, with a key that is not the service's."""
+    """Return the token with another subject, signed with a key that is not the service's."""
     claims = jwt.decode(token, options={"verify_signature": False})
     return jwt.encode(claims | {"sub": "admin"}, secrets.token_hex(32), algorithm="HS256")

@@ -1,5 +1,5 @@
-// Every request is an ordinary one: the browser adds the cookies, and keeps those of the answer.
-// All that a script adds is the CSRF token, which is worth nothing without the cookies.
+// Every request is an ordinary one: the browser sends the cookies and stores those of the response.
+// The script adds only the CSRF token, which is useless without the cookies.
 
 const byId = (id) => document.getElementById(id);
 
@@ -32,21 +32,21 @@ async function send(method, path, { headers = {}, json } = {}) {
   const body = json && JSON.stringify(json);
   const type = json && { "Content-Type": "application/json" };
   try {
-    const answer = await fetch(path, { method, headers: { ...type, ...headers }, body });
-    const content = await answer.json();
-    show(method, path, answer.status, content.code ?? summary(content), answer.ok);
+    const response = await fetch(path, { method, headers: { ...type, ...headers }, body });
+    const content = await response.json();
+    show(method, path, response.status, content.code ?? summary(content), response.ok);
     return content.code;
   } catch (error) {
     show(method, path, "—", error.message, false);
   }
 }
 
-// All tabs share one refresh token, and each refresh replaces it. The lock lets one tab refresh at
-// a time, so that each of them sends the newest token.
+// All tabs share one refresh token, and each refresh replaces it. The lock lets one tab at a time
+// refresh, so that each tab sends the newest token.
 const refresh = () =>
   navigator.locks.request("refresh", async () => {
     const post = () => send("POST", "/session/refresh", { headers: csrfHeader() });
-    // The token was replaced while the request was under way: the browser has a newer cookie.
+    // Another refresh replaced the token during the request: the browser now has a newer cookie.
     if ((await post()) === "refresh_token_superseded") await post();
   });
 

@@ -55,7 +55,7 @@ def test_a_wrong_answer_is_counted_and_shown(capsys):
     transport = httpx.MockTransport(lambda request: httpx.Response(200, json={}))
     steps = Walk(httpx.Client(transport=transport, base_url="http://x"))
     steps.step("no token", "GET", "/claims", (401, "token_missing"))
-    steps.expect("which are", {}, {"foo": ["fiz", "baz"]})
+    steps.expect("  their values", {}, {"foo": ["fiz", "baz"]})
     assert steps.failures == 2
     assert capsys.readouterr().out.count("EXPECTED") == 2
 
