@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from tokenward.cli._app import app
+from tokenward.cli.app import app
 
 # Read before the tests remove every setting from the environment.
 REQUIRED = os.environ.get("TOKENWARD_REQUIRE_SERVICES") == "1"

@@ -19,7 +19,7 @@ from tests.cli.support import installed_command, run, run_installed
 from tests.support import SECRET
 from tokenward import Revocation
 from tokenward.cli import main
-from tokenward.cli._exits import Exit
+from tokenward.cli.exit_codes import Exit
 from tokenward.settings import TokenwardSettings, engine_from_settings
 
 DOCS = Path(__file__).parents[2] / "docs" / "command-line.md"
@@ -65,15 +65,18 @@ def test_issue_takes_what_a_token_can_say():
     [
         (("--claims", "["), 2, "JSON object"),
         (("--claims", "\udcff"), 2, "JSON object"),
+        (("--claims", '["a"]'), 2, "JSON object"),
+        (("--claims", '{"a": {"b": 1, "b": 2}}'), 2, "each name once"),
+        (("--claims", '{"a":' * 20_000), 2, "JSON object"),
         (("--claim", "tenant"), 2, "NAME=TEXT"),
         (("--claim", "=x"), 2, "NAME=TEXT"),
-        (("--claim", "a=1", "--claim", "a=2"), 2, "no name twice"),
+        (("--claim", "a=1", "--claim", "a=2"), 2, "each name once"),
         (("--type", "id"), 2, "id"),
         (("--claim", "exp=1"), 1, "exp"),
         (("--lifetime", "soon"), 1, "Expected seconds"),
         (("--lifetime", "never"), 1, "never expires"),
     ],
-    ids=range(9),
+    ids=range(12),
 )
 def test_what_no_token_can_say_is_refused(options, code, message):
     """Mistakes of the command line with 2, what the engine refuses with 1; no token is printed."""

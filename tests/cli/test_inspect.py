@@ -16,7 +16,7 @@ from tests.cli.support import AT, run, run_installed
 from tests.remote.issuer import Issuer, serving
 from tests.support import NOW, OTHER_SECRET, SECRET, payload_of, signed
 from tokenward import Key, KeyRing, TokenEngine, TokenPolicy
-from tokenward.cli._token import token_text
+from tokenward.cli.token_input import token_text
 from tokenward.jose.codec import b64url_encode
 from tokenward.settings import TokenwardSettings
 

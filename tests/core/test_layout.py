@@ -99,6 +99,13 @@ def test_imports_run_downwards(path):
             assert package == own or not any(name.startswith("_") for name in inner), module
 
 
+@pytest.mark.parametrize("path", sorted((CORE / "cli").glob("*.py")), ids=name_of)
+def test_the_command_line_uses_public_names_alone(path):
+    """Whatever it can do, a program can do with the same names."""
+    others = {each for each in imports_of(path) if not each.startswith("tokenward.cli.")}
+    assert not {each for each in others if each.startswith("tokenward.") and each.count(".") > 1}
+
+
 @pytest.mark.parametrize("path", CORE_FILES, ids=name_of)
 def test_the_core_imports_no_framework(path):
     """Nor anything beyond PyJWT, cryptography, Pydantic and the standard library."""
@@ -145,4 +152,4 @@ def test_only_what_takes_a_clock_knows_one(path):
     }
     assert not {name for _, name in calls} & {"utcnow", "today", "monotonic"}
     # A command has no engine to ask; it reads the time in one place as well.
-    assert (("datetime", "now") in calls) == (path == CORE / "cli" / "_clock.py")
+    assert (("datetime", "now") in calls) == (path == CORE / "cli" / "clock.py")

@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if missing:
         sys.stderr.write("tokenward: the command line needs: pip install 'tokenward[cli]'\n")
         raise SystemExit(_NOT_INSTALLED)
-    from tokenward.cli._app import app
+    from tokenward.cli.app import app
 
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):

@@ -116,6 +116,20 @@ class KeyDirectory:
             _refuse_remote_signer(ring)
             self._save(ring.entries())
 
+    def signing_key_written_at(self) -> float | None:
+        """Return when the file of the active key was written, in seconds since 1970.
+
+        None without a manifest.
+
+        Raises:
+            ConfigurationError: the manifest is unusable.
+        """
+        if not (self._path / MANIFEST_NAME).exists():
+            return None
+        rows = parsed_manifest(self._read(MANIFEST_NAME))
+        (name,) = [row.file for row in rows if row.state == "active"]
+        return (self._path / name).stat().st_mtime
+
     def save(self, ring: KeyRing) -> None:
         """Write all keys: private ones and secrets unencrypted, in files that the owner alone can read.
 

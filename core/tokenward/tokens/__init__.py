@@ -1,8 +1,9 @@
 """What goes into a token and what is required of one.
 
-Grants, writing, reading and validation.
+Grants, writing, reading and validation; and the inspection of a token without verifying it.
 """
 
 from tokenward.tokens.grant import TokenPair
+from tokenward.tokens.inspection import UnverifiedToken, list_faults, read_unverified
 
-__all__ = ["TokenPair"]
+__all__ = ["TokenPair", "UnverifiedToken", "list_faults", "read_unverified"]

@@ -6,14 +6,15 @@ from typing import Annotated
 import typer
 from pydantic import JsonValue
 
-from tokenward.cli._clock import iso_text, moment
-from tokenward.cli._config import has_keys, open_engine, settings_of
-from tokenward.cli._exits import Exit, code_of
-from tokenward.cli._options import Common, KeyOptions, command
-from tokenward.cli._report import Report, examine
-from tokenward.cli._screen import name_text, print_json, print_line, quoted, signature_text
-from tokenward.cli._token import TokenArgument, TokenVariable, dissected, token_text
+from tokenward.cli.clock import iso_text, moment
+from tokenward.cli.configuration import has_keys, open_engine, settings_of
+from tokenward.cli.exit_codes import Exit, code_of
+from tokenward.cli.options import Common, KeyOptions, command
+from tokenward.cli.output import name_text, print_json, print_line, quoted, signature_text
+from tokenward.cli.token_input import TokenArgument, TokenVariable, token_text
+from tokenward.cli.token_report import TokenReport, report_on
 from tokenward.errors import InvalidAudienceError, TokenError
+from tokenward.tokens import read_unverified
 
 __all__ = ["inspect"]
 
@@ -44,9 +45,9 @@ async def inspect(
         update={name: value for name, value in rules.items() if value is not None}
     )
     text = token_text(token, token_env)
-    parts = dissected(text, max_bytes=settings.max_token_bytes)
+    unverified = read_unverified(text, max_bytes=settings.max_token_bytes)
     async with open_engine(settings, now=now, store=settings.to_store()) as engine:
-        report = await examine(text, parts, engine, has_keys=has_keys(settings))
+        report = await report_on(text, unverified, engine, has_keys=has_keys(settings))
     if common.json:
         print_json(_as_json(report))
     else:
@@ -55,19 +56,19 @@ async def inspect(
     return max(codes, default=Exit.GOOD if report.is_verified else Exit.BAD)
 
 
-def _as_json(report: Report) -> Mapping[str, JsonValue]:
-    parts = report.parts
+def _as_json(report: TokenReport) -> Mapping[str, JsonValue]:
+    token = report.token
     return {
         "verdict": report.verdict,
         "verified": report.is_verified,
         "inspected_at": iso_text(report.now),
         "problems": [_problem(each) for each in report.problems],
-        "header": parts.header,
-        "claims": parts.claims,
+        "header": token.header,
+        "claims": token.claims,
         "times": {
             name: {"at": date, "relative": words} for name, (date, words) in report.times().items()
         },
-        "signature": signature_text(parts.signature, parts.signature_bytes),
+        "signature": signature_text(token.signature, token.signature_bytes),
     }
 
 
@@ -77,17 +78,17 @@ def _problem(error: TokenError) -> JsonValue:
     return {"code": error.code, "message": str(error), **named}
 
 
-def _print(report: Report) -> None:
+def _print(report: TokenReport) -> None:
     print_line((report.verdict.upper().replace("-", " "), _HEADINGS[report.verdict]), _why(report))
     for error in report.problems:
         print_line("  ", (error.code, "red"), f": {error}{_hint(error, report)}")
-    _print_members("header", report.parts.header, {})
-    _print_members("claims", report.parts.claims, report.times())
+    _print_members("header", report.token.header, {})
+    _print_members("claims", report.token.claims, report.times())
     print_line(("signature", "bold"))
-    print_line("  ", signature_text(report.parts.signature, report.parts.signature_bytes))
+    print_line("  ", signature_text(report.token.signature, report.token.signature_bytes))
 
 
-def _why(report: Report) -> str:
+def _why(report: TokenReport) -> str:
     if report.verdict == "good":
         return ": the signature is valid, and so is the rest."
     if report.verdict == "bad":
@@ -97,7 +98,7 @@ def _why(report: Report) -> str:
     return f": no key of ours has signed this. {_NOT_BELIEVED}"
 
 
-def _hint(error: TokenError, report: Report) -> str:
+def _hint(error: TokenError, report: TokenReport) -> str:
     is_open = isinstance(error, InvalidAudienceError) and not report.has_audience
     return " No audience is configured: --audience names one." if is_open else ""
 

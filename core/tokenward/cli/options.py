@@ -10,7 +10,7 @@ from typing import Annotated, Any, TypeAlias, get_type_hints
 
 import typer
 
-from tokenward.cli._exits import Exit, code_of, report_error
+from tokenward.cli.exit_codes import Exit, code_of, report_error
 from tokenward.errors import TokenwardError
 
 __all__ = ["Common", "KeyOptions", "command"]

@@ -1,5 +1,6 @@
 """``tokenward issue``, ``revoke`` and ``purge``: tokens made, and tokens that are over."""
 
+import json
 import math
 from collections.abc import Awaitable
 from typing import Annotated, Final, TypeVar
@@ -7,24 +8,21 @@ from typing import Annotated, Final, TypeVar
 import typer
 from pydantic import JsonValue
 
-from tokenward.claims.model import TokenType
-from tokenward.cli._clock import moment
-from tokenward.cli._config import has_keys, open_engine, settings_of, shared_store
-from tokenward.cli._options import Common, KeyOptions, command
-from tokenward.cli._screen import print_json, print_line
-from tokenward.cli._token import TokenArgument, TokenVariable, token_text
+from tokenward.claims import TokenType
+from tokenward.cli.clock import moment
+from tokenward.cli.configuration import has_keys, open_engine, settings_of, shared_store
+from tokenward.cli.options import Common, KeyOptions, command
+from tokenward.cli.output import print_json, print_line
+from tokenward.cli.token_input import TokenArgument, TokenVariable, token_text
 from tokenward.errors import (
     ConfigurationError,
-    MalformedTokenError,
     StoreUnavailableError,
     TokenwardError,
 )
-from tokenward.jose.codec import loads_object
-from tokenward.keys.ring import KeyRing
+from tokenward.keys import KeyRing
 from tokenward.policy import LONGEST_LEEWAY, NEVER
-from tokenward.settings.durations import parse_lifetime
-from tokenward.settings.model import TokenwardSettings
-from tokenward.stores.protocol import RevocationStore
+from tokenward.settings import TokenwardSettings, parse_lifetime
+from tokenward.stores import RevocationStore
 
 __all__ = ["issue", "purge", "revoke"]
 
@@ -187,15 +185,29 @@ async def _answer_of(asked: Awaitable[_Answer]) -> _Answer:
 
 
 def _own_claims(named: list[str], whole: str | None) -> dict[str, JsonValue]:
-    try:
-        claims = {} if whole is None else loads_object(whole.encode())
-    except (MalformedTokenError, UnicodeEncodeError):
-        msg = "--claims takes a JSON object."
-        raise typer.BadParameter(msg) from None
+    claims = {} if whole is None else _json_object(whole)
     for each in named:
         name, sign, text = each.partition("=")
         if not sign or not name or name in claims:
-            msg = "--claim takes NAME=TEXT, and no name twice."
+            msg = "--claim takes NAME=TEXT, and each name once."
             raise typer.BadParameter(msg)
         claims[name] = text
     return claims
+
+
+def _json_object(text: str) -> dict[str, JsonValue]:
+    try:
+        members = json.loads(text.encode(), object_pairs_hook=_unique_members)
+    except (ValueError, RecursionError):
+        members = None
+    if not isinstance(members, dict):
+        msg = "--claims takes a JSON object, with each name once."
+        raise typer.BadParameter(msg)
+    return members
+
+
+def _unique_members(pairs: list[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError
+    return members

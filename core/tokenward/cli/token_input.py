@@ -1,19 +1,15 @@
-"""The text of a token: read from the standard input or a variable, and taken apart unverified."""
+"""The token that a command reads, from the standard input or from a variable."""
 
 import sys
-from typing import Annotated, Final, NamedTuple, TypeAlias
+from typing import Annotated, Final, TypeAlias
 
 import typer
-from pydantic import JsonValue
-from pydantic_core import from_json
 
-from tokenward.cli._config import secret_in
-from tokenward.cli._screen import warn
+from tokenward.cli.configuration import secret_in
+from tokenward.cli.output import warn
 from tokenward.errors import MalformedTokenError
-from tokenward.jose.codec import all_finite, b64url_decode, loads_header
-from tokenward.jose.compact import split_compact, text_of_token
 
-__all__ = ["Parts", "TokenArgument", "TokenVariable", "dissected", "token_text"]
+__all__ = ["TokenArgument", "TokenVariable", "token_text"]
 
 TokenArgument: TypeAlias = Annotated[
     list[str] | None,
@@ -30,17 +26,6 @@ _NO_ARGUMENT: Final = (
 )
 
 _LARGEST_INPUT: Final = 1_048_576
-
-
-class Parts(NamedTuple):
-    """What a token says, whoever wrote it."""
-
-    header: dict[str, JsonValue]
-    claims: dict[str, JsonValue]
-    payload: bytes
-    signature: str
-    """As it stands in the token, in base64url."""
-    signature_bytes: int
 
 
 def token_text(arguments: list[str] | None, variable: str | None) -> str:
@@ -70,27 +55,3 @@ def _input() -> str:
         warn("Paste the token, then press Enter and Ctrl-D.")
     read = sys.stdin.buffer.read(_LARGEST_INPUT + 1)
     return "" if len(read) > _LARGEST_INPUT else read.decode("latin-1")
-
-
-def dissected(token: str, *, max_bytes: int) -> Parts:
-    """Take a token apart. Nothing of it is checked but that it can be read.
-
-    Raises:
-        MalformedTokenError: it is no compact JWS of two JSON objects.
-    """
-    head, body, signature = split_compact(text_of_token(token, max_bytes=max_bytes))
-    header, payload = loads_header(b64url_decode(head)), b64url_decode(body)
-    if not all_finite(header):
-        raise MalformedTokenError
-    return Parts(header, _object(payload), payload, signature, len(b64url_decode(signature)))
-
-
-def _object(payload: bytes) -> dict[str, JsonValue]:
-    try:
-        members = from_json(payload, allow_inf_nan=False)
-    except ValueError:
-        members = None
-    # Raised out here: inside `except` it would carry the parser's error, and that the payload.
-    if not isinstance(members, dict) or not all_finite(members):
-        raise MalformedTokenError
-    return members

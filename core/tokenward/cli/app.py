@@ -4,10 +4,10 @@ from typing import Final
 
 import typer
 
-from tokenward.cli._doctor import doctor
-from tokenward.cli._inspect import inspect
-from tokenward.cli._keys import keys_app
-from tokenward.cli._tokens import issue, purge, revoke
+from tokenward.cli.doctor_command import doctor
+from tokenward.cli.inspect_command import inspect
+from tokenward.cli.keys_commands import keys_app
+from tokenward.cli.token_commands import issue, purge, revoke
 
 __all__ = ["app"]
 

@@ -6,15 +6,13 @@ from typing import Annotated, TypeAlias
 import typer
 from pydantic import JsonValue
 
-from tokenward.cli._clock import iso_text, moment, relative_text
-from tokenward.cli._config import keys_directory
-from tokenward.cli._options import Common, command
-from tokenward.cli._screen import print_json, print_line
+from tokenward.cli.clock import iso_text, moment, relative_text
+from tokenward.cli.configuration import keys_directory
+from tokenward.cli.options import Common, command
+from tokenward.cli.output import print_json, print_line
 from tokenward.errors import ConfigurationError
-from tokenward.jose.key import Key
-from tokenward.keys.directory import KeyDirectory
-from tokenward.keys.ring import KeyEntry, KeyRing
-from tokenward.settings.durations import parse_duration
+from tokenward.keys import Key, KeyDirectory, KeyEntry, KeyRing
+from tokenward.settings import parse_duration
 
 __all__ = ["keys_app"]
 

@@ -11,9 +11,7 @@ from typing import Final, Literal, TypeAlias
 from urllib.parse import urlsplit
 
 from tokenward.policy import ALWAYS_REQUIRED, NEVER, Lifetime
-from tokenward.settings.durations import duration_text
-from tokenward.settings.model import KEY_SETTINGS, TokenwardSettings
-from tokenward.settings.store_urls import store_kind
+from tokenward.settings import KEY_SETTINGS, TokenwardSettings, duration_text, store_kind
 
 __all__ = ["Finding", "Severity", "findings_of_settings"]
 

@@ -2,7 +2,7 @@
 
 from enum import IntEnum
 
-from tokenward.cli._screen import print_json, warn
+from tokenward.cli.output import print_json, warn
 from tokenward.errors import KeysUnavailableError, StoreUnavailableError, TokenwardError
 
 __all__ = ["Exit", "code_of", "report_error"]

@@ -9,15 +9,13 @@ from typing import Final
 from pydantic import SecretStr
 from typer import BadParameter
 
-from tokenward.claims.model import Claims
-from tokenward.cli._options import Common, KeyOptions
-from tokenward.engine.token_engine import TokenEngine
+from tokenward.claims import Claims
+from tokenward.cli.options import Common, KeyOptions
+from tokenward.engine import TokenEngine
 from tokenward.errors import ConfigurationError
-from tokenward.jose.key import Key
-from tokenward.keys.ring import KeyRing
-from tokenward.settings.model import KEY_SETTINGS, TokenwardSettings
-from tokenward.stores.memory import MemoryStore
-from tokenward.stores.protocol import RevocationStore
+from tokenward.keys import Key, KeyRing
+from tokenward.settings import KEY_SETTINGS, TokenwardSettings
+from tokenward.stores import MemoryStore, RevocationStore
 
 __all__ = [
     "has_keys", "keys_directory", "open_engine", "secret_in", "settings_of", "shared_store",

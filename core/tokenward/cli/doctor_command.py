@@ -1,5 +1,6 @@
 """``tokenward doctor``: whether a configuration can be used, is safe, and has an effect."""
 
+from base64 import urlsafe_b64decode
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -9,20 +10,15 @@ from typing import Annotated, Final
 
 import typer
 
-from tokenward.cli._clock import moment
-from tokenward.cli._config import has_keys, settings_of
-from tokenward.cli._exits import Exit
-from tokenward.cli._findings import Finding, Severity, findings_of_settings
-from tokenward.cli._options import Common, KeyOptions, command
-from tokenward.cli._screen import print_json, print_line
+from tokenward.cli.clock import moment
+from tokenward.cli.configuration import has_keys, settings_of
+from tokenward.cli.exit_codes import Exit
+from tokenward.cli.options import Common, KeyOptions, command
+from tokenward.cli.output import print_json, print_line
+from tokenward.cli.settings_checks import Finding, Severity, findings_of_settings
 from tokenward.errors import ConfigurationError
-from tokenward.jose.codec import b64url_decode
-from tokenward.jose.key import Key
-from tokenward.keys.files import read_key_file
-from tokenward.keys.manifest import MANIFEST_NAME, parsed_manifest
-from tokenward.keys.ring import KeyRing
-from tokenward.settings.durations import duration_text, parse_duration
-from tokenward.settings.model import KEY_SETTINGS, TokenwardSettings
+from tokenward.keys import Key, KeyDirectory, KeyRing
+from tokenward.settings import KEY_SETTINGS, TokenwardSettings, duration_text, parse_duration
 
 __all__ = ["doctor"]
 
@@ -117,8 +113,8 @@ def _about_ring(settings: TokenwardSettings, ring: KeyRing) -> Iterator[Finding]
 def _about_age(
     settings: TokenwardSettings, directory: Path, oldest: timedelta
 ) -> Iterator[Finding]:
-    seconds = _age_of_signing_key(directory)
-    if seconds is not None and seconds > oldest.total_seconds():
+    written_at = KeyDirectory(directory).signing_key_written_at()
+    if written_at is not None and moment(None) - written_at > oldest.total_seconds():
         yield Finding(
             "key_old",
             "warning",
@@ -128,17 +124,9 @@ def _about_age(
         )
 
 
-def _age_of_signing_key(directory: Path) -> float | None:
-    """Give the age of the file that the manifest calls active, in seconds."""
-    if not (directory / MANIFEST_NAME).exists():
-        return None
-    rows = parsed_manifest(read_key_file(directory / MANIFEST_NAME, within=directory))
-    (name,) = [row.file for row in rows if row.state == "active"]
-    return moment(None) - (directory / name).stat().st_mtime
-
-
 def _rsa_bits(key: Key) -> int:
-    return len(b64url_decode(str(key.public_jwk()["n"]))) * 8
+    modulus = str(key.public_jwk()["n"])
+    return len(urlsafe_b64decode(f"{modulus}==")) * 8
 
 
 def _key_variable(settings: TokenwardSettings) -> str:
