@@ -150,12 +150,14 @@ async def test_an_expired_or_revoked_refresh_token_gives_nothing(engine, clock):
     assert issued == []
 
 
-async def test_a_refresh_token_needs_an_identity(clock):
-    """Without a jti a second use could not be told from the first."""
+@pytest.mark.parametrize("sid", ["s", ...], ids=["in a session", "without a session"])
+@pytest.mark.parametrize("jti", ["", ...], ids=["empty", "absent"])
+async def test_a_refresh_token_needs_an_identity(clock, jti, sid):
+    """Without a jti a second use could not be told from the first, whatever session it names."""
     policy = TokenPolicy(required_claims={"exp", "type"})
     engine = engine_with(clock, policy=policy)
     with pytest.raises(MissingClaimError):
-        await engine.refresh(signed(payload_of(type="refresh", jti=...)))
+        await engine.refresh(signed(payload_of(type="refresh", jti=jti, sid=sid)))
 
 
 async def test_a_hook_that_fails_leaves_the_old_token_good(engine):
