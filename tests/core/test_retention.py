@@ -206,6 +206,36 @@ async def test_the_retention_is_registered_before_the_first_token_and_once_a_min
         assert store.raised == 2 * [900 + SPARE]
 
 
+async def test_the_first_registration_is_awaited_by_all_and_a_repeated_one_by_one_caller(clock):
+    """No token is issued before the store knows how long it lives; once it does, none waits twice."""
+
+    class Held(Counting):
+        def __init__(self):
+            super().__init__()
+            self.answers = asyncio.Event()
+
+        async def raise_retention(self, seconds):
+            await self.answers.wait()
+            return await super().raise_retention(seconds)
+
+    async def issued_while_held():
+        """Count the tokens that are issued before the store answers, of three."""
+        store.answers.clear()
+        calls = [asyncio.ensure_future(engine.issue("alice")) for _ in range(3)]
+        for _ in range(20):
+            await asyncio.sleep(0)
+        issued = sum(call.done() for call in calls)
+        store.answers.set()
+        await asyncio.gather(*calls)
+        return issued
+
+    store = Held()
+    engine = engine_with(clock, store=store)
+    assert await issued_while_held() == 0
+    clock.advance(60)
+    assert await issued_while_held() == 2
+
+
 async def test_a_refresh_registers_too(clock):
     """A service that trades what another has issued says how long its own tokens live."""
     store = Counting()
