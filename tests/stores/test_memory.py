@@ -37,6 +37,7 @@ async def test_an_expired_entry_is_removed_after_the_spare():
     assert await store.purge(now=NOW + 9 + CLOCK_SPARE_SECONDS) == 0
     assert await store.purge(now=NOW + 10 + CLOCK_SPARE_SECONDS) == 4
     assert len(store) == 4
+    assert sum(map(len, store._subjects._values)) == 1
     assert await denies(store, "new", NOW + 10)
 
 
