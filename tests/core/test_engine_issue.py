@@ -248,8 +248,9 @@ async def test_a_ring_without_a_private_key_says_why_it_cannot_issue(clock):
 async def test_claims_that_the_model_requires_must_be_given(clock):
     """A token that its own engine would refuse is not issued."""
     engine = TokenEngine(KeyRing.from_secret(SECRET), claims_model=ShopClaims, clock=clock)
-    with pytest.raises(ConfigurationError, match="ShopClaims requires tenant"):
-        await engine.issue("alice", claims={"roles": ["a"]})
+    for claims in ({"roles": ["a"]}, {}, None):
+        with pytest.raises(ConfigurationError, match="ShopClaims requires tenant"):
+            await engine.issue("alice", claims=claims)
     assert (await engine.decode(await engine.issue("alice", claims={"tenant": "x"}))).tenant == "x"
 
 
