@@ -1,17 +1,17 @@
-"""Every way in which Tokenward says no.
+"""All errors of Tokenward.
 
 Each class has a stable ``code`` for programs and a constant message for people. Neither ever holds
-a part of a token, a key or a claim's value. HTTP is not mentioned here: `tokenward.http` maps an
-error to a status and a challenge. ::
+a part of a token, a key or a claim's value. `tokenward.http` maps an error to a status and a
+challenge. ::
 
     TokenwardError
-    ├── ConfigurationError (ValueError)   the programmer's mistake, raised while building or issuing
+    ├── ConfigurationError (ValueError)   a programming mistake, raised while building or issuing
     │   ├── InvalidKeyError
     │   └── SigningKeyError
-    └── TokenError                        a request or its token was refused
+    └── TokenError                        a request or its token is refused
         ├── InvalidRequestError
         ├── MissingTokenError
-        ├── InvalidTokenError             the token itself is not acceptable
+        ├── InvalidTokenError             the token itself is invalid
         │   ├── MalformedTokenError
         │   ├── UnsupportedHeaderError
         │   ├── UnknownKeyError
@@ -32,7 +32,7 @@ error to a status and a challenge. ::
         ├── FreshTokenRequiredError
         ├── InsufficientScopeError
         ├── PermissionDeniedError
-        ├── CsrfError                     a cookie came without the proof that its own page sent it
+        ├── CsrfError                     a cookie, without proof that an allowed page sent it
         │   ├── CsrfMissingError
         │   ├── CsrfMismatchError
         │   └── OriginNotAllowedError
@@ -42,152 +42,96 @@ error to a status and a challenge. ::
 
 from typing import ClassVar, NoReturn
 
-__all__ = [
-    "AlgorithmMismatchError",
-    "ConfigurationError",
-    "CsrfError",
-    "CsrfMismatchError",
-    "CsrfMissingError",
-    "FreshTokenRequiredError",
-    "InsufficientScopeError",
-    "InvalidAudienceError",
-    "InvalidClaimError",
-    "InvalidIssuerError",
-    "InvalidKeyError",
-    "InvalidRequestError",
-    "InvalidSignatureError",
-    "InvalidTokenError",
-    "KeysUnavailableError",
-    "MalformedTokenError",
-    "MissingClaimError",
-    "MissingTokenError",
-    "OriginNotAllowedError",
-    "PermissionDeniedError",
-    "RefreshTokenReusedError",
-    "RefreshTokenSupersededError",
-    "SigningKeyError",
-    "StoreUnavailableError",
-    "TokenError",
-    "TokenExpiredError",
-    "TokenNotYetValidError",
-    "TokenRejectedError",
-    "TokenRevokedError",
-    "TokenTooOldError",
-    "TokenwardError",
-    "UnknownKeyError",
-    "UnsupportedHeaderError",
-    "WrongTokenTypeError",
-    "raise_without_context",
-]
-
 
 class TokenwardError(Exception):
-    """The root of the tree: everything that Tokenward itself raises on purpose."""
+    """The base class of all errors of Tokenward."""
 
     code: ClassVar[str] = "error"
-    """A stable, unique name for programs; it never changes between releases."""
+    """A stable and unique name for programs; it never changes between releases."""
 
     message: ClassVar[str] = "Something went wrong."
-    """What is said when the raiser adds nothing."""
+    """The default message of the class."""
 
     def __init__(self, message: str | None = None) -> None:
-        """Take a message that names no token, key or claim value; the class has a default."""
+        """Take a message without tokens, keys and claim values; None: the class's default."""
         super().__init__(self.message if message is None else message)
 
-
-def raise_without_context(error: Exception) -> NoReturn:
-    """Raise an error in an ``except`` block without the error that is handled there.
-
-    That one may hold a part of a token, a key or a setting; ``raise ... from None`` only hides it
-    from tracebacks, and error reporters read it from ``__context__``.
-    """
-    try:
-        raise error
-    finally:
-        error.__context__ = None
+    def __init_subclass__(cls, *, code: str | None = None) -> None:
+        """Set the code of a subclass; None: the code of its base class."""
+        super().__init_subclass__()
+        if code is not None:
+            cls.code = code
 
 
-class ConfigurationError(TokenwardError, ValueError):
-    """A setting, an argument or a combination of them cannot be used; the message names the fix."""
+class ConfigurationError(TokenwardError, ValueError, code="configuration_invalid"):
+    """A setting, an argument or a combination of them is invalid; the message names the fix."""
 
-    code = "configuration_invalid"
-    message = "The configuration is not usable."
+    message = "The configuration is invalid."
 
 
-class InvalidKeyError(ConfigurationError):
-    """The key material is unfit for its algorithm, or is not a key at all."""
+class InvalidKeyError(ConfigurationError, code="key_invalid"):
+    """The key material does not fit the algorithm, or is not a key."""
 
-    code = "key_invalid"
     message = "The key cannot be used."
 
 
-class SigningKeyError(ConfigurationError):
-    """A key that can only verify was asked to sign."""
+class SigningKeyError(ConfigurationError, code="key_cannot_sign"):
+    """A key that only verifies was used to sign."""
 
-    code = "key_cannot_sign"
-    message = "This key has no private part: it verifies and cannot sign."
+    message = "The key has no private part: it can verify, but not sign."
 
 
-class TokenError(TokenwardError):
-    """A request was refused because of its token; the only kind that a client can cause."""
+class TokenError(TokenwardError, code="token_error"):
+    """A request is refused because of its token: the only errors that a client can cause."""
 
-    code = "token_error"
     message = "The token was refused."
 
 
-class InvalidRequestError(TokenError):
-    """The request carries its credentials in a way that cannot be read with certainty."""
+class InvalidRequestError(TokenError, code="invalid_request"):
+    """The credentials of the request are ambiguous."""
 
-    code = "invalid_request"
     message = "The request carries more than one credential."
 
 
-class MissingTokenError(TokenError):
-    """No token was sent where one is required."""
+class MissingTokenError(TokenError, code="token_missing"):
+    """The request has no token, although the route requires one."""
 
-    code = "token_missing"
     message = "A token is required."
 
 
-class InvalidTokenError(TokenError):
-    """The token that was sent is not acceptable; RFC 6750 calls all of these ``invalid_token``."""
+class InvalidTokenError(TokenError, code="token_invalid"):
+    """The token is invalid; ``invalid_token`` in RFC 6750."""
 
-    code = "token_invalid"
     message = "The token is not valid."
 
 
-class MalformedTokenError(InvalidTokenError):
-    """The text is not a JWS in compact form, or its parts are not what RFC 7515 and 7519 say."""
+class MalformedTokenError(InvalidTokenError, code="token_malformed"):
+    """The token is not a JWS in compact form, or its parts break RFC 7515 or RFC 7519."""
 
-    code = "token_malformed"
     message = "The token is malformed."
 
 
-class UnsupportedHeaderError(InvalidTokenError):
-    """The header asks for something that would change what the token means."""
+class UnsupportedHeaderError(InvalidTokenError, code="header_unsupported"):
+    """The header has ``crit``, ``b64`` or ``zip``, which would change how the token is read."""
 
-    code = "header_unsupported"
     message = "The token's header has a parameter that is not supported."
 
 
-class UnknownKeyError(InvalidTokenError):
-    """No key of the ring belongs to this token."""
+class UnknownKeyError(InvalidTokenError, code="key_unknown"):
+    """No key of the ring fits the token."""
 
-    code = "key_unknown"
-    message = "The token is signed with a key that is not known here."
-
-
-class AlgorithmMismatchError(InvalidTokenError):
-    """The header names another algorithm than the one the key is bound to."""
-
-    code = "algorithm_mismatch"
-    message = "The token's algorithm is not the key's."
+    message = "The token is signed with an unknown key."
 
 
-class InvalidSignatureError(InvalidTokenError):
-    """The signature does not belong to this text and this key."""
+class AlgorithmMismatchError(InvalidTokenError, code="algorithm_mismatch"):
+    """The header names another algorithm than the one to which the key is bound."""
 
-    code = "signature_invalid"
+    message = "The token's algorithm is not the algorithm of its key."
+
+
+class InvalidSignatureError(InvalidTokenError, code="signature_invalid"):
+    """The signature was not made for this text with this key."""
+
     message = "The token's signature is not valid."
 
 
@@ -197,170 +141,158 @@ class _ClaimError(InvalidTokenError):
         self.claim = claim
 
 
-class MissingClaimError(_ClaimError):
-    """A claim that the policy or the claims model requires is absent; `claim` is its name."""
+class MissingClaimError(_ClaimError, code="claim_missing"):
+    """A claim that the policy or the claims model requires is missing; `claim` is its name."""
 
-    code = "claim_missing"
     message = "The token lacks a required claim."
 
 
-class InvalidClaimError(_ClaimError):
-    """A claim has the wrong type or a value that cannot be; `claim` is its name."""
+class InvalidClaimError(_ClaimError, code="claim_invalid"):
+    """A claim has the wrong type or an invalid value; `claim` is its name."""
 
-    code = "claim_invalid"
     message = "A claim of the token is not valid."
 
 
-class InvalidIssuerError(InvalidTokenError):
-    """The token was issued by somebody else."""
+class InvalidIssuerError(InvalidTokenError, code="issuer_invalid"):
+    """The token is from another issuer than the one that the policy requires."""
 
-    code = "issuer_invalid"
-    message = "The token was issued by somebody else."
-
-
-class InvalidAudienceError(InvalidTokenError):
-    """The token is meant for somebody else."""
-
-    code = "audience_invalid"
-    message = "The token is meant for somebody else."
+    message = "The token is from another issuer."
 
 
-class WrongTokenTypeError(InvalidTokenError):
-    """An access token was needed and a refresh token came, or the other way round, or neither."""
+class InvalidAudienceError(InvalidTokenError, code="audience_invalid"):
+    """The token is for another audience than the one that the policy requires."""
 
-    code = "token_type_invalid"
+    message = "The token is for another audience."
+
+
+class WrongTokenTypeError(InvalidTokenError, code="token_type_invalid"):
+    """The token has another type than the one that is required, such as refresh for access."""
+
     message = "The token is of the wrong type."
 
 
-class TokenNotYetValidError(InvalidTokenError):
-    """The token says that its time has not come: `claim`, ``nbf`` or ``iat``, is in the future."""
+class TokenNotYetValidError(InvalidTokenError, code="token_not_yet_valid"):
+    """The token is not valid yet: `claim`, which is ``nbf`` or ``iat``, is in the future."""
 
-    code = "token_not_yet_valid"
     message = "The token is not valid yet."
 
     def __init__(self, message: str | None = None, *, claim: str = "nbf") -> None:
-        """Take the name of the claim that says so."""
+        """Take the name of the claim that is in the future."""
         super().__init__(message)
         self.claim = claim
 
 
-class TokenExpiredError(InvalidTokenError):
-    """The token was good and its time is over."""
+class TokenExpiredError(InvalidTokenError, code="token_expired"):
+    """The token has expired."""
 
-    code = "token_expired"
     message = "The token has expired."
 
 
-class TokenTooOldError(InvalidTokenError):
-    """The token was issued longer ago than the policy's `max_token_age`; its ``exp`` may be later."""
+class TokenTooOldError(InvalidTokenError, code="token_too_old"):
+    """The token is older than the policy's `max_token_age`; its ``exp`` may be later."""
 
-    code = "token_too_old"
     message = "The token was issued too long ago."
 
 
-class TokenRevokedError(InvalidTokenError):
-    """The token, its session or its subject was revoked."""
+class TokenRevokedError(InvalidTokenError, code="token_revoked"):
+    """The token, its session or its subject has been revoked."""
 
-    code = "token_revoked"
     message = "The token has been revoked."
 
 
-class RefreshTokenReusedError(InvalidTokenError):
-    """A refresh token came a second time; its session has been ended."""
+class RefreshTokenReusedError(InvalidTokenError, code="refresh_token_reused"):
+    """A refresh token was used a second time; its session has ended."""
 
-    code = "refresh_token_reused"
-    message = "The refresh token was used before. The session has been ended."
+    message = "The refresh token has already been used. The session has ended."
 
 
-class RefreshTokenSupersededError(InvalidTokenError):
-    """A refresh token came again within the grace, and a newer one is already in use.
+class RefreshTokenSupersededError(InvalidTokenError, code="refresh_token_superseded"):
+    """A refresh token was used again within the grace, and its successor is already in use.
 
-    Nothing is issued, and the session goes on: the client has a newer token, or another of its tabs
-    has, and refreshes with that one.
+    No token is issued, and the session continues: the client, or another of its tabs, has a newer
+    refresh token to use.
     """
 
-    code = "refresh_token_superseded"
     message = "The refresh token has been replaced by a newer one."
 
 
-class TokenRejectedError(InvalidTokenError):
-    """Raised by the user's own `after_decode` hooks to refuse a token."""
+class TokenRejectedError(InvalidTokenError, code="token_rejected"):
+    """Raised by your `after_decode` hooks to refuse a token."""
 
-    code = "token_rejected"
     message = "The token was rejected."
 
 
-class FreshTokenRequiredError(TokenError):
-    """The token is good, but its user proved who they are too long ago.
+class FreshTokenRequiredError(TokenError, code="fresh_token_required"):
+    """The login is older than `max_age_seconds`; None: the token is not marked fresh."""
 
-    `max_age_seconds` is how long ago that may be, or None where the token must be marked fresh.
-    """
-
-    code = "fresh_token_required"
     message = "A fresh login is required."
 
     def __init__(self, max_age_seconds: int | None = None) -> None:
-        """Take the bound that was not met, in seconds."""
+        """Take the longest accepted time since the login, in seconds."""
         super().__init__()
         self.max_age_seconds = max_age_seconds
 
 
-class InsufficientScopeError(TokenError):
-    """The token lacks a scope; `required` are all the scopes that the route asks for."""
+class InsufficientScopeError(TokenError, code="insufficient_scope"):
+    """The token lacks a scope; `required` holds all scopes that the route requires."""
 
-    code = "insufficient_scope"
-    message = "The token's scope is not enough."
+    message = "The token lacks the required scope."
 
     def __init__(self, required: tuple[str, ...] = ()) -> None:
-        """Take the scopes that were asked for: the route's own words, not the token's."""
+        """Take the scopes that the route requires; never those of the token."""
         super().__init__()
         self.required = required
 
 
-class PermissionDeniedError(TokenError):
-    """The route's own `check` said no to these claims."""
+class PermissionDeniedError(TokenError, code="permission_denied"):
+    """The `check` of the route did not return True for these claims."""
 
-    code = "permission_denied"
     message = "The token does not allow this."
 
 
-class CsrfError(TokenError):
-    """A browser may have been made to send its cookie by a page that is not ours."""
+class CsrfError(TokenError, code="csrf_failed"):
+    """A page of another site may have made the browser send its cookie."""
 
-    code = "csrf_failed"
     message = "The request may come from another site."
 
 
-class CsrfMissingError(CsrfError):
-    """The token came in a cookie, and the CSRF token that must come beside it is absent."""
+class CsrfMissingError(CsrfError, code="csrf_missing"):
+    """The token is in a cookie, and the request lacks the CSRF token."""
 
-    code = "csrf_missing"
-    message = "A CSRF token is required beside the cookie."
+    message = "A CSRF token is required with the cookie."
 
 
-class CsrfMismatchError(CsrfError):
-    """The CSRF token is not the one that belongs to the session of the cookie."""
+class CsrfMismatchError(CsrfError, code="csrf_mismatch"):
+    """The CSRF token belongs to another session than the cookie."""
 
-    code = "csrf_mismatch"
     message = "The CSRF token does not belong to this session."
 
 
-class OriginNotAllowedError(CsrfError):
-    """A page of an origin that is not allowed sent a cookie, or asked for a login."""
+class OriginNotAllowedError(CsrfError, code="origin_not_allowed"):
+    """A page of an origin that is not allowed sent a cookie or a login."""
 
-    code = "origin_not_allowed"
-    message = "This request is not allowed from this origin."
-
-
-class StoreUnavailableError(TokenError):
-    """The revocation store did not answer, so nobody can say whether the token is revoked."""
-
-    code = "store_unavailable"
-    message = "Revocation cannot be checked at the moment."
+    message = "Requests from this origin are not allowed."
 
 
-class KeysUnavailableError(TokenError):
-    """The issuer's keys are not at hand, so nobody can say whether the token is signed by it."""
+class StoreUnavailableError(TokenError, code="store_unavailable"):
+    """The revocation store did not answer, so the token may be revoked."""
 
-    code = "keys_unavailable"
-    message = "The issuer's keys cannot be had at the moment."
+    message = "The revocation check is temporarily unavailable."
+
+
+class KeysUnavailableError(TokenError, code="keys_unavailable"):
+    """The issuer's keys are not available, so the signature cannot be verified."""
+
+    message = "The issuer's keys are temporarily unavailable."
+
+
+def raise_without_context(error: Exception) -> NoReturn:
+    """Raise an error in an ``except`` block, without the error that is being handled.
+
+    The handled error may hold a part of a token, a key or a setting. ``raise ... from None`` only
+    hides it from tracebacks; error reporters still read it from ``__context__``.
+    """
+    try:
+        raise error
+    finally:
+        error.__context__ = None

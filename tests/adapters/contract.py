@@ -296,18 +296,18 @@ TOO_LONG = _invalid("token_malformed", "The token is malformed. It is too long."
 UNSUPPORTED = _invalid(
     "header_unsupported", "The token's header has a parameter that is not supported."
 )
-UNKNOWN_KEY = _invalid("key_unknown", "The token is signed with a key that is not known here.")
-MISMATCH = _invalid("algorithm_mismatch", "The token's algorithm is not the key's.")
+UNKNOWN_KEY = _invalid("key_unknown", "The token is signed with an unknown key.")
+MISMATCH = _invalid("algorithm_mismatch", "The token's algorithm is not the algorithm of its key.")
 FORGED = _invalid("signature_invalid", "The token's signature is not valid.")
-WRONG_ISSUER = _invalid("issuer_invalid", "The token was issued by somebody else.")
-WRONG_AUDIENCE = _invalid("audience_invalid", "The token is meant for somebody else.")
+WRONG_ISSUER = _invalid("issuer_invalid", "The token is from another issuer.")
+WRONG_AUDIENCE = _invalid("audience_invalid", "The token is for another audience.")
 WRONG_TYPE = _invalid("token_type_invalid", "The token is of the wrong type.")
 TOO_EARLY = _invalid("token_not_yet_valid", "The token is not valid yet.")
 EXPIRED = _invalid("token_expired", "The token has expired.")
 TOO_OLD = _invalid("token_too_old", "The token was issued too long ago.")
 REVOKED = _invalid("token_revoked", "The token has been revoked.")
 REUSED = _invalid(
-    "refresh_token_reused", "The refresh token was used before. The session has been ended."
+    "refresh_token_reused", "The refresh token has already been used. The session has ended."
 )
 SUPERSEDED = _invalid(
     "refresh_token_superseded", "The refresh token has been replaced by a newer one."
@@ -329,7 +329,7 @@ DENIED = _refused(
 )
 OUT_OF_ORDER = Answer(
     503,
-    {"detail": "Revocation cannot be checked at the moment.", "code": "store_unavailable"},
+    {"detail": "The revocation check is temporarily unavailable.", "code": "store_unavailable"},
     retry_after="1",
 )
 
@@ -337,9 +337,9 @@ OUT_OF_ORDER = Answer(
 CSRF_MISSING = _refused(
     403,
     "csrf_missing",
-    "A CSRF token is required beside the cookie.",
+    "A CSRF token is required with the cookie.",
     'Bearer realm="api", error="invalid_request", '
-    'error_description="A CSRF token is required beside the cookie."',
+    'error_description="A CSRF token is required with the cookie."',
 )
 CSRF_MISMATCH = _refused(
     403,
@@ -351,9 +351,9 @@ CSRF_MISMATCH = _refused(
 FOREIGN_ORIGIN = _refused(
     403,
     "origin_not_allowed",
-    "This request is not allowed from this origin.",
+    "Requests from this origin are not allowed.",
     'Bearer realm="api", error="invalid_request", '
-    'error_description="This request is not allowed from this origin."',
+    'error_description="Requests from this origin are not allowed."',
 )
 
 
@@ -369,7 +369,7 @@ def bad(claim: str) -> Answer:
 
 def too_little(scope: str) -> Answer:
     """Give the answer to a token without some of these scopes."""
-    detail = "The token's scope is not enough."
+    detail = "The token lacks the required scope."
     return _refused(
         403,
         "insufficient_scope",

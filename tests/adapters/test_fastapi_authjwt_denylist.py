@@ -108,7 +108,7 @@ async def test_a_callback_that_fails(service: Service) -> None:
         service.app, "/ws/required", query=f"token={old_token()}".encode()
     )
 
-    assert (status, message) == (503, "Revocation cannot be checked at the moment.")
+    assert (status, message) == (503, "The revocation check is temporarily unavailable.")
     assert (outcome.accepted, outcome.close_code) == (False, 1013)
 
 

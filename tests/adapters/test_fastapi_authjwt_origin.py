@@ -53,7 +53,7 @@ async def test_origin_of_a_cookie(
 
     assert outcome.messages == (["alice"] if is_allowed else [])
     assert outcome.close_reason == (
-        "" if is_allowed else "This request is not allowed from this origin."
+        "" if is_allowed else "Requests from this origin are not allowed."
     )
     assert is_allowed or (outcome.accepted, outcome.close_code) == (False, 1008)
 

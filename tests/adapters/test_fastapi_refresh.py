@@ -46,7 +46,7 @@ async def test_refresh_without_init_app(bare: Service) -> None:
         assert response.json() == {"detail": answer.body["detail"]}
     assert (foreign.status_code, foreign.json()) == (
         403,
-        {"detail": "This request is not allowed from this origin."},
+        {"detail": "Requests from this origin are not allowed."},
     )
 
 

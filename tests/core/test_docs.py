@@ -112,15 +112,18 @@ def imported_names(page: str) -> list[tuple[str, str]]:
 
 
 def exported_names(module: str) -> list[str]:
-    """Return `__all__` of a module of the core, which may need an extra to be imported."""
+    """Return `__all__` of a module of the core, else its classes and functions.
+
+    The module is not imported, which may need an extra.
+    """
     path = ROOT / "core" / module.replace(".", "/")
     file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
-    (names,) = [
-        ast.literal_eval(node.value)
-        for node in ast.parse(file.read_text(encoding="utf-8")).body
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__"
-    ]
-    return names
+    nodes = ast.parse(file.read_text(encoding="utf-8")).body
+    for node in nodes:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
+            names: list[str] = ast.literal_eval(node.value)
+            return names
+    return [node.name for node in nodes if isinstance(node, ast.ClassDef | ast.FunctionDef)]
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)

@@ -44,7 +44,7 @@ SAID = [
         403,
         (
             'Bearer realm="api", error="insufficient_scope", '
-            'error_description="The token\'s scope is not enough.", scope="a b"'
+            'error_description="The token lacks the required scope.", scope="a b"'
         ),
     ),
     (
@@ -128,9 +128,9 @@ def test_a_request_remembers_what_was_found_out():
     ("error", "description"),
     [
         (CsrfError(), "The request may come from another site."),
-        (CsrfMissingError(), "A CSRF token is required beside the cookie."),
+        (CsrfMissingError(), "A CSRF token is required with the cookie."),
         (CsrfMismatchError(), "The CSRF token does not belong to this session."),
-        (OriginNotAllowedError(), "This request is not allowed from this origin."),
+        (OriginNotAllowedError(), "Requests from this origin are not allowed."),
     ],
     ids=["csrf", "missing", "mismatch", "origin"],
 )

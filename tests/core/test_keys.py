@@ -233,7 +233,7 @@ def test_a_secret_does_not_show_itself():
 def test_a_key_without_a_private_part_says_so_when_asked_to_sign(key):
     """A key that only verifies raises SigningKeyError, which says what is missing."""
     with pytest.raises(
-        SigningKeyError, match="no private part: it verifies and cannot sign"
+        SigningKeyError, match="no private part: it can verify, but not sign"
     ) as caught:
         key.sign(b"message")
 
