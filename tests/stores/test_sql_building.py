@@ -1,0 +1,158 @@
+"""How a SqlStore is made: URLs, engines, drivers and tables."""
+
+import asyncio
+import importlib.util
+import sys
+
+import pytest
+from sqlalchemy import URL, StaticPool, event
+from sqlalchemy.dialects import registry
+from sqlalchemy.dialects.sqlite.aiosqlite import SQLiteDialect_aiosqlite
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from tests.stores.sql_support import borrowed, denies, record, use
+from tests.support import NOW, everything_of
+from tokenward import ConfigurationError
+from tokenward.stores.sql import SqlStore
+from tokenward.stores.sql import store as sql
+
+
+def test_another_database_is_refused():
+    """The message says which databases there are, and holds no password."""
+    for url in ("mysql+aiomysql://u:secret@h/d", "sqlite:///file", "postgresql://h/d", "no url"):
+        with pytest.raises(ConfigurationError, match=r"supports SQLite and PostgreSQL") as caught:
+            SqlStore(url)
+        assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql+asyncpg://u:hunter2@h:port/d",
+        "postgresql+asyncpg://u:hunter2/d",
+        "postgresql+asyncpg://u:x@h:hunter2/d",
+        "postgresql+asyncpg://u:hunter2@[::/d",
+        "postgresql+asyncpg://u:x@h/d?port=hunter2",
+        "postgresql+asyncpg://u:x@h/d?host=a:hunter2&host=b",
+        "postgresql+asyncpg://u:x@h/d?prepared_statement_cache_size=hunter2",
+        "sqlite+aiosqlite://hunter2/file",
+        "sqlite+aiosqlite:///file?timeout=hunter2",
+        "sqlite+aiosqlite:///file?uri=hunter2",
+        URL.create("sqlite+aiosqlite", host="hunter2", database="file"),
+    ],
+)
+def test_a_wrong_url_is_refused_and_not_repeated(url):
+    """Not in the message, the cause, the hidden context or the traceback: it may hold a password."""
+    with pytest.raises(ConfigurationError, match=r"where port is a number") as caught:
+        SqlStore(url)
+    assert "hunter2" not in everything_of(caught.value)
+    assert (caught.value.__cause__, caught.value.__context__) == (None, None)
+
+
+class OtherDialect(SQLiteDialect_aiosqlite):
+    """A dialect by another name."""
+
+    name = "other"
+
+
+def test_an_engine_of_another_database_is_refused():
+    """The name of the dialect decides, not that it happens to work."""
+    registry.register("other.aio", __name__, "OtherDialect")
+    with pytest.raises(ConfigurationError, match="supports SQLite and PostgreSQL"):
+        SqlStore(create_async_engine("other+aio:///file"))
+
+
+def test_a_database_on_one_connection_is_refused():
+    """Callers would end up in each other's transactions."""
+    for url in ("sqlite+aiosqlite://", "sqlite+aiosqlite:///:memory:"):
+        with pytest.raises(ConfigurationError, match="more than one connection"):
+            SqlStore(url)
+    engine = create_async_engine("sqlite+aiosqlite:///file", poolclass=StaticPool)
+    with pytest.raises(ConfigurationError, match="more than one connection"):
+        SqlStore(engine)
+
+
+@pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf"), True, "1"])
+def test_a_time_out_that_cannot_be_meant_is_refused(seconds):
+    """It is a number above zero."""
+    with pytest.raises(ConfigurationError, match="timeout_seconds"):
+        SqlStore("sqlite+aiosqlite:///file", timeout_seconds=seconds)
+
+
+def test_an_absent_driver_is_named_with_what_installs_it(monkeypatch):
+    """The extra is said, whichever driver it is."""
+    for driver, url in (
+        ("aiosqlite", "sqlite+aiosqlite:///file"),
+        ("asyncpg", "postgresql+asyncpg://h/d"),
+    ):
+        monkeypatch.setitem(sys.modules, driver, None)
+        with pytest.raises(ConfigurationError, match=r"pip install 'tokenward\[sql\]'"):
+            SqlStore(url)
+
+
+def test_an_absent_sqlalchemy_is_named_with_what_installs_it(monkeypatch):
+    """Importing the module says so."""
+    monkeypatch.setitem(sys.modules, "sqlalchemy", None)
+    spec = importlib.util.spec_from_file_location("tokenward.stores.sql_alone", sql.__file__)
+    with pytest.raises(ImportError, match=r"pip install 'tokenward\[sql\]'"):
+        spec.loader.exec_module(importlib.util.module_from_spec(spec))
+
+
+async def test_a_borrowed_engine_stays_open(place):
+    """Closing the store leaves the engine and its connections to the user."""
+    async with borrowed(place) as (engine, store):
+        await store.revoke(record(), now=NOW)
+        await store.aclose()
+        pool = engine.pool
+        assert await denies(store, "x")
+        assert engine.pool is pool
+
+
+async def test_tables_are_made_by_any_number_of_workers_at_once(tmp_path, postgres_place):
+    """Once, twice and at the same time; what is in them stays."""
+    for url, schema in (
+        (f"sqlite+aiosqlite:///{tmp_path / 'new.db'}", None),
+        (postgres_place.url, postgres_place.part),
+    ):
+        stores = [
+            SqlStore(url, schema=schema, table_prefix="many_", timeout_seconds=20) for _ in range(8)
+        ]
+        await asyncio.gather(*(store.create_tables() for store in stores))
+        await stores[0].revoke(record(), now=NOW)
+        await stores[1].create_tables()
+        assert await denies(stores[2], "x")
+        for store in stores:
+            await store.aclose()
+
+
+async def test_the_metadata_makes_the_same_tables(tmp_path):
+    """Alembic, or whoever else creates from it, gets what the store needs."""
+    engine = create_async_engine(f"sqlite+aiosqlite:///{tmp_path / 'other.db'}")
+    async with SqlStore(engine, table_prefix="auth_") as store:
+        async with engine.begin() as connection:
+            await connection.run_sync(store.metadata.create_all)
+        assert sorted(store.metadata.tables) == ["auth_consumed", "auth_revocations"]
+        await store.create_tables()
+        await store.revoke(record(), now=NOW)
+        assert await denies(store, "x")
+        assert (await store.consume(use(), now=NOW)).is_first
+    await engine.dispose()
+
+
+async def test_an_own_sqlite_file_is_safe_and_lets_readers_in(sqlite_place):
+    """Write-ahead log, and a sync of the disk at every commit."""
+    async with sqlite_place.store() as store, store._database.engine.connect() as connection:
+        modes = [
+            (await connection.exec_driver_sql(f"PRAGMA {name}")).scalar()
+            for name in ("journal_mode", "synchronous", "busy_timeout")
+        ]
+    assert modes == ["wal", 2, sqlite_place.timeout_seconds / 4 * 1000]
+
+
+async def test_an_engine_that_begins_transactions_its_own_way_will_do(sqlite_place):
+    """As in SQLAlchemy's recipe for SQLite, which sends BEGIN itself."""
+    async with borrowed(sqlite_place) as (engine, store):
+        event.listen(engine.sync_engine, "begin", lambda each: each.exec_driver_sql("BEGIN"))
+        await store.create_tables()
+        await store.revoke(record(), now=NOW)
+        assert await denies(store, "x")

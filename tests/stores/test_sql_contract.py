@@ -1,0 +1,25 @@
+"""The contract of all stores, on SQLite and on PostgreSQL."""
+
+import pytest
+
+from tokenward.testing import RevocationStoreContract
+
+
+class TestSqlStoreOnSqlite(RevocationStoreContract):
+    """The contract, on SQLite."""
+
+    @pytest.fixture
+    async def store(self, sqlite_place):
+        """Give an empty store."""
+        async with sqlite_place.store() as opened:
+            yield opened
+
+
+class TestSqlStoreOnPostgres(RevocationStoreContract):
+    """The contract, on PostgreSQL."""
+
+    @pytest.fixture
+    async def store(self, postgres_place):
+        """Give an empty store."""
+        async with postgres_place.store() as opened:
+            yield opened
