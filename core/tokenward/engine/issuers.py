@@ -19,7 +19,7 @@ from tokenward.errors import (
 )
 from tokenward.jose.codec import b64url_decode
 from tokenward.jose.compact import split_compact, text_of_token
-from tokenward.tokens.grant import TokenPair
+from tokenward.tokens.pair import TokenPair
 
 __all__ = ["Issuers"]
 

@@ -25,16 +25,10 @@ from tokenward.policy import Lifetime, TokenPolicy
 from tokenward.sessions.revocation import RevocationChecker, session_of
 from tokenward.sessions.rotation import Rotation, successor_grant
 from tokenward.stores.protocol import OF_STORES, RevocationStore
-from tokenward.tokens.grant import (
-    TokenPair,
-    check_identity,
-    check_mapping,
-    check_no_token,
-    check_type,
-    new_grant,
-    new_identity,
-    session_end,
-)
+from tokenward.tokens.arguments import check_mapping, check_type
+from tokenward.tokens.grant import new_grant, session_end
+from tokenward.tokens.identity import check_identity, check_no_token, new_identity
+from tokenward.tokens.pair import TokenPair
 from tokenward.tokens.validator import ClaimsValidator
 from tokenward.tokens.writer import TokenWriter
 
@@ -196,9 +190,10 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
             grant = grant._replace(session_end=session_end(self.policy, now_ms // 1000))
         if self._revocation.retention.is_due(now_ms):
             await self._register(now_ms)
-        return await self._writer.write(
+        token, _ = await self._writer.write(
             grant, type, jti=self._new_jti(), lifetime=lifetime, issued_ms=now_ms
         )
+        return token
 
     async def issue_pair(
         self,
@@ -232,7 +227,8 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
             TypeError, StoreUnavailableError: see `issue`.
         """
         self._check_refresh_tokens()
-        check_mapping(access_claims, "access_claims")
+        if access_claims is not None:
+            check_mapping(access_claims, "access_claims")
         now_ms = self._now_ms()
         grant = new_grant(
             subject,
@@ -274,14 +270,16 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
 
         Not checked: scope, freshness and what else a route may require; see `Authenticator`.
         """
-        return await self._decode(token, type, self.now())
+        claims, _ = await self._decode(token, type, self.now())
+        return claims
 
     async def _decode(
         self,
         token: str | bytes,
         expected: TokenType | None,
         now: float,
-    ) -> ClaimsT:
+    ) -> tuple[ClaimsT, bytes]:
+        """Return the claims of a token that has passed every check, and its payload."""
         keys = self._keys
         if now >= keys.due_at:
             await keys.prepare(now)
@@ -298,7 +296,7 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
             await self._revocation.refuse_revoked(claims, now)
         if self._hooks.after_decode:
             await run_validators(self._hooks.after_decode, claims, _AFTER_DECODE)
-        return claims
+        return claims, verified.payload
 
     async def revalidate(self, claims: ClaimsT) -> float:
         """Check claims of `decode` once more, later: that they are not over and not revoked.
@@ -382,13 +380,12 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
         now_ms, now = self._now_ms(), self.now()
         if self._revocation.retention.is_due(now_ms):
             await self._register(now_ms, accepts_outage=False)
-        claims = await self._decode(token, "refresh", now)
-        members = loads_payload(self._jws.payload_of(token))
-        grant = successor_grant(claims, members, self.policy, now)
+        claims, payload = await self._decode(token, "refresh", now)
+        grant = successor_grant(claims, loads_payload(payload), self.policy, now)
         if check is not None and await maybe_await(check(claims)) is not True:
             raise PermissionDeniedError
         successors = await self._writer.write_pair(grant, issued_ms=now_ms)
-        return await self._rotation.rotate(token, claims, successors, now=now)
+        return await self._rotation.redeem(token, claims, successors, now=now)
 
     async def revoke(self, token: str | bytes | ClaimsT) -> None:
         """Revoke one token: an access or a refresh token, as text or as the claims of `decode`.

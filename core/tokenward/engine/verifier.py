@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Protocol, TypeVar, runtime_checkable
 
 from tokenward.claims.model import Claims, TokenType
-from tokenward.tokens.grant import TokenPair
+from tokenward.tokens.pair import TokenPair
 
 __all__ = ["TokenVerifier"]
 

@@ -23,7 +23,7 @@ from tokenward.http.cookies import CookieCarrier
 from tokenward.http.refusal import Refusal
 from tokenward.http.request import RequestView
 from tokenward.http.requirement import Requirement
-from tokenward.tokens.grant import TokenPair
+from tokenward.tokens.pair import TokenPair
 
 __all__ = ["Authenticator"]
 

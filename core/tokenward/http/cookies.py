@@ -9,7 +9,7 @@ from tokenward.claims.model import TokenType
 from tokenward.errors import ConfigurationError, InvalidRequestError
 from tokenward.http.csrf import CsrfCheck
 from tokenward.http.request import RequestView
-from tokenward.tokens.grant import TokenPair
+from tokenward.tokens.pair import TokenPair
 
 __all__ = ["CookieCarrier", "SameSite", "render_cookie"]
 

@@ -9,7 +9,7 @@ from tokenward._arguments import check_callable
 from tokenward.claims.model import Claims, TokenType
 from tokenward.errors import ConfigurationError
 from tokenward.http.carriers import Carrier, checked_carriers
-from tokenward.tokens.grant import checked_scope
+from tokenward.tokens.arguments import checked_scope
 
 __all__ = ["Requirement"]
 

@@ -216,14 +216,6 @@ class CompactJws:
         kid = loads_header(b64url_decode(split_compact(self.text_of(token))[0])).get("kid")
         return kid if isinstance(kid, str) else None
 
-    def payload_of(self, token: str | bytes) -> bytes:
-        """Return the payload of a token that has been verified.
-
-        Raises:
-            MalformedTokenError: see `verify`.
-        """
-        return b64url_decode(split_compact(self.text_of(token))[1])
-
     def _forget(self, version: int) -> None:
         # A key that left verifies nothing, also where its header was seen before.
         self._headers.clear()

@@ -166,8 +166,18 @@ class RevocationChecker(Generic[ClaimsT]):
             StoreUnavailableError: the store failed; whether the token is used up is not known.
         """
         store = self.store
-        async with self._outage_refused(now):
-            return await store.consume(with_own_names(consumption), now=now)
+        # Written out, because a context manager would take a third of the time of a fast store.
+        try:
+            call = store.consume(with_own_names(consumption), now=now)
+            if self._timeout is None:
+                return await call
+            async with asyncio.timeout(self._timeout):
+                return await call
+        except ConfigurationError:
+            raise
+        except Exception as exc:
+            self.outages.tell(exc, now)
+            raise StoreUnavailableError from exc
 
     async def register(self, now_ms: int, *, accepts_outage: bool = True) -> None:
         """Tell the store how long tokens of this engine may live, before any is issued.

@@ -19,7 +19,10 @@ from tokenward.sessions.retention import end_of_life
 from tokenward.sessions.revocation import RevocationChecker, session_of
 from tokenward.sessions.sealing import DamagedSealError, open_pair, seal_pair
 from tokenward.stores.protocol import Consumption
-from tokenward.tokens.grant import Grant, Successors, TokenPair, new_identity, session_end
+from tokenward.tokens.grant import Grant, session_end
+from tokenward.tokens.identity import new_identity
+from tokenward.tokens.pair import TokenPair
+from tokenward.tokens.writer import WrittenPair
 
 __all__ = ["Rotation", "successor_grant"]
 
@@ -40,11 +43,11 @@ class Rotation(Generic[ClaimsT]):
         self._hooks = hooks
         self._grace_seconds = policy.reuse_grace.total_seconds()
 
-    async def rotate(
+    async def redeem(
         self,
         token: str | bytes,
         claims: ClaimsT,
-        successors: Successors,
+        successors: WrittenPair,
         *,
         now: float,
     ) -> TokenPair:

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 
 from tokenward.errors import raise_without_context
 from tokenward.jose.codec import b64url_decode
-from tokenward.tokens.grant import TokenPair
+from tokenward.tokens.pair import TokenPair
 
 __all__ = ["DamagedSealError", "open_pair", "seal_pair"]
 

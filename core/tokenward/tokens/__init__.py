@@ -3,7 +3,7 @@
 Grants, writing, reading and validation; and the inspection of a token without verifying it.
 """
 
-from tokenward.tokens.grant import TokenPair
 from tokenward.tokens.inspection import UnverifiedToken, list_faults, read_unverified
+from tokenward.tokens.pair import TokenPair
 
 __all__ = ["TokenPair", "UnverifiedToken", "list_faults", "read_unverified"]

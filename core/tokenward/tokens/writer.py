@@ -1,8 +1,8 @@
-"""From a grant to signed tokens: what goes into a token, and that nothing else does."""
+"""From a grant to signed tokens."""
 
 from collections.abc import Callable, Mapping
 from copy import deepcopy
-from typing import Final, Generic, TypeVar, cast
+from typing import Final, Generic, NamedTuple, TypeVar, cast
 
 from tokenward.claims.model import RESERVED_CLAIMS, Claims, TokenType
 from tokenward.claims.names import needed_members
@@ -13,13 +13,22 @@ from tokenward.jose.compact import CompactJws
 from tokenward.jose.key import Key
 from tokenward.jose.key_source import KeySource
 from tokenward.policy import NEVER, Lifetime, TokenPolicy
-from tokenward.tokens.grant import Grant, Successors, TokenPair, new_identity, session_end
+from tokenward.tokens.grant import Grant, session_end
+from tokenward.tokens.identity import new_identity
+from tokenward.tokens.pair import TokenPair
 
-__all__ = ["TokenWriter"]
+__all__ = ["TokenWriter", "WrittenPair"]
 
 ClaimsT = TypeVar("ClaimsT", bound=Claims)
 
 _TYP: Final[Mapping[TokenType, str]] = {"access": "at+jwt", "refresh": "JWT"}
+
+
+class WrittenPair(NamedTuple):
+    """A new pair, and the ``jti`` of its refresh token."""
+
+    pair: TokenPair
+    refresh_jti: str
 
 
 class TokenWriter(Generic[ClaimsT]):
@@ -34,7 +43,16 @@ class TokenWriter(Generic[ClaimsT]):
         hooks: RegisteredHooks[ClaimsT],
         new_jti: Callable[[], str],
     ) -> None:
-        """Take what all tokens of the engine share, and what makes their identities."""
+        """Prepare what all tokens of the engine share.
+
+        Args:
+            jws: signs.
+            keys: the keys of the engine.
+            policy: the issuer, the audience and the lifetimes.
+            model: the claims model; its required claims must be given.
+            hooks: the hooks of the engine.
+            new_jti: makes the ``jti`` of each token of a pair.
+        """
         self._jws = jws
         self._keys = keys
         self._policy = policy
@@ -51,13 +69,13 @@ class TokenWriter(Generic[ClaimsT]):
         self._new_jti = new_jti
         self._hooks = hooks
         self._model = model
-        # Only presence is looked at: to validate each token again would cost a third of its issuing.
+        # Only presence is checked: validating each new token would take a third of its issuing.
         self._needed = needed_members(model)
 
     def begin_session(self, grant: Grant, now_ms: int) -> Grant:
-        """Give a grant a session of its own, and the end that the policy sets it."""
+        """Return the grant with a new session, which ends when the policy says."""
         end = session_end(self._policy, now_ms // 1000)
-        # The same for all tokens of a session, so that a page stays good while they are refreshed.
+        # One CSRF token for the whole session: an open page stays usable after a refresh.
         registered = {**grant.registered, "csrf": new_identity()}
         return grant._replace(session=new_identity(), session_end=end, registered=registered)
 
@@ -69,28 +87,30 @@ class TokenWriter(Generic[ClaimsT]):
         access_claims: Mapping[str, object] | None = None,
         lifetime: Lifetime | None = None,
         refresh_lifetime: Lifetime | None = None,
-    ) -> Successors:
+    ) -> WrittenPair:
         """Write an access and a refresh token of the grant's session; see `write`."""
         refresh_jti = self._new_jti()
-        access = await self.write(
-            grant._replace(claims={**grant.claims, **(access_claims or {})}),
-            "access",
-            jti=self._new_jti(),
-            lifetime=lifetime,
-            issued_ms=issued_ms,
+        of_access = grant
+        if access_claims:
+            of_access = grant._replace(claims={**grant.claims, **access_claims})
+
+        access, access_exp = await self.write(
+            of_access, "access", jti=self._new_jti(), lifetime=lifetime, issued_ms=issued_ms
         )
-        refresh = await self.write(
+        refresh, refresh_exp = await self.write(
             grant, "refresh", jti=refresh_jti, lifetime=refresh_lifetime, issued_ms=issued_ms
         )
+
+        issued_at = issued_ms // 1000
         pair = TokenPair(
             access,
             refresh,
-            expires_in=self._expires_in(grant, "access", lifetime, issued_ms),
+            expires_in=_seconds_until(access_exp, issued_at),
             scope=grant.scope,
-            refresh_expires_in=self._expires_in(grant, "refresh", refresh_lifetime, issued_ms),
+            refresh_expires_in=_seconds_until(refresh_exp, issued_at),
             csrf_token=cast("str", grant.registered["csrf"]),
         )
-        return Successors(pair, refresh_jti)
+        return WrittenPair(pair, refresh_jti)
 
     async def write(
         self,
@@ -100,21 +120,26 @@ class TokenWriter(Generic[ClaimsT]):
         jti: str,
         lifetime: Lifetime | None,
         issued_ms: int,
-    ) -> str:
+    ) -> tuple[str, float | None]:
         """Write one token: run the hooks, check its claims, and sign.
 
         Args:
-            grant: what it will say.
+            grant: its content.
             kind: its type.
             jti: its identity.
             lifetime: in place of the policy's.
             issued_ms: the time, in milliseconds since 1970.
 
+        Returns:
+            The token, and its ``exp`` (None: it never expires).
+
         Raises:
-            ConfigurationError: a registered claim among the callers', one missing that the model
-                requires, a value that JSON cannot say, or a lifetime that the policy bars.
+            ConfigurationError: the caller's claims include a registered claim or lack a claim that
+                the model requires, a value cannot be written as JSON, or the policy does not allow
+                the lifetime.
+            SigningKeyError: the keys only verify.
         """
-        lifetime_ms = self._lifetime_ms(kind, lifetime)
+        exp = self._expiry(grant, kind, lifetime, issued_ms)
         if self._hooks.before_issue:
             grant = await self._drafted(grant, kind)
         needed = self._needed
@@ -122,14 +147,31 @@ class TokenWriter(Generic[ClaimsT]):
             not (RESERVED_CLAIMS.isdisjoint(grant.claims) and needed.each <= grant.claims.keys())
             or needed.alternatives
         ):
-            self._check_fit(grant.claims)
-        claims = self._claims_of(
-            grant, kind, jti, _expiry(grant, lifetime_ms, issued_ms), issued_ms
-        )
-        payload, key = dumps(claims), self._keys.signing_key()
+            self._check_claims(grant.claims)
+
+        payload = dumps(self._claims_of(grant, kind, jti, exp, issued_ms))
+        key = self._keys.signing_key()
         if isinstance(key, Key):
-            return self._jws.sign(payload, typ=_TYP[kind], headers=grant.headers, key=key)
-        return await self._jws.sign_with(key, payload, typ=_TYP[kind], headers=grant.headers)
+            token = self._jws.sign(payload, typ=_TYP[kind], headers=grant.headers, key=key)
+        else:
+            token = await self._jws.sign_with(key, payload, typ=_TYP[kind], headers=grant.headers)
+        return token, exp
+
+    def _expiry(
+        self, grant: Grant, kind: TokenType, lifetime: Lifetime | None, issued_ms: int
+    ) -> float | None:
+        """Return the ``exp`` of a token: the end of its lifetime or of its session."""
+        if lifetime is None:
+            lifetime_ms = self._lifetimes_ms[kind]
+        else:
+            self._policy.check_lifetime(lifetime)
+            lifetime_ms = _milliseconds(lifetime)
+        session_end = grant.session_end
+        if lifetime_ms is None:
+            return session_end
+        # Rounded down, so that no token outlives the lifetime that was asked for.
+        exp = (issued_ms + lifetime_ms) // 1000
+        return exp if session_end is None or exp <= session_end else session_end
 
     def _claims_of(
         self, grant: Grant, kind: TokenType, jti: str, exp: float | None, issued_ms: int
@@ -139,15 +181,14 @@ class TokenWriter(Generic[ClaimsT]):
             **self._policy_claims,
             **grant.registered,
             "sub": grant.subject,
-            # Whole seconds, because readers that count in them would take a fraction for the
-            # future; and an expiry is rounded down, so that nothing outlives what was asked for.
+            # Whole seconds: readers that count in seconds would take a fraction for the future.
             "iat": issued_ms // 1000,
             "iat_ms": issued_ms % 1000,
             "jti": jti,
             "type": kind,
         }
         if self._extra_claims:
-            self._write_more(claims)
+            self._add_extra_claims(claims)
         if exp is not None:
             claims["exp"] = exp
         if grant.audience is not None:
@@ -162,14 +203,15 @@ class TokenWriter(Generic[ClaimsT]):
             claims["session_exp"] = grant.session_end
         return claims
 
-    def _write_more(self, claims: dict[str, object]) -> None:
+    def _add_extra_claims(self, claims: dict[str, object]) -> None:
         if "nbf" in self._extra_claims:
             claims["nbf"] = claims["iat"]
         if "csrf" in self._extra_claims:
             claims.setdefault("csrf", new_identity())
 
     async def _drafted(self, grant: Grant, kind: TokenType) -> Grant:
-        # Deep: the access and the refresh token, and often many users, share the caller's lists.
+        """Return the grant with the claims as the before_issue hooks leave them."""
+        # A deep copy: the caller's lists are shared by both tokens, and often by many users.
         try:
             claims = deepcopy(dict(grant.claims))
         except Exception as exc:
@@ -182,20 +224,7 @@ class TokenWriter(Generic[ClaimsT]):
         )
         return grant._replace(claims=claims)
 
-    def _expires_in(
-        self, grant: Grant, kind: TokenType, lifetime: Lifetime | None, issued_ms: int
-    ) -> int | None:
-        expires_at = _expiry(grant, self._lifetime_ms(kind, lifetime), issued_ms)
-        # Within the leeway a session is refreshed after its end.
-        return None if expires_at is None else max(0, int(expires_at - issued_ms // 1000))
-
-    def _lifetime_ms(self, kind: TokenType, asked: Lifetime | None) -> int | None:
-        if asked is None:
-            return self._lifetimes_ms[kind]
-        self._policy.check_lifetime(asked)
-        return _milliseconds(asked)
-
-    def _check_fit(self, claims: Mapping[str, object]) -> None:
+    def _check_claims(self, claims: Mapping[str, object]) -> None:
         reserved = ", ".join(sorted(RESERVED_CLAIMS & claims.keys()))
         if reserved:
             msg = f"The engine alone sets {reserved}: use the arguments of issue, or the policy."
@@ -206,11 +235,9 @@ class TokenWriter(Generic[ClaimsT]):
             raise ConfigurationError(msg)
 
 
-def _expiry(grant: Grant, lifetime_ms: int | None, issued_ms: int) -> float | None:
-    own = None if lifetime_ms is None else (issued_ms + lifetime_ms) // 1000
-    if own is None or grant.session_end is None:
-        return own if grant.session_end is None else grant.session_end
-    return min(own, grant.session_end)
+def _seconds_until(exp: float | None, issued_at: int) -> int | None:
+    # Not negative: within the leeway a session is refreshed after its end.
+    return None if exp is None else max(0, int(exp - issued_at))
 
 
 def _milliseconds(lifetime: Lifetime) -> int | None:
