@@ -1,4 +1,4 @@
-"""The documents tell the truth."""
+"""The documents describe the code as it is."""
 
 import ast
 import doctest
@@ -15,14 +15,14 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_the_readme_runs():
-    """The success and the refusals of the first screen are as shown."""
+        """The README shows the success and the refusals as they happen."""
     results = doctest.testfile(str(ROOT / "README.md"), module_relative=False)
     assert results.attempted > 5
     assert results.failed == 0
 
 
 def rows() -> dict[str, list[str]]:
-    """Give the rows of the table in errors.md by their code."""
+        """Return the rows of the table in errors.md by their code."""
     text = (ROOT / "docs" / "errors.md").read_text(encoding="utf-8")
     cells = [[cell.strip(" `") for cell in line.split("|")[1:-1]] for line in text.splitlines()]
     return {row[0]: row for row in cells if len(row) == 5 and re.fullmatch("[a-z_]+", row[0])}
@@ -37,7 +37,7 @@ KINDS = [
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_every_error_is_documented_as_it_is(kind):
-    """Code, class, status and challenge of the table are those of the code."""
+        """Each row of the table has the code, class, status and challenge of its error."""
     error = kind("x") if kind.__name__ in {"MissingClaimError", "InvalidClaimError"} else kind()
     refusal = Refusal.from_error(error)
     _, name, status, oauth_error, _ = rows()[kind.code]
@@ -46,8 +46,8 @@ def test_every_error_is_documented_as_it_is(kind):
     assert (said.group(1) if said else "") == oauth_error
 
 
-def test_no_error_is_documented_that_is_not_there():
-    """Each row of the table has its class."""
+def test_no_unknown_error_is_documented():
+    """Each row of the table belongs to a class in `tokenward.errors`."""
     assert set(rows()) - {"code"} == {kind.code for kind in KINDS}
 
 
@@ -57,7 +57,7 @@ NAMED_TESTS = sorted(set(re.findall(r"`([\w/.]+\.py(?:::\w+)*)`", SECURITY)))
 
 @pytest.mark.parametrize("name", NAMED_TESTS)
 def test_every_test_that_the_security_page_names_exists(name):
-    """By its file, its class where it has one, and its function."""
+        """The file, the class, if the name has one, and the function exist."""
     file, *path = name.split("::")
     nodes = [ast.parse((ROOT / file).read_text(encoding="utf-8"))]
     kinds = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
@@ -68,7 +68,7 @@ def test_every_test_that_the_security_page_names_exists(name):
 
 
 def test_the_security_page_names_tests_with_their_file():
-    """A name alone could be that of any file, and would not be looked for."""
+        """A name without its file would not be checked."""
     assert re.findall(r"(?<![/:\w])test_\w+", SECURITY) == []
 
 
@@ -81,12 +81,12 @@ def promises() -> dict[str, str]:
 
 @pytest.mark.parametrize("promise", promises().values(), ids=promises())
 def test_every_promise_of_the_security_page_names_a_test(promise):
-    """Each item of the page has at least one, below its text."""
+        """Each item of the page has at least one test below its text."""
     assert re.search(r"^ +- `[\w/.]+\.py::[\w:]+`", promise, re.MULTILINE)
 
 
 def test_every_rule_is_on_the_security_page():
-    """One to eighteen, each once and in order."""
+        """The rules are numbered from 1 to 18, each once and in order."""
     numbers = re.findall(r"^(\d+)\. ", SECURITY, re.MULTILINE)
     assert numbers == [str(number) for number in range(1, 19)]
 
