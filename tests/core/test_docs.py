@@ -15,14 +15,14 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_the_readme_runs():
-        """The README shows the success and the refusals as they happen."""
+    """The README shows the success and the refusals as they happen."""
     results = doctest.testfile(str(ROOT / "README.md"), module_relative=False)
     assert results.attempted > 5
     assert results.failed == 0
 
 
 def rows() -> dict[str, list[str]]:
-        """Return the rows of the table in errors.md by their code."""
+    """Return the rows of the table in errors.md by their code."""
     text = (ROOT / "docs" / "errors.md").read_text(encoding="utf-8")
     cells = [[cell.strip(" `") for cell in line.split("|")[1:-1]] for line in text.splitlines()]
     return {row[0]: row for row in cells if len(row) == 5 and re.fullmatch("[a-z_]+", row[0])}
@@ -37,7 +37,7 @@ KINDS = [
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_every_error_is_documented_as_it_is(kind):
-        """Each row of the table has the code, class, status and challenge of its error."""
+    """Each row of the table has the code, class, status and challenge of its error."""
     error = kind("x") if kind.__name__ in {"MissingClaimError", "InvalidClaimError"} else kind()
     refusal = Refusal.from_error(error)
     _, name, status, oauth_error, _ = rows()[kind.code]
@@ -57,7 +57,7 @@ NAMED_TESTS = sorted(set(re.findall(r"`([\w/.]+\.py(?:::\w+)*)`", SECURITY)))
 
 @pytest.mark.parametrize("name", NAMED_TESTS)
 def test_every_test_that_the_security_page_names_exists(name):
-        """The file, the class, if the name has one, and the function exist."""
+    """The file, the class, if the name has one, and the function exist."""
     file, *path = name.split("::")
     nodes = [ast.parse((ROOT / file).read_text(encoding="utf-8"))]
     kinds = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
@@ -68,7 +68,7 @@ def test_every_test_that_the_security_page_names_exists(name):
 
 
 def test_the_security_page_names_tests_with_their_file():
-        """A name without its file would not be checked."""
+    """A name without its file would not be checked."""
     assert re.findall(r"(?<![/:\w])test_\w+", SECURITY) == []
 
 
@@ -81,12 +81,12 @@ def promises() -> dict[str, str]:
 
 @pytest.mark.parametrize("promise", promises().values(), ids=promises())
 def test_every_promise_of_the_security_page_names_a_test(promise):
-        """Each item of the page has at least one test below its text."""
+    """Each item of the page has at least one test below its text."""
     assert re.search(r"^ +- `[\w/.]+\.py::[\w:]+`", promise, re.MULTILINE)
 
 
 def test_every_rule_is_on_the_security_page():
-        """The rules are numbered from 1 to 18, each once and in order."""
+    """The rules are numbered from 1 to 18, each once and in order."""
     numbers = re.findall(r"^(\d+)\. ", SECURITY, re.MULTILINE)
     assert numbers == [str(number) for number in range(1, 19)]
 
