@@ -47,6 +47,12 @@ def test_every_name_on_the_page_exists(function: Function) -> None:
     assert name in names_in(tree_of(path))
 
 
+def test_ten_questions_lead_to_ten_files() -> None:
+    """The last table of the page has ten questions, and no file answers two of them."""
+    answers = functions_in(section("## Find the right file"))
+    assert len({path for path, _ in answers}) == len(answers) == 10
+
+
 def test_the_packages_are_listed_in_their_order() -> None:
     """The table has each entry of core/tokenward, in the order in which imports run."""
     rows = re.findall(r"^\| `(\w+)` \| .+ \|$", section("## Layout"), re.MULTILINE)
