@@ -79,7 +79,7 @@ async def open_session(user: Login) -> TokenPair:
     if USERS.get(user.username) != user.password:
         raise BadPasswordError
     return await engine.issue_pair(
-        user.username, claims={"foo": ["fiz", "baz"]}, scope=["orders:read"], fresh=True
+        user.username, claims={"foo": ["fiz", "baz"]}, scopes=["orders:read"], fresh=True
     )
 
 

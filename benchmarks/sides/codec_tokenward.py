@@ -75,7 +75,7 @@ async def main(material: Material) -> None:
         engine = await guarding(material, algorithm)
 
         async def issue(_: object, engine: TokenEngine[ShopClaims] = engine) -> str:
-            return await engine.issue(SUBJECT, claims=EXTRA, scope=SCOPE.split(), fresh=True)
+            return await engine.issue(SUBJECT, claims=EXTRA, scopes=SCOPE.split(), fresh=True)
 
         cases[f"issue/{algorithm}"] = steady(issue)
     refuse = refusing(await guarding(material, "HS256"))

@@ -36,7 +36,7 @@ async def test_a_request_passes_through_the_functions_on_the_page(clock) -> None
     """The functions of the table are called, in the order of the table."""
     engine = engine_with(clock)
     engine.after_decode(lambda _: None)
-    token = await engine.issue("alice", scope=["orders:read"])
+    token = await engine.issue("alice", scopes=["orders:read"])
     async with client_of(engine) as client:
         with recorded_calls() as calls:
             answer = await client.get("/orders", headers={"Authorization": f"Bearer {token}"})

@@ -189,7 +189,7 @@ async def test_refresh(
     own_client: httpx.AsyncClient, issuers: ContractIssuers, clock: FrozenClock
 ) -> None:
     """A refresh token is traded by its issuer, once."""
-    pair = await issuers.partner.issue_pair("bob", scope=["a"])
+    pair = await issuers.partner.issue_pair("bob", scopes=["a"])
     renewed = await own_client.post("/renew", content=pair.refresh_token)
     assert_answer(renewed, c.ok(scope="a"))
     clock.advance(10)

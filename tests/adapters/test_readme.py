@@ -24,7 +24,7 @@ async def test_the_snippets_of_the_readme_run(clock, name):
     transport = httpx.ASGITransport(names["app"])
     async with httpx.AsyncClient(transport=transport, base_url="http://shop") as client:
         for scope, status in ((["orders:read"], 200), ([], 403)):
-            token = await engine.issue("alice", claims={"tenant": "acme"}, scope=scope)
+            token = await engine.issue("alice", claims={"tenant": "acme"}, scopes=scope)
             answer = await client.get("/orders", headers={"Authorization": f"Bearer {token}"})
             assert answer.status_code == status
         assert (await client.get("/orders")).json()["code"] == "token_missing"

@@ -76,7 +76,7 @@ async def test_a_refresh_token_is_asked_for_by_name(ask, engine):
 
 async def test_all_scopes_are_needed(ask, engine):
     """The error names what the route asks for, not what the token has."""
-    token = await engine.issue("alice", scope=["a", "b"])
+    token = await engine.issue("alice", scopes=["a", "b"])
     assert await ask(token, scopes=["b"])
     assert await ask(token, scopes=["a", "b"])
     with pytest.raises(InsufficientScopeError) as caught:
@@ -87,7 +87,7 @@ async def test_all_scopes_are_needed(ask, engine):
 async def test_further_scopes_are_asked_for_besides(engine):
     """Where a framework has a place of its own for scopes."""
     authenticator = Authenticator(engine)
-    request = request_with(await engine.issue("alice", scope=["a"]))
+    request = request_with(await engine.issue("alice", scopes=["a"]))
     with pytest.raises(InsufficientScopeError) as caught:
         await authenticator.authenticate(
             request, Requirement(scopes=["a"]), further_scopes=["b", "a"]
@@ -235,7 +235,7 @@ async def test_the_engine_is_asked_once_a_request(engine):
     """However many requirements one request has to meet; a new request is judged anew."""
     authenticator, judged = Authenticator(engine), []
     engine.after_decode(judged.append)
-    token = await engine.issue("alice", scope=["a"])
+    token = await engine.issue("alice", scopes=["a"])
     request = request_with(token)
     first = await authenticator.authenticate(request, Requirement())
     assert await authenticator.authenticate(request, Requirement(scopes=["a"])) is first

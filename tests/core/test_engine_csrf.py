@@ -144,7 +144,7 @@ async def test_the_repr_of_a_pair_shows_nothing_that_opens_something(engine):
 
 async def test_a_pair_is_ready_for_json(engine):
     """With every field, and back."""
-    pair = await engine.issue_pair("alice", scope=["a"])
+    pair = await engine.issue_pair("alice", scopes=["a"])
     adapter = TypeAdapter(TokenPair)
     assert adapter.validate_json(adapter.dump_json(pair)) == pair
     assert set(dataclasses.asdict(pair)) == {

@@ -50,7 +50,7 @@ async def test_arguments_become_the_claims_of_their_names(clock):
     """Issuer, audience, scope, fresh and the caller's own claims are written as given."""
     engine = engine_with(clock, policy=TokenPolicy(issuer="me", audience=["a", "b"]))
     token = await engine.issue(
-        "alice", claims={"foo": ["fiz", "baz"]}, scope=["read", "write"], fresh=True
+        "alice", claims={"foo": ["fiz", "baz"]}, scopes=["read", "write"], fresh=True
     )
     claims = raw(token)
     assert (claims["iss"], claims["aud"]) == ("me", ["a", "b"])
@@ -138,15 +138,15 @@ async def test_an_empty_subject_is_refused(engine):
 @pytest.mark.parametrize("scope", ["orders:read", b"bytes"])
 async def test_scope_is_not_one_text(engine, scope):
     """One text would be taken apart into letters, so it is refused."""
-    with pytest.raises(TypeError, match="scope="):
-        await engine.issue("alice", scope=scope)
+    with pytest.raises(TypeError, match="scopes="):
+        await engine.issue("alice", scopes=scope)
 
 
 @pytest.mark.parametrize("scope", ["", "a b", " a", "a ", 'a"b', "a\\b", "a\nb", "é", "\x7f"])
 async def test_scopes_keep_to_the_letters_of_rfc_6749(engine, scope):
     """A scope with a space or a quote would read as something else on the other side."""
     with pytest.raises(ConfigurationError, match="scope"):
-        await engine.issue("alice", scope=["ok", scope])
+        await engine.issue("alice", scopes=["ok", scope])
 
 
 @pytest.mark.parametrize("fresh", [1, "yes", None])
@@ -204,7 +204,7 @@ async def test_a_lifetime_that_the_policy_bars_is_refused(engine, lifetime):
 
 async def test_a_pair_is_one_session(engine):
     """Both tokens carry one sid, which no other pair has, and the claims of the caller."""
-    pair = await engine.issue_pair("alice", claims={"foo": 1}, scope=["a"], fresh=True)
+    pair = await engine.issue_pair("alice", claims={"foo": 1}, scopes=["a"], fresh=True)
     access, refresh = raw(pair.access_token), raw(pair.refresh_token)
     other = raw((await engine.issue_pair("alice")).access_token)
     assert access["sid"] == refresh["sid"] != other["sid"]
@@ -218,7 +218,7 @@ async def test_a_pair_is_a_token_response(engine):
     """Its fields are those of RFC 6749 §5.1, in seconds."""
     pair = await engine.issue_pair(
         "alice",
-        scope=["a", "b"],
+        scopes=["a", "b"],
         lifetime=timedelta(minutes=1),
         refresh_lifetime=timedelta(hours=1),
     )

@@ -82,7 +82,7 @@ async def test_before_issue_sees_the_draft(engine):
     """Type, subject, session, scope, freshness and the caller's claims."""
     drafts = []
     engine.before_issue(drafts.append)
-    await engine.issue_pair("alice", claims={"foo": 1}, scope=["a", "b"], fresh=True)
+    await engine.issue_pair("alice", claims={"foo": 1}, scopes=["a", "b"], fresh=True)
     access, refresh = drafts
     assert (access.type, refresh.type) == ("access", "refresh")
     assert (access.subject, access.scope, access.fresh) == ("alice", "a b", True)

@@ -108,7 +108,7 @@ def claims_of_another_library(**changes):
 async def test_pyjwt_reads_our_tokens(material, form):
     """A token that is issued here is accepted by PyJWT, issuer and audience included."""
     engine = material.engine(form, private=True)
-    token = await engine.issue("alice", claims={"tenant": "açme"}, scope=["read"])
+    token = await engine.issue("alice", claims={"tenant": "açme"}, scopes=["read"])
 
     claims = pyjwt.decode(
         token,
@@ -127,7 +127,7 @@ async def test_pyjwt_reads_our_tokens(material, form):
 async def test_joserfc_reads_our_tokens(material, form):
     """A token that is issued here is accepted by joserfc, issuer and audience included."""
     engine = material.engine(form, private=True)
-    token = await engine.issue("alice", claims={"tenant": "açme"}, scope=["read"])
+    token = await engine.issue("alice", claims={"tenant": "açme"}, scopes=["read"])
 
     read = joserfc.decode(token, material.theirs, algorithms=[material.algorithm])
     joserfc.JWTClaimsRegistry(

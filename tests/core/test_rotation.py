@@ -24,7 +24,7 @@ NO_GRACE = TokenPolicy(reuse_grace=timedelta(0))
 
 async def test_a_refresh_gives_a_new_pair_of_the_same_session(engine, clock):
     """Subject, session, scope, audience and claims are carried over; the times are new."""
-    pair = await engine.issue_pair("alice", claims={"foo": ["fiz"]}, scope=["a"], fresh=True)
+    pair = await engine.issue_pair("alice", claims={"foo": ["fiz"]}, scopes=["a"], fresh=True)
     before = await engine.decode(pair.access_token)
     clock.advance(60)
     successor = await engine.refresh(pair.refresh_token)

@@ -78,7 +78,7 @@ async def test_rule_1_one_signature_verification_a_request(clock, policy_of, ent
     key = CountingKey.from_secret(SECRET)
     engine = engine_with(clock, keys=KeyRing(key), policy=policy_of())
     authenticator = Authenticator(engine)
-    token = await engine.issue("alice", scope=["a"], fresh=True)
+    token = await engine.issue("alice", scopes=["a"], fresh=True)
     for count in (1, 2):
         request = request_with(token)
         for requirement in (Requirement(), Requirement(scopes=["a"]), Requirement(fresh=True)):

@@ -67,7 +67,7 @@ class TokenIssuer:
         token = await engine.issue(
             str(new.subject),
             claims=claims,
-            scope=scope,
+            scopes=scope,
             fresh=new.fresh,
             lifetime=lifetime,
             audience=_checked_audience(new.audience),

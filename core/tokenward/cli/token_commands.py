@@ -59,7 +59,7 @@ async def issue(
         token = await engine.issue(
             subject,
             type=type,
-            scope=scope or (),
+            scopes=scope or (),
             claims=_own_claims(claim or [], claims),
             lifetime=None if lifetime is None else parse_lifetime(lifetime),
             fresh=fresh,

@@ -143,7 +143,7 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
         subject: str,
         *,
         claims: Mapping[str, object] | None = None,
-        scope: Collection[str] = (),
+        scopes: Collection[str] = (),
         fresh: bool = False,
         lifetime: Lifetime | None = None,
         audience: str | Collection[str] | None = None,
@@ -155,7 +155,7 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
         Args:
             subject: whom it is about; becomes ``sub``.
             claims: your own claims; whatever Pydantic can write as JSON.
-            scope: what it allows, one by one.
+            scopes: the scopes that the token grants, one by one.
             fresh: whether the user has just proved who they are.
             lifetime: in place of the policy's; zero is over at once, `NEVER` has no ``exp``.
             audience: in place of the policy's.
@@ -169,7 +169,7 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
         Raises:
             ConfigurationError: an argument cannot be used, `fresh` for a refresh token, a claim or a header is the engine's own,
                 the claims do not fit the claims model, or the ring cannot sign.
-            TypeError: `subject` is not text, or `scope` is one text.
+            TypeError: `subject` is not text, or `scopes` is one text.
             StoreUnavailableError: the store does not answer. It is asked for the first token and
                 once a minute after that (see `RevocationStore.raise_retention`).
         """
@@ -180,7 +180,7 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
         grant = new_grant(
             subject,
             claims=claims,
-            scope=scope,
+            scopes=scopes,
             fresh=fresh,
             audience=audience,
             headers=headers,
@@ -201,7 +201,7 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
         *,
         claims: Mapping[str, object] | None = None,
         access_claims: Mapping[str, object] | None = None,
-        scope: Collection[str] = (),
+        scopes: Collection[str] = (),
         fresh: bool = False,
         lifetime: Lifetime | None = None,
         refresh_lifetime: Lifetime | None = None,
@@ -211,10 +211,10 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
         """Issue an access and a refresh token that begin one session (``sid``).
 
         Args:
-            subject: see `issue`; as `claims`, `scope`, `fresh`, `audience` and `headers`.
+            subject: see `issue`; as `claims`, `scopes`, `fresh`, `audience` and `headers`.
             claims: the lasting ones: both tokens carry them, and so do their successors.
             access_claims: further ones, of this access token alone.
-            scope: what both allow.
+            scopes: the scopes that both tokens grant.
             fresh: marks the access token.
             lifetime: of the access token.
             refresh_lifetime: of the refresh token.
@@ -233,7 +233,7 @@ class TokenEngine(LifecycleHooks[ClaimsT], Generic[ClaimsT]):
         grant = new_grant(
             subject,
             claims=claims,
-            scope=scope,
+            scopes=scopes,
             fresh=fresh,
             audience=audience,
             headers=headers,

@@ -49,7 +49,7 @@ class Requirement(Generic[ClaimsT]):
             msg = "fresh must be True, False or a timedelta above zero."
             raise ConfigurationError(msg)
 
-        checked_scope(self.scopes, argument="scopes")
+        checked_scope(self.scopes)
         object.__setattr__(self, "scopes", tuple(self.scopes))
         if self.carriers is not None:
             object.__setattr__(self, "carriers", checked_carriers(self.carriers))

@@ -38,7 +38,7 @@ def check_type(type: TokenType, *, fresh: bool) -> None:
         raise ConfigurationError(msg)
 
 
-def checked_scope(scopes: Collection[str], *, argument: str = "scope") -> str:
+def checked_scope(scopes: Collection[str]) -> str:
     """Check scopes and return them as one text, separated by spaces (RFC 6749 §3.3).
 
     Raises:
@@ -50,14 +50,14 @@ def checked_scope(scopes: Collection[str], *, argument: str = "scope") -> str:
     if type(scopes) not in _USUAL_COLLECTIONS and (
         isinstance(scopes, (str, bytes)) or not isinstance(scopes, Collection)
     ):
-        msg = f"{argument} must be several scopes, as in {argument}=['orders:read']."
+        msg = "scopes must be several scopes, as in scopes=['orders:read']."
         raise TypeError(msg)
     if not scopes:
         return ""
     try:
         joined = " ".join(scopes)
     except TypeError as exc:
-        msg = f"Each of {argument} must be text, as in {argument}=['orders:read']."
+        msg = "Each of scopes must be text, as in scopes=['orders:read']."
         raise TypeError(msg) from exc
     if (
         "" in scopes
@@ -66,6 +66,6 @@ def checked_scope(scopes: Collection[str], *, argument: str = "scope") -> str:
         or '"' in joined
         or "\\" in joined
     ):
-        msg = f"{argument} holds something that is not a scope (RFC 6749 §3.3)."
+        msg = "scopes holds something that is not a scope (RFC 6749 §3.3)."
         raise ConfigurationError(msg)
     return joined

@@ -37,7 +37,7 @@ def new_grant(
     subject: str,
     *,
     claims: Mapping[str, object] | None,
-    scope: Collection[str],
+    scopes: Collection[str],
     fresh: bool,
     audience: str | Collection[str] | None,
     headers: Mapping[str, JsonValue] | None,
@@ -62,7 +62,7 @@ def new_grant(
     return Grant(
         subject,
         {} if claims is None else claims,
-        checked_scope(scope) if scope else "",
+        checked_scope(scopes) if scopes else "",
         fresh,
         audience,
         headers,
