@@ -1,4 +1,4 @@
-"""Tokenward for FastAPI: claims as a dependency.
+"""Tokenward for FastAPI: a dependency that returns the claims of a valid token.
 
 ::
 

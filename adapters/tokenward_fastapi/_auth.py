@@ -1,4 +1,4 @@
-"""`TokenAuth`: the adapter's one public object."""
+"""`TokenAuth`: the public class of this adapter."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -9,11 +9,11 @@ from fastapi import FastAPI, Request, Response, WebSocket
 
 from tokenward import Claims, ConfigurationError, KeyPublisher, TokenPair
 from tokenward.http import BaseTokenAuth, Carrier, Requirement
-from tokenward_fastapi._dependency import FoundClaims, RequiredClaims, view_of
-from tokenward_fastapi._documents import add_documents
+from tokenward_fastapi._dependency import ClaimsDependency, RequiredClaimsDependency, view_of
 from tokenward_fastapi._openapi import document_refusals
+from tokenward_fastapi._published_keys import add_key_routes
 from tokenward_fastapi._refusals import as_refusals, close_websocket, register_refusals
-from tokenward_fastapi._wiring import check_wiring
+from tokenward_fastapi._startup_checks import add_startup_checks
 
 __all__ = ["TokenAuth"]
 
@@ -34,37 +34,38 @@ class TokenAuth(
     async def refresh(
         self, request: Request, *, carriers: Sequence[Carrier] | None = None
     ) -> TokenPair:
-        """Trade the refresh token of a request for the next pair; see `TokenEngine.refresh`.
+        """Exchange a request's refresh token for a new pair; see `TokenEngine.refresh`.
 
         Args:
             request: the request.
-            carriers: where the token may be, in place of what `TokenAuth` was given.
+            carriers: where the token is looked for, instead of the carriers of this `TokenAuth`.
 
         Raises:
-            TokenError: it is refused. If the handler does not catch it, that is the answer.
+            TokenError: the token is refused. If the handler does not catch the error, the app sends
+                its response.
         """
         with as_refusals(request, self.authenticator.refusal):
             return await self.authenticator.refresh(view_of(request), carriers=carriers)
 
     def check_origin(self, request: Request) -> None:
-        """Refuse a request that a page of another origin sent: for your login routes.
+        """Refuse a request from a page of another origin. Use it in your login routes.
 
         A login has no session yet, so no CSRF token protects it. Call this before you check the
-        password. Requests of programs, which name no origin, pass.
+        password. Requests without an origin, which come from programs, pass.
 
         Args:
             request: the request.
 
         Raises:
-            OriginNotAllowedError: it comes from a page of another origin. If the handler does not
-                catch it, that is the answer.
+            OriginNotAllowedError: the request comes from a page of another origin. If the handler
+                does not catch the error, the app sends its response.
             ConfigurationError: there is no `CookieCarrier`.
         """
         with as_refusals(request, self.authenticator.refusal):
             self.authenticator.cookies.check_origin(view_of(request))
 
     def set_cookies(self, response: Response, pair: TokenPair) -> None:
-        """Hand a pair to the browser, in the cookies that the `CookieCarrier` describes.
+        """Store a pair in the browser, in the cookies of the `CookieCarrier`.
 
         Raises:
             ConfigurationError: there is no `CookieCarrier`, or a token is too long for a cookie.
@@ -72,7 +73,7 @@ class TokenAuth(
         _add_cookies(response, self.authenticator.cookies.set_cookies(pair))
 
     def clear_cookies(self, response: Response) -> None:
-        """Have the browser forget all that `set_cookies` set. Revoke the session besides.
+        """Remove the cookies of `set_cookies` from the browser. Revoke the session as well.
 
         Raises:
             ConfigurationError: there is no `CookieCarrier`.
@@ -94,12 +95,13 @@ class TokenAuth(
                 async for text in websocket.iter_text(): ...
 
         Args:
-            websocket: that was accepted.
-            claims: which let it in.
-            check_every: how often the store is asked; an expiry is seen at its time.
+            websocket: the accepted WebSocket.
+            claims: the claims of the WebSocket's token.
+            check_every: the interval between revocation checks. An expired token is noticed at
+                its expiry, whatever the interval.
 
         Raises:
-            ConfigurationError: `check_every` is not above zero.
+            ConfigurationError: `check_every` is not a timedelta above zero.
         """
 
         async def close(code: int, reason: str) -> None:
@@ -108,53 +110,56 @@ class TokenAuth(
         return self.authenticator.while_valid(claims, close, check_every=check_every)
 
     def publish_keys(self, app: FastAPI, publisher: KeyPublisher) -> None:
-        """Show the public keys, and the metadata of the issuer, at the paths of the publisher.
+        """Serve the public keys, and the issuer's metadata, at the paths of the publisher.
 
-        Each is for GET and HEAD, needs no token whatever the dependencies of the app, and stays out of
-        the OpenAPI document. A service that signs shows its own ring.
+        The routes answer GET and HEAD, need no token whatever the dependencies of the app, and are
+        not in the OpenAPI document.
 
         Args:
-            app: which serves them at the root of its host.
-            publisher: of the ring that the engine holds.
+            app: the app, mounted at the root of its host.
+            publisher: the publisher of the engine's ring.
         """
-        add_documents(app, publisher)
+        add_key_routes(app, publisher)
 
     def init_app(self, app: FastAPI) -> None:
-        """Answer in full, and document it.
+        """Send complete responses to refused requests, document them, and check the app.
 
-        Bodies become ``{"detail": ..., "code": ...}``, a `TokenError` that a handler raises itself
-        (as `engine.refresh` does) is answered like the dependency's own, WebSockets are refused
-        with an HTTP response where the server can, and the OpenAPI document gains the 401 and 403
-        of every protected route. Without this, the dependency, `refresh` and `check_origin` answer
-        through FastAPI's own HTTPException: the same statuses and challenges, and no ``code``; and a
-        `TokenError` that a handler raises itself is an error of the server.
+        Response bodies become ``{"detail": ..., "code": ...}``. A `TokenError` that a handler raises
+        itself, for example through `engine.refresh`, gets the same response. WebSockets are refused
+        with an HTTP response if the server supports it. The OpenAPI document lists the 401 and 403
+        responses of every protected route.
 
-        The app does not start, and answers no request, where claims would come from a request
-        without a token: a parameter whose type is a `Claims` model or holds one, such a model as a
-        dependency, and a parameter whose model is not that of the engine.
+        Without this call, the dependency, `refresh` and `check_origin` raise FastAPI's
+        HTTPException: the same statuses and challenges, but no ``code``. A `TokenError` that a
+        handler raises itself is then a server error.
+
+        An app in which a request could supply claims without a token does not start, and refuses
+        to handle requests: a parameter whose type is a `Claims` model or contains one, a `Claims`
+        model used as a dependency, or a parameter with a model that the engine does not return.
 
         Args:
-            app: before it has started. Routes may be added before and after this call.
+            app: the app, before it has started. You may add routes before and after this call.
 
         Raises:
-            ConfigurationError: `app` is no FastAPI app, or has already started.
+            ConfigurationError: `app` is not a FastAPI app, or has already started.
         """
         if not isinstance(app, FastAPI):
-            msg = "init_app takes the FastAPI app: call auth.init_app(app)."
+            msg = f"init_app needs the FastAPI app, not {type(app).__name__}: call auth.init_app(app)."
             raise ConfigurationError(msg)
-        check_wiring(app)
+
+        add_startup_checks(app)
         register_refusals(app, self.authenticator.refusal)
         document_refusals(app, self.scheme_name)
 
     def _required_guard(
         self, requirement: Requirement[ClaimsT]
     ) -> Callable[..., Awaitable[ClaimsT]]:
-        return RequiredClaims[ClaimsT](self.authenticator, requirement, self.scheme_name)
+        return RequiredClaimsDependency[ClaimsT](self.authenticator, requirement, self.scheme_name)
 
     def _optional_guard(
         self, requirement: Requirement[ClaimsT]
     ) -> Callable[..., Awaitable[ClaimsT | None]]:
-        return FoundClaims[ClaimsT | None](self.authenticator, requirement)
+        return ClaimsDependency[ClaimsT | None](self.authenticator, requirement)
 
 
 def _add_cookies(response: Response, cookies: tuple[str, ...]) -> None:

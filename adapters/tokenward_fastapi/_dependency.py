@@ -1,4 +1,4 @@
-"""The dependency: builds the view of the request, asks the authenticator, hands the claims over."""
+"""The dependency that authenticates a request and returns its claims."""
 
 import asyncio
 import inspect
@@ -17,73 +17,73 @@ from tokenward import ConfigurationError, TokenError
 from tokenward.http import Authenticator, RequestView, Requirement
 from tokenward_fastapi._refusals import RefusedRequest, RefusedWebSocket
 
-__all__ = ["FoundClaims", "RequiredClaims", "view_of"]
+__all__ = ["ClaimsDependency", "RequiredClaimsDependency", "view_of"]
 
 FoundT = TypeVar("FoundT")
 
 
 def view_of(connection: HTTPConnection) -> RequestView:
-    """Show a request or a handshake to the core; Starlette keeps a body that was read."""
+    """Return the core's view of a request or handshake. Starlette caches the body it reads."""
     return RequestView(
         connection.scope, connection.body if isinstance(connection, Request) else None
     )
 
 
-class _ForRequests(partial[Awaitable[FoundT]]):
-    """The coroutine function of a dependency, for requests only.
+class _RequestCallable(partial[Awaitable[FoundT]]):
+    """Lets only FastAPI call the dependency, with a connection and inside an event loop.
 
-    FastAPI looks through a partial, so it still awaits the dependency and uses no thread.
+    FastAPI unwraps a partial, so it still awaits the dependency and does not use a thread.
     """
 
     def __call__(self, /, *args: Any, **keywords: Any) -> Awaitable[FoundT]:  # noqa: ANN401
         if args and not isinstance(args[0], HTTPConnection):
             msg = (
-                "auth.required() is a dependency and not a decorator: declare a parameter, "
-                "claims: Annotated[..., Depends(auth.required())], or name it in the route's "
+                "auth.required() is a dependency, not a decorator: declare a parameter "
+                "claims: Annotated[..., Depends(auth.required())], or add it to the route as "
                 "dependencies=[Depends(auth.required())]."
             )
             raise ConfigurationError(msg)
-        # Fails in a thread: nobody would await the coroutine there, and no token would be verified.
+        # Raises in a thread, where the coroutine would not be awaited and no token be verified.
         asyncio.get_running_loop()
         return super().__call__(*args, **keywords)
 
 
-# FastAPI looks at the `dependency` of a `Depends` wherever one can stand. So this one, which stands
-# there only if `Depends(...)` was forgotten, is found where it is written.
-class FoundClaims(Depends, Generic[FoundT]):
-    """Gives the claims, or None where there is no token and the requirement is optional."""
+# A subclass of `Depends`, because FastAPI reads the attribute `dependency` of every `Depends` that it
+# finds. It finds this object only if `Depends(...)` around it was forgotten, and then gets an error.
+class ClaimsDependency(Depends, Generic[FoundT]):
+    """Returns the claims; None if the request has no token and the requirement is optional."""
 
     def __init__(self, authenticator: Authenticator[Any], requirement: Requirement[Any]) -> None:
-        """Take what the route asks for."""
+        """Create the dependency for one requirement."""
         self.authenticator = authenticator
         self.requirement = requirement
-        self.__signature__ = inspect.signature(self._find)
-        self._call = _ForRequests[FoundT](self._find)
+        self.__signature__ = inspect.signature(self._authenticate)
+        self._call = _RequestCallable[FoundT](self._authenticate)
 
     @property
     def __call__(self) -> Callable[..., Awaitable[FoundT]]:
-        """Let FastAPI call this once a request."""
+        """The coroutine function that FastAPI calls once per request."""
         return self._call
 
-    # Two of them are never the same, however much they ask for the same.
+    # Compared by identity: equal requirements are still two dependencies.
     __eq__ = object.__eq__
     __hash__ = object.__hash__
     __repr__ = object.__repr__
 
     @property
     def dependency(self) -> NoReturn:
-        """What FastAPI reads of a ``Depends``.
+        """Report a missing ``Depends``: FastAPI reads this attribute only if it was forgotten.
 
         Raises:
             ConfigurationError: always.
         """
-        self._ask_for_depends()
+        self._raise_missing_depends()
 
     def __get_pydantic_core_schema__(self, source: object, handler: object) -> NoReturn:
-        """Refuse to be a type, and a note on the field of a model."""
-        self._ask_for_depends()
+        """Report a missing ``Depends`` when Pydantic finds this object in an annotation."""
+        self._raise_missing_depends()
 
-    def _ask_for_depends(self) -> NoReturn:
+    def _raise_missing_depends(self) -> NoReturn:
         verb = "optional" if self.requirement.optional else "required"
         msg = (
             f"auth.{verb}() needs Depends: write "
@@ -92,16 +92,18 @@ class FoundClaims(Depends, Generic[FoundT]):
         )
         raise ConfigurationError(msg)
 
-    async def _find(self, connection: HTTPConnection, security_scopes: SecurityScopes) -> FoundT:
+    async def _authenticate(
+        self, connection: HTTPConnection, security_scopes: SecurityScopes
+    ) -> FoundT:
         try:
-            found = await self.authenticator.authenticate(
+            claims = await self.authenticator.authenticate(
                 view_of(connection),
                 self.requirement,
                 further_scopes=security_scopes.scopes,
             )
         except TokenError as error:
             self._refuse(connection, error)
-        return cast("FoundT", found)
+        return cast("FoundT", claims)
 
     def _refuse(self, connection: HTTPConnection, error: TokenError) -> NoReturn:
         refusal = self.authenticator.refusal(error)
@@ -110,13 +112,13 @@ class FoundClaims(Depends, Generic[FoundT]):
         raise RefusedRequest(refusal) from error
 
 
-class RequiredClaims(FoundClaims[FoundT], SecurityBase):
-    """Gives the claims; being a `SecurityBase`, it puts the scheme into OpenAPI."""
+class RequiredClaimsDependency(ClaimsDependency[FoundT], SecurityBase):
+    """Returns the claims. As a `SecurityBase` it adds the security scheme to OpenAPI."""
 
     def __init__(
         self, authenticator: Authenticator[Any], requirement: Requirement[Any], scheme_name: str
     ) -> None:
-        """Take what the route asks for, and the name of the security scheme."""
+        """Create the dependency for one requirement and security scheme."""
         super().__init__(authenticator, requirement)
         self.model = SecurityScheme.model_validate(authenticator.carriers[0].security_scheme)
         self.scheme_name = scheme_name

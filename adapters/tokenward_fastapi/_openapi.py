@@ -1,4 +1,4 @@
-"""Documents the refusals of protected routes in OpenAPI."""
+"""Adds the refusals of protected routes to the OpenAPI document."""
 
 from typing import Any
 
@@ -16,22 +16,22 @@ _BODY = {
 
 
 def document_refusals(app: FastAPI, scheme_name: str) -> None:
-    """Add 401 and 403 to every operation that names the security scheme."""
+    """Add the 401 and 403 responses to every operation that uses the security scheme."""
     generate = app.openapi
 
     def openapi() -> dict[str, Any]:
         schema = generate()
         for item in schema.get("paths", {}).values():
             for operation in item.values():
-                if isinstance(operation, dict) and _names(operation, scheme_name):
+                if isinstance(operation, dict) and _uses_scheme(operation, scheme_name):
                     _add_refusals(operation)
         return schema
 
-    # FastAPI's documented way to extend the document.
+    # The way that FastAPI documents for extending OpenAPI.
     app.openapi = openapi  # type: ignore[method-assign]
 
 
-def _names(operation: dict[str, Any], scheme_name: str) -> bool:
+def _uses_scheme(operation: dict[str, Any], scheme_name: str) -> bool:
     return any(scheme_name in alternative for alternative in operation.get("security", ()))
 
 

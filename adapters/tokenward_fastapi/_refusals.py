@@ -1,4 +1,4 @@
-"""How a refusal travels through FastAPI, and how it is sent."""
+"""Carries refusals through FastAPI as exceptions, and sends them."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,67 +23,67 @@ __all__ = [
 
 
 class RefusedRequest(HTTPException):
-    """A refusal that FastAPI's own handler can send, if less completely."""
+    """A refused request. Without `init_app`, FastAPI sends it as an HTTPException."""
 
     def __init__(self, refusal: Refusal) -> None:
-        """Take the refusal."""
+        """Create the exception for a refusal."""
         super().__init__(refusal.status, refusal.detail, dict(refusal.headers))
         self.refusal = refusal
 
 
 class RefusedWebSocket(WebSocketException):
-    """A refusal that Starlette's own handler can send as a close code."""
+    """A refused WebSocket. Without `init_app`, Starlette closes it with the close code."""
 
     def __init__(self, refusal: Refusal) -> None:
-        """Take the refusal."""
+        """Create the exception for a refusal."""
         super().__init__(refusal.close_code, refusal.code)
         self.refusal = refusal
 
 
 @contextmanager
 def as_refusals(request: Request, refusal_of: Callable[[TokenError], Refusal]) -> Iterator[None]:
-    """Have the app of a request answer the errors of a block as refusals, also without `init_app`.
+    """Make the app send a TokenError of the block as a refusal, with or without `init_app`.
 
-    Where the app has no handler for an error, the block raises one of the same kind that is an
-    HTTPException as well, which every app answers.
+    If the app has no handler for the error, the block raises a subclass of both the error's class
+    and HTTPException, which every app handles.
     """
     try:
         yield
     except TokenError as error:
         handlers = getattr(request.scope.get("app"), "exception_handlers", {})
-        # What only a handler for Exception catches, Starlette answers as an error of the server.
+        # A handler for Exception does not count: Starlette treats what it handles as a server error.
         kinds = [kind for kind in type(error).__mro__ if issubclass(kind, TokenwardError)]
         if any(kind in handlers for kind in kinds):
             raise
-        raise _answerable(error, refusal_of(error)) from error
+        raise _as_http_exception(error, refusal_of(error)) from error
 
 
-def _answerable(error: TokenError, refusal: Refusal) -> TokenError:
-    kind = _answerable_kind(type(error))  # type: ignore[arg-type] # it is hashable
-    answerable = kind.__new__(kind, *error.args)
-    RefusedRequest.__init__(cast("RefusedRequest", answerable), refusal)
-    vars(answerable).update(vars(error))
-    return answerable
+def _as_http_exception(error: TokenError, refusal: Refusal) -> TokenError:
+    kind = _http_exception_class(type(error))  # type: ignore[arg-type] # classes are hashable
+    exception = kind.__new__(kind, *error.args)
+    RefusedRequest.__init__(cast("RefusedRequest", exception), refusal)
+    vars(exception).update(vars(error))
+    return exception
 
 
 @cache
-def _answerable_kind(kind: type[TokenError]) -> type[TokenError]:
+def _http_exception_class(kind: type[TokenError]) -> type[TokenError]:
     return type(kind.__name__, (kind, RefusedRequest), {"__module__": kind.__module__})
 
 
 def register_refusals(app: FastAPI, refusal_of: Callable[[TokenError], Refusal]) -> None:
-    """Have the app send refusals whole, and those of a TokenError that a handler raises."""
+    """Make the app send complete refusals, also for a TokenError that a handler raises."""
 
     async def refused_request(_request: Request, error: Exception) -> Response:
         return _response(cast("RefusedRequest", error).refusal)
 
     async def refused_websocket(websocket: WebSocket, error: Exception) -> None:
-        await _deny(websocket, cast("RefusedWebSocket", error).refusal)
+        await _refuse_websocket(websocket, cast("RefusedWebSocket", error).refusal)
 
     async def token_error(connection: Request | WebSocket, error: Exception) -> Response | None:
         refusal = refusal_of(cast("TokenError", error))
         if isinstance(connection, WebSocket):
-            await _deny(connection, refusal)
+            await _refuse_websocket(connection, refusal)
             return None
         return _response(refusal)
 
@@ -97,8 +97,8 @@ def _response(refusal: Refusal) -> Response:
     return Response(refusal.content, refusal.status, headers, media_type="application/json")
 
 
-async def _deny(websocket: WebSocket, refusal: Refusal) -> None:
-    """Refuse a handshake, by a response where the server can send one; close an open socket."""
+async def _refuse_websocket(websocket: WebSocket, refusal: Refusal) -> None:
+    """Refuse a handshake with a response if the server supports it; close an open WebSocket."""
     is_handshake = (
         WebSocketState.DISCONNECTED is not websocket.client_state
         and websocket.application_state is WebSocketState.CONNECTING
@@ -110,6 +110,6 @@ async def _deny(websocket: WebSocket, refusal: Refusal) -> None:
 
 
 async def close_websocket(websocket: WebSocket, code: int, reason: str) -> None:
-    """Close a WebSocket, unless there is nobody left to tell."""
+    """Close a WebSocket, unless it is already disconnected."""
     if WebSocketState.DISCONNECTED not in (websocket.client_state, websocket.application_state):
         await websocket.close(code, reason)

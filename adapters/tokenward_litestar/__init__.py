@@ -1,4 +1,4 @@
-"""Tokenward for Litestar: a guard, and a plugin.
+"""Tokenward for Litestar: a plugin, and guards that require a valid token.
 
 ::
 

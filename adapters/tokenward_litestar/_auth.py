@@ -1,4 +1,4 @@
-"""`TokenAuth`: the adapter's one public object."""
+"""`TokenAuth`: the public class of this adapter."""
 
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
@@ -15,11 +15,11 @@ from tokenward import Claims, KeyPublisher, TokenPair
 from tokenward.engine import TokenVerifier
 from tokenward.http import BaseTokenAuth, Carrier, Requirement
 from tokenward_litestar._cookies import add_cookies
-from tokenward_litestar._documents import add_documents
-from tokenward_litestar._guard import ClaimsGuard, provider_of, require_plugin, view_of
+from tokenward_litestar._guard import ClaimsGuard, claims_provider, require_plugin, view_of
 from tokenward_litestar._openapi import document_refusals, document_scheme
+from tokenward_litestar._published_keys import add_key_handlers
 from tokenward_litestar._refusals import close_websocket, register_refusals
-from tokenward_litestar._wiring import HandlerChecks, refuse_second_plugin
+from tokenward_litestar._startup_checks import HandlerChecks, refuse_duplicate_key
 
 __all__ = ["TokenAuth"]
 
@@ -50,11 +50,10 @@ class TokenAuth(
         """Connect an engine to Litestar.
 
         Args:
-            engine: as for `BaseTokenAuth`, like the next three arguments.
-            carriers: where requests carry tokens; by default only the ``Authorization: Bearer``
-                header.
-            realm: the realm that challenges name.
-            scheme_name: the name of the security scheme in the OpenAPI document.
+            engine: as for `BaseTokenAuth`.
+            carriers: as for `BaseTokenAuth`.
+            realm: as for `BaseTokenAuth`.
+            scheme_name: as for `BaseTokenAuth`.
             dependency_key: the name of the handler argument that receives the claims, as in
                 ``claims: NamedDependency[ShopClaims]``. Each `TokenAuth` of an app needs a
                 different name.
@@ -69,43 +68,44 @@ class TokenAuth(
         super().__init__(engine, carriers=carriers, realm=realm, scheme_name=scheme_name)
         self.dependency_key: str = dependency_key
         self._exclude_opt_key = exclude_opt_key
-        self._provider = provider_of(self.authenticator)
+        self._provider = claims_provider(self.authenticator)
         self._checks = HandlerChecks(self, self.authenticator, self._provider)
 
     async def refresh(
         self, request: Request[Any, Any, Any], *, carriers: Sequence[Carrier] | None = None
     ) -> TokenPair:
-        """Trade the refresh token of a request for the next pair; see `TokenEngine.refresh`.
+        """Exchange a request's refresh token for a new pair; see `TokenEngine.refresh`.
 
         Args:
             request: the request.
-            carriers: where the token may be, in place of what `TokenAuth` was given.
+            carriers: where the token is looked for, instead of the carriers of this `TokenAuth`.
 
         Raises:
-            TokenError: it is refused; left to the plugin, that is the answer.
-            ConfigurationError: the app does not know the plugin.
+            TokenError: the token is refused. If the handler does not catch the error, the app sends
+                its response.
+            ConfigurationError: this `TokenAuth` is not a plugin of the app.
         """
         require_plugin(request.app, self)
         return await self.authenticator.refresh(view_of(request), carriers=carriers)
 
     def check_origin(self, request: Request[Any, Any, Any]) -> None:
-        """Refuse a request that a page of another origin sent: for your login routes.
+        """Refuse a request from a page of another origin. Use it in your login routes.
 
         A login has no session yet, so no CSRF token protects it. Call this before you check the
-        password. Requests of programs, which name no origin, pass.
+        password. Requests without an origin, which come from programs, pass.
 
         Args:
             request: the request.
 
         Raises:
-            OriginNotAllowedError: it comes from a page of another origin; left to the plugin, that is the
-                answer.
+            OriginNotAllowedError: the request comes from a page of another origin. If the handler
+                does not catch the error, the app sends its response.
             ConfigurationError: there is no `CookieCarrier`.
         """
         self.authenticator.cookies.check_origin(view_of(request))
 
     def set_cookies(self, response: Response[Any], pair: TokenPair) -> None:
-        """Hand a pair to the browser, in the cookies that the `CookieCarrier` describes.
+        """Store a pair in the browser, in the cookies of the `CookieCarrier`.
 
         Raises:
             ConfigurationError: there is no `CookieCarrier`, or a token is too long for a cookie.
@@ -113,7 +113,7 @@ class TokenAuth(
         add_cookies(response, self.authenticator.cookies.set_cookies(pair))
 
     def clear_cookies(self, response: Response[Any]) -> None:
-        """Have the browser forget all that `set_cookies` set. Revoke the session besides.
+        """Remove the cookies of `set_cookies` from the browser. Revoke the session as well.
 
         Raises:
             ConfigurationError: there is no `CookieCarrier`.
@@ -135,12 +135,13 @@ class TokenAuth(
                 async for text in socket.iter_data(): ...
 
         Args:
-            websocket: that was accepted.
-            claims: which let it in.
-            check_every: how often the store is asked; an expiry is seen at its time.
+            websocket: the accepted WebSocket.
+            claims: the claims of the WebSocket's token.
+            check_every: the interval between revocation checks. An expired token is noticed at
+                its expiry, whatever the interval.
 
         Raises:
-            ConfigurationError: `check_every` is not above zero.
+            ConfigurationError: `check_every` is not a timedelta above zero.
         """
 
         async def close(code: int, reason: str) -> None:
@@ -149,24 +150,24 @@ class TokenAuth(
         return self.authenticator.while_valid(claims, close, check_every=check_every)
 
     def publish_keys(self, app: Litestar, publisher: KeyPublisher) -> None:
-        """Show the public keys, and the metadata of the issuer, at the paths of the publisher.
+        """Serve the public keys, and the issuer's metadata, at the paths of the publisher.
 
-        Each is for GET and HEAD, needs no token whatever the guards of the app, and stays out of
-        the OpenAPI document. A service that signs shows its own ring.
+        The routes answer GET and HEAD, need no token whatever the guards of the app, and are not in
+        the OpenAPI document.
 
         Args:
-            app: which serves them at the root of its host.
-            publisher: of the ring that the engine holds.
+            app: the app, mounted at the root of its host.
+            publisher: the publisher of the engine's ring.
         """
-        add_documents(app, publisher, self._exclude_opt_key)
+        add_key_handlers(app, publisher, self._exclude_opt_key)
 
     def on_app_init(self, app_config: AppConfig) -> AppConfig:
-        """Let Litestar call this: register the answers, the claims and the security scheme.
+        """Register the responses, the claims and the security scheme. Litestar calls this.
 
         Raises:
             ConfigurationError: another `TokenAuth` of the app has the same `dependency_key`.
         """
-        refuse_second_plugin(app_config, self, self.dependency_key)
+        refuse_duplicate_key(app_config, self, self.dependency_key)
         register_refusals(app_config, self.authenticator.refusal)
         app_config.dependencies.setdefault(self.dependency_key, self._provider)
         scheme = self.authenticator.carriers[0].security_scheme
@@ -174,12 +175,12 @@ class TokenAuth(
         return app_config
 
     def receive_route(self, route: BaseRoute) -> None:
-        """Let Litestar call this for each route: check it, and document what its guards ask for.
+        """Check a route, and document what its guards require. Litestar calls this for each route.
 
         Raises:
-            ConfigurationError: a handler takes claims from the request, has them without a guard or in
-                another model, is cached behind a guard, or has a guard in a wrong place or of a
-                `TokenAuth` that is no plugin.
+            ConfigurationError: a handler takes claims from the request, has a claims argument but
+                no guard, annotates it with another model, caches its response behind a guard, or
+                has a guard in the wrong place or of a `TokenAuth` that is not a plugin.
         """
         if isinstance(route, ASGIRoute | WebSocketRoute):
             self._checks.check(route.route_handler)
@@ -198,14 +199,14 @@ class TokenAuth(
         return self._required_guard(requirement)
 
     def _scopes_of(self, handler: BaseRouteHandler) -> list[str] | None:
-        """Give the scopes that guards of this object ask of a handler; None: there is no guard."""
+        """Return the scopes that the guards of a handler require; None if there is no guard."""
         requirements = [
             guard.requirement
             for guard in handler.resolve_guards()
             if isinstance(guard, ClaimsGuard)
             and guard.authenticator is self.authenticator
             and not guard.requirement.optional
-            and not guard.leaves_out(handler)
+            and not guard.excludes(handler)
         ]
         if not requirements:
             return None

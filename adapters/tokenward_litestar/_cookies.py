@@ -1,4 +1,4 @@
-"""Cookies that the core has written, in Litestar's own response."""
+"""Adds the cookies that the core rendered to a Litestar response."""
 
 from typing import Any, Final
 
@@ -7,23 +7,25 @@ from litestar.datastructures import Cookie
 
 __all__ = ["add_cookies"]
 
-_CACHING: Final = "cache-control"
+_CACHE_CONTROL: Final = "cache-control"
 
 
-class _WrittenCookie(Cookie):
-    """A cookie that is sent as it was written: every adapter sends the same bytes."""
+class _RenderedCookie(Cookie):
+    """A cookie that is sent exactly as rendered, so that every adapter sends the same bytes."""
 
     def __init__(self, text: str) -> None:
         name, _, _ = text.partition("=")
         super().__init__(key=name)
         self._text = text
 
-    def to_header(self, **kwargs: Any) -> str:  # noqa: ANN401, ARG002 - Litestar's own
+    def to_header(self, **kwargs: Any) -> str:  # noqa: ANN401, ARG002 - Litestar's signature
         return self._text
 
 
 def add_cookies(response: Response[Any], cookies: tuple[str, ...]) -> None:
-    """Add ``Set-Cookie`` headers, and have no cache keep them."""
-    response.cookies += [_WrittenCookie(text) for text in cookies]
-    others = {key: value for key, value in response.headers.items() if key.lower() != _CACHING}
-    response.headers = {**others, _CACHING: "no-store"}
+    """Add ``Set-Cookie`` headers to a response, and forbid caching it."""
+    response.cookies += [_RenderedCookie(text) for text in cookies]
+    others = {
+        key: value for key, value in response.headers.items() if key.lower() != _CACHE_CONTROL
+    }
+    response.headers = {**others, _CACHE_CONTROL: "no-store"}

@@ -1,4 +1,4 @@
-"""The guard: builds the view of the connection, asks the authenticator, hands the claims over."""
+"""The guard that authenticates a connection and stores its claims."""
 
 from collections.abc import MutableMapping
 from typing import Any, Generic, NoReturn, Self, TypeVar, cast
@@ -15,13 +15,13 @@ from tokenward import Claims, ConfigurationError, TokenError
 from tokenward.http import Authenticator, RequestView, Requirement
 from tokenward_litestar._refusals import RefusedRequest, RefusedWebSocket
 
-__all__ = ["ClaimsGuard", "provider_of", "require_plugin", "view_of"]
+__all__ = ["ClaimsGuard", "claims_provider", "require_plugin", "view_of"]
 
 ClaimsT = TypeVar("ClaimsT", bound=Claims)
 
 
 def view_of(connection: ASGIConnection[Any, Any, Any, Any]) -> RequestView:
-    """Show a request or a handshake to the core; Litestar keeps a body that was read."""
+    """Return the core's view of a request or handshake. Litestar caches the body it reads."""
     return RequestView(
         cast("MutableMapping[str, Any]", connection.scope),
         connection.body if isinstance(connection, Request) else None,
@@ -29,7 +29,7 @@ def view_of(connection: ASGIConnection[Any, Any, Any, Any]) -> RequestView:
 
 
 class ClaimsGuard(Generic[ClaimsT]):
-    """Lets a connection through, with its claims at ``connection.auth``."""
+    """Requires a token of a connection, and puts its claims into ``connection.auth``."""
 
     def __init__(
         self,
@@ -39,46 +39,54 @@ class ClaimsGuard(Generic[ClaimsT]):
         *,
         exclude_opt_key: str,
     ) -> None:
-        """Take what the route asks for, and the key of handlers that are left out."""
+        """Create the guard for one requirement.
+
+        Args:
+            plugin: the `TokenAuth` that created the guard.
+            authenticator: authenticates the connections.
+            requirement: what the routes require.
+            exclude_opt_key: the ``opt`` key of handlers that the guard skips.
+        """
         self.plugin = plugin
         self.authenticator = authenticator
         self.requirement = requirement
         self._exclude_opt_key = exclude_opt_key
 
     def __deepcopy__(self, memo: object) -> Self:
-        """Stay the same: Litestar copies controllers and routers, and the engine is one."""
+        """Return the same guard: Litestar copies controllers and routers, but not the engine."""
         return self
 
     def __iter__(self) -> NoReturn:
-        """Refuse ``guards=auth.required()``.
+        """Report ``guards=auth.required()``.
 
         Raises:
             TypeError: always.
         """
-        msg = "guards is a list: write guards=[auth.required()]."
+        msg = "guards must be a list: write guards=[auth.required()]."
         raise TypeError(msg)
 
-    def leaves_out(self, handler: BaseRouteHandler) -> bool:
-        """Tell whether a layer below this guard asks to be left out.
+    def excludes(self, handler: BaseRouteHandler) -> bool:
+        """Whether a layer inside the layer of this guard opts out.
 
-        The guards of that layer itself, and of those below it, stay: they were put there by name.
+        The guards of that layer itself, and of the layers inside it, still apply.
         """
         if not handler.opt.get(self._exclude_opt_key):
             return False
-        *above, own = handler.ownership_layers
-        kept = [own]
-        for place, layer in enumerate(above):
+
+        *outer_layers, handler_layer = handler.ownership_layers
+        remaining = [handler_layer]
+        for index, layer in enumerate(outer_layers):
             if (layer.opt or {}).get(self._exclude_opt_key):
-                kept = [*above[place:], own]
+                remaining = [*outer_layers[index:], handler_layer]
                 break
-        return not any(guard is self for layer in kept for guard in layer.guards or ())
+        return not any(guard is self for layer in remaining for guard in layer.guards or ())
 
     async def __call__(
         self, connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler
     ) -> None:
-        """Let Litestar call this before the handler."""
+        """Authenticate the connection. Litestar calls this before the handler."""
         require_plugin(connection.app, self.plugin)
-        if self.leaves_out(handler):
+        if self.excludes(handler):
             return
         try:
             claims = await self.authenticator.authenticate(view_of(connection), self.requirement)
@@ -87,42 +95,43 @@ class ClaimsGuard(Generic[ClaimsT]):
             if connection.scope["type"] == ScopeType.WEBSOCKET:
                 raise RefusedWebSocket(refusal) from error
             raise RefusedRequest(refusal) from error
-        found = _found(connection.scope)
-        found[self.authenticator] = claims
-        if len(found) == 1:
+
+        stored = _stored_claims(connection.scope)
+        stored[self.authenticator] = claims
+        if len(stored) == 1:
             connection.scope["auth"] = claims
-        else:  # nobody could say whose they are
+        else:  # two TokenAuth have claims: request.auth would be ambiguous
             cast("dict[str, Any]", connection.scope).pop("auth", None)
 
-    # Python shows this name where @auth.required() stands above a handler, and calls it with that.
+    # Python shows this name in its TypeError if @auth.required() is used as a decorator.
     __call__.__qualname__ = (
-        "auth.required() is a guard and no decorator, write guards=[auth.required()]: __call__"
+        "auth.required() is a guard, not a decorator: write guards=[auth.required()]. __call__"
     )
 
 
 def require_plugin(app: Litestar, plugin: InitPlugin) -> None:
-    """Refuse to serve an app that does not know the plugin: nothing has checked its handlers.
+    """Refuse to serve an app without the plugin, because its handlers were not checked.
 
     Raises:
-        ConfigurationError: the app does not know it.
+        ConfigurationError: the `TokenAuth` is not a plugin of the app.
     """
     if plugin not in app.plugins:
-        msg = "The app does not know this TokenAuth: Litestar(plugins=[auth])."
+        msg = "This TokenAuth is not a plugin of the app: write Litestar(plugins=[auth])."
         raise ConfigurationError(msg)
 
 
-def provider_of(authenticator: Authenticator[Any]) -> Provide:
-    """Return what hands the claims over to a handler that names them in its arguments."""
+def claims_provider(authenticator: Authenticator[Any]) -> Provide:
+    """Return the provider of the handler argument that receives the claims."""
 
-    def provide_claims(scope: Scope) -> Any:  # noqa: ANN401 - the handler's annotation says what
-        return _found(scope)[authenticator]
+    def provide_claims(scope: Scope) -> Any:  # noqa: ANN401 - the handler's annotation has the type
+        return _stored_claims(scope)[authenticator]
 
     return Provide(provide_claims, sync_to_thread=False)
 
 
-def _found(scope: Scope) -> dict[Authenticator[Any], Claims | None]:
-    """Return the claims of a connection, by the authenticator that let it in."""
-    found: dict[Authenticator[Any], Claims | None] = cast("dict[str, Any]", scope).setdefault(
+def _stored_claims(scope: Scope) -> dict[Authenticator[Any], Claims | None]:
+    """Return the claims of a connection, by authenticator."""
+    stored: dict[Authenticator[Any], Claims | None] = cast("dict[str, Any]", scope).setdefault(
         "tokenward.claims", {}
     )
-    return found
+    return stored

@@ -1,4 +1,4 @@
-"""Documents guarded routes in OpenAPI, and those alone."""
+"""Adds the security scheme and the refusals of guarded routes to the OpenAPI document."""
 
 from collections.abc import Mapping
 from copy import copy
@@ -17,18 +17,18 @@ __all__ = ["document_refusals", "document_scheme"]
 
 @dataclass
 class RefusalBody:
-    """The body of a request that is refused."""
+    """The body of the response to a refused request."""
 
     detail: str
     code: str
 
 
 def document_scheme(app_config: AppConfig, name: str, scheme: Mapping[str, str]) -> None:
-    """Add the security scheme to the app's document; what the user says of it counts more."""
+    """Add the security scheme to the app's document; a scheme that the user defined wins."""
     if app_config.openapi_config is None:
         return
     config = copy(app_config.openapi_config)
-    told = SecurityScheme(
+    security_scheme = SecurityScheme(
         type=cast("Literal['apiKey', 'http']", scheme["type"]),
         name=scheme.get("name"),
         security_scheme_in=cast("Literal['query', 'header', 'cookie'] | None", scheme.get("in")),
@@ -37,16 +37,16 @@ def document_scheme(app_config: AppConfig, name: str, scheme: Mapping[str, str])
     )
     components = config.components
     others = components if isinstance(components, list) else [components]
-    config.components = [Components(security_schemes={name: told}), *others]
+    config.components = [Components(security_schemes={name: security_scheme}), *others]
     app_config.openapi_config = config
 
 
 def document_refusals(handler: HTTPRouteHandler, name: str, scopes: list[str]) -> None:
-    """Add to one route what it asks for, and how it refuses; a second time changes nothing."""
-    # Each element is an alternative, and the guard is asked in all of them (OpenAPI 3.1 §4.8.30).
+    """Add the required scopes and the refusals to one route. Repeated calls change nothing."""
+    # Each element is an alternative, and the guard applies to all of them (OpenAPI 3.1 §4.8.30).
     handler.security = [{**other, name: scopes} for other in handler.security or [{}]]
-    told = {
+    refusals = {
         status: ResponseSpec(RefusalBody, generate_examples=False, description=description)
         for status, description in Refusal.documented.items()
     }
-    handler.responses = {**told, **(handler.responses or {})}
+    handler.responses = {**refusals, **(handler.responses or {})}

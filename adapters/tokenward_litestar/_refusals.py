@@ -1,4 +1,4 @@
-"""How a refusal travels through Litestar, and how it is sent."""
+"""Carries refusals through Litestar as exceptions, and sends them."""
 
 from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass
@@ -16,14 +16,14 @@ from tokenward.http import Refusal, RequestView
 
 __all__ = ["RefusedRequest", "RefusedWebSocket", "close_websocket", "register_refusals"]
 
-_SOCKET: Final = "tokenward.socket"
+_STATE: Final = "tokenward.socket"
 
 
 class RefusedRequest(HTTPException):
-    """A refusal that Litestar's own handler can send, if less completely."""
+    """A refused request. Without the plugin, Litestar sends it as an HTTPException."""
 
     def __init__(self, refusal: Refusal) -> None:
-        """Take the refusal."""
+        """Create the exception for a refusal."""
         super().__init__(
             detail=refusal.detail, status_code=refusal.status, headers=dict(refusal.headers)
         )
@@ -31,25 +31,25 @@ class RefusedRequest(HTTPException):
 
 
 class RefusedWebSocket(WebSocketException):
-    """A refusal that Litestar itself can send as a close code."""
+    """A refused WebSocket. Litestar closes it with the close code."""
 
     def __init__(self, refusal: Refusal) -> None:
-        """Take the refusal."""
+        """Create the exception for a refusal."""
         super().__init__(detail=refusal.code, code=refusal.close_code)
         self.refusal = refusal
 
 
 @dataclass(slots=True)
-class _Socket:
-    """What is known of one WebSocket."""
+class _WebSocketState:
+    """The progress of one WebSocket."""
 
     is_accepted: bool = False
-    is_over: bool = False
+    is_closed: bool = False
     refusal: Refusal | None = None
 
 
 def register_refusals(app_config: AppConfig, refusal_of: Callable[[TokenError], Refusal]) -> None:
-    """Have the app send refusals whole, and those of a TokenError that a handler raises."""
+    """Make the app send complete refusals, also for a TokenError that a handler raises."""
 
     def refused_request(_: Request[Any, Any, Any], error: RefusedRequest) -> Response[bytes]:
         return _response(error.refusal)
@@ -57,54 +57,55 @@ def register_refusals(app_config: AppConfig, refusal_of: Callable[[TokenError], 
     def token_error(_: Request[Any, Any, Any], error: TokenError) -> Response[bytes]:
         return _response(refusal_of(error))
 
-    async def note_refusal(error: Exception, scope: Scope) -> None:
-        socket = _socket_of(scope)
-        if socket is None or socket.refusal is not None:
+    async def remember_refusal(error: Exception, scope: Scope) -> None:
+        state = _state_of(scope)
+        if state is None or state.refusal is not None:
             return
         if isinstance(error, RefusedWebSocket):
-            socket.refusal = error.refusal
+            state.refusal = error.refusal
         elif isinstance(error, TokenError):
-            socket.refusal = refusal_of(error)
+            state.refusal = refusal_of(error)
 
     app_config.exception_handlers.setdefault(RefusedRequest, refused_request)
     app_config.exception_handlers.setdefault(TokenError, token_error)
-    app_config.after_exception.append(note_refusal)
-    app_config.middleware.append(_SocketRefusals())
+    app_config.after_exception.append(remember_refusal)
+    app_config.middleware.append(_WebSocketRefusals())
 
 
-class _SocketRefusals(ASGIMiddleware):
-    """Says why a WebSocket is refused, where Litestar closes it for an exception.
+class _WebSocketRefusals(ASGIMiddleware):
+    """Replaces the close message of a refused WebSocket with the refusal.
 
-    Litestar has no exception handlers for WebSockets: whatever is raised becomes a close message,
-    which this turns into an HTTP response where the socket was not accepted and the server can.
+    Litestar has no exception handlers for WebSockets: it turns every exception into a close
+    message. This middleware sends an HTTP response instead if the WebSocket was not accepted yet
+    and the server supports it, and the close code of the refusal otherwise.
     """
 
     scopes = (ScopeType.WEBSOCKET,)
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
-        """Let Litestar call this for each handshake."""
-        socket = _Socket()
-        cast("dict[str, object]", scope)[_SOCKET] = socket
+        """Observe the messages of one WebSocket. Litestar calls this for each handshake."""
+        state = _WebSocketState()
+        cast("dict[str, object]", scope)[_STATE] = state
 
-        async def receive_next() -> Any:  # noqa: ANN401 - any message of ASGI
+        async def receive_next() -> Any:  # noqa: ANN401 - any ASGI message
             message = await receive()
-            socket.is_over = socket.is_over or message["type"] == "websocket.disconnect"
+            state.is_closed = state.is_closed or message["type"] == "websocket.disconnect"
             return message
 
         async def send_next(message: Message) -> None:
-            if message["type"] != "websocket.close" or socket.refusal is None:
-                socket.is_accepted = socket.is_accepted or message["type"] == "websocket.accept"
-                socket.is_over = socket.is_over or message["type"] == "websocket.close"
+            if message["type"] != "websocket.close" or state.refusal is None:
+                state.is_accepted = state.is_accepted or message["type"] == "websocket.accept"
+                state.is_closed = state.is_closed or message["type"] == "websocket.close"
                 await send(message)
-            elif not socket.is_over:
+            elif not state.is_closed:
                 view = RequestView(cast("MutableMapping[str, Any]", scope))
-                can_deny = view.supports_denial_response and not socket.is_accepted
-                await _refuse(send, socket.refusal, can_deny=can_deny)
+                can_deny = view.supports_denial_response and not state.is_accepted
+                await _send_refusal(send, state.refusal, can_deny=can_deny)
 
         await next_app(scope, receive_next, send_next)
 
 
-async def _refuse(send: Send, refusal: Refusal, *, can_deny: bool) -> None:
+async def _send_refusal(send: Send, refusal: Refusal, *, can_deny: bool) -> None:
     if not can_deny:
         code, reason = refusal.close_code, refusal.code
         await send({"type": "websocket.close", "code": code, "reason": reason})
@@ -123,11 +124,13 @@ async def _refuse(send: Send, refusal: Refusal, *, can_deny: bool) -> None:
 
 
 async def close_websocket(websocket: WebSocket[Any, Any, Any], code: int, reason: str) -> None:
-    """Close a WebSocket, unless there is nobody left to tell."""
-    socket = _socket_of(websocket.scope)
-    # Without the plugin it is not known whether the handler has closed it.
-    is_over = websocket.connection_state == "disconnect" or (socket is not None and socket.is_over)
-    if not is_over:
+    """Close a WebSocket, unless it is already closed or disconnected."""
+    state = _state_of(websocket.scope)
+    # Without the plugin there is no state, so a close by the handler is not noticed.
+    is_closed = websocket.connection_state == "disconnect" or (
+        state is not None and state.is_closed
+    )
+    if not is_closed:
         await websocket.close(code=code, reason=reason)
 
 
@@ -140,5 +143,5 @@ def _response(refusal: Refusal) -> Response[bytes]:
     )
 
 
-def _socket_of(scope: object) -> _Socket | None:
-    return cast("dict[str, _Socket]", scope).get(_SOCKET)
+def _state_of(scope: object) -> _WebSocketState | None:
+    return cast("dict[str, _WebSocketState]", scope).get(_STATE)

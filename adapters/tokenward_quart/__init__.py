@@ -1,4 +1,4 @@
-"""Tokenward for Quart: claims before a handler runs, by a decorator.
+"""Tokenward for Quart: a decorator that requires a valid token before a handler runs.
 
 ::
 

@@ -1,4 +1,4 @@
-"""Which apps a `TokenAuth` was given to."""
+"""The apps that a `TokenAuth` is registered with."""
 
 from weakref import WeakSet
 
@@ -6,36 +6,39 @@ from quart import Quart
 
 from tokenward import ConfigurationError
 
-__all__ = ["KnownApps"]
+__all__ = ["RegisteredApps"]
 
 
-class KnownApps:
-    """The apps that one `TokenAuth` was given to by `init_app`."""
+class RegisteredApps:
+    """The apps on which `init_app` of one `TokenAuth` was called."""
 
     def __init__(self) -> None:
-        """Begin without any."""
+        """Start without apps."""
         self._apps: WeakSet[Quart] = WeakSet()
-        self._had_any = False
+        self._is_used = False
 
     def __contains__(self, app: Quart) -> bool:
-        """Whether the `TokenAuth` was given the app."""
+        """Whether the app is registered."""
         return app in self._apps
 
     def add(self, app: Quart) -> None:
-        """Note that the `TokenAuth` was given an app."""
+        """Register an app."""
         self._apps.add(app)
-        self._had_any = True
+        self._is_used = True
 
     def may_serve(self, app: Quart) -> bool:
-        """Whether what the `TokenAuth` decorated may be meant for an app: it has no other app."""
-        return app in self._apps or not self._had_any
+        """Whether functions that the `TokenAuth` decorated may belong to an app.
+
+        True for a registered app, and for every app as long as none was registered.
+        """
+        return app in self._apps or not self._is_used
 
     def require(self, app: Quart) -> None:
-        """Refuse to serve an app that would answer a `TokenError` with 500.
+        """Refuse to serve an unregistered app, which would answer a `TokenError` with 500.
 
         Raises:
-            ConfigurationError: the app was not given to the `TokenAuth`.
+            ConfigurationError: the app is not registered.
         """
         if app not in self._apps:
-            msg = "The app does not know this TokenAuth: call auth.init_app(app)."
+            msg = "This TokenAuth is not registered with the app: call auth.init_app(app)."
             raise ConfigurationError(msg)

@@ -1,4 +1,4 @@
-"""`TokenAuth`: the adapter's one public object."""
+"""`TokenAuth`: the public class of this adapter."""
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -10,18 +10,19 @@ from quart import Blueprint, Quart, Request, Response, Websocket, current_app
 from tokenward import Claims, KeyPublisher, TokenPair, TokenType
 from tokenward.engine import TokenVerifier
 from tokenward.http import BaseTokenAuth, Carrier, Requirement, keyword_arguments_only
-from tokenward_quart._apps import KnownApps
-from tokenward_quart._claims import claims_that_exist, found_claims
-from tokenward_quart._connection import current, view_of
+from tokenward_quart._apps import RegisteredApps
+from tokenward_quart._arguments import check_type
+from tokenward_quart._claims import claims_of, require_claims
+from tokenward_quart._connection import unwrap_proxy, view_of
 from tokenward_quart._cookies import add_cookies
 from tokenward_quart._decorator import GuardDecorator, ViewDecorator
-from tokenward_quart._documents import add_documents
-from tokenward_quart._groups import check_kind, guard_group
+from tokenward_quart._openapi import document_route_groups, document_scheme
+from tokenward_quart._published_keys import add_key_routes
 from tokenward_quart._refusals import register_refusals
-from tokenward_quart._schema import document_groups, document_scheme
-from tokenward_quart._sockets import close, watch_sockets
-from tokenward_quart._watching import AppWatch
-from tokenward_quart._wiring import check_app
+from tokenward_quart._route_groups import guard_group
+from tokenward_quart._startup_checks import check_app
+from tokenward_quart._unregistered_apps import UnregisteredAppChecks
+from tokenward_quart._websockets import close_websocket, track_websockets
 
 __all__ = ["TokenAuth"]
 
@@ -45,26 +46,26 @@ class TokenAuth(BaseTokenAuth[ClaimsT, ViewDecorator, ViewDecorator]):
     ) -> None:
         # No docstring: editors show that of the base class.
         super().__init__(engine, carriers=carriers, realm=realm, scheme_name=scheme_name)
-        self._apps = KnownApps()
-        self._watch = AppWatch()
+        self._apps = RegisteredApps()
+        self._unregistered_apps = UnregisteredAppChecks()
 
     @property
     def current_claims(self) -> ClaimsT:
-        """The claims that `required` or `optional` of this object let in.
+        """The claims of the current request's token, as verified by this `TokenAuth`.
 
         Raises:
-            RuntimeError: it guards nothing of this request; or its guard is optional, and no token was
-                sent: ask `get_claims`.
+            RuntimeError: this `TokenAuth` does not guard the current request; or the guard is
+                optional and no token was sent, see `get_claims`.
         """
-        return cast("ClaimsT", claims_that_exist(self.get_claims()))
+        return cast("ClaimsT", require_claims(self.get_claims()))
 
     def get_claims(self) -> ClaimsT | None:
-        """Return the claims that this object let in, or None where `optional` found no token.
+        """Return the claims of the current request's token; None if `optional` found no token.
 
         Raises:
-            RuntimeError: it guards nothing of this request, or there is no request.
+            RuntimeError: this `TokenAuth` does not guard the current request, or there is none.
         """
-        return cast("ClaimsT | None", found_claims(self.authenticator))
+        return cast("ClaimsT | None", claims_of(self.authenticator))
 
     @keyword_arguments_only("auth.guard(group) or auth.guard(group, scopes=[...])")
     def guard(
@@ -77,28 +78,29 @@ class TokenAuth(BaseTokenAuth[ClaimsT, ViewDecorator, ViewDecorator]):
         carriers: Sequence[Carrier] | None = None,
         check: Callable[[ClaimsT], Awaitable[bool] | bool] | None = None,
     ) -> None:
-        """Ask for a token before every HTTP and WebSocket route of a blueprint, or of the app.
+        """Require a token for every HTTP and WebSocket route of a blueprint or of the app.
 
         ::
 
             auth.guard(admin, scopes=["admin"])
             app.register_blueprint(admin)
 
-        It covers the blueprints nested in it too, and static files. Quart runs ``before_request``
-        functions for HTTP alone, so a decorated one leaves WebSockets open. A handler may ask for
-        more with `required`. The documents of `publish_keys` stay open.
+        The guard includes nested blueprints and static files. Use it instead of a decorated
+        ``before_request`` function, which Quart runs only for HTTP, so that WebSockets would stay
+        unprotected. A handler can require more with `required`. The documents of `publish_keys`
+        stay public.
 
         Args:
             group: a blueprint that is not registered yet, or an app.
-            type: what the token must be for.
-            fresh: True, or how long ago the user proved who they are at most.
-            scopes: which the token must all have.
-            carriers: where the token may be, in place of what `TokenAuth` was given.
-            check: your own question to the claims, plain or async; only True lets through.
+            type: as for `required`.
+            fresh: as for `required`.
+            scopes: as for `required`.
+            carriers: as for `required`.
+            check: as for `required`.
 
         Raises:
             TypeError: `group` is neither a blueprint nor an app.
-            ConfigurationError: an argument cannot be meant.
+            ConfigurationError: an argument is invalid.
         """
         requirement = Requirement(
             type=type, fresh=fresh, scopes=scopes, carriers=carriers, check=check
@@ -108,39 +110,44 @@ class TokenAuth(BaseTokenAuth[ClaimsT, ViewDecorator, ViewDecorator]):
     async def refresh(
         self, request: Request, *, carriers: Sequence[Carrier] | None = None
     ) -> TokenPair:
-        """Trade the refresh token of a request for the next pair; see `TokenEngine.refresh`.
+        """Exchange a request's refresh token for a new pair; see `TokenEngine.refresh`.
 
         Args:
-            request: the request; ``quart.request`` will do.
-            carriers: where the token may be, in place of what `TokenAuth` was given.
+            request: the request, for example ``quart.request``.
+            carriers: where the token is looked for, instead of the carriers of this `TokenAuth`.
 
         Raises:
-            TokenError: it is refused; left to `init_app`, that is the answer.
-            ConfigurationError: the app was not given to `init_app`.
-            TypeError: `request` is no request.
+            TokenError: the token is refused. If the handler does not catch the error, the app sends
+                its response.
+            ConfigurationError: `init_app` was not called for the app.
+            TypeError: `request` is not a request.
         """
-        check_kind(request, Request, "refresh takes the request: engine.refresh takes a token.")
-        self._apps.require(current(current_app))
+        check_type(
+            request,
+            Request,
+            "refresh needs a Request: to refresh a token string, call engine.refresh(token).",
+        )
+        self._apps.require(unwrap_proxy(current_app))
         return await self.authenticator.refresh(view_of(request), carriers=carriers)
 
     def check_origin(self, request: Request) -> None:
-        """Refuse a request that a page of another origin sent: for your login routes.
+        """Refuse a request from a page of another origin. Use it in your login routes.
 
         A login has no session yet, so no CSRF token protects it. Call this before you check the
-        password. Requests of programs, which name no origin, pass.
+        password. Requests without an origin, which come from programs, pass.
 
         Args:
-            request: the request; ``quart.request`` will do.
+            request: the request, for example ``quart.request``.
 
         Raises:
-            OriginNotAllowedError: it comes from a page of another origin; left to `init_app`, that is the
-                answer.
+            OriginNotAllowedError: the request comes from a page of another origin. If the handler
+                does not catch the error, the app sends its response.
             ConfigurationError: there is no `CookieCarrier`.
         """
         self.authenticator.cookies.check_origin(view_of(request))
 
     def set_cookies(self, response: Response, pair: TokenPair) -> None:
-        """Hand a pair to the browser, in the cookies that the `CookieCarrier` describes.
+        """Store a pair in the browser, in the cookies of the `CookieCarrier`.
 
         Raises:
             ConfigurationError: there is no `CookieCarrier`, or a token is too long for a cookie.
@@ -148,7 +155,7 @@ class TokenAuth(BaseTokenAuth[ClaimsT, ViewDecorator, ViewDecorator]):
         add_cookies(response, self.authenticator.cookies.set_cookies(pair))
 
     def clear_cookies(self, response: Response) -> None:
-        """Have the browser forget all that `set_cookies` set. Revoke the session besides.
+        """Remove the cookies of `set_cookies` from the browser. Revoke the session as well.
 
         Raises:
             ConfigurationError: there is no `CookieCarrier`.
@@ -170,58 +177,67 @@ class TokenAuth(BaseTokenAuth[ClaimsT, ViewDecorator, ViewDecorator]):
                 while True: await websocket.send(await websocket.receive())
 
         Args:
-            websocket: the socket; ``quart.websocket`` will do.
-            claims: which let it in.
-            check_every: how often the store is asked; an expiry is seen at its time.
+            websocket: the WebSocket, for example ``quart.websocket``.
+            claims: the claims of the WebSocket's token.
+            check_every: the interval between revocation checks. An expired token is noticed at
+                its expiry, whatever the interval.
 
         Raises:
-            ConfigurationError: `check_every` is not above zero.
+            ConfigurationError: `check_every` is not a timedelta above zero.
         """
 
-        async def close_socket(code: int, reason: str) -> None:
-            await close(websocket, code, reason)
+        async def close(code: int, reason: str) -> None:
+            await close_websocket(websocket, code, reason)
 
-        return self.authenticator.while_valid(claims, close_socket, check_every=check_every)
+        return self.authenticator.while_valid(claims, close, check_every=check_every)
 
     def publish_keys(self, app: Quart, publisher: KeyPublisher) -> None:
-        """Show the public keys, and the metadata of the issuer, at the paths of the publisher.
+        """Serve the public keys, and the issuer's metadata, at the paths of the publisher.
 
-        Each is for GET and HEAD, needs no token whatever the guards of the app, and stays out of
-        quart-schema's document. A service that signs shows its own ring.
+        The routes answer GET and HEAD, need no token whatever the guards of the app, and are not in
+        quart-schema's document.
 
         Args:
-            app: which serves them at the root of its host.
-            publisher: of the ring that the engine holds.
+            app: the app, mounted at the root of its host.
+            publisher: the publisher of the engine's ring.
 
         Raises:
-            TypeError: an argument is not what its name says.
+            TypeError: `app` is not a Quart app, or `publisher` is not a KeyPublisher.
         """
-        check_kind(
-            app, Quart, "publish_keys takes the app first: auth.publish_keys(app, publisher)."
+        check_type(
+            app,
+            Quart,
+            "publish_keys needs the Quart app first: call auth.publish_keys(app, publisher).",
         )
-        check_kind(publisher, KeyPublisher, "publish_keys takes a publisher: KeyPublisher(ring).")
-        add_documents(app, publisher)
+        check_type(
+            publisher, KeyPublisher, "publish_keys needs a KeyPublisher: pass KeyPublisher(ring)."
+        )
+        add_key_routes(app, publisher)
 
     def init_app(self, app: Quart) -> None:
-        """Answer for the whole app, before or after its routes are added, and in a factory.
+        """Register with an app: send responses to refused requests, document them, check the app.
 
-        A `TokenError` that a handler raises itself (as `engine.refresh` does) is answered like the
-        decorator's own, which is a `TokenError` now as well: your handlers of it, of a status or of
-        HTTPException are asked first. The scheme is named to quart-schema.
+        Call it before or after you add routes, also in an app factory. A `TokenError` that a
+        handler raises itself, for example through `engine.refresh`, gets the same response as a
+        refusal of the decorator. Your own error handlers for the error, a status or HTTPException
+        are called first. quart-schema, if installed, gets the security scheme.
 
-        An app with a mistake in its wiring does not start, and answers nothing: a function that was
-        decorated in the wrong order, a WebSocket that is open in a group whose HTTP routes are
-        guarded, claims that quart-schema reads from the request, a guard whose `TokenAuth` was not
-        given the app.
+        An app with one of these mistakes does not start, and refuses to handle requests: decorators
+        in the wrong order, an unprotected WebSocket in a group whose HTTP routes are guarded,
+        claims that quart-schema reads from the request, or a guard of a `TokenAuth` that is not
+        registered with the app.
 
         Raises:
-            TypeError: `app` is no Quart app.
+            TypeError: `app` is not a Quart app.
         """
-        check_kind(app, Quart, "init_app takes the Quart app; auth.guard guards a blueprint.")
+        check_type(
+            app, Quart, "init_app needs the Quart app: to guard a blueprint, call auth.guard(...)."
+        )
         if app in self._apps:
             return
+
         self._apps.add(app)
-        self._watch.stop()
+        self._unregistered_apps.stop()
         is_checked = False
 
         async def check_once() -> None:
@@ -229,13 +245,13 @@ class TokenAuth(BaseTokenAuth[ClaimsT, ViewDecorator, ViewDecorator]):
             if not is_checked:
                 check_app(app)
                 self._document(app)
-                document_groups(app)
+                document_route_groups(app)
                 is_checked = True
 
         register_refusals(app, self.authenticator.refusal)
-        watch_sockets(app)
+        track_websockets(app)
         app.before_serving(check_once)
-        # Not every server tells that it starts, and no test client does.
+        # Not every server sends lifespan events, and test clients do not.
         app.before_request(check_once)
         app.before_websocket(check_once)
         self._document(app)

@@ -1,4 +1,4 @@
-"""The claims of the request that is being handled."""
+"""The claims of the current request."""
 
 from typing import Any, Final, TypeAlias, cast
 
@@ -6,68 +6,68 @@ from werkzeug.local import LocalProxy
 
 from tokenward import Claims
 from tokenward.http import Authenticator
-from tokenward_quart._connection import Connection, connection, scope_of
+from tokenward_quart._connection import Connection, current_connection, scope_of
 
-__all__ = ["claims_that_exist", "current_claims", "found_claims", "keep_claims"]
+__all__ = ["claims_of", "current_claims", "require_claims", "store_claims"]
 
 _CLAIMS: Final = "tokenward.claims"
-_Found: TypeAlias = dict[Authenticator[Any], Claims | None]
+_ClaimsByAuthenticator: TypeAlias = dict[Authenticator[Any], Claims | None]
 
 
-def keep_claims(
-    found: Connection, authenticator: Authenticator[Any], claims: Claims | None
+def store_claims(
+    connection: Connection, authenticator: Authenticator[Any], claims: Claims | None
 ) -> None:
-    """Keep the claims that an authenticator let in, for as long as the request is handled."""
-    _found(found)[authenticator] = claims
+    """Store the claims that an authenticator verified, for the duration of the request."""
+    _claims_by_authenticator(connection)[authenticator] = claims
 
 
-def found_claims(authenticator: Authenticator[Any]) -> Claims | None:
-    """Return the claims that an authenticator let in; None: it was optional, and there is no token.
+def claims_of(authenticator: Authenticator[Any]) -> Claims | None:
+    """Return the claims that an authenticator verified; None if there was no token to verify.
 
     Raises:
-        RuntimeError: it guards nothing of this request, or there is no request.
+        RuntimeError: the authenticator does not guard the current request, or there is none.
     """
-    found = _found(connection())
-    if authenticator not in found:
+    claims = _claims_by_authenticator(current_connection())
+    if authenticator not in claims:
         msg = (
-            "This TokenAuth let nobody in: decorate the handler with auth.required() or "
-            "auth.optional() of the TokenAuth whose claims you read."
+            "This TokenAuth does not guard the current request: decorate the handler with "
+            "auth.required() or auth.optional() of the TokenAuth whose claims you read."
         )
         raise RuntimeError(msg)
-    return found[authenticator]
+    return claims[authenticator]
 
 
-def _claims() -> Claims:
-    found = _found(connection())
-    if not found:
-        msg = "There are no claims here: decorate the handler with auth.required() or optional()."
+def _only_claims() -> Claims:
+    claims = _claims_by_authenticator(current_connection())
+    if not claims:
+        msg = "There are no claims: decorate the handler with auth.required() or auth.optional()."
         raise RuntimeError(msg)
-    if len(found) > 1:
-        msg = "Two TokenAuth let this request in: read auth.current_claims of the one you mean."
+    if len(claims) > 1:
+        msg = "Two TokenAuth guard this request: read the current_claims of one TokenAuth instead."
         raise RuntimeError(msg)
-    return claims_that_exist(*found.values())
+    return require_claims(*claims.values())
 
 
-def claims_that_exist(claims: Claims | None) -> Claims:
-    """Return claims that are there.
+def require_claims(claims: Claims | None) -> Claims:
+    """Return the claims unless they are None.
 
     Raises:
-        RuntimeError: they are None.
+        RuntimeError: the claims are None.
     """
     if claims is None:
-        msg = "No token was sent: where auth.optional() guards, read auth.get_claims()."
+        msg = "No token was sent: with auth.optional(), call auth.get_claims() instead."
         raise RuntimeError(msg)
     return claims
 
 
-def _found(found: Connection) -> _Found:
-    return cast("_Found", scope_of(found).setdefault(_CLAIMS, {}))
+def _claims_by_authenticator(connection: Connection) -> _ClaimsByAuthenticator:
+    return cast("_ClaimsByAuthenticator", scope_of(connection).setdefault(_CLAIMS, {}))
 
 
-current_claims: Claims = cast("Claims", LocalProxy(_claims))
-"""The claims that the one `TokenAuth` of this request let in, as a stand-in for them.
+current_claims: Claims = cast("Claims", LocalProxy(_only_claims))
+"""A proxy for the claims of the current request's token.
 
-Its attributes raise RuntimeError where there are no claims, and where two `TokenAuth` let the request
-in. It is an object of its own, so ``current_claims is None`` is never true: where `optional` guards,
-ask `TokenAuth.get_claims`. `TokenAuth.current_claims` has the type of the engine's claims.
+Its attributes raise RuntimeError if there are no claims, or if two `TokenAuth` guard the request.
+``current_claims is None`` is never true: with `optional`, call `TokenAuth.get_claims` instead.
+`TokenAuth.current_claims` has the type of the engine's claims model.
 """

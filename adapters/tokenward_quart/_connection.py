@@ -1,4 +1,4 @@
-"""The request or the WebSocket that is being handled, and how the core sees it."""
+"""The current request or WebSocket, and the core's view of it."""
 
 from collections.abc import MutableMapping
 from typing import Any, TypeAlias, TypeVar, cast
@@ -15,46 +15,47 @@ from werkzeug.local import LocalProxy
 
 from tokenward.http import RequestView
 
-__all__ = ["Connection", "connection", "current", "scope_of", "view_of"]
+__all__ = ["Connection", "current_connection", "scope_of", "unwrap_proxy", "view_of"]
 
-FoundT = TypeVar("FoundT")
+ObjectT = TypeVar("ObjectT")
 
 Connection: TypeAlias = Request | Websocket
 
 
-def connection() -> Connection:
-    """Give what is being handled: the object itself, for each look through a proxy takes its time.
+def current_connection() -> Connection:
+    """Return the current request or WebSocket: the object itself, because Quart's proxies are slow.
 
     Raises:
-        RuntimeError: nothing is, or a WebSocket's handler is calling an app in its own context.
+        RuntimeError: there is no request and no WebSocket; or there are both, because the handler
+            of a WebSocket calls an app in its own context.
     """
     is_websocket, is_request = has_websocket_context(), has_request_context()
     if is_websocket and is_request:
-        # Quart does not tell which is the inner one, and the outer one's token is not the answer.
-        msg = "A request and a WebSocket are handled in one context: run the inner in another."
+        # Quart does not show which is the inner one, and the token of the outer one would be wrong.
+        msg = "A request and a WebSocket share one context: handle the inner one in a new context."
         raise RuntimeError(msg)
     if not (is_websocket or is_request):
-        msg = "There are no claims here: no request and no WebSocket is being handled."
+        msg = "There are no claims: no request or WebSocket is being handled."
         raise RuntimeError(msg)
-    return current(websocket if is_websocket else request)
+    return unwrap_proxy(websocket if is_websocket else request)
 
 
-def current(proxy: FoundT) -> FoundT:
-    """Give what one of Quart's proxies stands for now."""
-    return cast("LocalProxy[FoundT]", proxy)._get_current_object()  # noqa: SLF001 - it is documented
+def unwrap_proxy(proxy: ObjectT) -> ObjectT:
+    """Return the object behind one of Quart's proxies."""
+    return cast("LocalProxy[ObjectT]", proxy)._get_current_object()  # noqa: SLF001 - a documented method
 
 
-def scope_of(found: Connection) -> MutableMapping[str, Any]:
-    """Give the ASGI scope."""
-    return cast("MutableMapping[str, Any]", found.scope)
+def scope_of(connection: Connection) -> MutableMapping[str, Any]:
+    """Return the ASGI scope."""
+    return cast("MutableMapping[str, Any]", connection.scope)
 
 
-def view_of(found: Connection) -> RequestView:
-    """Show a request or a handshake to the core; Quart keeps a body that was read."""
-    if isinstance(found, Websocket):
-        return RequestView(scope_of(found))
+def view_of(connection: Connection) -> RequestView:
+    """Return the core's view of a request or handshake. Quart caches the body it reads."""
+    if isinstance(connection, Websocket):
+        return RequestView(scope_of(connection))
 
     async def body() -> bytes:
-        return cast("bytes", await found.get_data(as_text=False))
+        return cast("bytes", await connection.get_data(as_text=False))
 
-    return RequestView(scope_of(found), body)
+    return RequestView(scope_of(connection), body)

@@ -1,8 +1,8 @@
-"""Writes the cookies that the core rendered into a response of Quart."""
+"""Adds the cookies that the core rendered to a Quart response."""
 
 from quart import Response
 
-from tokenward_quart._groups import check_kind
+from tokenward_quart._arguments import check_type
 
 __all__ = ["add_cookies"]
 
@@ -13,7 +13,9 @@ def add_cookies(response: Response, cookies: tuple[str, ...]) -> None:
     Raises:
         TypeError: `response` is not a Response.
     """
-    check_kind(response, Response, "Cookies need a Response: await make_response(...) returns one.")
+    check_type(
+        response, Response, "Cookies need a Response: create it with await make_response(...)."
+    )
     for cookie in cookies:
         response.headers.add("Set-Cookie", cookie)
     response.headers["Cache-Control"] = "no-store"

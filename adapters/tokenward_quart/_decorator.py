@@ -1,4 +1,4 @@
-"""The decorator: asks the authenticator before a view runs, and keeps the claims."""
+"""The decorator that authenticates a request before a view runs, and stores its claims."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -9,13 +9,13 @@ from quart import current_app
 
 from tokenward import Claims, TokenError
 from tokenward.http import Authenticator, Requirement
-from tokenward_quart._apps import KnownApps
-from tokenward_quart._claims import keep_claims
-from tokenward_quart._connection import connection, current, view_of
-from tokenward_quart._documents import is_document
-from tokenward_quart._marks import mark_given, mark_guard
-from tokenward_quart._refusals import note_refusal
-from tokenward_quart._schema import document_view
+from tokenward_quart._apps import RegisteredApps
+from tokenward_quart._claims import store_claims
+from tokenward_quart._connection import current_connection, unwrap_proxy, view_of
+from tokenward_quart._openapi import document_view
+from tokenward_quart._published_keys import is_published_document
+from tokenward_quart._refusals import remember_refusal
+from tokenward_quart._view_functions import mark_guard, mark_passed_to_decorator
 
 __all__ = ["GuardDecorator", "ViewDecorator"]
 
@@ -32,83 +32,84 @@ class ViewDecorator(Protocol):
 
 
 class GuardDecorator(Generic[ClaimsT]):
-    """What `TokenAuth.required` and `TokenAuth.optional` return."""
+    """The decorator that `TokenAuth.required` and `TokenAuth.optional` return."""
 
     def __init__(
         self,
-        apps: KnownApps,
+        apps: RegisteredApps,
         authenticator: Authenticator[ClaimsT],
         requirement: Requirement[ClaimsT],
         scheme_name: str,
     ) -> None:
-        """Take what the `TokenAuth` consists of, and what the routes ask for."""
+        """Create the decorator for one requirement of a `TokenAuth`."""
         self._apps = apps
         self._authenticator = authenticator
         self._requirement = requirement
         self._scheme_name = scheme_name
-        # Quart asks for a name where this is registered by mistake; the check at the start explains.
+        # Quart needs a name if this object is registered by mistake; the startup check explains it.
         self.__name__ = "required"
 
     def __call__(self, *views: ViewT) -> ViewT:
-        """Return the view with the guard before it.
+        """Return a function that authenticates the request before it calls the view.
 
         Raises:
-            TypeError: it is not one function.
+            TypeError: the argument is not exactly one function.
         """
-        view = _function(views)
-        own = view if iscoroutinefunction(view) else None
+        view = _only_function(views)
+        async_view = view if iscoroutinefunction(view) else None
 
         @wraps(view)
         async def guarded(*args: object, **kwargs: object) -> object:
-            # No local variable holds claims here: Quart's page of tracebacks would show it.
-            if not await self._admit():
+            # No local variable contains claims here: Quart's traceback page would show them.
+            if not await self._authenticate():
                 return None
-            # How plain functions are run is the app's to say.
-            return await (own or current_app.ensure_async(view))(*args, **kwargs)
+            # The app decides how synchronous functions run.
+            return await (async_view or current_app.ensure_async(view))(*args, **kwargs)
 
-        mark_given(view, self._apps)
+        mark_passed_to_decorator(view, self._apps)
         mark_guard(guarded, self._apps, self._requirement)
         if not self._requirement.optional:
             document_view(guarded, self._scheme_name, tuple(self._requirement.scopes))
         return cast("ViewT", guarded)
 
     def __iter__(self) -> NoReturn:
-        """Refuse ``decorators = auth.required()`` in a class of views.
+        """Report ``decorators = auth.required()`` in a view class.
 
         Raises:
             TypeError: always.
         """
-        msg = "decorators is a list: decorators = [auth.required()]."
+        msg = "decorators must be a list: write decorators = [auth.required()]."
         raise TypeError(msg)
 
-    async def _admit(self) -> bool:
-        """Keep the claims of what is being handled; False where nobody has to show any."""
-        found, app = connection(), current(current_app)
+    async def _authenticate(self) -> bool:
+        """Store the claims of the current request. False if the request needs no token."""
+        connection, app = current_connection(), unwrap_proxy(current_app)
         self._apps.require(app)
-        # Such a view is never decorated: this runs before it, for the app or a group.
-        if is_document(app, found):
+        # The views of published documents are public, also in a guarded app or blueprint.
+        if is_published_document(app, connection):
             return False
+
         authenticator = self._authenticator
         try:
-            claims = await authenticator.authenticate(view_of(found), self._requirement)
+            claims = await authenticator.authenticate(view_of(connection), self._requirement)
         except TokenError as error:
-            note_refusal(found, error, authenticator.refusal(error))
+            remember_refusal(connection, error, authenticator.refusal(error))
             raise
-        keep_claims(found, authenticator, claims)
+        store_claims(connection, authenticator, claims)
         return True
 
 
-def _function(views: tuple[ViewT, ...]) -> ViewT:
+def _only_function(views: tuple[ViewT, ...]) -> ViewT:
     if not views:
         msg = (
-            "auth.required() is a decorator and guards nothing by itself: guard a group with "
-            "auth.guard(blueprint), and a view with @auth.required()."
+            "auth.required() is a decorator: write @auth.required() above a view, or guard a group "
+            "with auth.guard(blueprint)."
         )
         raise TypeError(msg)
     view = views[0]
     if len(views) > 1 or isclass(view) or not callable(view):
         msg = (
-            "auth.required() decorates one function: in a class of views write "
+            "auth.required() decorates one function: in a view class write "
             "decorators = [auth.required()], and guard a group with auth.guard(blueprint)."
         )
         raise TypeError(msg)

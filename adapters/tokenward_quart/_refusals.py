@@ -1,6 +1,6 @@
-"""How a refusal travels through Quart, and how it is sent.
+"""Carries refusals through Quart, and sends them.
 
-As a `TokenError`, which stops `before_request` functions as well as handlers.
+A refusal travels as a `TokenError`, which stops `before_request` functions as well as handlers.
 """
 
 from collections.abc import Awaitable, Callable
@@ -14,43 +14,43 @@ from werkzeug.exceptions import HTTPException, default_exceptions
 
 from tokenward import TokenError
 from tokenward.http import Refusal
-from tokenward_quart._connection import Connection, connection, current, scope_of
-from tokenward_quart._sockets import close_refused
+from tokenward_quart._connection import Connection, current_connection, scope_of, unwrap_proxy
+from tokenward_quart._websockets import close_refused_websocket
 
-__all__ = ["note_refusal", "register_refusals"]
+__all__ = ["register_refusals", "remember_refusal"]
 
 _REFUSAL: Final = "tokenward.refusal"
-# Quart hands its context on from 0.23 on, and had it looked up before.
-_HANDS_CONTEXT_ON: Final = "ctx" in signature(Quart.handle_http_exception).parameters
+# Since Quart 0.23 the method takes the context as an argument.
+_TAKES_CONTEXT: Final = "ctx" in signature(Quart.handle_http_exception).parameters
 
 
-def note_refusal(found: Connection, error: TokenError, refusal: Refusal) -> None:
-    """Keep the refusal of an error that is about to be raised.
+def remember_refusal(connection: Connection, error: TokenError, refusal: Refusal) -> None:
+    """Store the refusal of an error that is about to be raised.
 
-    Only one error handler is asked, and it may be that of another engine.
+    Quart calls only one error handler, which may belong to another `TokenAuth`.
     """
-    scope_of(found)[_REFUSAL] = (error, refusal)
+    scope_of(connection)[_REFUSAL] = (error, refusal)
 
 
 def register_refusals(app: Quart, refusal_of: Callable[[TokenError], Refusal]) -> None:
-    """Have the app answer every TokenError, whoever raises it."""
+    """Make the app send a refusal for every TokenError, including those that handlers raise."""
 
     async def token_error(error: TokenError) -> HTTPException | ResponseReturnValue | None:
-        found = connection()
-        refused, refusal = scope_of(found).get(_REFUSAL, (None, None))
+        connection = current_connection()
+        refused, refusal = scope_of(connection).get(_REFUSAL, (None, None))
         if refused is not error:
             refusal = refusal_of(error)
-        if isinstance(found, Websocket) and await close_refused(found, refusal):
+        if isinstance(connection, Websocket) and await close_refused_websocket(connection, refusal):
             return None
-        # The app's own handlers of a status or of HTTPException are asked here. To raise it would
-        # not do: TRAP_HTTP_EXCEPTIONS makes that a 500.
-        context = (current(app_ctx),) if _HANDS_CONTEXT_ON else ()
+        # This calls the app's own handlers for a status or for HTTPException. Raising the exception
+        # instead would become a 500 with TRAP_HTTP_EXCEPTIONS.
+        context = (unwrap_proxy(app_ctx),) if _TAKES_CONTEXT else ()
         handle: Callable[..., Awaitable[HTTPException | ResponseReturnValue]] = (
             app.handle_http_exception
         )
         return await handle(*context, _http_exception(refusal))
 
-    # None is no answer to a request, and none is needed for a socket that is closed.
+    # The handler returns None only for a closed WebSocket, where Quart needs no response.
     handler = cast("Callable[[TokenError], Awaitable[ResponseReturnValue]]", token_error)
     app.register_error_handler(TokenError, handler)
 

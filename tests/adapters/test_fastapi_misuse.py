@@ -96,7 +96,7 @@ def test_a_dependency_that_was_not_called(write: Callable[[], object]) -> None:
 @pytest.mark.parametrize("write", AS_A_DECORATOR, ids=range(len(AS_A_DECORATOR)))
 def test_a_dependency_as_a_decorator(write: Callable[[], object]) -> None:
     """FastAPI has no decorators that guard."""
-    with pytest.raises(ConfigurationError, match="is a dependency and not a decorator: declare a"):
+    with pytest.raises(ConfigurationError, match="is a dependency, not a decorator: declare a"):
         write()
 
 
@@ -119,7 +119,7 @@ def test_two_dependencies_are_two() -> None:
     one, two = AUTH.required(), AUTH.required()
 
     assert len({one, two, one}) == 2
-    assert "RequiredClaims" in repr(one)
+    assert "RequiredClaimsDependency" in repr(one)
 
 
 async def _other(claims: Annotated[StaffClaims, Depends(REQUIRED)]) -> None: ...
@@ -141,14 +141,16 @@ async def test_an_annotation_names_the_model_of_the_engine(
     service.app.get("/wrong")(handler)
 
     assert "'claims' of _" in await refused(service.app)
-    assert "() is given ShopClaims: annotate it as that, or give the" in await refused(service.app)
+    assert "() receives ShopClaims: annotate it with that model, or pass" in await refused(
+        service.app
+    )
 
 
 async def test_an_annotation_of_optional_claims_says_so(service: Service) -> None:
     """Otherwise a request without a token would be an error of the server."""
     service.app.get("/wrong")(_never_none)
 
-    assert "_never_none() is None where no token was sent" in await refused(service.app)
+    assert "_never_none() is None if no token was sent" in await refused(service.app)
     assert "annotate it as ShopClaims | None, or use auth.req" in await refused(service.app)
 
 
@@ -170,20 +172,22 @@ async def test_an_annotation_fits_the_models_of_all_issuers() -> None:
     app.get("/base")(base)
     assert [each["type"] for each in await start(app)] == STARTED
     app.get("/one")(one)
-    assert "is given StaffClaims" in await refused(app)
+    assert "receives StaffClaims" in await refused(app)
 
 
 @pytest.mark.parametrize("app", [APIRouter(), None, "app", FastAPI])
 def test_init_app_takes_the_app(app: object) -> None:
     """Anything else is refused by a sentence that says so."""
-    with pytest.raises(ConfigurationError, match=r"takes the FastAPI app: call auth\.init_app"):
+    with pytest.raises(ConfigurationError, match=r"needs the FastAPI app, .*: call auth\.init_app"):
         AUTH.init_app(app)  # type: ignore[arg-type]
 
 
 async def test_init_app_after_the_start_is_refused(bare: Service) -> None:
     """It would change nothing any more."""
     await bare.get("/")
-    with pytest.raises(ConfigurationError, match="already started: call init_app where you create"):
+    with pytest.raises(
+        ConfigurationError, match=r"already started: call auth\.init_app\(app\) when you create"
+    ):
         bare.auth.init_app(bare.app)
 
 

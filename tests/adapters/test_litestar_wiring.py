@@ -155,13 +155,15 @@ def test_a_guard_that_is_not_called(service: Service, name: str) -> None:
 @pytest.mark.parametrize("view", [plain, get("/")(plain)], ids=["function", "handler"])
 def test_a_guard_as_a_decorator(service: Service, view: Any) -> None:
     """``@auth.required()`` above or below ``@get`` is an error that shows how a guard is written."""
-    with pytest.raises(TypeError, match=r"no decorator, write guards=\[auth\.required\(\)\]"):
+    with pytest.raises(TypeError, match=r"not a decorator: write guards=\[auth\.required\(\)\]"):
         service.auth.required()(view)  # type: ignore[call-arg]
 
 
 def test_a_guard_in_place_of_a_list(service: Service) -> None:
     """``guards=auth.required()`` is an error that names the list that was meant."""
-    with pytest.raises(TypeError, match=r"guards is a list: write guards=\[auth\.required\(\)\]"):
+    with pytest.raises(
+        TypeError, match=r"guards must be a list: write guards=\[auth\.required\(\)\]"
+    ):
         service.app(get("/", guards=service.auth.required())(plain))  # type: ignore[arg-type]
 
 
@@ -187,7 +189,7 @@ def test_a_model_as_a_dependency(service: Service) -> None:
 
     dependencies = {"user": Provide(ShopClaims, sync_to_thread=False)}
 
-    with pytest.raises(ConfigurationError, match=r"^root has a claims model as a dependency"):
+    with pytest.raises(ConfigurationError, match=r"^root has a Claims model as a dependency"):
         service.app(get("/")(root), dependencies=dependencies)
 
 
@@ -207,7 +209,7 @@ def test_claims_without_a_guard(clock: FrozenClock, kind: str) -> None:
     view = root if kind == "in a dependency" else sub
     handler = get("/", exclude_from_auth=kind == "left out")(view)
 
-    with pytest.raises(ConfigurationError, match=r"has the argument claims and no guard that"):
+    with pytest.raises(ConfigurationError, match=r"has the argument claims but no guard that"):
         service.app(
             handler,
             guards=guards.get(kind, [service.auth.required()]),
@@ -239,7 +241,7 @@ def test_another_model(service: Service, model: Any, is_right: bool) -> None:
         nullcontext()
         if is_right
         else pytest.raises(
-            ConfigurationError, match=r"^root annotates claims .* write ShopClaims, or give"
+            ConfigurationError, match=r"^root annotates claims .* write ShopClaims, or pass"
         )
     )
     with expected:
@@ -279,7 +281,9 @@ def test_the_guard_of_a_plugin_that_is_missing(service: Service, clock: FrozenCl
     """Where one `TokenAuth` is a plugin, a guard of another that is none is refused."""
     other = TokenAuth(contract_engine(clock), dependency_key="other")
 
-    with pytest.raises(ConfigurationError, match=r"^plain has the guard of a TokenAuth that is no"):
+    with pytest.raises(
+        ConfigurationError, match=r"^plain has a guard of a TokenAuth that is not a plugin"
+    ):
         service.app(get("/", guards=[other.required()])(plain))
 
 

@@ -128,7 +128,7 @@ async def test_claims_where_there_are_none(service: Service) -> None:
 
     assert (await service.get("/")).status_code == 200
     assert len(seen) == 1
-    with pytest.raises(RuntimeError, match="no request and no WebSocket is being handled"):
+    with pytest.raises(RuntimeError, match="no request or WebSocket is being handled"):
         current_claims.sub  # noqa: B018 - it is what raises
 
 

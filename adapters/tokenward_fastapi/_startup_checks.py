@@ -1,4 +1,4 @@
-"""Refuses to serve an app in which claims come from a request, where nobody verified a token."""
+"""Refuses to start an app in which a request could supply claims without a verified token."""
 
 from collections.abc import Iterable
 from functools import partial
@@ -13,68 +13,68 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tokenward import Claims, ConfigurationError
 from tokenward.http import contains_claims_model
-from tokenward_fastapi._dependency import FoundClaims
+from tokenward_fastapi._dependency import ClaimsDependency
 
-__all__ = ["check_wiring"]
+__all__ = ["add_startup_checks"]
 
-_MOST_LAYERS: Final = 32
-"""How many layers of middleware around a mounted app are looked through."""
+_MAX_LAYERS: Final = 32
+"""The maximum number of middleware layers around a mounted app that are unwrapped."""
 
 
-def check_wiring(app: FastAPI) -> None:
-    """Have the routes of an app checked, once however many authenticators it has.
+def add_startup_checks(app: FastAPI) -> None:
+    """Check the routes of an app when it starts; once, even if the app has several `TokenAuth`.
 
     Raises:
         ConfigurationError: the app has already started.
     """
     if app.middleware_stack is not None:
-        msg = "The app has already started: call init_app where you create the app."
+        msg = "The app has already started: call auth.init_app(app) when you create the app."
         raise ConfigurationError(msg)
     if not any(each.kwargs.get("served") is app for each in app.user_middleware):
-        app.add_middleware(_WiringCheck, served=app)
+        app.add_middleware(_StartupChecks, served=app)
 
 
-class _WiringCheck:
-    """Middleware that checks the routes before the app starts, and again when there are more.
+class _StartupChecks:
+    """Middleware that checks the routes before the app starts, and again when routes are added.
 
-    A server then does not start. Where nothing starts the app, as in many tests, and for routes that
-    are added later, every request fails.
+    After a failed check the server does not start. If the app is used without a lifespan, as in
+    many tests, or if the faulty route is added later, every request fails.
 
-    Not checked: the dependencies of a router that serves nothing but a front end, and those in
+    Not checked: the dependencies of a router that only serves a front end, and those in
     ``app.dependency_overrides``.
     """
 
     def __init__(self, app: ASGIApp, served: FastAPI) -> None:
-        """Take what comes next, and the app whose routes are checked."""
+        """Wrap an ASGI app; `served` is the app whose routes are checked."""
         self._app = app
         self._served = served
-        self._lists: list[list[BaseRoute]] = []
-        self._lengths: list[int] | None = None
+        self._route_lists: list[list[BaseRoute]] = []
+        self._route_counts: list[int] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Check, where that is due; then go on."""
-        if [*map(len, self._lists)] != self._lengths:
+        """Check the routes if they have changed, then call the app."""
+        if [*map(len, self._route_lists)] != self._route_counts:
             try:
                 self._check()
             except ConfigurationError as error:
                 if scope["type"] == "lifespan":
                     await receive()
-                    # An exception alone would mean to servers that the app needs no start.
+                    # Servers take a bare exception to mean that the app does not use lifespans.
                     await send({"type": "lifespan.startup.failed", "message": str(error)})
                 raise
         await self._app(scope, receive, send)
 
     def _check(self) -> None:
-        lists = _lists_of_routes(self._served)
-        for routes in lists:
+        route_lists = _lists_of_routes(self._served)
+        for routes in route_lists:
             for route in routes:
                 for dependant in _dependants_of(route):
                     _check_dependant(dependant)
-        self._lists, self._lengths = lists, [*map(len, lists)]
+        self._route_lists, self._route_counts = route_lists, [*map(len, route_lists)]
 
 
 def _lists_of_routes(app: FastAPI) -> list[list[BaseRoute]]:
-    """Return the routes of an app, of its included routers and of all that is mounted in it."""
+    """Return the route lists of an app, its included routers and its mounted apps."""
     lists: list[list[BaseRoute]] = []
     waiting: list[object] = [app]
     while waiting:
@@ -85,14 +85,14 @@ def _lists_of_routes(app: FastAPI) -> list[list[BaseRoute]]:
     return lists
 
 
-def _routes_of(place: object) -> list[BaseRoute] | None:
-    for _ in range(_MOST_LAYERS):
-        # The routes of a Mount are a new list each time.
-        routes = None if isinstance(place, Mount | Host) else getattr(place, "routes", None)
+def _routes_of(owner: object) -> list[BaseRoute] | None:
+    for _ in range(_MAX_LAYERS):
+        # A Mount or Host returns a new list for each access: use that of the app inside.
+        routes = None if isinstance(owner, Mount | Host) else getattr(owner, "routes", None)
         if isinstance(routes, list):
             return cast("list[BaseRoute]", routes)
-        # From FastAPI 0.137 on an included router stands among the routes as a whole.
-        place = getattr(place, "original_router", None) or getattr(place, "app", None)
+        # Since FastAPI 0.137 an included router is a single entry in the list of routes.
+        owner = getattr(owner, "original_router", None) or getattr(owner, "app", None)
     return None
 
 
@@ -100,8 +100,8 @@ def _dependants_of(route: BaseRoute) -> Iterable[Dependant]:
     dependant = getattr(route, "dependant", None)
     if isinstance(dependant, Dependant):
         return (dependant,)
-    of_router = getattr(getattr(route, "include_context", None), "dependencies", ())
-    return [get_parameterless_sub_dependant(depends=each, path="") for each in of_router]
+    dependencies = getattr(getattr(route, "include_context", None), "dependencies", ())
+    return [get_parameterless_sub_dependant(depends=each, path="") for each in dependencies]
 
 
 def _check_dependant(dependant: Dependant) -> None:
@@ -115,63 +115,63 @@ def _check_dependant(dependant: Dependant) -> None:
     ):
         if contains_claims_model(field.field_info.annotation):
             msg = (
-                f"The parameter '{field.name}' of {_name_of(call)} takes claims from the request, "
-                "where no token is verified: declare it as "
+                f"The parameter '{field.name}' of {_name_of(call)} takes claims from the request "
+                "without a verified token: declare it as "
                 f"{field.name}: Annotated[..., Depends(auth.required())]."
             )
             raise ConfigurationError(msg)
-    if _makes_claims(call):
+    if _creates_claims(call):
         msg = (
-            "A claims model is no dependency, because the client chooses what is in it: "
+            "A Claims model must not be a dependency, because the client would supply the claims: "
             "write Annotated[..., Depends(auth.required())]."
         )
         raise ConfigurationError(msg)
     for inner in dependant.dependencies:
-        if isinstance(inner.call, FoundClaims):
+        if isinstance(inner.call, ClaimsDependency):
             _check_annotation(call, inner.name, inner.call)
         else:
             _check_dependant(inner)
 
 
-def _makes_claims(call: Any) -> bool:  # noqa: ANN401 - whatever was given to Depends
+def _creates_claims(call: Any) -> bool:  # noqa: ANN401 - any argument of Depends
     """Whether a dependency is a claims model, or one of its class methods."""
     while isinstance(call, partial):
         call = call.func
-    made = getattr(call, "__self__", call)
-    return isinstance(made, type) and issubclass(made, Claims)
+    model = getattr(call, "__self__", call)
+    return isinstance(model, type) and issubclass(model, Claims)
 
 
-def _check_annotation(call: Any, name: str | None, found: FoundClaims[Any]) -> None:  # noqa: ANN401
-    """Refuse a parameter whose type is not that of the claims which it is given."""
+def _check_annotation(call: Any, name: str | None, dependency: ClaimsDependency[Any]) -> None:  # noqa: ANN401
+    """Refuse a parameter whose type is not the claims model that it receives."""
     if name is None:
         return
     parts = _parts_of(get_typed_signature(call).parameters[name].annotation)
     expected = tuple(part for part in parts if isinstance(part, type) and issubclass(part, Claims))
     if not expected:
         return
-    for model in found.authenticator.engine.claims_models:
+    for model in dependency.authenticator.engine.claims_models:
         if not issubclass(model, expected):
             msg = (
-                f"The parameter '{name}' of {_name_of(call)} is given {model.__name__}: annotate it "
-                "as that, or give the engine the model that you mean with claims_model=."
+                f"The parameter '{name}' of {_name_of(call)} receives {model.__name__}: annotate it "
+                "with that model, or pass another claims_model to the TokenEngine."
             )
             raise ConfigurationError(msg)
-    if found.requirement.optional and not {None, NoneType}.intersection(parts):
+    if dependency.requirement.optional and not {None, NoneType}.intersection(parts):
         msg = (
-            f"The parameter '{name}' of {_name_of(call)} is None where no token was sent: "
+            f"The parameter '{name}' of {_name_of(call)} is None if no token was sent: "
             f"annotate it as {expected[0].__name__} | None, or use auth.required()."
         )
         raise ConfigurationError(msg)
 
 
 def _parts_of(annotation: object) -> list[object]:
-    """Return the members of a union, or the one type that an annotation is."""
+    """Return the members of a union, or the annotation itself as the only member."""
     origin = get_origin(annotation)
     if origin is Annotated:
         return _parts_of(get_args(annotation)[0])
     if origin in {Union, UnionType}:
         return [part for each in get_args(annotation) for part in _parts_of(each)]
-    # A type alias stands for its value.
+    # The value of a type alias.
     value = getattr(annotation, "__value__", None)
     return [annotation] if value is None else _parts_of(value)
 

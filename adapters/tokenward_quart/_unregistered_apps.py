@@ -1,4 +1,4 @@
-"""Looks at apps that were not given to a `TokenAuth`: a forgotten `init_app` is found at the start."""
+"""Checks apps on which `init_app` was not called, so that a forgotten call is found at startup."""
 
 from typing import Final
 from weakref import WeakKeyDictionary
@@ -15,39 +15,39 @@ from quart import (
 )
 
 from tokenward import TokenError
-from tokenward_quart._wiring import check_app
+from tokenward_quart._startup_checks import check_app
 
-__all__ = ["AppWatch"]
+__all__ = ["UnregisteredAppChecks"]
 
-_ARRIVALS: Final = (request_started, websocket_started)
-_FAILURES: Final = (got_request_exception, got_websocket_exception)
-_NOTE: Final = "Call auth.init_app(app): then the app answers this with its status."
+_STARTED_SIGNALS: Final = (request_started, websocket_started)
+_EXCEPTION_SIGNALS: Final = (got_request_exception, got_websocket_exception)
+_NOTE: Final = "Call auth.init_app(app): the app then answers this error with its status."
 
 
-class AppWatch:
-    """Checks each app that starts or answers, until `stop`."""
+class UnregisteredAppChecks:
+    """Checks every app that starts or handles a request, until `stop`."""
 
     def __init__(self) -> None:
-        """Begin. Quart's signals keep no reference, so this ends with its `TokenAuth`."""
+        """Start. Quart's signals hold weak references, so the checks end with their `TokenAuth`."""
         self._checked: WeakKeyDictionary[Quart, int] = WeakKeyDictionary()
-        # Quart has no signal for the start of an app; its first context is pushed then.
+        # Quart has no startup signal, but it pushes an app context at startup.
         appcontext_pushed.connect(self._check_start)
-        for signal in _ARRIVALS:
+        for signal in _STARTED_SIGNALS:
             signal.connect(self._check)
-        for signal in _FAILURES:
+        for signal in _EXCEPTION_SIGNALS:
             signal.connect(self._explain)
 
     def stop(self) -> None:
-        """End: an app that was given to `init_app` is checked by that."""
+        """Stop: `init_app` checks the registered apps."""
         appcontext_pushed.disconnect(self._check_start)
-        for signal in _ARRIVALS:
+        for signal in _STARTED_SIGNALS:
             signal.disconnect(self._check)
-        for signal in _FAILURES:
+        for signal in _EXCEPTION_SIGNALS:
             signal.disconnect(self._explain)
 
     async def _check_start(self, app: Quart, **_: object) -> None:
-        # Scripts and factories push a context too, and then the app may be unfinished. An error
-        # that is raised when the context of a request is pushed would not become a response.
+        # Scripts and app factories push a context too, possibly before the app is complete. For a
+        # request, an error in this signal would not become a response.
         is_started = hasattr(app, "shutdown_event")
         if is_started and not (has_request_context() or has_websocket_context()):
             await self._check(app)
@@ -59,6 +59,6 @@ class AppWatch:
             self._checked[app] = size
 
     async def _explain(self, _: Quart, *, exception: Exception, **__: object) -> None:
-        """Add to the log what turns the `TokenError` of a handler into a response: it is a 500 here."""
+        """Add the missing call to the traceback of a `TokenError` that becomes a 500."""
         if isinstance(exception, TokenError) and _NOTE not in getattr(exception, "__notes__", ()):
             exception.add_note(_NOTE)

@@ -1,4 +1,4 @@
-"""The documents about the keys, as handlers that stay out of OpenAPI and that guards leave out."""
+"""Handlers that serve the published keys, excluded from guards and from OpenAPI."""
 
 from typing import Any
 
@@ -9,10 +9,10 @@ from litestar.handlers import HTTPRouteHandler
 from tokenward import KeyPublisher
 from tokenward_litestar._guard import view_of
 
-__all__ = ["add_documents"]
+__all__ = ["add_key_handlers"]
 
 
-def add_documents(app: Litestar, publisher: KeyPublisher, exclude_opt_key: str) -> None:
+def add_key_handlers(app: Litestar, publisher: KeyPublisher, exclude_opt_key: str) -> None:
     """Add a handler for each document."""
     for path in publisher.paths:
         app.register(_handler(publisher, path, exclude_opt_key))
@@ -26,12 +26,12 @@ def _handler(publisher: KeyPublisher, path: str, exclude_opt_key: str) -> HTTPRo
         opt={exclude_opt_key: True},
     )
     async def document(request: Request[Any, Any, Any]) -> Response[bytes]:
-        answer = publisher.respond(view_of(request), path)
+        response = publisher.respond(view_of(request), path)
         return Response(
-            answer.body,
-            status_code=answer.status,
-            headers=dict(answer.headers),
-            media_type=answer.headers.get("Content-Type"),
+            response.body,
+            status_code=response.status,
+            headers=dict(response.headers),
+            media_type=response.headers.get("Content-Type"),
         )
 
     return document
