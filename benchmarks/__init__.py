@@ -1,1 +1,1 @@
-"""What Tokenward costs beside others: ``nox -s bench``, or ``python -m benchmarks.run`` from the root of the checkout."""
+"""Compare the speed of Tokenward with other libraries: ``nox -s bench``, or ``python -m benchmarks.run``."""

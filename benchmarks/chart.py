@@ -1,4 +1,4 @@
-"""Draws bars as SVG, by hand: no library, no script, readable on light and on dark backgrounds."""
+"""Draw a bar chart as SVG without a library or a script, for light and for dark backgrounds."""
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
@@ -33,10 +33,10 @@ def draw(bars: Sequence[Bar], *, title: str, unit: str, notes: Sequence[str]) ->
     """Draw a horizontal bar chart.
 
     Args:
-        bars: in their order; those of a group stand side by side.
-        title: above all.
-        unit: of the figures, below the title.
-        notes: in small letters at the foot.
+        bars: in the order in which they are drawn; the bars of a group must be adjacent.
+        title: the heading of the chart.
+        unit: the unit of the figures, drawn below the title.
+        notes: drawn in small letters below the bars.
 
     Returns:
         The text of an SVG file.
@@ -63,7 +63,7 @@ def draw(bars: Sequence[Bar], *, title: str, unit: str, notes: Sequence[str]) ->
 
 
 def tick_step(longest: float) -> float:
-    """Give a round distance (1, 2 or 5, times a power of ten) that makes few ticks up to a value."""
+    """Return the distance of the ticks: 1, 2 or 5 times a power of ten, with few ticks up to a value."""
     power = 10.0 ** floor(log10(longest))
     steps = [power * factor for factor in (0.1, 0.2, 0.5, 1, 2)]
     return next(step for step in steps if longest / step <= TICKS_AT_MOST)

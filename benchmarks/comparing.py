@@ -1,4 +1,4 @@
-"""Lets two sides take turns in short blocks, and makes one line of each comparison."""
+"""Run two sides alternately in short blocks and summarise each comparison in one line."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -28,14 +28,14 @@ QUICK = Effort(is_quick=True, blocks=10, block_seconds=0.006)
 
 @dataclass(frozen=True, slots=True)
 class Timed:
-    """What one side is asked for: the time of a case, or what it takes beyond another."""
+    """What is measured on one side: the time of a case, or its difference to another case."""
 
     side: Side
     case: str
     beyond: str | None = None
 
     def one_block(self, calls: int) -> float:
-        """Give the microseconds of a call; `beyond` is timed before and after."""
+        """Return the microseconds of one call; `beyond` is timed before and after the case."""
         if self.beyond is None:
             return self.side.microseconds(self.case, calls)
         before = self.side.microseconds(self.beyond, calls)
@@ -43,7 +43,7 @@ class Timed:
         return cost - (before + self.side.microseconds(self.beyond, calls)) / 2
 
     def calls(self, wanted_seconds: float) -> int:
-        """Warm it up, and say how many calls make a block."""
+        """Warm the case up and return how many calls make a block."""
         few = calls_for(self.side.microseconds(self.case, 1), wanted_seconds)
         warm = self.side.microseconds(self.case, min(WARMING_CALLS, few))
         if self.beyond is not None:
@@ -52,10 +52,10 @@ class Timed:
 
 
 class Bench:
-    """What every part of a run needs: environments, keys and tokens, and how long to measure."""
+    """What every part of a run needs: environments, keys, tokens, and how long to measure."""
 
     def __init__(self, environments: Environments, material: Material, effort: Effort) -> None:
-        """Join them."""
+        """Store the environments, the keys and tokens, and how long to measure."""
         self.effort = effort
         self.material = material
         self._environments = environments
@@ -63,12 +63,12 @@ class Bench:
 
     @property
     def folder(self) -> Path:
-        """Where the keys and tokens lie."""
+        """The folder of the keys and tokens."""
         return self.material.folder
 
     @contextmanager
     def side(self, environment: str, script: str, *arguments: str) -> Iterator[Side]:
-        """Run a side in its environment; it gets the folder of the keys and tokens first."""
+        """Run a side in its environment; its first argument is the folder of the keys and tokens."""
         python = self._environments.python(environment)
         name = " ".join((environment, script, *arguments))
         with running(name, python, script, str(self.folder), *arguments) as side:
@@ -76,12 +76,12 @@ class Bench:
             yield side
 
     def note_versions(self, versions: Mapping[str, str]) -> None:
-        """Take down on what something ran."""
+        """Record the versions that a side ran on."""
         for library, version in versions.items():
             self._versions.setdefault(library, set()).add(version)
 
     def versions_seen(self) -> dict[str, str]:
-        """Give the versions of the sides that ran since the last time, and forget them."""
+        """Return the versions of the sides that ran since the last call, and clear them."""
         seen = {name: " and ".join(sorted(each)) for name, each in sorted(self._versions.items())}
         self._versions.clear()
         return seen
@@ -89,10 +89,10 @@ class Bench:
     def compare(
         self, label: str, ours: Timed, theirs: Timed, *, at_most: float | None = None
     ) -> Outcome:
-        """Let two take turns, each with as many calls as make a short block; the first one changes.
+        """Time two cases alternately in short blocks; which one goes first changes with each block.
 
         Raises:
-            SideFailedError: one does not do what it claims.
+            SideFailedError: a side gives a wrong result.
         """
         pair = (ours, theirs)
         calls = [each.calls(self.effort.block_seconds) for each in pair]
@@ -104,14 +104,14 @@ class Bench:
 
 
 def must_agree(sides: Mapping[str, Side]) -> None:
-    """See to it that sides run on the same releases of what they share.
+    """Check that all sides run on the same releases of the libraries that they share.
 
     Raises:
-        SideFailedError: they do not.
+        SideFailedError: two releases of a library differ.
     """
     seen: dict[str, str] = {}
     for side in sides.values():
         for library, version in side.versions.items():
             if seen.setdefault(library, version) != version:
-                msg = f"{side.name}: {library} {version} is not the {seen[library]} of the others."
+                msg = f"{side.name} runs on {library} {version}, but other sides run on {seen[library]}."
                 raise SideFailedError(msg)

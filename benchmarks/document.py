@@ -1,18 +1,18 @@
-"""Puts what was measured into a document, between marks that say its name."""
+"""Write the results into a document, between marks that name them."""
 
 import re
 from collections.abc import Mapping
 
 
 def with_blocks(text: str, blocks: Mapping[str, str]) -> str:
-    """Give a document with some of its generated blocks replaced; what lies outside them stays as it is.
+    """Return a document with some of its generated blocks replaced; all other text stays as it is.
 
     Args:
         text: the document.
-        blocks: what comes between ``<!-- bench: NAME -->`` and ``<!-- /bench -->``, by name.
+        blocks: the text between ``<!-- bench: NAME -->`` and ``<!-- /bench -->``, by name.
 
     Raises:
-        LookupError: the document has no such block, or several of one name.
+        LookupError: the document has no block of a name, or several.
     """
     for name, body in blocks.items():
         mark = re.compile(
@@ -23,6 +23,6 @@ def with_blocks(text: str, blocks: Mapping[str, str]) -> str:
             lambda found, body=body: f"{found['begin']}\n{body}\n\n{found['end']}", text
         )
         if count != 1:
-            msg = f"The document has {count} blocks named {name!r}; there must be one."
+            msg = f"The document has {count} blocks named {name!r}; it must have exactly one."
             raise LookupError(msg)
     return text

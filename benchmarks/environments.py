@@ -1,4 +1,4 @@
-"""The peers, each in a virtual environment of its own, on the very releases that Tokenward runs on here."""
+"""The virtual environments of the peers, with the releases of shared libraries that Tokenward runs on."""
 
 import subprocess
 import sys
@@ -22,11 +22,11 @@ SHARED = (
     "uvloop",
     "werkzeug",
 )
-"""What must be of the same release on all sides."""
+"""The libraries whose release must be the same on all sides."""
 HAND_WRITTEN = ("fastapi", "pydantic", "pyjwt[crypto]", "starlette")
 PEERS: Mapping[str, tuple[str, ...]] = {
     "pyjwt": ("pyjwt[crypto]",),
-    # 2.14 made decoding much slower: a ratio to later releases alone would flatter.
+    # Decoding is much slower since 2.14: ratios to later releases only would flatter Tokenward.
     "pyjwt-2.13": ("pyjwt[crypto]==2.13.0",),
     "joserfc": ("joserfc==1.8.0", "cryptography"),
     "fastapi-by-hand": HAND_WRITTEN,
@@ -35,13 +35,13 @@ PEERS: Mapping[str, tuple[str, ...]] = {
     "litestar": ("litestar", "pyjwt[crypto]"),
     "quart-by-hand": ("quart", "pyjwt[crypto]"),
 }
-"""What is installed into each environment."""
+"""The requirements that are installed into each environment."""
 OWN = "tokenward"
-"""The environment that runs the runner: Tokenward is installed there."""
+"""The environment of the runner, in which Tokenward is installed."""
 
 
 def shared_pins() -> dict[str, str]:
-    """Give the releases that are installed here."""
+    """Return the releases of the shared libraries that are installed here."""
     pins = {}
     for name in SHARED:
         try:
@@ -52,22 +52,22 @@ def shared_pins() -> dict[str, str]:
 
 
 def constraints_for(requirements: tuple[str, ...], pins: Mapping[str, str]) -> str:
-    """Give the lines of a constraints file: the shared releases, but for those that a peer pins itself."""
+    """Return a constraints file: the shared releases, except for those that a peer pins itself."""
     own = {each.split("==")[0].split("[")[0] for each in requirements if "==" in each}
     return "".join(f"{name}=={release}\n" for name, release in pins.items() if name not in own)
 
 
 class Environments:
-    """A folder of virtual environments, which are made where they are missing or their pins have changed."""
+    """A folder of virtual environments; each is created if it is missing or if its pins have changed."""
 
     def __init__(self, folder: Path) -> None:
-        """Take the folder."""
+        """Store the folder; no environment is created yet."""
         self._folder = folder
         self._pins = shared_pins()
         self._ready: dict[str, str] = {}
 
     def python(self, name: str) -> str:
-        """Give the Python of an environment, and see to it that the peer is installed there."""
+        """Return the Python of an environment; install the peer if it is not there yet."""
         if name == OWN:
             return sys.executable
         if name not in self._ready:
@@ -79,7 +79,7 @@ class Environments:
         constraints = constraints_for(requirements, self._pins)
         wanted = "\n".join((sys.version, *requirements, constraints))
         stamp = folder / "tokenward-bench.txt"
-        # Not with the builder that makes it, which would clear the folder again.
+        # A separate builder: the one that creates the environment would clear the folder.
         python = str(EnvBuilder().ensure_directories(folder).env_exe)
         if not stamp.exists() or stamp.read_text() != wanted:
             print(f"Installing {name} …", file=sys.stderr, flush=True)
@@ -92,7 +92,7 @@ class Environments:
 
 
 def _install(python: str, *arguments: str) -> None:
-    """Have the pip that is here install into another environment, which needs none of its own."""
+    """Install packages into another environment with the pip of this one; the other has no pip."""
     quiet = ("-qq", "--disable-pip-version-check")
     command = [sys.executable, "-m", "pip", "--python", python, "install", *quiet, *arguments]
-    subprocess.run(command, check=True)  # noqa: S603 - names that stand here
+    subprocess.run(command, check=True)  # noqa: S603 - constant names

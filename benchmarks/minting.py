@@ -1,4 +1,4 @@
-"""Makes the keys and tokens of one run, which all sides read: with PyJWT and cryptography, not with Tokenward."""
+"""Make the keys and tokens of one run, which all sides read, with PyJWT and cryptography, not with Tokenward."""
 
 import base64
 import json
@@ -29,9 +29,9 @@ from benchmarks.sides.material import (
 RSA_BITS = 2048
 LARGE_BYTES = 2048
 POOL = 501
-"""How many tokens there are of each kind."""
+"""The number of tokens of each kind."""
 SERVICE_POOL = 10_001
-"""How many there are where a service sees them: more than an engine remembers by default."""
+"""The number of tokens that a service sees: more than the signature cache holds by default."""
 LIFETIME_SECONDS = 86_400
 MAX_TOKEN_BYTES = 16_384
 
@@ -42,9 +42,9 @@ def claims_of(size: str, now: int) -> Claims:
     """Make the claims of one new token.
 
     Args:
-        size: ``small``: registered ones alone; ``usual``: a tenant, two roles and a scope besides; ``2KB``: the
-            usual ones and a list, 2,048 bytes of JSON.
-        now: when it is issued, in seconds since 1970.
+        size: ``small``: registered claims only. ``usual``: also a tenant, two roles and a scope. ``2KB``: the
+            usual claims and a list, 2,048 bytes of JSON.
+        now: when the token is issued, in seconds since 1970.
     """
     claims: Claims = {
         "iss": ISSUER,
@@ -61,7 +61,7 @@ def claims_of(size: str, now: int) -> Claims:
     if size == "2KB":
         claims["permissions"] = []
         while (missing := LARGE_BYTES - len(_json(claims))) > 0:
-            # Quotes and a comma take three letters; the last one fills up what is left.
+            # Quotes and a comma take three characters; the last item fills the remaining bytes.
             length = 29 if missing > 64 else max(missing - 3, 1)  # noqa: PLR2004
             claims["permissions"].append(
                 "orders:read:warehouse-eastern"[:length].ljust(length, "x")
@@ -70,7 +70,7 @@ def claims_of(size: str, now: int) -> Claims:
 
 
 def key_texts(algorithm: str) -> tuple[str, str]:
-    """Make a key; give the text of its private and its public half."""
+    """Make a key and return the text of its private and of its public half."""
     if algorithm == "HS256":
         secret = secrets.token_hex(32)
         return secret, secret
@@ -90,7 +90,7 @@ def key_texts(algorithm: str) -> tuple[str, str]:
 
 
 def refused_tokens(algorithm: str, key: Any, now: int) -> list[str]:  # noqa: ANN401 - PyJWT's keys
-    """Make the tokens that must not pass, in the order of `REFUSED`."""
+    """Make the tokens that every side must refuse, in the order of `REFUSED`."""
     claims = claims_of("usual", now)
     other = _prepared(algorithm, key_texts(algorithm)[0])
     past = {"iat": now - LIFETIME_SECONDS, "exp": now - 1}
@@ -103,39 +103,40 @@ def refused_tokens(algorithm: str, key: Any, now: int) -> list[str]:  # noqa: AN
     ]
 
 
-def garbage(good: str) -> list[str]:
-    """Make what must be refused, just within `MAX_TOKEN_BYTES` and just beyond, in the order of `GARBAGE`.
+def garbage(valid: str) -> list[str]:
+    """Make input that is not a token, just within `MAX_TOKEN_BYTES` and just beyond, in the order of `GARBAGE`.
 
     Args:
-        good: a token, of which the long one has the header and a signature that is not its own.
+        valid: a token; its header and signature are used with a long payload that they do not belong to.
     """
     letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-    chance = random.Random(7)  # noqa: S311 - the same letters in each run
-    head, _, signature = good.split(".")
+    source = random.Random(7)  # noqa: S311 - the same letters in each run
+    head, _, signature = valid.split(".")
     made = []
     for length in (MAX_TOKEN_BYTES, MAX_TOKEN_BYTES + 1):
-        segments = ["".join(chance.choices(letters, k=length // 3)) for _ in range(3)]
+        segments = ["".join(source.choices(letters, k=length // 3)) for _ in range(3)]
         dotted = ".".join(segments)[:length].ljust(length, "A")
-        # Whole groups of four, which are base64: anything else would be refused before it is read.
-        room = (MAX_TOKEN_BYTES - len(head) - len(signature) - 2) // 4 + (length > MAX_TOKEN_BYTES)
-        payload = base64.urlsafe_b64encode(b'{"sub":"' + b"a" * length).decode()[: 4 * room]
+        # Whole groups of four characters: any other length is refused before it is decoded.
+        groups = (MAX_TOKEN_BYTES - len(head) - len(signature) - 2) // 4
+        groups += length > MAX_TOKEN_BYTES
+        payload = base64.urlsafe_b64encode(b'{"sub":"' + b"a" * length).decode()[: 4 * groups]
         made += [dotted.replace(".", "A"), dotted, f"{head}.{payload}.{signature}"]
     return made
 
 
 GARBAGE = tuple(
     f"{kind}, {size}"
-    for size in ("16 KiB", "16 KiB and a little more")
+    for size in ("16 KiB", "slightly over 16 KiB")
     for kind in (
         "letters without a dot",
         "random letters with two dots",
-        "a good header, a long payload, a bad signature",
+        "a valid header, a long payload, an invalid signature",
     )
 )
 
 
 def mint(folder: Path) -> Material:
-    """Make all keys and tokens, and write them into a folder."""
+    """Make all keys and tokens and write them into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     material, now = Material(folder), int(time.time())
     for algorithm in ALGORITHMS:
@@ -149,9 +150,9 @@ def mint(folder: Path) -> Material:
             tokens = (_signed(claims_of(size, now), key, algorithm) for _ in range(count))
             _write(material.path(algorithm, size), tokens)
         _write(material.path(algorithm, "refused"), refused_tokens(algorithm, key, now))
-    (good, *_) = material.tokens("HS256", "usual")
-    _write(material.path("HS256", "garbage"), garbage(good))
-    _write(material.path("HS256", "one"), [good])
+    (valid, *_) = material.tokens("HS256", "usual")
+    _write(material.path("HS256", "garbage"), garbage(valid))
+    _write(material.path("HS256", "one"), [valid])
     return material
 
 
@@ -164,7 +165,7 @@ def _prepared(algorithm: str, text: str) -> Any:  # noqa: ANN401 - PyJWT's keys
 
 
 def _signed(claims: Claims, key: Any, algorithm: str) -> str:  # noqa: ANN401 - PyJWT's keys
-    # No key id: the tokens of async-fastapi-jwt-auth have none, and its drop-in looks for none.
+    # Without a key id, as in the tokens of async-fastapi-jwt-auth; the drop-in expects none.
     return jwt.encode(claims, key, algorithm=algorithm)
 
 

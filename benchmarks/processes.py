@@ -1,4 +1,4 @@
-"""The runner's end of a side: a process that answers ``CASE CALLS`` with microseconds, or serves HTTP."""
+"""The runner's view of a side: a process that answers ``CASE CALLS`` with microseconds, or serves HTTP."""
 
 import json
 import os
@@ -13,14 +13,14 @@ SIDES = Path(__file__).with_name("sides")
 
 
 class SideFailedError(Exception):
-    """A side has ended, because it does not do what it claims; what it wrote says why."""
+    """A side gave a wrong result and has ended; its output says why."""
 
 
 class Side:
-    """A process that answers."""
+    """A running side."""
 
     def __init__(self, name: str, process: "subprocess.Popen[str]") -> None:
-        """Take the process, and wait until it is ready."""
+        """Store the process and wait until it is ready."""
         self.name = name
         self._process = process
         greeting = self._answer()
@@ -29,7 +29,7 @@ class Side:
         self.port: int | None = greeting.get("port")
 
     def microseconds(self, case: str, calls: int) -> float:
-        """Have it time some calls of a case."""
+        """Time some calls of a case and return the microseconds of one call."""
         try:
             self._process.stdin.write(f"{case} {calls}\n")
             self._process.stdin.flush()
@@ -38,7 +38,7 @@ class Side:
         return float(self._answer())
 
     def farewell(self) -> Any:  # noqa: ANN401 - JSON
-        """End a side that serves; give what it says at last."""
+        """Stop a side that serves HTTP and return its last output."""
         self._process.stdin.close()
         return self._answer()
 
@@ -51,19 +51,19 @@ class Side:
 
 @contextmanager
 def running(name: str, python: str, script: str, *arguments: str) -> Iterator[Side]:
-    """Run a side; it ends when its input does.
+    """Run a side; it ends when its input is closed.
 
     Args:
-        name: by which errors name it.
-        python: of its environment.
-        script: its file in ``sides``.
-        arguments: of the script.
+        name: used in errors.
+        python: the Python of the side's environment.
+        script: the name of its file in ``sides``.
+        arguments: the arguments of the script.
     """
     command = [python, str(SIDES / script), *arguments]
     pipe = subprocess.PIPE
-    # The same order of dictionaries and sets for all.
+    # The same hashes, and so the same order of sets, on all sides.
     environment = {**os.environ, "PYTHONHASHSEED": "0"}
-    with subprocess.Popen(  # noqa: S603 - names that stand here
+    with subprocess.Popen(  # noqa: S603 - constant names
         command, stdin=pipe, stdout=pipe, text=True, env=environment
     ) as process:
         try:
@@ -71,18 +71,18 @@ def running(name: str, python: str, script: str, *arguments: str) -> Iterator[Si
         finally:
             if not process.stdin.closed:
                 process.stdin.close()
-            process.stdout.read()  # so that it can say its last words
+            process.stdout.read()  # Let the side write its last output.
 
 
 def output_of(script: str, *arguments: str) -> str:
-    """Run a side of this environment that says one thing and ends; give what it says.
+    """Run a side of this environment until it ends and return its output.
 
     Raises:
-        SideFailedError: it does not do what it claims.
+        SideFailedError: the side gave a wrong result.
     """
     command = [sys.executable, str(SIDES / script), *arguments]
     try:
-        return subprocess.run(  # noqa: S603 - names that stand here
+        return subprocess.run(  # noqa: S603 - constant names
             command, check=True, stdout=subprocess.PIPE, text=True
         ).stdout
     except subprocess.CalledProcessError as exc:

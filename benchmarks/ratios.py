@@ -1,32 +1,32 @@
-"""What is made of measured times: medians, ratios, and how far those spread."""
+"""Summarise measured times: medians, ratios and the spread of the ratios."""
 
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 MOST_CALLS = 500
-"""Of one block: no more than the tokens of a pool, so that none of them comes again."""
+"""The calls of one block: at most the number of tokens in a pool, so that no token is repeated."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """One comparison, block by block, in a line."""
+    """One comparison of two sides, summarised over all blocks."""
 
     label: str
     ours: float
     theirs: float
-    """The medians over all blocks; microseconds, where nothing else is said."""
+    """The medians over all blocks, in microseconds unless the label names another unit."""
     ratio: float
     """The median of the ratios of each block, which is not the ratio of the medians."""
     low: float
     high: float
-    """Between them lie the middle 80 % of the ratios."""
+    """The bounds of the middle 80 % of the ratios."""
     at_most: float | None = None
     at_least: float | None = None
 
     @property
     def is_met(self) -> bool | None:
-        """Whether the ratio is what the project set itself; None where it set itself nothing."""
+        """Whether the ratio meets the project's target; None if there is no target."""
         if self.at_most is not None:
             return self.ratio <= self.at_most
         return None if self.at_least is None else self.ratio >= self.at_least
@@ -40,17 +40,17 @@ def outcome(
     at_most: float | None = None,
     at_least: float | None = None,
 ) -> Outcome:
-    """Compare two sides that took turns.
+    """Compare two sides that ran alternately.
 
     Args:
         label: what was compared.
-        ours: the figure of each block.
-        theirs: that of the same block.
-        at_most: what the ratio should not be above.
-        at_least: what it should not be below.
+        ours: our figure for each block.
+        theirs: the other side's figure for the same block.
+        at_most: the target: the largest ratio that meets it.
+        at_least: the target: the smallest ratio that meets it.
 
     Raises:
-        ValueError: not the same number of blocks.
+        ValueError: the numbers of blocks differ.
     """
     ratios = [own / other for own, other in zip(ours, theirs, strict=True)]
     low, high = middle(ratios)
@@ -67,12 +67,12 @@ def outcome(
 
 
 def middle(values: Sequence[float]) -> tuple[float, float]:
-    """Give the bounds of the middle 80 %: a tenth of the values lies below, a tenth above."""
+    """Return the bounds of the middle 80 %: a tenth of the values is lower, a tenth is higher."""
     ordered = sorted(values)
     tenth = len(ordered) // 10
     return ordered[tenth], ordered[-tenth - 1]
 
 
 def calls_for(microseconds: float, wanted_seconds: float) -> int:
-    """Say how many calls make a block of about the wanted length, within what the pools of tokens allow."""
+    """Return how many calls make a block of about the wanted length, at most `MOST_CALLS`."""
     return max(1, min(MOST_CALLS, round(wanted_seconds * 1e6 / microseconds)))

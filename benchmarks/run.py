@@ -1,9 +1,9 @@
-"""The one runner: measures Tokenward beside others, and writes docs/performance.md and its chart.
+"""Compare Tokenward with other libraries, and write docs/performance.md and its chart.
 
-``python -m benchmarks.run [--quick] [--only PART ...] [--write]`` from the root of the checkout; ``nox -s bench`` does that. Each
-library answers from a process and an environment of its own (see `benchmarks.environments`), on the same tokens
-(`benchmarks.minting`); two at a time take turns in short blocks (`benchmarks.comparing`). It fails where a side does not do
-what it claims, and never because of a time.
+``python -m benchmarks.run [--quick] [--only PART ...] [--write]`` from the root of the checkout, as ``nox -s bench`` does. Each
+library runs in its own process and environment (see `benchmarks.environments`) and gets the same tokens
+(`benchmarks.minting`). Two libraries at a time run alternately in short blocks (`benchmarks.comparing`). The run fails if a
+library gives a wrong result, but never because of a measured time.
 """
 
 import argparse
@@ -42,17 +42,21 @@ CHART = Path("docs/performance.svg")
 def arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="benchmarks.run", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="short blocks, for a look and for CI")
+    parser.add_argument("--quick", action="store_true", help="measure in short blocks, for CI")
     parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS), metavar="PART")
-    parser.add_argument("--write", action="store_true", help=f"into {DOCUMENT} and {CHART}")
     parser.add_argument(
-        "--environments", type=Path, help="keep the peers' environments here, for the next time"
+        "--write", action="store_true", help=f"write the results into {DOCUMENT} and {CHART}"
+    )
+    parser.add_argument(
+        "--environments",
+        type=Path,
+        help="keep the peers' environments in this folder for the next run",
     )
     return parser.parse_args()
 
 
 def measured(bench: Bench, part: str) -> dict[str, Any]:
-    """Measure one part; give what is kept of it: the text of its tables and its bars."""
+    """Measure one part and return its results: the text of its tables, its bars and versions."""
     print(f"\n## {part}\n", flush=True)
     report: Report = PARTS[part].measure(bench)
     for warning in report.warnings:
@@ -66,17 +70,17 @@ def measured(bench: Bench, part: str) -> dict[str, Any]:
 
 
 def conditions_of(part: str) -> str:
-    """Name the block of the document that says on what a part was measured."""
+    """Return the name of the block that states the conditions of a part."""
     return f"{part} conditions"
 
 
 def block_names(parts: Iterable[str]) -> list[str]:
-    """Name all blocks of the document that some parts fill."""
+    """Return the names of all blocks of the document that some parts fill."""
     return [name for part in parts for name in (*PARTS[part].TABLES, conditions_of(part))]
 
 
 def chart_of(results: Mapping[str, Any]) -> str | None:
-    """Draw what the chart shows; None where a part of it was never measured in this folder."""
+    """Return the chart as SVG, or None if one of its parts was never measured in this folder."""
     if not all(part in results for part in DRAWN):
         return None
     bars = [Bar(**bar) for part in DRAWN for bar in results[part]["bars"]]
@@ -84,14 +88,14 @@ def chart_of(results: Mapping[str, Any]) -> str | None:
     days = {results[part]["day"] for part in DRAWN}
     return draw(
         bars,
-        title="What authentication takes (less is better)",
-        unit="Microseconds (HS256, usual claims). For requests: a protected route minus a bare one, revocation asked.",
+        title="Time of authentication (less is better)",
+        unit="Microseconds (HS256, usual claims). For requests: a protected route minus a bare one, including revocation.",
         notes=[conditions(dict(sorted(versions.items())), days)],
     )
 
 
 def keep(folder: Path, found: Mapping[str, Any], *, is_quick: bool) -> dict[str, Any]:
-    """Join what was found with what earlier runs of the same kind found in this folder."""
+    """Add new results to those of earlier runs of the same kind in this folder."""
     path = folder / ("results-quick.json" if is_quick else "results.json")
     results = json.loads(path.read_text()) if path.exists() else {}
     results |= found
@@ -100,19 +104,21 @@ def keep(folder: Path, found: Mapping[str, Any], *, is_quick: bool) -> dict[str,
 
 
 def write(found: Mapping[str, Any], results: Mapping[str, Any]) -> None:
-    """Put the tables of the measured parts into the document, and draw the chart anew."""
+    """Write the tables of the measured parts into the document, and redraw the chart."""
     blocks = {name: text for part in found.values() for name, text in part["blocks"].items()}
     DOCUMENT.write_text(with_blocks(DOCUMENT.read_text(), blocks))
     chart = chart_of(results)
     if chart is None:
-        print(f"{CHART} is left as it is: it wants {' and '.join(DRAWN)}.", file=sys.stderr)
+        print(
+            f"{CHART} stays as it is: measure {' and '.join(DRAWN)} to redraw it.", file=sys.stderr
+        )
     else:
         CHART.write_text(chart)
 
 
 def run(wanted: argparse.Namespace, folder: Path) -> None:
-    """Measure the wanted parts in a folder, and keep and write what they found."""
-    if wanted.write:  # before anything is measured: see that there is a place for all of it
+    """Measure the wanted parts, keep the results in a folder, and write them if wanted."""
+    if wanted.write:  # Before measuring: check that the document has all blocks.
         with_blocks(DOCUMENT.read_text(), dict.fromkeys(block_names(wanted.only), ""))
     effort = QUICK if wanted.quick else THOROUGH
     folder.mkdir(parents=True, exist_ok=True)
@@ -129,4 +135,4 @@ if __name__ == "__main__":
         try:
             run(options, (options.environments or Path(temporary)).absolute())
         except SideFailedError as failure:
-            sys.exit(f"A side has failed: {failure}")
+            sys.exit(f"A side failed: {failure}")

@@ -1,4 +1,4 @@
-"""What a run says: tables in Markdown, and what they were measured on."""
+"""The output of a run: tables in Markdown, and the conditions of the measurement."""
 
 import os
 import platform
@@ -11,14 +11,14 @@ from benchmarks.ratios import Outcome
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One table: the cells of each column, and sentences below it."""
+    """One table: the names of its columns, its rows, and notes below it."""
 
     columns: tuple[str, ...]
     rows: Sequence[tuple[str, ...]]
     notes: Sequence[str] = ()
 
     def markdown(self) -> str:
-        """Render it."""
+        """Return the table as Markdown."""
         lines = [_line(self.columns), "|" + "---|" * len(self.columns), *map(_line, self.rows)]
         return "\n".join(lines) + "".join(f"\n\n{note}" for note in self.notes)
 
@@ -35,12 +35,12 @@ class Bar:
 
 @dataclass(slots=True)
 class Report:
-    """What one part of a run found."""
+    """The results of one part of a run."""
 
     tables: dict[str, Table] = field(default_factory=dict)
     bars: list[Bar] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
-    """What could not be measured, and how it could be."""
+    """What could not be measured, and how to make it possible."""
 
 
 def comparison(
@@ -51,14 +51,14 @@ def comparison(
     notes: Sequence[str] = (),
     own: str = "Tokenward µs",
 ) -> Table:
-    """Make a table of comparisons.
+    """Return a table of comparisons.
 
     Args:
-        outcomes: its lines.
-        what: heads the first column.
-        peer: heads the figures of the other side.
-        notes: sentences below.
-        own: heads our figures.
+        outcomes: one for each row.
+        what: the heading of the first column.
+        peer: the heading of the other side's figures.
+        notes: sentences below the table.
+        own: the heading of our figures.
     """
     has_targets = any(each.is_met is not None for each in outcomes)
     columns = (what, own, peer, "ratio", "10 % to 90 %", *(("target",) if has_targets else ()))
@@ -77,7 +77,7 @@ def comparison(
 
 
 def target(outcome: Outcome) -> str:
-    """Say what the ratio should be, and whether it is."""
+    """Return the target of a ratio and whether it is met; empty without a target."""
     if outcome.is_met is None:
         return ""
     bound = outcome.at_most if outcome.at_most is not None else outcome.at_least
@@ -86,28 +86,28 @@ def target(outcome: Outcome) -> str:
 
 
 def number(value: float) -> str:
-    """Write a figure with about three digits."""
+    """Format a figure with about three digits."""
     if abs(value) >= 100:  # noqa: PLR2004
         return f"{value:,.0f}"
     return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"  # noqa: PLR2004
 
 
 def ratio(value: float) -> str:
-    """Write a ratio: with two digits after the point, or as many as a small one needs."""
+    """Format a ratio with two decimals, or with more if it is small."""
     return f"{value:.2f}" if abs(value) >= 0.1 else f"{value:.2g}"  # noqa: PLR2004
 
 
 def today() -> str:
-    """Give the date in UTC."""
+    """Return the date in UTC."""
     return f"{datetime.now(UTC):%Y-%m-%d}"
 
 
 def conditions(versions: Mapping[str, str], days: Collection[str]) -> str:
-    """Say on what was measured, and on which days.
+    """Return the conditions of a measurement: days, machine, Python and versions.
 
     Args:
-        versions: of what took part, by name.
-        days: as `today` gives them.
+        versions: the version of each library, by name.
+        days: in the form of `today`.
     """
     on = [f"{name} {version}" for name, version in versions.items()]
     machine = f"{platform.machine()}, {os.cpu_count()} cores".replace("x86_64", "x86-64")

@@ -1,1 +1,1 @@
-"""What is measured, part by part; each gives a `Report`."""
+"""The parts of a run; each measures one thing and returns a `Report`."""

@@ -1,4 +1,4 @@
-"""Tokens alone: decode, issue and refuse, beside PyJWT and joserfc."""
+"""Tokens without a framework: decode, issue and refuse, compared with PyJWT and joserfc."""
 
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -19,8 +19,8 @@ ISSUE_AT_MOST = {"HS256": 0.40, "RS256": 1.05}
 PEM_ISSUE_AT_MOST = 0.01
 REFUSE_AT_MOST = 0.10
 KEYS = f"The RSA key has {RSA_BITS:,} bits; ES256 and EdDSA have P-256 and Ed25519."
-SIZE_WORDS = {"small": "registered claims alone", "usual": "usual claims", "2KB": "2 KB of claims"}
-# Each parses the PEM of its configuration for every token.
+SIZE_WORDS = {"small": "registered claims only", "usual": "usual claims", "2KB": "2 KB of claims"}
+# Each of these libraries parses the PEM of its configuration for every token.
 PEM_PARSERS = {
     "authx": ("authx", ("fastapi_authx.py", "RS256")),
     "async-fastapi-jwt-auth": (
@@ -32,7 +32,7 @@ PEM_PARSERS = {
 
 
 def measure(bench: Bench) -> Report:
-    """Measure it all."""
+    """Measure decoding, issuing and refusing."""
     report = Report()
     with ExitStack() as stack:
         ours = stack.enter_context(bench.side(OWN, "codec_tokenward.py"))
@@ -51,10 +51,10 @@ def measure(bench: Bench) -> Report:
             "decode peers": comparison(peers, what="first sight, usual claims", peer="peer µs"),
             "issue": comparison(_issue(bench, ours, pyjwt), what="issue", peer="PyJWT µs"),
             "issue from PEM": comparison(
-                _issue_from_pem(bench, ours), what="RS256 issue, over", peer="peer µs"
+                _issue_from_pem(bench, ours), what="RS256 issue, compared with", peer="peer µs"
             ),
             "refuse": comparison(
-                _refuse(bench, ours, pyjwt), what="refuse, the worst first", peer="PyJWT µs"
+                _refuse(bench, ours, pyjwt), what="refuse, highest ratio first", peer="PyJWT µs"
             ),
         }
     report.bars = _bars(first, repeat, peers, pyjwt.versions["pyjwt"])
@@ -75,10 +75,10 @@ def _decode(bench: Bench, ours: Side, pyjwt: Side, sight: str) -> list[Outcome]:
 
 
 def _decode_into_full(bench: Bench, ours: Side, pyjwt: Side) -> list[Outcome]:
-    """Decode with an engine that has to forget a token for each that it takes in."""
+    """Decode with a full signature cache, which removes a token for each one that it adds."""
     return [
         bench.compare(
-            f"{algorithm}, usual claims, the signature cache full",
+            f"{algorithm}, usual claims, full signature cache",
             Timed(ours, f"decode/{algorithm}/usual/full"),
             Timed(pyjwt, f"decode/{algorithm}/usual/first"),
             at_most=DECODE_AT_MOST[algorithm],
@@ -90,14 +90,14 @@ def _decode_into_full(bench: Bench, ours: Side, pyjwt: Side) -> list[Outcome]:
 def _decode_peers(bench: Bench, ours: Side, older: Side, joserfc: Side) -> list[Outcome]:
     case = "decode/{}/usual/first"
     over_older = bench.compare(
-        f"HS256, over PyJWT {older.versions['pyjwt']}",
+        f"HS256, compared with PyJWT {older.versions['pyjwt']}",
         Timed(ours, case.format("HS256")),
         Timed(older, case.format("HS256")),
         at_most=DECODE_213_AT_MOST,
     )
     over_joserfc = [
         bench.compare(
-            f"{algorithm}, over joserfc",
+            f"{algorithm}, compared with joserfc",
             Timed(ours, case.format(algorithm)),
             Timed(joserfc, case.format(algorithm)),
         )
@@ -112,13 +112,13 @@ def _issue(bench: Bench, ours: Side, pyjwt: Side) -> list[Outcome]:
         own = Timed(ours, f"issue/{algorithm}")
         outcomes += [
             bench.compare(
-                f"{algorithm}, over `jwt.encode` of the same claims each time",
+                f"{algorithm}, compared with `jwt.encode` of unchanged claims",
                 own,
                 Timed(pyjwt, f"encode/{algorithm}"),
                 at_most=ISSUE_AT_MOST.get(algorithm),
             ),
             bench.compare(
-                f"{algorithm}, over `jwt.encode` with a new `jti`, `iat` and `exp`",
+                f"{algorithm}, compared with `jwt.encode` and a new `jti`, `iat` and `exp`",
                 own,
                 Timed(pyjwt, f"issue/{algorithm}"),
             ),
@@ -158,7 +158,12 @@ def _bars(
     return [
         Bar(group, "Tokenward, seen before", repeat[row].ours, is_own=True),
         Bar(group, "Tokenward, first sight", first[row].ours, is_own=True),
-        Bar(group, peers[0].label.removeprefix("HS256, over "), peers[0].theirs, is_own=False),
+        Bar(
+            group,
+            peers[0].label.removeprefix("HS256, compared with "),
+            peers[0].theirs,
+            is_own=False,
+        ),
         Bar(group, "joserfc", peers[1].theirs, is_own=False),
         Bar(group, f"PyJWT {release}", first[row].theirs, is_own=False),
     ]

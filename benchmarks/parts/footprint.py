@@ -1,4 +1,4 @@
-"""What importing Tokenward takes, and what it keeps in memory."""
+"""The time and memory of importing Tokenward, and the memory of tokens."""
 
 import json
 
@@ -14,13 +14,13 @@ REVOKED, QUICK_REVOKED = 200_000, 20_000
 
 
 def measure(bench: Bench) -> Report:
-    """Measure both."""
+    """Measure importing and memory."""
     rounds = QUICK_ROUNDS if bench.effort.is_quick else ROUNDS
     return Report(tables={"import": _imports(rounds), "memory": _memory(bench)})
 
 
 def _imports(rounds: int) -> Table:
-    """Import in new processes that take turns, after one that has left its bytecode."""
+    """Import in new processes, alternately, after a first one that has compiled the bytecode."""
     found: dict[str, list[list[float]]] = {"tokenward": [], "libraries": []}
     for each in found:
         output_of("importing.py", each)
@@ -28,13 +28,13 @@ def _imports(rounds: int) -> Table:
         for each, figures in found.items():
             figures.append([float(figure) for figure in output_of("importing.py", each).split()])
     ours, theirs = (list(zip(*figures, strict=True)) for figures in found.values())
-    labels = ("milliseconds", "MiB of the process at its largest")
+    labels = ("milliseconds", "peak MiB of the process")
     outcomes = [
         outcome(label, own, other, at_most=IMPORT_AT_MOST)
         for label, own, other in zip(labels, ours, theirs, strict=True)
     ]
     peer = "`import jwt, pydantic`, one model"
-    return comparison(outcomes, what="what", own="`import tokenward`", peer=peer)
+    return comparison(outcomes, what="import", own="`import tokenward`", peer=peer)
 
 
 def _memory(bench: Bench) -> Table:
@@ -44,14 +44,14 @@ def _memory(bench: Bench) -> Table:
     token = found["remembered"]
     rows = [
         (
-            f"a token of {token['letters']:.0f} letters in the signature cache, its text and payload included",
+            f"a token of {token['letters']:.0f} characters in the signature cache, including its text and payload",
             number(token["bytes"]),
-            f"{token['entries']:,.0f} fill it; it counts {number(token['claimed'])} for each",
+            f"{token['entries']:,.0f} fill the cache, which counts {number(token['claimed'])} for each",
         ),
         (
-            "a revoked token in a MemoryStore, its identity of 32 letters included",
+            "a revoked token in a MemoryStore, including its identity of 32 characters",
             number(found["revoked"]),
             f"of {revoked:,}",
         ),
     ]
-    return Table(("what", "bytes", ""), rows)
+    return Table(("memory of", "bytes", "number"), rows)

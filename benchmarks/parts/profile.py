@@ -1,4 +1,4 @@
-"""Where the time of a protected request goes in each framework, step by step."""
+"""The time of each step of a protected request in each framework."""
 
 import json
 
@@ -11,15 +11,15 @@ FRAMEWORKS = ("FastAPI", "Litestar", "Quart")
 BLOCKS, QUICK_BLOCKS = 60, 4
 ROWS = {
     "a bare request": "bare",
-    "what Tokenward adds, in all": "more",
+    "added by Tokenward, in total": "more",
     "an empty dependency, guard or decorator": "empty",
-    "the adapter, and what else the framework does": "adapter",
-    "find the token, and hold the claims against the route": "find",
+    "the adapter, and more work of the framework": "adapter",
+    "find the token, and check the route's requirement": "find",
     "verify the signature": "verify",
-    "remember it": "remember",
-    "parse and type the claims": "read",
-    "hold them against the policy": "check",
-    "ask the store": "revoked",
+    "add it to the signature cache": "remember",
+    "parse and validate the claims": "read",
+    "check them against the policy": "check",
+    "look up revocations in the store": "revoked",
     "the rest of `engine.decode`": "rest",
 }
 
@@ -39,7 +39,7 @@ def measure(bench: Bench) -> Report:
 
 
 def shares_of(found: dict[str, float]) -> dict[str, float]:
-    """Give each step without those within it."""
+    """Return the time of each step without the steps inside it."""
     steps = ("verify", "remember", "read", "check", "revoked")
     return {
         **found,

@@ -1,4 +1,4 @@
-"""What authentication adds to a request in each framework: a protected route minus a bare one, in one process."""
+"""The time that authentication adds to a request in each framework: a protected route minus a bare one."""
 
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -24,7 +24,7 @@ DROP_IN_ROUTES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Peer:
-    """What Tokenward is compared with in one framework, and what the ratios should be at most."""
+    """A library that Tokenward is compared with in one framework, and the targets of the ratios."""
 
     name: str
     environment: str
@@ -79,7 +79,7 @@ PEERS = {
 
 
 def measure(bench: Bench) -> Report:
-    """Measure every framework, and the drop-in."""
+    """Measure every framework and the drop-in."""
     report = Report()
     for framework, peers in PEERS.items():
         outcomes: list[Outcome] = []
@@ -93,10 +93,10 @@ def measure(bench: Bench) -> Report:
                 parts = parts or _parts(bench, ours)
         report.tables[framework] = comparison(
             outcomes,
-            what="over",
+            what="compared with",
             own="Tokenward µs more",
             peer="peer µs more",
-            notes=[f"A bare request takes {' '.join(parts)}."],
+            notes=[" ".join(parts)],
         )
         report.bars += _bars(framework, peers, outcomes)
     report.tables["drop-in"] = _drop_in(bench)
@@ -104,7 +104,7 @@ def measure(bench: Bench) -> Report:
 
 
 def _beside(bench: Bench, ours: Side, peer: Peer, algorithm: str) -> list[Outcome]:
-    """Compare with one peer, for tokens seen first and seen before."""
+    """Compare with one peer, for tokens at first sight and seen before."""
     script, arguments = peer.script, (algorithm, *peer.arguments)
     with bench.side(peer.environment, script, *arguments) as theirs:
         must_agree({"ours": ours, "theirs": theirs})
@@ -122,19 +122,21 @@ def _beside(bench: Bench, ours: Side, peer: Peer, algorithm: str) -> list[Outcom
 
 
 def _parts(bench: Bench, side: Side) -> list[str]:
-    """Say what a bare request takes, and an empty dependency where there is such a thing."""
+    """Return sentences about the time of a bare request and of an empty dependency."""
     bare, empty = Timed(side, "bare"), Timed(side, "empty", "bare")
     calls = bare.calls(bench.effort.block_seconds)
     blocks = range(bench.effort.blocks)
-    words = [f"{number(median(bare.one_block(calls) for _ in blocks))} µs"]
+    words = [f"A bare request takes {number(median(bare.one_block(calls) for _ in blocks))} µs."]
     if "empty" in side.cases:
         cost = number(median(empty.one_block(calls) for _ in blocks))
-        words.append(f"and a dependency that does nothing {cost} µs more, which is in each figure")
+        words.append(
+            f"A dependency that does nothing takes {cost} µs more, which each figure includes."
+        )
     return words
 
 
 def _drop_in(bench: Bench) -> Table:
-    """Compare the drop-in with what it stands in for, on three routes."""
+    """Compare the drop-in with the library that it replaces, on three routes."""
     script, arguments = "fastapi_authjwt.py", ("HS256", "--package")
     with (
         bench.side(OWN, script, *arguments, DROP_IN) as ours,
@@ -160,7 +162,7 @@ def _drop_in(bench: Bench) -> Table:
 
 
 def _bars(framework: str, peers: tuple[Peer, ...], outcomes: list[Outcome]) -> list[Bar]:
-    """Make the bars of a framework: HS256, each peer with tokens that it has not seen."""
+    """Return the bars of a framework: HS256, each peer with tokens at first sight."""
     first, repeat = outcomes[:2]
     group = f"Authenticate a request, {framework}"
     return [

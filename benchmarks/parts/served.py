@@ -1,4 +1,4 @@
-"""Requests a second of one real uvicorn worker, as wrk counts them."""
+"""Requests per second of one real uvicorn worker, counted by wrk."""
 
 import json
 import shutil
@@ -20,7 +20,7 @@ ROUNDS, SECONDS = 7, 2
 QUICK_ROUNDS, QUICK_SECONDS = 1, 1
 FIRST_AT_LEAST, REPEAT_AT_LEAST = 3.0, 0.75
 MISSING = (
-    "wrk is not installed, so that requests a second were NOT measured. "
+    "Requests per second were NOT measured: wrk is not installed. "
     "Install it (`apt-get install wrk`) and run `nox -s bench -- --only served`."
 )
 PACKAGE = ("--package", "async_fastapi_jwt_auth")
@@ -28,59 +28,59 @@ PACKAGE = ("--package", "async_fastapi_jwt_auth")
 
 @dataclass(slots=True)
 class Server:
-    """One worker, and which tokens it is asked with."""
+    """One worker, and the tokens that its requests carry."""
 
     side: Side
     tokens: Path
     next_token: int = 0
 
-    def requests_a_second(self, seconds: int) -> float:
-        """Let wrk ask for some seconds.
+    def requests_per_second(self, seconds: int) -> float:
+        """Let wrk send requests for some seconds.
 
         Raises:
-            SideFailedError: a request was answered badly, or not at all.
+            SideFailedError: a response was wrong or missing.
         """
         url = f"http://127.0.0.1:{self.side.port}/user"
         options = ["-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", str(SCRIPT)]
         command = ["wrk", *options, url, "--", str(self.tokens), str(self.next_token)]
-        said = subprocess.run(  # noqa: S603 - names that stand here
+        output = subprocess.run(  # noqa: S603 - constant names
             command, check=True, capture_output=True, text=True
         ).stdout
-        counted = json.loads(said.strip().splitlines()[-1])
+        counted = json.loads(output.strip().splitlines()[-1])
         if counted["failed"]:
-            msg = f"{self.side.name}: {counted['failed']} requests were answered badly."
+            msg = f"{self.side.name}: {counted['failed']} requests got a wrong response or none."
             raise SideFailedError(msg)
-        # Some more were on their way when the time was over.
+        # Some more requests were under way when the time ended.
         self.next_token += counted["requests"] + 2 * CONNECTIONS
         return counted["requests"] / counted["microseconds"] * 1e6
 
 
 def measure(bench: Bench) -> Report:
-    """Measure four workers in turn."""
+    """Measure four workers alternately."""
     if shutil.which("wrk") is None:
-        table = Table(("requests a second",), [(MISSING,)])
+        table = Table(("requests per second",), [(MISSING,)])
         return Report(tables={"served": table}, warnings=[MISSING])
     rates = _rates(bench)
     outcomes = [
         outcome(
-            "first sight, over async-fastapi-jwt-auth",
+            "first sight, compared with async-fastapi-jwt-auth",
             rates["first"],
             rates["reference"],
             at_least=FIRST_AT_LEAST,
         ),
         outcome(
-            "seen before, over a bare route",
+            "seen before, compared with a bare route",
             rates["repeat"],
             rates["bare"],
             at_least=REPEAT_AT_LEAST,
         ),
     ]
-    columns = {"own": "Tokenward, requests a second", "peer": "other, requests a second"}
+    columns = {"own": "Tokenward, requests per second", "peer": "other, requests per second"}
     return Report(tables={"served": comparison(outcomes, what="one worker", **columns)})
 
 
 def _rates(bench: Bench) -> dict[str, list[float]]:
-    """Give the requests a second of each worker, round by round."""
+    """Return the requests per second of each worker, one figure for each round."""
     quick = bench.effort.is_quick
     rounds, seconds = (QUICK_ROUNDS, QUICK_SECONDS) if quick else (ROUNDS, SECONDS)
     pool, one = (bench.material.path("HS256", kind) for kind in ("usual", "one"))
@@ -100,9 +100,9 @@ def _rates(bench: Bench) -> dict[str, list[float]]:
         rates: dict[str, list[float]] = {name: [] for name in servers}
         for _ in range(rounds):
             for name, server in servers.items():
-                rates[name].append(server.requests_a_second(seconds))
+                rates[name].append(server.requests_per_second(seconds))
         _demand(servers["first"].side.farewell(), "hits", 0)
-        # The check before serving has shown it the token.
+        # The check before serving has already put the token into the cache.
         _demand(servers["repeat"].side.farewell(), "misses", 0)
     return rates
 

@@ -1,4 +1,4 @@
-"""What a check and a refresh take in each store, empty and with very many revoked tokens."""
+"""The time of a check and of a refresh in each store, empty and with very many revoked tokens."""
 
 import asyncio
 import os
@@ -18,9 +18,7 @@ SCRIPT = "stores_tokenward.py"
 STORES = {"memory": "MemoryStore", "sqlite": "SqlStore, SQLite", "redis": "RedisStore"}
 CHECKS_OF_A_BURST = 2000  # 100 callers, 20 checks each
 REDIS_URL = os.environ.get("TOKENWARD_TEST_REDIS_URL", "redis://127.0.0.1:6379/0")
-NO_REDIS = (
-    "No Redis answers, so that RedisStore was NOT measured. Start one: `redis-server --save ''`."
-)
+NO_REDIS = "RedisStore was NOT measured: no Redis answers. Start one: `redis-server --save ''`."
 
 
 def measure(bench: Bench) -> Report:
@@ -46,7 +44,7 @@ def measure(bench: Bench) -> Report:
         "refresh µs, none revoked",
         f"with {entries:,}",
         "ratio",
-        "checks a second, 100 callers",
+        "checks per second, 100 callers",
     )
     report.tables["stores"] = Table(columns, rows, notes)
     return report
@@ -68,9 +66,9 @@ def _plain_exists(bench: Bench, side: Side) -> str:
     plain = bench.compare("RedisStore", Timed(side, "burst/exists"), Timed(side, "burst/empty"))
     rates = [CHECKS_OF_A_BURST / each * 1e6 for each in (plain.theirs, plain.ours)]
     return (
-        f"At 100 callers a RedisStore answers {rates[0]:,.0f} checks a second where a plain `EXISTS` for each, with "
-        f"the same client, gives {rates[1]:,.0f}: {plain.ratio:.1f} times as many, because all checks of one turn "
-        "of the event loop are one script."
+        f"With 100 callers, a RedisStore answers {rates[0]:,.0f} checks per second. A plain `EXISTS` for each check, "
+        f"with the same client, answers {rates[1]:,.0f}. A RedisStore answers {plain.ratio:.1f} times as many, because "
+        "it sends all checks of one turn of the event loop as one script."
     )
 
 

@@ -1,6 +1,6 @@
-"""How a side talks to the runner: it says what it runs on, then answers each ``CASE CALLS`` with microseconds.
+"""The protocol of a side: it prints its versions, then answers each line ``CASE CALLS`` with microseconds.
 
-A side is a script that knows one library. It is run by the Python of that library's environment.
+A side is a script that uses one library. It runs with the Python of that library's environment.
 """
 
 import gc
@@ -18,15 +18,16 @@ Call = Callable[[Any], Any]
 
 
 def unchecked(_calls: int) -> None:
-    """Have nothing to say about a block."""
+    """Check nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """Something that can be timed, again and again.
+    """Something that can be timed repeatedly.
 
-    `ready` is awaited before each block and gives the call of that block; `check` sees the number of calls
-    after it, and raises where the block was not what it claims to be. Neither is timed.
+    `ready` is awaited before each block and returns the call of that block. `check` is called after each
+    block with the number of calls, and ends the side if the block did not measure the right thing. Neither
+    is timed.
     """
 
     inputs: Iterator[Any]
@@ -35,7 +36,7 @@ class Case:
 
 
 def steady(call: Call, inputs: Iterable[object] | None = None) -> Case:
-    """Make a case of one call, with inputs that are taken in turn without end."""
+    """Return a case of one call; its inputs must never end, and are None by default."""
 
     async def ready() -> Call:
         return call
@@ -43,14 +44,14 @@ def steady(call: Call, inputs: Iterable[object] | None = None) -> Case:
     return Case(inputs=iter(repeat(None) if inputs is None else inputs), ready=ready)
 
 
-def same(what: object, expected: object, name: str) -> None:
-    """End the side where it does not do what it claims."""
-    if what != expected:
-        sys.exit(f"{sys.argv[0]}: {name}: expected {expected!r}, got {what!r}. Nothing to compare.")
+def same(found: object, expected: object, name: str) -> None:
+    """End the side if a result is not the expected one."""
+    if found != expected:
+        sys.exit(f"{sys.argv[0]}: {name}: expected {expected!r}, got {found!r}.")
 
 
 async def microseconds(case: Case, calls: int) -> float:
-    """Time some calls, one after the other, without the garbage collector on any side."""
+    """Time some calls, one after the other, with the garbage collector disabled."""
     inputs = list(islice(case.inputs, calls))
     call = await case.ready()
     gc.collect()
@@ -71,16 +72,16 @@ async def microseconds(case: Case, calls: int) -> float:
 
 
 async def answer(cases: Mapping[str, Case], runs_on: Iterable[str]) -> None:
-    """Greet with the versions, and answer until the other end closes."""
+    """Print the versions, then answer until the runner closes the pipe."""
     gc.collect()
     gc.freeze()
     print(json.dumps({"versions": versions(runs_on), "cases": list(cases)}), flush=True)
-    # A blocking read: nothing else runs in the loop of a side while it waits for its turn.
+    # A blocking read is fine: nothing else runs in the event loop of a side while it waits.
     for line in sys.stdin:
         name, calls = line.split()
         print(await microseconds(cases[name], int(calls)), flush=True)
 
 
 def versions(names: Iterable[str]) -> dict[str, str]:
-    """Give the installed versions of distributions."""
+    """Return the installed versions of distributions."""
     return {name: version(name) for name in names}

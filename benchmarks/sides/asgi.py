@@ -1,4 +1,4 @@
-"""One HTTP request, as a server hands it to an application (ASGI 3.0)."""
+"""One HTTP request, as a server passes it to an application (ASGI 3.0)."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, MutableMapping
@@ -12,18 +12,18 @@ PLAIN: Headers = [(b"host", b"127.0.0.1:8000"), (b"accept", b"*/*"), (b"user-age
 
 
 def bearing(token: str) -> Headers:
-    """Give the headers of a request with a token."""
+    """Return the headers of a request with a token."""
     return [*PLAIN, (b"authorization", f"Bearer {token}".encode())]
 
 
 async def exchange(app: Application, headers: Headers) -> tuple[int, bytes]:
-    """Call an application; give the status and the body."""
+    """Call an application and return the status and the body."""
     sent: list[MutableMapping[str, Any]] = []
     asked, answered = False, asyncio.get_running_loop().create_future()
 
     async def receive() -> dict[str, object]:
         nonlocal asked
-        if asked:  # the client stays until it has its answer, and has nothing more to say
+        if asked:  # The client disconnects once it has the response.
             await answered
             return {"type": "http.disconnect"}
         asked = True

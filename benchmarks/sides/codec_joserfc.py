@@ -1,4 +1,4 @@
-"""joserfc: decode, with imported keys and its claims registry. ``codec_joserfc.py MATERIAL``."""
+"""joserfc: decode with imported keys and its claims registry. ``codec_joserfc.py MATERIAL``."""
 
 import asyncio
 import sys
@@ -16,7 +16,7 @@ KEY_TYPES = {"HS256": "oct", "RS256": "RSA", "ES256": "EC", "EdDSA": "OKP"}
 
 
 def decoding(material: Material, algorithm: str) -> Call:
-    """Make a call that checks the signature, the times, the issuer and the audience."""
+    """Return a call that checks the signature, the times, the issuer and the audience."""
     key = jwk.import_key(material.key(algorithm, "public"), KEY_TYPES[algorithm])
     algorithms = [algorithm]
     registry = jwt.JWTClaimsRegistry(
@@ -34,8 +34,8 @@ def decoding(material: Material, algorithm: str) -> Call:
 
 
 async def main(material: Material) -> None:
-    """Make the cases ready and answer."""
-    # It takes "EdDSA" when it is named, and warns: RFC 9864 has "Ed25519" in its place, which PyJWT does not know.
+    """Prepare the cases and answer."""
+    # joserfc warns about "EdDSA", which RFC 9864 replaces with "Ed25519". PyJWT does not know "Ed25519".
     warnings.simplefilter("ignore", SecurityWarning)
     cases: dict[str, Case] = {}
     for algorithm in KEY_TYPES:
@@ -50,7 +50,7 @@ async def main(material: Material) -> None:
                 decode(token)
             except JoseError:
                 continue
-            sys.exit(f"joserfc lets a bad {algorithm} token pass: nothing to compare.")
+            sys.exit(f"joserfc accepts an invalid {algorithm} token.")
         cases[f"decode/{algorithm}/usual/first"] = steady(decode, cycle(tokens[1:]))
     await answer(cases, ("joserfc", "cryptography"))
 

@@ -1,4 +1,4 @@
-"""PyJWT: decode, encode, refuse, with prepared keys. ``codec_pyjwt.py MATERIAL``."""
+"""PyJWT: decode, encode and refuse with prepared keys. ``codec_pyjwt.py MATERIAL``."""
 
 import asyncio
 import sys
@@ -16,7 +16,7 @@ LIFETIME_SECONDS = 900
 
 
 def decoding(material: Material, algorithm: str) -> Call:
-    """Make a call that checks the signature, the times, the issuer and the audience."""
+    """Return a call that checks the signature, the times, the issuer and the audience."""
     key = jwt.get_algorithm_by_name(algorithm).prepare_key(material.key(algorithm, "public"))
     algorithms = [algorithm]
 
@@ -27,20 +27,20 @@ def decoding(material: Material, algorithm: str) -> Call:
 
 
 def refusing(decode: Call) -> Call:
-    """Make a call of tokens that must be refused."""
+    """Return a call for tokens that must be refused."""
 
     def refuse(token: str) -> None:
         try:
             decode(token)
         except jwt.InvalidTokenError:
             return
-        sys.exit("Garbage was accepted: nothing to compare.")
+        sys.exit("An invalid token was accepted.")
 
     return refuse
 
 
 def encoding(material: Material, algorithm: str, claims: dict[str, Any]) -> dict[str, Case]:
-    """Make the cases of encoding claims: as they stand, and with the identity and the times of a new token."""
+    """Return two cases of encoding claims: unchanged, and with the ``jti`` and times of a new token."""
     key = jwt.get_algorithm_by_name(algorithm).prepare_key(material.key(algorithm, "private"))
     headers = {"kid": KEY_ID}
 
@@ -56,7 +56,7 @@ def encoding(material: Material, algorithm: str, claims: dict[str, Any]) -> dict
 
 
 async def main(material: Material) -> None:
-    """Make the cases ready and answer."""
+    """Prepare the cases and answer."""
     cases: dict[str, Case] = {}
     for algorithm in ALGORITHMS:
         decode = decoding(material, algorithm)

@@ -1,4 +1,4 @@
-"""Tokenward without a framework: decode, issue, refuse. ``codec_tokenward.py MATERIAL``."""
+"""Tokenward without a framework: decode, issue and refuse. ``codec_tokenward.py MATERIAL``."""
 
 import asyncio
 import sys
@@ -14,7 +14,7 @@ from tokenward import KeyRing, TokenEngine, TokenError
 
 
 def fresh_each_block(ring: KeyRing, tokens: list[str]) -> Case:
-    """Make a case of tokens that are new to the engine: each block has an engine of its own."""
+    """Return a case of tokens that are new to the engine: each block gets a new engine."""
     warming, *rest = tokens
     watch = Watch(engine_with(ring))
 
@@ -24,25 +24,25 @@ def fresh_each_block(ring: KeyRing, tokens: list[str]) -> Case:
         watch.start(engine)
         return engine.decode
 
-    # The runner asks for no more calls than there are tokens (`MOST_CALLS`).
+    # The runner requests at most as many calls as there are tokens (`MOST_CALLS`).
     return Case(inputs=cycle(rest), ready=ready, check=watch.first_sight)
 
 
 def refusing(engine: TokenEngine[ShopClaims]) -> Call:
-    """Make a call of tokens that must be refused."""
+    """Return a call for tokens that must be refused."""
 
     async def refuse(token: str) -> None:
         try:
             await engine.decode(token)
         except TokenError:
             return
-        sys.exit("Garbage was accepted: nothing to compare.")
+        sys.exit("An invalid token was accepted.")
 
     return refuse
 
 
 async def check(material: Material, algorithm: str, engine: TokenEngine[ShopClaims]) -> None:
-    """End the side unless it lets in what it should, and nothing else."""
+    """End the side unless it accepts the valid token and refuses the others."""
     claims = await engine.decode(material.tokens(algorithm, "usual")[0])
     found = claims.sub, claims.tenant, list(claims.roles), claims.scope
     same(found, (SUBJECT, *EXTRA.values(), SCOPE), algorithm)
@@ -51,7 +51,7 @@ async def check(material: Material, algorithm: str, engine: TokenEngine[ShopClai
 
 
 async def decoding(material: Material, algorithm: str) -> dict[str, Case]:
-    """Make the cases of decoding: tokens seen first and seen before, and seen first by a full memory."""
+    """Return the cases of decoding: first sight, seen before, and first sight with a full cache."""
     ring, engine = ring_of(material, algorithm), await guarding(material, algorithm)
     await check(material, algorithm, engine)
     cases: dict[str, Case] = {}
@@ -68,7 +68,7 @@ async def decoding(material: Material, algorithm: str) -> dict[str, Case]:
 
 
 async def main(material: Material) -> None:
-    """Make the cases ready and answer."""
+    """Prepare the cases and answer."""
     cases: dict[str, Case] = {}
     for algorithm in ALGORITHMS:
         cases |= await decoding(material, algorithm)

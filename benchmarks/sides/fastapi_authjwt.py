@@ -1,6 +1,6 @@
-"""async-fastapi-jwt-auth in FastAPI, or Tokenward's drop-in: the same program, with another ``--package``.
+"""async-fastapi-jwt-auth or Tokenward's drop-in in FastAPI: the same program with another ``--package``.
 
-Both are configured as a class, so that one process has one algorithm.
+Both are configured as a class, so each process uses one algorithm.
 """
 
 import importlib
@@ -18,7 +18,7 @@ REFERENCE = "async_fastapi_jwt_auth"
 
 
 async def answer_refusal(_request: Request, error: Any) -> JSONResponse:  # noqa: ANN401
-    """Do what the documentation of the reference tells its users to."""
+    """Answer as the documentation of async-fastapi-jwt-auth shows."""
     return JSONResponse({"detail": error.message}, error.status_code)
 
 
@@ -51,7 +51,7 @@ def configure(auth_jwt: Any, material: Material, algorithm: str) -> None:  # noq
 
 
 def guarded_apps(AuthJWT: Any, refused: type[Exception], bearer: Any) -> dict[str, FastAPI]:  # noqa: ANN401, N803
-    """Build the routes that ask for a token: for its presence, its subject, and all its claims."""
+    """Build the routes that require a token and return nothing of it, its subject, or its claims."""
     apps = {name: FastAPI() for name in ("required", "main", "claims")}
     for app in apps.values():
         app.add_exception_handler(refused, answer_refusal)

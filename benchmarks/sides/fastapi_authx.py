@@ -1,4 +1,4 @@
-"""authx in FastAPI: its dependency and its block list, as its documentation shows them; and issuing."""
+"""authx in FastAPI: its dependency and block list, as its documentation shows them, and issuing."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""The routes of FastAPI that need no token: one of nothing, and one with an empty dependency."""
+"""The routes of FastAPI that need no token: a bare one, and one with an empty dependency."""
 
 from typing import Annotated
 
@@ -10,7 +10,7 @@ RUNS_ON = ("fastapi", "starlette", "pydantic", "pyjwt", "cryptography")
 
 
 def open_apps() -> dict[str, Application]:
-    """Build them, an app each."""
+    """Return the apps, one for each route."""
     bare_app, empty_app = FastAPI(), FastAPI()
 
     @bare_app.get(PATH)

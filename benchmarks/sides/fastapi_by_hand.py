@@ -1,4 +1,4 @@
-"""A hand-written dependency with PyJWT in FastAPI, after FastAPI's own tutorial."""
+"""A hand-written dependency with PyJWT in FastAPI, based on FastAPI's tutorial."""
 
 from typing import Annotated
 

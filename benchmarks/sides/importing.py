@@ -1,4 +1,4 @@
-"""Imports ``tokenward``, or what it stands on with one model built, in a new process; says how long and how large.
+"""Import ``tokenward``, or the libraries under it with one model; print the milliseconds and the peak MiB.
 
 ``importing.py tokenward`` or ``importing.py libraries``.
 """
@@ -9,9 +9,9 @@ from pathlib import Path
 
 
 def peak_kilobytes() -> int:
-    """Give the largest memory that this process has had resident."""
+    """Return the peak resident memory of this process."""
     status = Path("/proc/self/status")
-    if status.exists():  # where getrusage would also count the process that started this one
+    if status.exists():  # Here getrusage would also count the parent process.
         lines = status.read_text().splitlines()
         return int(next(line for line in lines if line.startswith("VmHWM")).split()[1])
     import resource
@@ -23,7 +23,7 @@ start = time.perf_counter()
 if sys.argv[1] == "tokenward":
     import tokenward
 
-    assert tokenward.TokenEngine  # noqa: S101 - that it is the package
+    assert tokenward.TokenEngine  # noqa: S101 - check that it is the package
 else:
     import jwt
     import pydantic
@@ -33,6 +33,6 @@ else:
 
         a: int
 
-    assert jwt.decode  # noqa: S101 - that it is the package
+    assert jwt.decode  # noqa: S101 - check that it is the package
 milliseconds = (time.perf_counter() - start) * 1e3
 print(milliseconds, peak_kilobytes() / 1024)

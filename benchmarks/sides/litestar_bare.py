@@ -1,4 +1,4 @@
-"""The routes of Litestar that need no token: one of nothing, and one with an empty guard."""
+"""The routes of Litestar that need no token: a bare one, and one with an empty guard."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ RUNS_ON = ("litestar", "msgspec", "pyjwt", "cryptography")
 
 
 def open_apps() -> dict[str, Application]:
-    """Build them, an app each."""
+    """Return the apps, one for each route."""
 
     async def nothing(
         _connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler

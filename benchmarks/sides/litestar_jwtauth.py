@@ -1,4 +1,4 @@
-"""Litestar's own JWTAuth, as its documentation shows it, with its handlers for users and revoked tokens; and issuing."""
+"""Litestar's own JWTAuth with handlers for users and revoked tokens, as its documentation shows, and issuing."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -18,23 +18,23 @@ Connection = ASGIConnection[Any, Any, Any, Any]
 
 @dataclass
 class User:
-    """Who asks."""
+    """The user of a request."""
 
     id: str
 
 
 async def retrieve_user(token: Token, _connection: Connection) -> User:
-    """Give the user of a token."""
+    """Return the user of a token."""
     return User(token.sub)
 
 
 async def is_revoked(token: Token, _connection: Connection) -> bool:
-    """Tell whether a token is revoked."""
+    """Whether a token is revoked."""
     return token.jti == REVOKED
 
 
 def configured(key: str, algorithm: str) -> JWTAuth[User]:
-    """Configure it with one key, which it takes for verifying and for signing."""
+    """Configure JWTAuth with one key, which it uses for verifying and for signing."""
     return JWTAuth[User](
         token_secret=key,
         algorithm=algorithm,
@@ -47,7 +47,7 @@ def configured(key: str, algorithm: str) -> JWTAuth[User]:
 
 async def build(material: Material, algorithm: str) -> Service:
     """Build the service."""
-    # The public half for the route: with the private one each request would take tens of milliseconds.
+    # The route gets the public key: with the private key each request would take tens of milliseconds.
     auth = configured(material.key(algorithm, "public"), algorithm)
     issuing = configured(material.key(algorithm, "private"), algorithm)
 

@@ -1,4 +1,4 @@
-"""How much memory a remembered token takes, and a revoked one. ``memory_tokenward.py MATERIAL REVOKED``."""
+"""The memory of a token in the signature cache, and of a revoked token. ``memory_tokenward.py MATERIAL REVOKED``."""
 
 import asyncio
 import gc
@@ -18,32 +18,32 @@ KEPT_SECONDS = 86_400
 
 
 def traced_bytes() -> int:
-    """Give what Python's own objects take now."""
+    """Return the bytes that Python objects use now."""
     gc.collect()
     return tracemalloc.get_traced_memory()[0]
 
 
 async def remembered(material: Material) -> dict[str, float]:
-    """Let an engine see more tokens than it remembers; each text is alive as long as it remembers it."""
+    """Decode more tokens than the signature cache holds; only the cache keeps their text alive."""
     engine = engine_with(ring_of(material, "HS256"))
     with material.path("HS256", "usual").open() as lines:
         await engine.decode(next(lines).rstrip())
         before = traced_bytes()
         for line in lines:
             await engine.decode(line.rstrip())
-    used, memory = traced_bytes() - before, engine.signature_cache
-    same(memory.hits, 0, "hits")
-    same(memory.misses > memory.entries > 1, True, "a full memory")  # noqa: FBT003 - what is expected
+    used, cache = traced_bytes() - before, engine.signature_cache
+    same(cache.hits, 0, "hits")
+    same(cache.misses > cache.entries > 1, True, "a full cache")  # noqa: FBT003 - the expected value
     return {
-        "entries": memory.entries,
-        "bytes": used / (memory.entries - 1),
-        "claimed": memory.bytes / memory.entries,
+        "entries": cache.entries,
+        "bytes": used / (cache.entries - 1),
+        "claimed": cache.bytes / cache.entries,
         "letters": len(line.rstrip()),
     }
 
 
 async def revoked(entries: int) -> float:
-    """Revoke tokens in a MemoryStore; give the bytes of each, its identity of 32 letters included."""
+    """Revoke tokens in a MemoryStore; return the bytes of each, including its identity."""
     store, now = MemoryStore(), time.time()
     before = traced_bytes()
     for number in range(entries):
@@ -52,7 +52,7 @@ async def revoked(entries: int) -> float:
 
 
 async def main(material: Material, entries: int) -> None:
-    """Say both, and end."""
+    """Print both results."""
     tracemalloc.start()
     found = {"remembered": await remembered(material), "revoked": await revoked(entries)}
     print(json.dumps({"versions": versions(["pydantic", "pyjwt"]), **found}))

@@ -1,7 +1,7 @@
-"""Where the time of a protected request goes. ``profile_tokenward.py MATERIAL FRAMEWORK BLOCKS``.
+"""The time of each step of a protected request. ``profile_tokenward.py MATERIAL FRAMEWORK BLOCKS``.
 
-One step at a time is watched while requests run, so that no watch is within another's time. A step is
-timed where it happens: between the framework's own work, which leaves little of it in the caches.
+One step at a time is measured, so that the cost of measuring is not part of another step. A step is
+measured within a request, because the framework's work before it affects the CPU caches.
 """
 
 import asyncio
@@ -39,12 +39,12 @@ STEPS: dict[str, tuple[type, str]] = {
     "check": (ClaimsValidator, "check"),
     "revoked": (RevocationChecker, "refuse_revoked"),
 }
-"""The methods that are watched, by the names that the runner knows."""
+"""The measured methods, by the names that the runner uses."""
 
 
 @contextmanager
 def watching(owner: type, name: str) -> Iterator[list[float]]:
-    """Take down how long each call of a method takes, in seconds."""
+    """Record the seconds that each call of a method takes."""
     method: Callable[..., Any] = getattr(owner, name)
     taken: list[float] = []
     now = time.perf_counter
@@ -69,7 +69,7 @@ def watching(owner: type, name: str) -> Iterator[list[float]]:
 
 
 async def seconds(app: Application, requests: list[Headers]) -> float:
-    """Send some requests, one after the other; give the time of one."""
+    """Send some requests, one after the other, and return the time of one."""
     gc.collect()
     gc.disable()
     start = time.perf_counter()
@@ -83,7 +83,7 @@ async def seconds(app: Application, requests: list[Headers]) -> float:
 async def blocks_of(
     apps: dict[str, Application], requests: Iterator[Headers], blocks: int
 ) -> AsyncIterator[dict[str, float]]:
-    """Send a block of requests to each app in turn; give the microseconds of one."""
+    """Send a block of requests to each app in turn; yield the microseconds of one request."""
     for _ in range(blocks):
         sent = list(islice(requests, CALLS))
         yield {name: await seconds(app, sent) * 1e6 for name, app in apps.items()}
@@ -92,7 +92,7 @@ async def blocks_of(
 async def profile(
     apps: dict[str, Application], requests: Iterator[Headers], blocks: int
 ) -> dict[str, float]:
-    """Give the medians of a whole request, of what it takes more than a bare one, and of each step."""
+    """Return the medians of a bare request, of the time that a protected one adds, and of each step."""
     found = [each async for each in blocks_of(apps, requests, blocks)]
     bare = median(each["bare"] for each in found)
     medians = {"bare": bare, "empty": median(each["empty"] - each["bare"] for each in found)}
@@ -106,7 +106,7 @@ async def profile(
 
 
 async def main(folder: Path, framework: str, blocks: int) -> None:
-    """Profile requests with new tokens, and with one that was seen before."""
+    """Profile requests with new tokens, and with one token seen before."""
     material = Material(folder)
     service = await importlib.import_module(f"{framework}_tokenward").build(material, "HS256")
     apps = {**service.open, **service.guarded}

@@ -1,4 +1,4 @@
-"""What one writes by hand around PyJWT: the key prepared once, all claims checked, revocation looked up."""
+"""A hand-written check with PyJWT: the key prepared once, all claims checked, revocation looked up."""
 
 from typing import Any
 
@@ -20,10 +20,10 @@ class Checker:
         self._revoked = {REVOKED}
 
     def claims_of(self, token: str) -> Claims:
-        """Give the claims of a token.
+        """Return the claims of a valid token.
 
         Raises:
-            InvalidTokenError: it must not pass.
+            InvalidTokenError: the token is invalid, expired or revoked.
         """
         claims = jwt.decode(
             token,

@@ -1,4 +1,4 @@
-"""The routes of Quart that need no token: one of nothing, and one with an empty decorator."""
+"""The routes of Quart that need no token: a bare one, and one with an empty decorator."""
 
 from collections.abc import Awaitable, Callable
 from functools import wraps
@@ -13,7 +13,7 @@ View = Callable[..., Awaitable[Any]]
 
 
 def nothing(view: View) -> View:
-    """Do what every decorator of a view does, and no more."""
+    """Decorate a view without adding anything."""
 
     @wraps(view)
     async def wrapped(*args: object, **kwargs: object) -> object:
@@ -23,7 +23,7 @@ def nothing(view: View) -> View:
 
 
 def open_apps() -> dict[str, Application]:
-    """Build them, an app each."""
+    """Return the apps, one for each route."""
     bare_app, empty_app = Quart(__name__), Quart(__name__)
 
     @bare_app.get(PATH)

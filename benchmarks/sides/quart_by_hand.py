@@ -17,7 +17,7 @@ REFUSED = {"detail": "Not authenticated"}, 401, {"WWW-Authenticate": "Bearer"}
 
 
 def login_required(checker: Checker) -> Callable[[View], View]:
-    """Make the decorator of one checker."""
+    """Return a decorator that requires a token which the checker accepts."""
 
     def decorate(view: View) -> View:
         @wraps(view)

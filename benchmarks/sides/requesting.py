@@ -1,7 +1,7 @@
-"""A service on one framework and one library: checked, and then timed in its process or served.
+"""A service with one framework and one library: checked, then timed in its process or served.
 
-``SIDE.py MATERIAL ALGORITHM [--package NAME] [--serve CASE]``. Each application has one route, because with
-several in one a later one would cost more to find.
+``SIDE.py MATERIAL ALGORITHM [--package NAME] [--serve CASE]``. Each application has one route, because a
+framework takes longer to find a later one of several routes.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from material import SUBJECT, Material
 
 OK, REFUSED = 200, 4
 SERVED_BY = ("uvicorn", "uvloop", "httptools")
-# Which case of an application gets which tokens: another one for each request, or always the same.
+# The tokens of a case: another one for each request, or always the same.
 FIRST, REPEAT = "first", "repeat"
 CaseOf = Callable[[Callable[[Headers], Awaitable[None]], Iterator[Headers]], Case]
 
@@ -29,8 +29,8 @@ CaseOf = Callable[[Callable[[Headers], Awaitable[None]], Iterator[Headers]], Cas
 class Service:
     """The applications of one side.
 
-    `open` ones need no token: ``bare`` and, where the framework has such a thing, ``empty``. Of the `guarded`
-    ones ``main`` is what the others are compared by. `further` cases have nothing to do with requests.
+    The `open` applications need no token: ``bare`` and, for most frameworks, ``empty``. Of the `guarded`
+    applications, ``main`` is compared with those of other sides. `further` cases are not requests.
     """
 
     open: dict[str, Application]
@@ -40,22 +40,22 @@ class Service:
     first: CaseOf = steady
     repeat: CaseOf = steady
     memory: Callable[[], Any] | None = None
-    """Gives the counts of a signature cache, for a side that has one."""
+    """Returns the counters of the signature cache; None if the side has no such cache."""
 
 
 def asking(app: Application) -> Callable[[Headers], Awaitable[None]]:
-    """Give a call that sends one request, which must be answered well."""
+    """Return a call that sends one request and requires a successful response."""
 
     async def ask(headers: Headers) -> None:
         status, _ = await exchange(app, headers)
         if status != OK:
-            sys.exit(f"A request was answered with {status}: nothing to compare.")
+            sys.exit(f"A request was answered with {status}.")
 
     return ask
 
 
 async def check(service: Service, material: Material, algorithm: str) -> None:
-    """End the side unless it lets in whom it should, and nobody else."""
+    """End the side unless it accepts valid tokens and refuses all others."""
     good = bearing(material.tokens(algorithm, "usual")[0])
     for name, app in {**service.open, **service.guarded}.items():
         status, body = await exchange(app, good)
@@ -69,9 +69,9 @@ async def check(service: Service, material: Material, algorithm: str) -> None:
 
 
 def cases_of(service: Service, material: Material, algorithm: str) -> dict[str, Case]:
-    """Make the cases: every application, and the guarded ones with new tokens and with one."""
+    """Return a case for each open application, and two for each guarded one: new tokens, one token."""
     headers = [bearing(token) for token in material.tokens(algorithm, "usual")]
-    # One for all applications of the process: they may share what remembers tokens.
+    # One pool for all applications of the process, because they may share a signature cache.
     pool = cycle(headers[1:])
     cases = {name: steady(asking(app), cycle(headers[:1])) for name, app in service.open.items()}
     for name, app in service.guarded.items():
@@ -81,14 +81,14 @@ def cases_of(service: Service, material: Material, algorithm: str) -> dict[str, 
 
 
 async def serve(app: Application, service: Service) -> None:
-    """Serve an application with one uvicorn worker until the other end closes.
+    """Serve an application with one uvicorn worker until the runner closes the pipe.
 
-    It tells its port first and, where there is a signature cache, what that did at last.
+    Prints the port at the start and, if there is a signature cache, its hits and misses at the end.
     """
     import uvicorn
 
     class Server(uvicorn.Server):
-        # The socket is uvicorn's own: on one that it is given it leaves Nagle's algorithm, 40 ms for each answer.
+        # uvicorn opens the socket itself: on a socket passed to it, it leaves Nagle's algorithm on, which costs 40 ms.
         async def startup(self, sockets: Any = None) -> None:  # noqa: ANN401 - uvicorn's own
             await super().startup(sockets)
             (port,) = (each.getsockname()[1] for own in self.servers for each in own.sockets)
@@ -109,17 +109,17 @@ async def serve(app: Application, service: Service) -> None:
 
 
 def run(build: Callable[..., Awaitable[Service]]) -> None:
-    """Build a side's service from the arguments of its process, check it, and time or serve it."""
+    """Build the service of a side from its command line, check it, then time or serve it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("material", type=Path)
     parser.add_argument("algorithm")
-    parser.add_argument("--package", help="which of two libraries with the same names")
-    parser.add_argument("--serve", help="the application to serve instead of timing them")
+    parser.add_argument("--package", help="the library, if two have the same names")
+    parser.add_argument("--serve", help="serve this application instead of timing all of them")
     wanted = parser.parse_args()
     if wanted.serve:
         import uvloop
 
-        # As uvicorn does itself where it is installed as most people do, by `uvicorn[standard]`.
+        # As uvicorn itself does if it is installed as `uvicorn[standard]`.
         uvloop.run(_run(build, wanted))
     else:
         asyncio.run(_run(build, wanted))

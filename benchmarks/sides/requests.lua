@@ -1,4 +1,4 @@
--- wrk -s requests.lua URL -- TOKENS START: asks with one token after the other, from a file with one a line.
+-- wrk -s requests.lua URL -- TOKENS START: sends one token after the other, from a file with one token on each line.
 
 local requests, next_one = {}, 0
 

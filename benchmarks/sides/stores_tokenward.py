@@ -1,7 +1,7 @@
-"""A store, empty and full: checks, refreshes, and the checks of a hundred callers at once.
+"""A store, empty and full: checks, refreshes, and checks of a hundred callers at once.
 
-``stores_tokenward.py MATERIAL STORE ENTRIES``; STORE is ``memory``, ``sqlite`` or ``redis``. SQLite lies in a temporary file;
-Redis is asked where ``TOKENWARD_TEST_REDIS_URL`` says, under a prefix of its own that is taken away at the end.
+``stores_tokenward.py MATERIAL STORE ENTRIES``; STORE is ``memory``, ``sqlite`` or ``redis``. SQLite uses a temporary file.
+Redis is the server of ``TOKENWARD_TEST_REDIS_URL``; all keys have a unique prefix and are removed at the end.
 """
 
 import asyncio
@@ -35,12 +35,12 @@ Check = Callable[[object], Awaitable[object]]
 
 
 def revocations(entries: int, now: float) -> list[Revocation]:
-    """Make live revocations of as many tokens."""
+    """Return unexpired revocations of some tokens."""
     return [Revocation("token", f"{number:032x}", now + KEPT_SECONDS) for number in range(entries)]
 
 
 async def fill(store: RevocationStore, entries: int, now: float) -> None:
-    """Revoke as many tokens, a thousand at once."""
+    """Revoke some tokens, a thousand at a time."""
     records = revocations(entries, now)
     for start in range(0, entries, 1000):
         batch = records[start : start + 1000]
@@ -49,7 +49,7 @@ async def fill(store: RevocationStore, entries: int, now: float) -> None:
 
 @asynccontextmanager
 async def memory(entries: int, now: float) -> AsyncIterator[RevocationStore]:
-    """Give a filled MemoryStore."""
+    """Yield a filled MemoryStore."""
     store = MemoryStore()
     await fill(store, entries, now)
     yield store
@@ -57,12 +57,12 @@ async def memory(entries: int, now: float) -> AsyncIterator[RevocationStore]:
 
 @asynccontextmanager
 async def sqlite(entries: int, now: float) -> AsyncIterator[RevocationStore]:
-    """Give a filled SqlStore in a file."""
+    """Yield a filled SqlStore in a file."""
     with tempfile.TemporaryDirectory() as folder:
         url = f"sqlite+aiosqlite:///{Path(folder) / 'tokens.db'}"
         async with SqlStore(url) as store:
             await store.create_tables()
-            # Written in bulk: a transaction for each would take longer than what is measured.
+            # Written in bulk: one transaction for each record would take longer than the measurement.
             engine = create_async_engine(url)
             table = next(
                 each for each in store.metadata.sorted_tables if "issued_before" in each.columns
@@ -80,7 +80,7 @@ async def sqlite(entries: int, now: float) -> AsyncIterator[RevocationStore]:
 
 @asynccontextmanager
 async def redis(entries: int, now: float) -> AsyncIterator[RevocationStore]:
-    """Give a filled RedisStore, and take its keys away afterwards."""
+    """Yield a filled RedisStore, and remove its keys afterwards."""
     prefix = f"bench:{uuid4().hex}:"
     async with RedisStore(
         REDIS_URL, key_prefix=prefix, timeout_seconds=30, ephemeral=True
@@ -88,13 +88,13 @@ async def redis(entries: int, now: float) -> AsyncIterator[RevocationStore]:
         await fill(store, entries, now)
         yield store
     async with Redis.from_url(REDIS_URL) as client:
-        doomed = [key async for key in client.scan_iter(f"{prefix}*", count=10_000)]
-        for start in range(0, len(doomed), 10_000):
-            await client.unlink(*doomed[start : start + 10_000])
+        keys = [key async for key in client.scan_iter(f"{prefix}*", count=10_000)]
+        for start in range(0, len(keys), 10_000):
+            await client.unlink(*keys[start : start + 10_000])
 
 
 def many_callers(check: Check) -> Case:
-    """Make a case of `CALLERS` who each check `CHECKS_OF_EACH` times, all at once."""
+    """Return a case of `CALLERS` concurrent callers, each with `CHECKS_OF_EACH` checks."""
 
     async def caller() -> None:
         for _ in range(CHECKS_OF_EACH):
@@ -107,7 +107,7 @@ def many_callers(check: Check) -> Case:
 
 
 async def cases_of(store: RevocationStore, kind: str, entries: int) -> dict[str, Case]:
-    """Make the cases of one store, once it has told a revoked token from another."""
+    """Return the cases of a store, after a check that it recognises a revoked token."""
     now = time.time()
     engine = TokenEngine(KeyRing.generate("HS256"), store=store)
     pair = await engine.issue_pair("alice")
@@ -119,10 +119,10 @@ async def cases_of(store: RevocationStore, kind: str, entries: int) -> dict[str,
         nonlocal pair
         pair = await engine.refresh(pair.refresh_token)
 
-    same(await check(None), False, kind)  # noqa: FBT003 - what is expected
+    same(await check(None), False, kind)  # noqa: FBT003 - the expected value
     if entries:
         found = await store.is_revoked(jti=f"{0:032x}", sid=None, sub="a", issued_at=now, now=now)
-        same(found, True, kind)  # noqa: FBT003 - what is expected
+        same(found, True, kind)  # noqa: FBT003 - the expected value
     return {
         f"check/{kind}": steady(check),
         f"refresh/{kind}": steady(refresh),
@@ -131,7 +131,7 @@ async def cases_of(store: RevocationStore, kind: str, entries: int) -> dict[str,
 
 
 async def main(name: str, entries: int) -> None:
-    """Make an empty and a full store ready, and answer."""
+    """Prepare an empty and a full store, and answer."""
     build = {"memory": memory, "sqlite": sqlite, "redis": redis}[name]
     now = time.time()
     async with build(0, now) as empty, build(entries, now) as full:

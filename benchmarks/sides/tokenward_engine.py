@@ -1,4 +1,4 @@
-"""The engine of every side of Tokenward: typed claims, issuer, audience, a MemoryStore, nothing unusual."""
+"""The engine of every side of Tokenward: typed claims, issuer, audience and a MemoryStore."""
 
 from functools import partial
 
@@ -10,7 +10,7 @@ from tokenward import Claims, KeyRing, MemoryStore, TokenEngine, TokenPolicy
 
 
 class ShopClaims(Claims):
-    """Typed claims, as a user would have them."""
+    """The typed claims of a usual service."""
 
     tenant: str = ""
     roles: tuple[str, ...] = ()
@@ -35,7 +35,7 @@ def engine_with(ring: KeyRing) -> TokenEngine[ShopClaims]:
 
 
 async def guarding(material: Material, algorithm: str) -> TokenEngine[ShopClaims]:
-    """Build the engine of a service, to which one token is revoked."""
+    """Build the engine of a service with one revoked token."""
     engine = engine_with(ring_of(material, algorithm))
     await engine.revoke(material.refused(algorithm)["revoked"])
     return engine
@@ -44,14 +44,14 @@ async def guarding(material: Material, algorithm: str) -> TokenEngine[ShopClaims
 async def watched(
     engine: TokenEngine[Claims], material: Material, algorithm: str
 ) -> dict[str, object]:
-    """Give what makes a `Service` look after the signature cache of an engine, once it is full.
+    """Return the arguments with which a `Service` checks the signature cache of an engine; fill it first.
 
-    An empty one would be cheaper to fill than a full one, which has to forget for each token that it takes in.
+    A full cache costs more than an empty one, because it removes a token for each token that it adds.
     """
     tokens = material.tokens(algorithm, "usual")
     for token in tokens[1:]:
         await engine.decode(token)
-    same(engine.signature_cache.entries < len(tokens) - 1, True, "a full memory")  # noqa: FBT003
+    same(engine.signature_cache.entries < len(tokens) - 1, True, "a full cache")  # noqa: FBT003
     return {
         "first": partial(first_sight, engine),
         "repeat": partial(repeat, engine),

@@ -1,1 +1,1 @@
-"""The parts of the benchmarks that measure nothing."""
+"""Tests of the parts of the benchmarks that do not measure."""

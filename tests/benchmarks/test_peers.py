@@ -1,4 +1,4 @@
-"""The peers' environments, and the tokens that all sides get."""
+"""The environments of the peers, and the tokens that all sides get."""
 
 import json
 from importlib.metadata import version
@@ -26,19 +26,19 @@ PINS = {"fastapi": "0.165.0", "pyjwt": "2.15.1"}
 
 
 def test_peers_run_on_the_releases_that_are_installed_here() -> None:
-    """A difference between two releases of PyJWT must not look like one between two libraries."""
+    """The shared libraries have the same release on all sides."""
     assert shared_pins()["pyjwt"] == version("pyjwt")
     assert constraints_for(("authx==1.7.1", "fastapi"), PINS) == "fastapi==0.165.0\npyjwt==2.15.1\n"
 
 
 def test_a_peer_that_is_an_older_release_pins_itself() -> None:
-    """The one exception: PyJWT 2.13 beside the PyJWT of today."""
+    """The exception is PyJWT 2.13, which a peer pins itself."""
     assert constraints_for(PEERS["pyjwt-2.13"], PINS) == "fastapi==0.165.0\n"
 
 
 @pytest.mark.parametrize("size", SIZES)
 def test_tokens_of_every_size_pass_the_engine(size: str) -> None:
-    """Two of the same size differ, so that neither is the other seen again."""
+    """Two tokens of one size differ, so that each is new to the engine."""
     one, other = claims_of(size, NOW), claims_of(size, NOW)
     assert one["jti"] != other["jti"]
     assert (one["iss"], one["aud"], one["iat"]) == (ISSUER, AUDIENCE, NOW)
@@ -46,12 +46,12 @@ def test_tokens_of_every_size_pass_the_engine(size: str) -> None:
 
 
 def test_the_large_claims_are_two_kilobytes() -> None:
-    """2,048 bytes of JSON, to the byte."""
+    """The large claims are exactly 2,048 bytes of JSON."""
     assert len(json.dumps(claims_of("2KB", NOW), separators=(",", ":"))) == 2048
 
 
 async def test_tokens_that_must_not_pass_do_not_pass() -> None:
-    """Each but the revoked one is refused for what it is; the revoked one is good until somebody revokes it."""
+    """Each token is refused for its own fault; the revoked one is valid until it is revoked."""
     secret, _ = key_texts("HS256")
     policy = TokenPolicy(issuer=ISSUER, audience=AUDIENCE)
     engine = TokenEngine(KeyRing.from_secret(secret), policy=policy, clock=lambda: NOW)
@@ -73,22 +73,22 @@ async def test_tokens_that_must_not_pass_do_not_pass() -> None:
 
 
 def test_garbage_is_as_long_as_a_token_may_be_and_a_little_longer() -> None:
-    """The longer kinds are refused for their length alone."""
+    """The longer kinds exceed the longest token, the others are just within it."""
     good = jwt.encode(claims_of("usual", NOW), "x" * 32, algorithm="HS256")
     made = dict(zip(GARBAGE, garbage(good), strict=True))
     for name, text in made.items():
-        is_longer = name.endswith("more")
+        is_longer = "slightly over" in name
         assert MAX_TOKEN_BYTES - 4 + 4 * is_longer < len(text) <= MAX_TOKEN_BYTES + 4 * is_longer
         assert text.count(".") == (0 if "without a dot" in name else 2)
 
 
 def test_no_token_of_a_pool_comes_twice_in_a_block() -> None:
-    """The first of a pool is for warming up."""
+    """A pool has enough tokens for a block, not counting the first, which is for warming up."""
     assert POOL - 1 >= MOST_CALLS
 
 
 async def test_an_application_is_called_as_a_server_calls_it() -> None:
-    """It gets the headers and one empty body, and its answer comes back as a status and a body."""
+    """It gets the headers and one empty body; the status and the whole body are returned."""
     seen: list[object] = []
 
     async def app(scope: dict[str, object], receive: object, send: object) -> None:

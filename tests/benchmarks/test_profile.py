@@ -1,4 +1,4 @@
-"""How the profile of a request is made of what was timed."""
+"""The profile of a request is computed from measured times."""
 
 import pytest
 
@@ -19,7 +19,7 @@ FOUND = {
 
 
 def test_the_shares_add_up_to_what_authentication_adds() -> None:
-    """No step is counted twice, and none is left out."""
+    """Each step is counted exactly once."""
     shares = shares_of(FOUND)
     parts = [name for name in ROWS.values() if name not in {"bare", "more"}]
     assert sum(shares[name] for name in parts) == pytest.approx(shares["more"])

@@ -1,4 +1,4 @@
-"""What is made of measured times."""
+"""Medians, ratios and blocks of measured times."""
 
 import pytest
 
@@ -7,24 +7,24 @@ from benchmarks.sides.answering import Case, microseconds, steady
 
 
 def test_a_ratio_is_the_median_of_the_ratios_of_each_block() -> None:
-    """Each block is compared with its own neighbour, so that a slow moment of the machine cancels out."""
+    """Each block is compared with the other side's block next to it, so that slow moments cancel out."""
     found = outcome("decode", [1.0, 20.0, 3.0], [10.0, 40.0, 10.0])
     assert (found.ratio, found.ours, found.theirs) == (0.3, 3.0, 10.0)
 
 
 def test_blocks_that_do_not_pair_are_refused() -> None:
-    """A block without its neighbour is a mistake of the runner."""
+    """Different numbers of blocks are an error of the runner."""
     with pytest.raises(ValueError, match="argument 2 is longer"):
         outcome("decode", [1.0], [2.0, 2.0])
 
 
 def test_the_spread_leaves_a_tenth_out_on_either_side() -> None:
-    """Of a hundred values the ten smallest and the ten largest lie outside."""
+    """Of a hundred values, the ten smallest and the ten largest are outside."""
     assert middle([float(value) for value in reversed(range(100))]) == (10.0, 89.0)
 
 
 def test_the_spread_of_few_values_is_all_of_them() -> None:
-    """A single round has a spread as well."""
+    """A single value has bounds too."""
     assert middle([2.0]) == (2.0, 2.0)
     assert middle([3.0, 1.0, 2.0]) == (1.0, 3.0)
 
@@ -42,19 +42,19 @@ def test_the_spread_of_few_values_is_all_of_them() -> None:
 def test_a_target_is_met_or_missed_by_the_ratio(
     bounds: dict[str, float], is_met: bool | None
 ) -> None:
-    """The very bound is still good, on either side; without one there is nothing to say."""
+    """A ratio equal to its target meets it; without a target the result is None."""
     assert outcome("decode", [1.0], [2.0], **bounds).is_met is is_met
 
 
 def test_a_block_has_as_many_calls_as_fill_its_time() -> None:
-    """Slow calls are made once, and fast ones no more often than there are tokens."""
+    """Slow calls are made once, and fast calls at most as often as there are tokens."""
     assert calls_for(10.0, 0.002) == 200
     assert calls_for(37_000.0, 0.02) == 1
     assert calls_for(0.1, 0.02) == MOST_CALLS
 
 
 async def test_a_block_takes_its_inputs_in_turn() -> None:
-    """The next block goes on where the last one ended, and its check hears how long it was."""
+    """Inputs continue in the next block, and the check gets the number of calls."""
     seen: list[object] = []
     lengths: list[int] = []
     case = steady(seen.append, "abcde")
@@ -65,7 +65,7 @@ async def test_a_block_takes_its_inputs_in_turn() -> None:
 
 
 async def test_a_block_awaits_what_has_to_be_awaited() -> None:
-    """A coroutine function is called and awaited; only calling it would measure nothing."""
+    """The coroutines of a coroutine function are awaited."""
     seen: list[object] = []
 
     async def call(value: object) -> None:

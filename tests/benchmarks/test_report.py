@@ -1,4 +1,4 @@
-"""The tables, the chart, and their place in the document."""
+"""The tables, the chart, and their blocks in the document."""
 
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -17,7 +17,7 @@ TEXT = "Before.\n<!-- bench: one -->\nold\n<!-- /bench -->\nBetween.\n<!-- bench
 
 
 def test_a_table_is_markdown_with_its_notes_below() -> None:
-    """Every row has the cells of the head."""
+    """Every row has as many cells as the heading."""
     table = Table(("what", "µs"), [("decode", "9.2"), ("issue", "8.5")], ["A note."])
     assert table.markdown() == (
         "| what | µs |\n|---|---|\n| decode | 9.2 |\n| issue | 8.5 |\n\nA note."
@@ -25,7 +25,7 @@ def test_a_table_is_markdown_with_its_notes_below() -> None:
 
 
 def test_a_comparison_says_whether_each_target_is_met() -> None:
-    """A missed one stands out, and where there is none the cell is empty."""
+    """A missed target is in bold; without a target the cell is empty."""
     outcomes = [
         outcome("met", [1.0], [10.0], at_most=0.2),
         outcome("missed", [3.0], [10.0], at_most=0.2),
@@ -43,13 +43,13 @@ def test_a_comparison_says_whether_each_target_is_met() -> None:
 
 
 def test_a_comparison_without_targets_has_no_such_column() -> None:
-    """Nobody needs to wonder about an empty column."""
+    """A table without targets has no column for them."""
     table = comparison([outcome("free", [1.0], [10.0])], what="what", peer="PyJWT µs")
     assert table.columns[-1] == "10 % to 90 %"
 
 
 def test_figures_have_about_three_digits() -> None:
-    """More would say what no machine repeats."""
+    """Figures have about three digits."""
     assert [number(each) for each in (0.526, 12.34, 123.4, 33_998.0)] == [
         "0.53",
         "12.3",
@@ -65,7 +65,7 @@ def test_figures_have_about_three_digits() -> None:
 
 
 def test_conditions_name_the_machine_only_by_its_kind() -> None:
-    """What was measured on is said with the versions and the days, and without a host or a path."""
+    """The conditions contain the versions and the days, but no host and no path."""
     said = conditions({"pyjwt": "2.15.1"}, {"2026-02-01", "2026-01-31"})
     assert said.startswith("Measured on 2026-01-31 and 2026-02-01: ")
     assert said.endswith(", pyjwt 2.15.1.")
@@ -73,26 +73,26 @@ def test_conditions_name_the_machine_only_by_its_kind() -> None:
 
 
 def test_blocks_are_replaced_by_name_alone() -> None:
-    """What lies outside a block, and in other blocks, stays as it is; a second time changes nothing."""
+    """Text outside the block and other blocks stay unchanged, and replacing twice changes nothing more."""
     written = with_blocks(TEXT, {"one": "| new |"})
     assert written == TEXT.replace("old\n", "\n| new |\n\n")
     assert with_blocks(written, {"one": "| new |"}) == written
 
 
 def test_a_block_may_hold_what_looks_like_a_pattern() -> None:
-    """A backslash in a table is a backslash."""
+    """A backslash in a table is not an escape."""
     assert r"\1 \g<begin>" in with_blocks(TEXT, {"two": r"\1 \g<begin>"})
 
 
 @pytest.mark.parametrize("text", ["", TEXT + TEXT, TEXT.replace("<!-- /bench -->\nBetween.\n", "")])
 def test_a_missing_a_double_and_an_open_block_are_refused(text: str) -> None:
-    """Better no document than one that lost a table, or the prose between two."""
+    """A missing block, or two of one name, is an error."""
     with pytest.raises(LookupError, match="'one'"):
         with_blocks(text, {"one": "new"})
 
 
 def test_the_document_has_a_place_for_every_table_and_for_the_chart() -> None:
-    """A long run does not end with a table that nobody has a place for."""
+    """The document has a block for every table of every part."""
     text = (ROOT / DOCUMENT).read_text()
     names = block_names(PARTS)
     assert len(set(names)) == len(names) == text.count("<!-- bench: ")
@@ -101,7 +101,7 @@ def test_the_document_has_a_place_for_every_table_and_for_the_chart() -> None:
 
 
 def test_the_chart_is_well_formed_and_has_a_bar_and_a_figure_for_each() -> None:
-    """Bars are as long as their figures say, and names may have any letters."""
+    """The length of a bar is proportional to its figure, and names are escaped."""
     bars = [
         Bar("FastAPI", "Tokenward", 25.0, is_own=True),
         Bar("FastAPI", "<by hand> & co", 100.0, is_own=False),
@@ -129,7 +129,7 @@ def test_the_chart_is_well_formed_and_has_a_bar_and_a_figure_for_each() -> None:
 
 
 def test_the_chart_is_wide_enough_for_all_that_is_in_it() -> None:
-    """No bar and no line of the grid leaves the picture."""
+    """Every bar and every line of the grid is inside the picture."""
     svg = ET.fromstring(draw([Bar("g", "b", 7.0, is_own=True)], title="t", unit="µs", notes=[]))  # noqa: S314
     width, height = (float(each) for each in svg.attrib["viewBox"].split()[2:])
     for rect in svg.findall(f"{SVG}rect"):
@@ -143,5 +143,5 @@ def test_the_chart_is_wide_enough_for_all_that_is_in_it() -> None:
     ("longest", "step"), [(437.0, 100.0), (100.0, 20.0), (9.9, 2.0), (1.0, 0.2)]
 )
 def test_ticks_are_round_and_few(longest: float, step: float) -> None:
-    """One, two or five times a power of ten."""
+    """The distance of ticks is one, two or five times a power of ten."""
     assert tick_step(longest) == pytest.approx(step)
