@@ -1,6 +1,6 @@
-"""What the tests of the drop-in share: a class of its own for each test, and a service; no test here.
+"""Shared by the tests of the drop-in: a separate class for each test, and a service.
 
-`auth` and `service` are fixtures: a module of tests that wants them names them as its own.
+`auth` and `service` are fixtures; a test module that uses them assigns them to names of its own.
 """
 
 import sys
@@ -29,7 +29,7 @@ GUARDS = {
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 COOKIES = {"token_location": {"cookies"}}
 BOTH = {"token_location": ["headers", "cookies"]}
-# From here on FastAPI looks behind `__wrapped__`, and from there on Python does so for no class.
+# Whether FastAPI follows `__wrapped__` of a class: since 0.124, and on Python before 3.13 only.
 LOOKS_BEHIND = tuple(map(int, fastapi.__version__.split(".")[:2])) >= (
     0,
     124,
@@ -37,7 +37,7 @@ LOOKS_BEHIND = tuple(map(int, fastapi.__version__.split(".")[:2])) >= (
 
 
 def configure(auth: type[AuthJWT], **settings: object) -> type[AuthJWT]:
-    """Load settings, named without their prefix; the secret is the tests' own where none is named."""
+    """Load settings, named without their prefix; by default with the secret of the tests."""
     named = {"secret_key": SECRET, **settings}
     auth.load_config(lambda: [(f"authjwt_{name}", value) for name, value in named.items()])
     return auth
@@ -45,7 +45,7 @@ def configure(auth: type[AuthJWT], **settings: object) -> type[AuthJWT]:
 
 @pytest.fixture
 def auth() -> type[AuthJWT]:
-    """Give a class with a configuration of its own, which ends with the test."""
+    """Return a class with its own configuration, which no other test sees."""
 
     class OwnAuthJWT(AuthJWT):
         pass
@@ -54,15 +54,15 @@ def auth() -> type[AuthJWT]:
 
 
 def old_token(key: Key | None = None, **changes: object) -> str:
-    """Sign what the reference would have written just now; a change to ... removes a claim."""
+    """Sign a token as the reference writes it; `...` as a value removes the claim."""
     return signed(payload_of(int(time.time()), **changes), key=key)
 
 
 class Service:
-    """An app whose every way in is guarded by the drop-in, and a client of it."""
+    """An app with routes and WebSockets for each guard of the drop-in, and its client."""
 
     def __init__(self, auth: type[AuthJWT], *, has_handler: bool = True) -> None:
-        """Build both."""
+        """Build the app and its client."""
         self.auth = auth
         self.decoded: list[object] = []
         self.app = FastAPI()
@@ -82,7 +82,7 @@ class Service:
         headers: dict[str, str] | list[tuple[str, str]] | None = None,
         **cookies: str,
     ) -> tuple[int, Any]:
-        """Send a request, and give its status with what the body says."""
+        """Send a request and return its status and the message or the body."""
         told = list((headers or {}).items() if isinstance(headers, dict | None) else headers)
         if token is not None:
             told.append(("Authorization", f"Bearer {token}"))
@@ -93,7 +93,7 @@ class Service:
         return response.status_code, body.get("detail", body)
 
     def count_decoding(self) -> None:
-        """Have `decoded` hold the claims of each token that the engine decodes."""
+        """Collect in `decoded` the claims of each token that the engine decodes."""
 
         @self.auth.engine().after_decode
         def note(claims: object) -> None:
@@ -188,14 +188,14 @@ async def _answer(_request: Request, error: Exception) -> Response:
 
 @pytest.fixture
 async def service(auth: type[AuthJWT]) -> AsyncIterator[Service]:
-    """Give a service whose app answers exceptions as the reference's documentation shows."""
+    """Return a service whose app handles exceptions as the reference's documentation shows."""
     service = Service(auth)
     async with service.client:
         yield service
 
 
 def cookies_of(response: httpx.Response) -> dict[str, tuple[str, dict[str, str | bool]]]:
-    """Give each cookie that a response sets: its value, and its attributes by lower-case name."""
+    """Return each cookie of a response: its value, and its attributes by their lower-case names."""
     found = {}
     for header in response.headers.get_list("set-cookie"):
         first, *attributes = header.split("; ")

@@ -1,4 +1,4 @@
-"""The drop-in's configuration: every setting, its default, what it refuses, and in which order."""
+"""The configuration of the drop-in: each setting, its default and its invalid values."""
 
 from datetime import timedelta
 
@@ -84,20 +84,20 @@ CHANGES = {
 
 @pytest.mark.parametrize("name", DEFAULTS)
 def test_default(name: str) -> None:
-    """Each setting has the reference's default before anything is loaded, under its old name."""
+    """Before any settings are loaded, each has the reference's default under the reference's name."""
     assert getattr(AuthJWT, f"_{name}") == DEFAULTS[name]
 
 
 @pytest.mark.parametrize("name", CHANGES)
 def test_loaded(auth: type[AuthJWT], name: str) -> None:
-    """Each setting can be loaded, and read under its old name from the class and its objects."""
+    """A loaded setting can be read under the reference's name from the class and its objects."""
     configure(auth, **{name: CHANGES[name]})
 
     assert getattr(auth, f"_{name}") == getattr(auth(), f"_{name}") == CHANGES[name]
 
 
 def test_the_list_of_settings_is_whole() -> None:
-    """No setting was forgotten here."""
+    """The tables above contain every setting."""
     assert CHANGES.keys() == DEFAULTS.keys()
     assert len(DEFAULTS) == 32
 
@@ -109,7 +109,7 @@ def test_before_a_request_there_is_no_token() -> None:
 
 
 class Settings(BaseModel):
-    """Names in another case, and some that are none of our business."""
+    """Names in another case, and a setting of another library."""
 
     AUTHJWT_SECRET_KEY: str = SECRET
     AuthJWT_Algorithm: str = "HS384"
@@ -118,7 +118,7 @@ class Settings(BaseModel):
 
 
 def test_a_pydantic_model(auth: type[AuthJWT]) -> None:
-    """A model is taken, whatever the case of its names; what belongs to others is left alone."""
+    """A model is accepted with names in any case; settings of other libraries are ignored."""
 
     @auth.load_config
     def get_config() -> Settings:
@@ -129,7 +129,7 @@ def test_a_pydantic_model(auth: type[AuthJWT]) -> None:
 
 
 def test_loading_again_replaces_everything(auth: type[AuthJWT]) -> None:
-    """What the second configuration does not name has its default again."""
+    """Settings that the second configuration does not name return to their defaults."""
     configure(auth, header_name="X-Token", algorithm="HS512")
     configure(auth, header_type="JWT")
 
@@ -141,7 +141,7 @@ def test_loading_again_replaces_everything(auth: type[AuthJWT]) -> None:
 
 
 def test_none_is_the_default(auth: type[AuthJWT]) -> None:
-    """None switches nothing off: CSRF protection stays on; of the header's type it means none."""
+    """None means the default, so that CSRF protection stays on; only the header's type can be None."""
     configure(auth, **dict.fromkeys(DEFAULTS))
 
     assert auth._cookie_csrf_protect is True
@@ -153,13 +153,13 @@ def test_none_is_the_default(auth: type[AuthJWT]) -> None:
     "given", [None, 1, "text", {"authjwt_secret_key": "x"}, [1], [("a", 1, 2)], [(1, 2)]]
 )
 def test_neither_model_nor_list(auth: type[AuthJWT], given: object) -> None:
-    """Anything but a model or a list of pairs is refused in the reference's words."""
+    """Anything but a model or a list of pairs is refused with the reference's message."""
     with pytest.raises(TypeError, match="Config must be pydantic 'BaseSettings' or list of tuple"):
         auth.load_config(lambda: given)
 
 
 def test_no_function(auth: type[AuthJWT]) -> None:
-    """Settings that are not a function are refused in the same words."""
+    """Settings that are not a function are refused with the same message."""
     with pytest.raises(TypeError, match="Config must be pydantic"):
         auth.load_config([("authjwt_secret_key", "x")])  # type: ignore[type-var]
 
@@ -211,7 +211,7 @@ BAD = [
 def test_a_bad_value_leaves_the_old_configuration(
     auth: type[AuthJWT], name: str, value: object
 ) -> None:
-    """A value that cannot be meant is a ValidationError that does not repeat it."""
+    """An invalid value raises a ValidationError that does not contain the value."""
     configure(auth, header_name="X-Before")
     with pytest.raises(ValidationError) as caught:
         configure(auth, **{name: value})
@@ -221,14 +221,14 @@ def test_a_bad_value_leaves_the_old_configuration(
 
 
 async def test_methods_are_named_in_any_case(auth: type[AuthJWT]) -> None:
-    """The methods that need a CSRF token may be written small."""
+    """The methods that need a CSRF token may be in lower case."""
     configure(auth, csrf_methods={"post", "Get"})
 
     assert auth._csrf_methods == {"POST", "GET"}
 
 
 def test_a_subclass_has_its_parents_configuration_until_it_loads_one(auth: type[AuthJWT]) -> None:
-    """What a subclass loads is its own, and changes nothing for the parent."""
+    """A subclass that loads settings does not change those of its parent."""
 
     class Child(auth):
         pass
@@ -240,7 +240,7 @@ def test_a_subclass_has_its_parents_configuration_until_it_loads_one(auth: type[
 
 
 async def test_an_object_lives_with_the_configuration_of_the_moment(auth: type[AuthJWT]) -> None:
-    """An object from before makes and reads tokens by what was loaded after it."""
+    """An object created before `load_config` issues and reads tokens with the new settings."""
     authorize = auth()
     before = await authorize.create_access_token("alice")
     configure(auth, algorithm="HS384")
@@ -253,7 +253,7 @@ async def test_an_object_lives_with_the_configuration_of_the_moment(auth: type[A
 
 
 def test_locations_can_be_asked(auth: type[AuthJWT]) -> None:
-    """An object says whether headers and cookies are locations."""
+    """An object has a property for each location of tokens."""
     assert (auth().jwt_in_headers, auth().jwt_in_cookies) == (True, False)
     configure(auth, token_location={"cookies"})
     assert (auth().jwt_in_headers, auth().jwt_in_cookies) == (False, True)

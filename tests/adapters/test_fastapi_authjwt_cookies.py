@@ -1,4 +1,4 @@
-"""The drop-in with tokens in cookies: set, read, unset, and what must come beside them."""
+"""The drop-in with tokens in cookies: setting, reading and removing them."""
 
 from typing import Any
 
@@ -39,13 +39,13 @@ HELPERS += ["unset_refresh_cookies"]
 
 
 async def call(authorize: AuthJWT, helper: str, *more: Any, **options: Any) -> None:
-    """Call a helper, with a token where it takes one."""
+    """Call a cookie method, with a token if it takes one."""
     tokens = (await authorize.create_access_token("alice"),) if helper.startswith("set") else ()
     await getattr(authorize, helper)(*tokens, *more, **options)
 
 
 async def test_cookies_that_are_set(service: Service) -> None:
-    """A login hands over four cookies; scripts can read those of the CSRF tokens alone."""
+    """A login sets four cookies; scripts can read only those of the CSRF tokens."""
     configure(service.auth, **COOKIES)
     response = await service.client.post("/login")
     cookies = cookies_of(response)
@@ -63,7 +63,7 @@ async def test_cookies_that_are_set(service: Service) -> None:
 
 
 async def test_every_attribute(service: Service) -> None:
-    """Names, paths, domain and the rest are those of the settings, when unset as when set."""
+    """The cookies are set and removed with the names, paths, domain and attributes of the settings."""
     configure(service.auth, **COOKIES, **NAMED)
     was_set = cookies_of(await service.client.post("/login"))
     was_unset = cookies_of(await service.client.post("/logout"))
@@ -80,7 +80,7 @@ async def test_every_attribute(service: Service) -> None:
 
 @pytest.mark.parametrize("same_site", ["strict", "lax", None])
 async def test_same_site(service: Service, same_site: str | None) -> None:
-    """The attribute is there where the settings name one."""
+    """SameSite is present if the settings name a value."""
     configure(service.auth, **COOKIES, cookie_samesite=same_site)
     cookies = cookies_of(await service.client.post("/login"))
 
@@ -89,7 +89,7 @@ async def test_same_site(service: Service, same_site: str | None) -> None:
 
 
 async def test_without_csrf_protection(service: Service) -> None:
-    """There are no CSRF cookies, and none are needed."""
+    """Without CSRF protection no CSRF cookie is set, and none is required."""
     configure(service.auth, **COOKIES, cookie_csrf_protect=False)
     cookies = cookies_of(await service.client.post("/login"))
 
@@ -101,7 +101,7 @@ async def test_without_csrf_protection(service: Service) -> None:
 
 
 async def test_response_that_was_passed(service: Service) -> None:
-    """A response of the handler's own gets the cookies, and the life that was asked for."""
+    """A response that the handler passes gets the cookies, with the `max_age` that was passed."""
     configure(service.auth, **COOKIES, cookie_max_age=3600)
     cookies = cookies_of(await service.client.post("/login/response"))
 
@@ -112,7 +112,7 @@ async def test_response_that_was_passed(service: Service) -> None:
 
 
 async def test_max_age_of_zero(auth: type[AuthJWT]) -> None:
-    """Zero is zero, and not what the settings say."""
+    """A `max_age` of zero is zero, not the value of the settings."""
     configure(auth, **COOKIES, cookie_max_age=3600)
     response = Response()
     await call(auth(), "set_access_cookies", response, max_age=0)
@@ -123,7 +123,7 @@ async def test_max_age_of_zero(auth: type[AuthJWT]) -> None:
 @pytest.mark.parametrize("max_age", ["60", 1.5, True])
 @pytest.mark.parametrize("helper", HELPERS[:2])
 async def test_max_age_of_a_wrong_type(auth: type[AuthJWT], helper: str, max_age: object) -> None:
-    """It is a TypeError in the reference's words."""
+    """A `max_age` of a wrong type raises a TypeError with the reference's message."""
     configure(auth, **COOKIES)
     with pytest.raises(TypeError, match="max_age must be a integer"):
         await call(auth(), helper, Response(), max_age=max_age)
@@ -132,7 +132,7 @@ async def test_max_age_of_a_wrong_type(auth: type[AuthJWT], helper: str, max_age
 @pytest.mark.parametrize("response", ["text", None])
 @pytest.mark.parametrize("helper", [*HELPERS, "unset_jwt_cookies"])
 async def test_no_response(auth: type[AuthJWT], helper: str, response: object) -> None:
-    """So is something else for a response, and none at all where no request gives one."""
+    """A response of a wrong type raises a TypeError, and so does no response outside a request."""
     configure(auth, **COOKIES)
     with pytest.raises(TypeError, match="The response must be an object response FastAPI"):
         await call(auth(), helper, response=response)
@@ -140,20 +140,20 @@ async def test_no_response(auth: type[AuthJWT], helper: str, response: object) -
 
 @pytest.mark.parametrize("helper", HELPERS)
 async def test_cookies_are_off(auth: type[AuthJWT], helper: str) -> None:
-    """Where cookies are no location, the helpers raise the reference's RuntimeWarning."""
+    """If tokens may not come in cookies, the cookie methods raise the reference's RuntimeWarning."""
     message = rf"{helper}\(\) called without 'authjwt_token_location' configured to use cookies"
     with pytest.raises(RuntimeWarning, match=message):
         await call(auth(), helper, response=Response())
 
 
 async def test_all_cookies_are_off(auth: type[AuthJWT]) -> None:
-    """Unsetting all of them begins with those of the access token."""
+    """Removing all cookies begins with those of the access token."""
     with pytest.raises(RuntimeWarning, match="unset_access_cookies"):
         await auth().unset_jwt_cookies(Response())
 
 
 async def test_a_foreign_token_is_verified_before_it_is_set(auth: type[AuthJWT]) -> None:
-    """A token that another object made is looked at, and refused where it has no CSRF claim."""
+    """A token that another object issued is verified, and refused without a CSRF claim."""
     configure(auth, **COOKIES)
     foreign, response = old_token(csrf="of-the-token"), Response()
     await auth().set_access_cookies(foreign, response)
@@ -182,7 +182,7 @@ async def test_a_cookie_that_browsers_would_drop(auth: type[AuthJWT]) -> None:
 @pytest.mark.parametrize("locations", [COOKIES, BOTH])
 @pytest.mark.parametrize("path", ["required", "fresh"])
 async def test_access_cookie(service: Service, path: str, locations: dict[str, object]) -> None:
-    """A route of access tokens takes the access cookie, and misses it by its name."""
+    """A route that requires an access token accepts the access cookie, and names it if it is missing."""
     configure(service.auth, **locations, access_cookie_key="at")
     missing = (401, "Missing cookie at")
 
@@ -193,7 +193,7 @@ async def test_access_cookie(service: Service, path: str, locations: dict[str, o
 
 
 async def test_refresh_cookie(service: Service) -> None:
-    """A route of refresh tokens takes the refresh cookie, and it must hold such a token."""
+    """A route that requires a refresh token accepts the refresh cookie only with a refresh token."""
     configure(service.auth, **COOKIES)
     good, wrong = old_token(type="refresh"), old_token()
 
@@ -206,7 +206,7 @@ async def test_refresh_cookie(service: Service) -> None:
 
 
 async def test_optional_cookie(service: Service) -> None:
-    """An optional route takes the cookie, does without, and refuses a bad one."""
+    """An optional route accepts a valid cookie or none, and refuses an invalid one."""
     configure(service.auth, **COOKIES)
 
     assert (await service.send("/optional"))[1]["sub"] is None
@@ -215,7 +215,7 @@ async def test_optional_cookie(service: Service) -> None:
 
 
 async def test_headers_do_not_count_where_cookies_alone_are_a_location(service: Service) -> None:
-    """A token in the header is not looked at, and the handler has no subject unasked."""
+    """If only cookies are a location, a token in the header is ignored, also without a guard."""
     configure(service.auth, **COOKIES)
 
     assert await service.send("/required", old_token()) == (
@@ -229,7 +229,7 @@ async def test_headers_do_not_count_where_cookies_alone_are_a_location(service: 
 
 
 async def test_a_cookie_twice(service: Service) -> None:
-    """Two cookies of one name are refused, even alike."""
+    """Two cookies of one name are refused, even if they are equal."""
     configure(service.auth, **COOKIES)
     cookie = f"access_token_cookie={old_token()}"
     for path in ("required", "optional"):
@@ -239,7 +239,7 @@ async def test_a_cookie_twice(service: Service) -> None:
 
 @pytest.mark.parametrize("guard", ["jwt_required", "jwt_optional", "jwt_refresh_token_required"])
 async def test_cookies_without_a_request(auth: type[AuthJWT], guard: str) -> None:
-    """Where there is no request there are no cookies: a TypeError in the reference's words."""
+    """Reading cookies without a request raises a TypeError with the reference's message."""
     configure(auth, **COOKIES)
     message = "request must be an instance of 'Request' or 'WebSocket'"
     with pytest.raises(TypeError, match=message):
@@ -251,7 +251,7 @@ async def test_cookies_without_a_request(auth: type[AuthJWT], guard: str) -> Non
 
 
 async def test_a_request_by_hand(auth: type[AuthJWT]) -> None:
-    """An object can be made for a request outside of FastAPI."""
+    """An object can be created with a request outside FastAPI's dependencies."""
     headers = [(b"authorization", f"Bearer {old_token()}".encode())]
     authorize = auth(Request({"type": "http", "method": "GET", "headers": headers}))
     await authorize.jwt_required()

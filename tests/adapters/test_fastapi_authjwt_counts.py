@@ -1,4 +1,4 @@
-"""What a request that the drop-in protects costs, counted: each thing once, or not at all."""
+"""The work of a request that the drop-in protects, counted: each step happens once or not at all."""
 
 from collections.abc import Awaitable, Callable
 from typing import Annotated
@@ -28,9 +28,9 @@ RSA_SETTINGS = {
     "private_key": RSA.private_pem().decode(),
     "public_key": RSA_KEY.public_key().public_bytes(PEM, SPKI).decode(),
 }
-# Elsewhere FastAPI calls a class in a thread.
+# Otherwise FastAPI calls the class in a thread.
 HOPS = () if LOOKS_BEHIND else ANY
-# The drop-in's claims keep the raw payload, so registered claims are read in a pass of their own.
+# The drop-in's claims keep the raw payload, so registered claims are parsed separately.
 FIRST = Work(signatures=1, parses=3, hops=HOPS)
 NEW = Work(signatures=1, parses=2, hops=HOPS)
 REPEAT = Work(parses=2, hops=HOPS)
@@ -61,7 +61,7 @@ async def by_socket(app: CountedApp, token: str) -> bool:
 
 
 async def by_socket_query(app: CountedApp, token: str) -> bool:
-    """Open a WebSocket with a token in its address."""
+    """Open a WebSocket with a token in its query."""
     outcome = await open_websocket(app, "/ws/required", query=f"token={token}".encode())
     return outcome.messages == ["alice"]
 
@@ -69,7 +69,7 @@ async def by_socket_query(app: CountedApp, token: str) -> bool:
 @pytest.mark.parametrize("algorithm", SIGNERS)
 @pytest.mark.parametrize("way", [by_header, by_cookie, by_socket, by_socket_query])
 async def test_each_thing_once(service: Service, way: Way, algorithm: str) -> None:
-    """Once the engine is built: one check for a token, the two passes over its payload, and no more."""
+    """With a built engine, a token costs one verification and two passes over its payload."""
     configure(service.auth, **BOTH, **(RSA_SETTINGS if algorithm == "RS256" else {}))
     service.auth.engine()
     app = CountedApp(service.app)
@@ -83,7 +83,7 @@ async def test_each_thing_once(service: Service, way: Way, algorithm: str) -> No
 
 
 async def test_the_engine_is_kept(service: Service) -> None:
-    """Where the first request has to build the engine, and its keys, the others do not."""
+    """The first request builds the engine and its keys; later requests build neither."""
     app = CountedApp(service.app)
     for _ in range(3):
         await by_header(app, old_token())
@@ -92,7 +92,7 @@ async def test_the_engine_is_kept(service: Service) -> None:
 
 
 async def test_two_objects_and_no_thread(service: Service) -> None:
-    """Two objects of one request share their work, and by the bearer they stay on the loop."""
+    """Two objects of one request share their work; with the bearer dependency no thread is used."""
 
     class Bearer(AuthJWTBearer):
         async def __call__(self, req: HTTPConnection, res: Response) -> AuthJWT:

@@ -1,4 +1,4 @@
-"""The drop-in's CSRF protection of cookies, for both kinds of tokens."""
+"""The CSRF protection of the drop-in's cookies, for both types of tokens."""
 
 import pytest
 
@@ -14,7 +14,7 @@ KINDS = {"required": "access", "fresh": "access", "optional": "access", "refresh
 
 
 def cookie_of(path: str, **changes: object) -> dict[str, str]:
-    """Give the cookie that a route takes."""
+    """Return the cookie that a route requires."""
     kind = KINDS[path]
     token = old_token(**{"type": kind, "fresh": True, "csrf": "proof", **changes})
     return {f"{kind}_token_cookie": token}
@@ -26,7 +26,7 @@ def cookie_of(path: str, **changes: object) -> dict[str, str]:
 async def test_unsafe_methods(
     service: Service, path: str, method: str, locations: dict[str, object]
 ) -> None:
-    """A request that changes something must repeat what its token says."""
+    """A request with an unsafe method must repeat the CSRF claim of its token."""
     configure(service.auth, **locations)
     cookie = cookie_of(path)
 
@@ -43,7 +43,7 @@ async def test_unsafe_methods(
 
 @pytest.mark.parametrize("path", KINDS)
 async def test_safe_methods(service: Service, path: str) -> None:
-    """A GET needs nothing, and is not refused for a wrong one."""
+    """A GET needs no CSRF token, and a wrong one is ignored."""
     configure(service.auth, **COOKIES)
     for headers in ({}, {"X-CSRF-Token": "other"}):
         assert (await service.send(f"/{path}", headers=headers, **cookie_of(path)))[0] == 200
@@ -52,7 +52,7 @@ async def test_safe_methods(service: Service, path: str) -> None:
 @pytest.mark.parametrize("path", KINDS)
 @pytest.mark.parametrize("claim", ["proof", None])
 async def test_a_proof_that_is_not_ascii(service: Service, path: str, claim: str | None) -> None:
-    """Whatever bytes come as the proof, the request is refused, and nothing breaks."""
+    """A CSRF token with bytes outside ASCII is refused without an internal error."""
     configure(service.auth, **COOKIES)
     kind = KINDS[path]
     cookie = cookie_of(path, csrf=claim)
@@ -69,7 +69,7 @@ async def test_a_proof_that_is_not_ascii(service: Service, path: str, claim: str
 
 @pytest.mark.parametrize("path", KINDS)
 async def test_a_token_without_the_claim(service: Service, path: str) -> None:
-    """A token that has no CSRF claim cannot be used for that."""
+    """A token without a CSRF claim is refused for unsafe methods."""
     configure(service.auth, **COOKIES)
     answer = await service.send(
         f"/{path}", method="POST", headers={"X-CSRF-Token": "x"}, **cookie_of(path, csrf=...)
@@ -79,7 +79,7 @@ async def test_a_token_without_the_claim(service: Service, path: str) -> None:
 
 
 async def test_header_names_of_either_kind(service: Service) -> None:
-    """Each kind of token may have a header of its own."""
+    """Each type of token may have its own CSRF header."""
     configure(
         service.auth, **COOKIES, access_csrf_header_name="X-A", refresh_csrf_header_name="X-R"
     )
@@ -91,7 +91,7 @@ async def test_header_names_of_either_kind(service: Service) -> None:
 
 
 async def test_methods_of_the_settings(service: Service) -> None:
-    """The methods that the settings name are protected, and no others."""
+    """Only the methods of the settings are protected."""
     configure(service.auth, **COOKIES, csrf_methods={"get"})
     cookie = cookie_of("required")
 
@@ -100,21 +100,21 @@ async def test_methods_of_the_settings(service: Service) -> None:
 
 
 async def test_protection_is_off(service: Service) -> None:
-    """Where it is switched off, nothing is asked for."""
+    """With the protection disabled, no CSRF token is required."""
     configure(service.auth, **COOKIES, cookie_csrf_protect=False)
 
     assert (await service.send("/required", method="POST", **cookie_of("required")))[0] == 200
 
 
 async def test_a_header_needs_no_proof(service: Service) -> None:
-    """A token in the header is sent by nobody unasked, and needs no CSRF token."""
+    """A token in a header needs no CSRF token, because browsers do not send it by themselves."""
     configure(service.auth, **BOTH)
 
     assert (await service.send("/required", old_token(), method="POST"))[0] == 200
 
 
 async def test_the_tokens_of_a_login(service: Service) -> None:
-    """What a login hands over opens the routes, each cookie with its own proof."""
+    """The cookies of a login are accepted, each with its own CSRF token."""
     configure(service.auth, **COOKIES)
     await service.client.post("/login")
     for path, kind in KINDS.items():

@@ -1,4 +1,4 @@
-"""The drop-in's deny-list: callbacks of every form, for either kind of token."""
+"""The denylist of the drop-in: callbacks of every kind, for both types of tokens."""
 
 from typing import Any
 
@@ -16,30 +16,30 @@ REVOKED = (401, "Token has been revoked")
 
 
 def plain(raw: dict[str, Any]) -> object:
-    """Deny a plain answer."""
+    """Deny with a plain function."""
     return raw["sub"] == "mallory"
 
 
 async def coroutine(raw: dict[str, Any]) -> object:
-    """Deny as a coroutine function."""
+    """Deny with a coroutine function."""
     return raw["sub"] == "mallory"
 
 
 class CallableObject:
-    """Denies as an object whose call is a coroutine."""
+    """Denies with an asynchronous ``__call__``."""
 
     async def __call__(self, raw: dict[str, Any]) -> object:
         return raw["sub"] == "mallory"
 
 
 def truthy(raw: dict[str, Any]) -> object:
-    """Deny by what is true, and not True."""
+    """Deny with a true value that is not True."""
     return "x" if raw["sub"] == "mallory" else None
 
 
 @pytest.mark.parametrize("callback", [plain, coroutine, CallableObject(), truthy])
 async def test_callbacks(service: Service, callback: Any) -> None:
-    """A callback of any form denies one token and lets the other in."""
+    """A callback of any kind denies one token and accepts another."""
     configure(service.auth, denylist_enabled=True)
 
     assert service.auth.token_in_denylist_loader(callback) is callback
@@ -53,7 +53,7 @@ async def test_callbacks(service: Service, callback: Any) -> None:
     ("checks", "statuses"), [({"access"}, (401, 200)), (["refresh"], (200, 401))]
 )
 async def test_token_checks(service: Service, checks: Any, statuses: tuple[int, int]) -> None:
-    """Only the kinds that the settings name are asked about."""
+    """The callback is called only for the types of tokens that the settings name."""
     configure(service.auth, denylist_enabled=True, denylist_token_checks=checks)
     service.auth.token_in_denylist_loader(lambda raw: True)
     access = await service.send("/required", old_token())
@@ -63,14 +63,14 @@ async def test_token_checks(service: Service, checks: Any, statuses: tuple[int, 
 
 
 async def test_disabled(service: Service) -> None:
-    """Where the deny-list is off nobody is asked."""
+    """With the denylist disabled, the callback is not called."""
     service.auth.token_in_denylist_loader(lambda raw: True)
 
     assert (await service.send("/required", old_token()))[0] == 200
 
 
 async def test_the_callback_has_the_claims(service: Service) -> None:
-    """It gets the verified claims, and what it does to them stays with it."""
+    """The callback gets a copy of the verified claims, and only for verified tokens."""
     seen: list[dict[str, Any]] = []
     configure(service.auth, denylist_enabled=True)
 
@@ -87,7 +87,7 @@ async def test_the_callback_has_the_claims(service: Service) -> None:
 
 
 async def test_no_callback(auth: type[AuthJWT]) -> None:
-    """A deny-list without a callback is a RuntimeError in the reference's words."""
+    """An enabled denylist without a callback raises a RuntimeError with the reference's message."""
     configure(auth, denylist_enabled=True)
     with pytest.raises(RuntimeError, match="A token_in_denylist_callback must be provided via"):
         await auth().jwt_required("websocket", token=old_token())
@@ -96,7 +96,7 @@ async def test_no_callback(auth: type[AuthJWT]) -> None:
 
 
 async def test_a_callback_that_fails(service: Service) -> None:
-    """Nobody is let in when the callback fails, on a request or on a socket."""
+    """If the callback fails, requests and WebSockets are refused."""
     configure(service.auth, denylist_enabled=True)
 
     @service.auth.token_in_denylist_loader
@@ -113,7 +113,7 @@ async def test_a_callback_that_fails(service: Service) -> None:
 
 
 async def test_a_callback_that_answers_itself(service: Service) -> None:
-    """An HTTPException of the callback is its answer."""
+    """An HTTPException that the callback raises is the response."""
     configure(service.auth, denylist_enabled=True)
 
     @service.auth.token_in_denylist_loader
@@ -124,7 +124,7 @@ async def test_a_callback_that_answers_itself(service: Service) -> None:
 
 
 async def test_a_subclass_has_a_callback_of_its_own(auth: type[AuthJWT]) -> None:
-    """A subclass that shares its parent's settings may deny what the parent takes."""
+    """A subclass with its parent's settings may have another callback."""
     configure(auth, denylist_enabled=True)
 
     class Child(auth):

@@ -1,4 +1,4 @@
-"""The drop-in with tokens in headers: what is let in, and how the rest is refused."""
+"""The drop-in with tokens in headers: accepted tokens and refusals."""
 
 import time
 from datetime import timedelta
@@ -21,7 +21,7 @@ LATER = int(time.time()) + 86_400
 
 @pytest.mark.parametrize("path", GUARDS)
 async def test_good_tokens(service: Service, path: str) -> None:
-    """Each guard lets the token in that it asks for, and the handler learns what it says."""
+    """Each guard accepts the type of token that it requires, and the handler gets the claims."""
     authorize = service.auth()
     refresh = await authorize.create_refresh_token("alice")
     access = await authorize.create_access_token("alice", fresh=True)
@@ -34,7 +34,7 @@ async def test_good_tokens(service: Service, path: str) -> None:
 
 @pytest.mark.parametrize("path", ["required", "refresh", "fresh"])
 async def test_missing(service: Service, path: str) -> None:
-    """Without a token there is no way in."""
+    """A request without a token is refused."""
     assert await service.send(f"/{path}") == (401, "Missing Authorization Header")
     assert await service.send(f"/{path}", headers={"Authorization": " "}) == (
         401,
@@ -43,20 +43,20 @@ async def test_missing(service: Service, path: str) -> None:
 
 
 async def test_optional_without_a_token(service: Service) -> None:
-    """An optional route has neither claims nor a subject then."""
+    """Without a token, an optional route has neither claims nor a subject."""
     assert await service.send("/optional") == (200, {"sub": None, "raw": None})
 
 
 @pytest.mark.parametrize("path", ["required", "optional", "fresh"])
 async def test_refresh_token_where_an_access_token_is_wanted(service: Service, path: str) -> None:
-    """A refresh token opens no route of access tokens."""
+    """A refresh token is refused where an access token is required."""
     token = await service.auth().create_refresh_token("alice")
 
     assert await service.send(f"/{path}", token) == (422, "Only access tokens are allowed")
 
 
 async def test_access_token_where_a_refresh_token_is_wanted(service: Service) -> None:
-    """An access token refreshes nothing."""
+    """An access token is refused where a refresh token is required."""
     token = await service.auth().create_access_token("alice")
 
     assert await service.send("/refresh", token) == (422, "Only refresh tokens are allowed")
@@ -64,7 +64,7 @@ async def test_access_token_where_a_refresh_token_is_wanted(service: Service) ->
 
 @pytest.mark.parametrize("fresh", [False, ..., 1e10])
 async def test_stale_token(service: Service, fresh: object) -> None:
-    """A token that does not say that it is fresh is not."""
+    """A token without a true `fresh` claim is not fresh."""
     assert await service.send("/fresh", old_token(fresh=fresh)) == (401, "Fresh token required")
 
 
@@ -73,7 +73,7 @@ async def test_stale_token(service: Service, fresh: object) -> None:
 )
 @pytest.mark.parametrize("path", ["required", "refresh", "fresh"])
 async def test_bad_header(service: Service, path: str, value: str) -> None:
-    """A header that is not the type and one token is refused where a token is required."""
+    """A required header must be the type and one token."""
     assert await service.send(f"/{path}", headers={"Authorization": value}) == BAD_HEADER
 
 
@@ -82,7 +82,7 @@ async def test_bad_header(service: Service, path: str, value: str) -> None:
 async def test_headers_of_others_are_nobodys_business(
     service: Service, path: str, value: str
 ) -> None:
-    """Where nothing is required, another scheme is no token, and no fault."""
+    """If no token is required, a header with another scheme is ignored."""
     status, body = await service.send(f"/{path}", headers={"Authorization": value})
 
     assert (status, body["sub"]) == (200, None)
@@ -90,7 +90,7 @@ async def test_headers_of_others_are_nobodys_business(
 
 @pytest.mark.parametrize("path", ["optional", "unasked"])
 async def test_a_bad_token_is_refused_where_it_is_optional(service: Service, path: str) -> None:
-    """A token that is there and bad opens nothing."""
+    """An invalid token is refused, even if the token is optional."""
     assert await service.send(f"/{path}", headers={"Authorization": "Bearer a b"}) == BAD_HEADER
     assert await service.send(f"/{path}", old_token(key=Key.from_secret(OTHER_SECRET))) == (
         422,
@@ -100,7 +100,7 @@ async def test_a_bad_token_is_refused_where_it_is_optional(service: Service, pat
 
 @pytest.mark.parametrize("scheme", ["bearer", "BEARER", "Bearer ", "Bearer\t"])
 async def test_the_scheme_in_any_case(service: Service, scheme: str) -> None:
-    """RFC 9110 has schemes in any case, and one space or more after them."""
+    """As in RFC 9110, the scheme may be in any case and is followed by one or more spaces."""
     headers = {"Authorization": f"{scheme} {old_token()}"}
 
     assert (await service.send("/required", headers=headers))[0] == 200
@@ -108,7 +108,7 @@ async def test_the_scheme_in_any_case(service: Service, scheme: str) -> None:
 
 @pytest.mark.parametrize("kind", [None, ""])
 async def test_bare_token(service: Service, kind: str | None) -> None:
-    """Without a type the header is the token."""
+    """Without a header type, the header is the token itself."""
     configure(service.auth, header_name="X-Token", header_type=kind)
 
     async def send(path: str, *values: str) -> tuple[int, Any]:
@@ -123,7 +123,7 @@ async def test_bare_token(service: Service, kind: str | None) -> None:
 
 
 async def test_name_and_type_of_the_header(service: Service) -> None:
-    """Both can be named otherwise; a type is no pattern."""
+    """The name and the type of the header can be set; the type is not a regular expression."""
     configure(service.auth, header_name="X-Auth", header_type="J.T")
     headers = {"X-Auth": f"J.T {old_token()}"}
 
@@ -136,7 +136,7 @@ async def test_name_and_type_of_the_header(service: Service) -> None:
 
 
 async def test_two_headers(service: Service) -> None:
-    """Two are refused, even alike, wherever a token is asked for."""
+    """Two headers are refused, even if they are equal, wherever a token is read."""
     headers = [("Authorization", f"Bearer {old_token()}")] * 2
     for path in ("required", "optional", "refresh", "unasked"):
         assert await service.send(f"/{path}", headers=headers) == (
@@ -172,7 +172,7 @@ DECODING = [
 async def test_what_is_said_of_bad_claims(
     service: Service, changes: dict[str, object], message: str
 ) -> None:
-    """Bad claims are refused in PyJWT's words, where it has any."""
+    """Invalid claims are refused with PyJWT's messages, if PyJWT has one."""
     assert await service.send("/required", old_token(**changes)) == (422, message)
 
 
@@ -195,12 +195,12 @@ async def test_what_is_said_of_bad_claims(
     ],
 )
 async def test_what_is_said_of_bad_tokens(service: Service, token: str, message: str) -> None:
-    """Bad tokens are refused in words that hold nothing of them."""
+    """Invalid tokens are refused with messages that contain no part of them."""
     assert await service.send("/required", token) == (422, message)
 
 
 async def test_unreadable_tokens_go_by_both_names() -> None:
-    """The reference has called a text that is no token by one name and documented the other."""
+    """The reference raises one exception for text that is not a token, and documents another."""
     authorize = configure(type("Own", (AuthJWT,), {}))()
     for kind in (JWTDecodeError, InvalidHeaderError):
         for call in (authorize.get_jti("a"), authorize.get_unverified_jwt_headers("a")):
@@ -210,7 +210,7 @@ async def test_unreadable_tokens_go_by_both_names() -> None:
 
 @pytest.mark.parametrize("leeway", [30, timedelta(seconds=30)])
 async def test_leeway(service: Service, leeway: object) -> None:
-    """A token that is over, or not yet good, is taken within the leeway and not beyond."""
+    """An expired or not yet valid token is accepted within the leeway only."""
     configure(service.auth, decode_leeway=leeway)
     now = int(time.time())
 
@@ -222,7 +222,7 @@ async def test_leeway(service: Service, leeway: object) -> None:
 
 @pytest.mark.parametrize("path", GUARDS)
 async def test_issuer_on_every_path(service: Service, path: str) -> None:
-    """Where an issuer is set, another one is refused by each guard and each accessor."""
+    """With an issuer in the settings, each guard and each accessor refuses another issuer."""
     configure(service.auth, decode_issuer="urn:us")
     kind = "refresh" if path == "refresh" else "access"
     good = old_token(iss="urn:us", type=kind, fresh=True)
@@ -236,7 +236,7 @@ async def test_issuer_on_every_path(service: Service, path: str) -> None:
 
 
 async def test_tokens_that_name_no_issuer(service: Service) -> None:
-    """The reference wrote none into refresh tokens: these are taken, and access tokens are not."""
+    """Refresh tokens without issuer are accepted, as the reference wrote them; access tokens are not."""
     configure(service.auth, decode_issuer="urn:us")
     status, body = await service.send("/refresh", old_token(type="refresh"))
 
@@ -258,7 +258,7 @@ async def test_tokens_that_name_no_issuer(service: Service) -> None:
 async def test_audience(
     service: Service, wanted: object, sent: object, message: str | None
 ) -> None:
-    """Where an audience is set, a token must name one of it."""
+    """With an audience in the settings, a token must name one of its members."""
     configure(service.auth, decode_audience=wanted)
     status, said = await service.send("/required", old_token(aud=sent))
 
@@ -267,13 +267,13 @@ async def test_audience(
 
 @pytest.mark.parametrize("guard", GUARDS.values())
 async def test_misspelt_place_lets_nobody_in(auth: type[AuthJWT], guard: str) -> None:
-    """Where a token is to be found is one of two words, or the route's mistake."""
+    """An `auth_from` that is neither of the two words raises a ValueError."""
     with pytest.raises(ValueError, match="auth_from must be between 'request' or 'websocket'"):
         await getattr(auth(), guard)("websockets", token=old_token())
 
 
 async def test_headers_of_the_requests_token(auth: type[AuthJWT]) -> None:
-    """Without an argument it is the request's own token whose header is read."""
+    """Without an argument, the header of the request's token is returned."""
     authorize = auth()
     await authorize.jwt_required("websocket", token=old_token())
 
@@ -284,7 +284,7 @@ async def test_headers_of_the_requests_token(auth: type[AuthJWT]) -> None:
 
 @pytest.mark.parametrize("has_cookies", [False, True])
 async def test_the_header_comes_before_the_cookie(service: Service, has_cookies: bool) -> None:
-    """With both locations the header counts where it has a token, and the cookie where not."""
+    """With both locations, the header is used if it has a token, otherwise the cookie."""
     configure(service.auth, **BOTH)
     header, cookie = old_token(sub="header"), old_token(sub="cookie")
     cookies = {"access_token_cookie": cookie} if has_cookies else {}

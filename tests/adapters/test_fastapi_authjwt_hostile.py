@@ -1,4 +1,4 @@
-"""Hostile requests to the drop-in: nothing that a client can send makes a 500."""
+"""Hostile requests to the drop-in: nothing that a client sends causes a 500."""
 
 import json
 from typing import Any
@@ -65,7 +65,7 @@ TOKENS = [
 
 
 async def answers(service: Service, path: str, token: bytes) -> list[httpx.Response]:
-    """Send a token in the header, and in either cookie with a CSRF token."""
+    """Send a token in the header, and in each cookie with a CSRF token."""
     cookie = b"access_token_cookie=%s; refresh_token_cookie=%s" % (token, token)
     return [
         await service.client.post(path, headers=headers)
@@ -79,7 +79,7 @@ async def answers(service: Service, path: str, token: bytes) -> list[httpx.Respo
 @pytest.mark.parametrize("path", [*GUARDS, "unasked"])
 @pytest.mark.parametrize("number", range(len(TOKENS)))
 async def test_hostile_tokens(service: Service, path: str, number: int) -> None:
-    """Each is refused by every guard, in words that hold nothing of it."""
+    """Every guard refuses each of them, with a message that contains no part of it."""
     configure(service.auth, **BOTH)
     token = TOKENS[number].encode()
     by_header, by_cookie = await answers(service, f"/{path}", token)
@@ -94,7 +94,7 @@ async def test_hostile_tokens(service: Service, path: str, number: int) -> None:
 @pytest.mark.parametrize("path", GUARDS)
 @pytest.mark.parametrize("token", [b"\xff\xfe", "é.é.é".encode(), b"\x00", b"a b", b'"', b"="])
 async def test_hostile_bytes(service: Service, path: str, token: bytes) -> None:
-    """Bytes that are no text are refused as well."""
+    """Bytes that are not text are refused."""
     configure(service.auth, **BOTH)
     for response in await answers(service, f"/{path}", token):
         assert response.status_code in {401, 422}
@@ -102,7 +102,7 @@ async def test_hostile_bytes(service: Service, path: str, token: bytes) -> None:
 
 @pytest.mark.parametrize("token", ["\udcff.a.b", "é", "a.b.c", "", None, 1])
 async def test_hostile_texts(auth: type[AuthJWT], token: Any) -> None:
-    """Whatever text a handler passes on, it is an exception of the reference."""
+    """Any text that a handler passes raises an exception of the reference."""
     authorize = auth()
     with pytest.raises(Exception, match="422: "):
         await authorize.get_jti(token)
@@ -113,7 +113,7 @@ async def test_hostile_texts(auth: type[AuthJWT], token: Any) -> None:
 
 @pytest.mark.parametrize("number", range(len(TOKENS)))
 async def test_headers_that_nobody_vouches_for(auth: type[AuthJWT], number: int) -> None:
-    """An unverified header is a dictionary, or one of the reference's exceptions."""
+    """Reading an unverified header returns a dictionary or raises an exception of the reference."""
     found: object = None
     try:
         found = await auth().get_unverified_jwt_headers(TOKENS[number])
@@ -123,7 +123,7 @@ async def test_headers_that_nobody_vouches_for(auth: type[AuthJWT], number: int)
 
 
 async def test_without_a_handler(auth: type[AuthJWT]) -> None:
-    """An app that has no handler for the exceptions answers with their status and message."""
+    """An app without an exception handler answers with the status and message."""
     async with client_of(Service(auth, has_handler=False).app) as client:
         response = await client.get("/required")
 
@@ -134,7 +134,7 @@ async def test_without_a_handler(auth: type[AuthJWT]) -> None:
 
 
 async def test_no_token_hangs_on_an_exception(auth: type[AuthJWT]) -> None:
-    """An exception has no cause and no context that knows a token."""
+    """No cause or context of an exception contains a token."""
     for token in (old_token(exp=1), old_token(sub=1.5), "a.b.c"):
         with pytest.raises(Exception, match="422: ") as caught:
             await auth().get_jti(token)

@@ -1,4 +1,4 @@
-"""The drop-in's keys and algorithms: secrets, key pairs, and what is said where one is missing."""
+"""The keys and algorithms of the drop-in: secrets, key pairs, and errors for missing ones."""
 
 import pytest
 
@@ -16,7 +16,7 @@ PAIRS = {"RS256": RSA_KEY, "ES256": EC_KEY, "EdDSA": ED_KEY}
 
 
 def pair_of(algorithm: str) -> dict[str, object]:
-    """Give the settings of a key pair."""
+    """Return the settings for a key pair."""
     key = PAIRS[algorithm]
     return {
         "algorithm": algorithm,
@@ -27,7 +27,7 @@ def pair_of(algorithm: str) -> dict[str, object]:
 
 @pytest.mark.parametrize("algorithm", ["HS384", "HS512", "RS256", "RS512", "PS256"])
 async def test_algorithm_of_one_token(auth: type[AuthJWT], algorithm: str) -> None:
-    """A token signed with another algorithm is taken where the settings allow that, else not."""
+    """A token signed with another algorithm is accepted only if the settings allow it."""
     keys = {**pair_of("RS256"), "algorithm": "HS256", "secret_key": SECRET * 2}
     configure(auth, **keys, decode_algorithms=["HS256", algorithm])
     token = await auth().create_access_token("alice", algorithm=algorithm)
@@ -40,7 +40,7 @@ async def test_algorithm_of_one_token(auth: type[AuthJWT], algorithm: str) -> No
 
 
 async def test_one_key_pair_under_two_algorithms(auth: type[AuthJWT]) -> None:
-    """Tokens of each are verified, with a key id and, as the reference writes them, without."""
+    """Tokens of both algorithms are verified, with a key id and, as the reference writes them, without."""
     configure(auth, **pair_of("RS256"), decode_algorithms=["RS512", "RS256"])
     for algorithm in ("RS256", "RS512"):
         token = await auth().create_access_token("alice", algorithm=algorithm)
@@ -59,7 +59,7 @@ async def test_key_pairs(auth: type[AuthJWT], algorithm: str) -> None:
 
 
 async def test_a_public_key_of_another_pair_verifies_its_own(auth: type[AuthJWT]) -> None:
-    """What our private key signs is refused where the public key belongs to somebody else."""
+    """If the two keys are not a pair, tokens of the private key are refused."""
     other = public_text(PAIRS["ES256"]).decode()
     configure(auth, **{**pair_of("RS256"), "public_key": other}, decode_algorithms=["ES256"])
     token = await auth().create_access_token("alice")
@@ -69,7 +69,7 @@ async def test_a_public_key_of_another_pair_verifies_its_own(auth: type[AuthJWT]
 
 
 async def test_an_algorithm_without_a_key_is_left_out(auth: type[AuthJWT]) -> None:
-    """Where one algorithm has a key and another has none, or an unfit one, the first works."""
+    """An accepted algorithm without a usable key does not affect the other algorithms."""
     configure(auth, decode_algorithms=["RS256", "HS256"])
     assert await auth().get_jti(await auth().create_access_token("alice"))
     configure(auth, **pair_of("RS256"), decode_algorithms=["ES256", "RS256"])
@@ -88,7 +88,7 @@ MISSING = [
 async def test_missing_key_to_sign(
     auth: type[AuthJWT], algorithm: str, key: str, family: str
 ) -> None:
-    """It is a RuntimeError in the reference's words, when a token is made."""
+    """Issuing without a key raises a RuntimeError with the reference's message."""
     configure(auth, algorithm=algorithm, secret_key=None)
     message = f"authjwt_{key}_key must be set when using {family} algorithm {algorithm}"
 
@@ -100,7 +100,7 @@ async def test_missing_key_to_sign(
 async def test_missing_key_to_verify(
     auth: type[AuthJWT], algorithm: str, key: str, family: str
 ) -> None:
-    """It is one when a token is read, too; for a pair it is the public key that is missed."""
+    """Reading without a key raises a RuntimeError too; of a pair, the public key is required."""
     configure(auth, algorithm=algorithm, secret_key=None)
     key = "public" if key == "private" else key
     message = f"authjwt_{key}_key must be set when using {family} algorithm {algorithm}"
@@ -110,7 +110,7 @@ async def test_missing_key_to_verify(
 
 
 async def test_unknown_algorithm(auth: type[AuthJWT]) -> None:
-    """It is a ValueError in the reference's words."""
+    """An unknown algorithm raises a ValueError with the reference's message."""
     with pytest.raises(ValueError, match="Algorithm XS256 could not be found"):
         await auth().create_access_token("alice", algorithm="XS256")
     configure(auth, algorithm="none")
@@ -119,7 +119,7 @@ async def test_unknown_algorithm(auth: type[AuthJWT]) -> None:
 
 
 async def test_unfit_keys_are_not_shown(auth: type[AuthJWT]) -> None:
-    """A key that cannot be used is a ValueError that says nothing of it."""
+    """An unusable key raises a ValueError that contains no part of it."""
     configure(auth, algorithm="RS256", private_key="not a key", public_key="not a key")
     for call in (auth().create_access_token("alice"), auth().get_jti(old_token())):
         with pytest.raises(InvalidKeyError) as caught:

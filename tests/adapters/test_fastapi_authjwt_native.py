@@ -1,4 +1,4 @@
-"""Two worlds in one app: what the drop-in makes opens native routes, and the other way round."""
+"""The drop-in and native routes in one app accept each other's tokens."""
 
 from typing import Annotated
 
@@ -38,7 +38,7 @@ CONFIGURATIONS = {
 
 
 def add_native(service: Service, engine: TokenEngine[Claims]) -> None:
-    """Add a native route of an engine."""
+    """Add a native route with an engine."""
     native = TokenAuth(engine)
 
     @service.app.get("/native")
@@ -49,7 +49,7 @@ def add_native(service: Service, engine: TokenEngine[Claims]) -> None:
 @pytest.mark.parametrize("algorithm", CONFIGURATIONS)
 @pytest.mark.parametrize("is_own", [True, False])
 async def test_each_takes_the_others_tokens(service: Service, algorithm: str, is_own: bool) -> None:
-    """On the same keys, with the engine behind or a native one of default rules, both ways."""
+    """With the same keys, this holds for the engine of the drop-in and for a native engine."""
     settings, ring = CONFIGURATIONS[algorithm]
     configure(service.auth, **settings)
     engine = service.auth.engine() if is_own else TokenEngine(ring, store=MemoryStore())
@@ -65,7 +65,7 @@ async def test_each_takes_the_others_tokens(service: Service, algorithm: str, is
 
 
 async def test_a_refresh_token_of_ours_begins_a_native_session(service: Service) -> None:
-    """A native engine with a store trades the drop-in's refresh tokens for pairs."""
+    """A native engine with a store exchanges the drop-in's refresh tokens for pairs."""
     engine = TokenEngine(KeyRing.from_secret(SECRET), store=MemoryStore())
     pair = await engine.refresh(await service.auth().create_refresh_token("alice"))
 
@@ -73,7 +73,7 @@ async def test_a_refresh_token_of_ours_begins_a_native_session(service: Service)
 
 
 async def test_the_engine_behind(auth: type[AuthJWT]) -> None:
-    """It stays the same for one configuration, denies what is denied, and reads what was made."""
+    """`engine()` returns one engine for each configuration, which uses the denylist."""
     configure(auth, **BOTH, denylist_enabled=True)
     auth.token_in_denylist_loader(lambda raw: raw["sub"] == "mallory")
     engine = auth.engine()
@@ -90,7 +90,7 @@ async def test_the_engine_behind(auth: type[AuthJWT]) -> None:
 
 @pytest.mark.parametrize("subject", [1, 10**30, -1])
 async def test_integer_subjects_of_the_reference(service: Service, subject: int) -> None:
-    """Nobody is logged out: a number in an old token is read, and is still a number."""
+    """An integer subject in a token of the reference is accepted and stays an integer."""
     add_native(service, service.auth.engine())
     token = old_token(sub=subject)
 
@@ -100,12 +100,12 @@ async def test_integer_subjects_of_the_reference(service: Service, subject: int)
 
 @pytest.mark.parametrize("subject", ["alice", "9" * 5000])
 async def test_a_false_note_of_an_integer_subject(service: Service, subject: str) -> None:
-    """A signed token whose subject is no such number is refused, and nothing breaks."""
+    """A signed token that falsely claims an integer subject is refused without an internal error."""
     assert (await service.send("/required", old_token(sub=subject, int_sub=True)))[0] == 422
 
 
 async def test_keys_of_other_algorithms_are_separate(auth: type[AuthJWT]) -> None:
-    """A secret serves each algorithm that the settings accept, and one warning covers them."""
+    """One secret is used for each accepted symmetric algorithm, with a single warning."""
     configure(auth, secret_key="short", decode_algorithms=["HS256", "HS512"])
     with pytest.warns(UserWarning, match="can be guessed") as caught:
         engine = auth.engine()
@@ -120,7 +120,7 @@ async def test_keys_of_other_algorithms_are_separate(auth: type[AuthJWT]) -> Non
 async def test_a_private_key_of_another_pair_does_not_stop_verifying(
     auth: type[AuthJWT], private: str
 ) -> None:
-    """What only verifies needs no private key that works, and believes only the public one."""
+    """A service that only verifies needs no usable private key, and trusts only the public one."""
     settings, _ = CONFIGURATIONS["RS256"]
     token = await configure(auth, **settings)().create_access_token("alice")
     configure(auth, **{**settings, "private_key": private})
@@ -133,6 +133,6 @@ async def test_a_private_key_of_another_pair_does_not_stop_verifying(
 
 @pytest.mark.parametrize("data", [5, [], None, "alice"])
 def test_claims_are_read_from_a_dictionary(data: object) -> None:
-    """Anything else is refused by the model, as by any other claims model."""
+    """The claims model refuses anything but a dictionary, as other claims models do."""
     with pytest.raises(ValueError, match="valid dictionary"):
         AuthJWTClaims.model_validate(data)

@@ -1,4 +1,4 @@
-"""The drop-in verifies once a request, and its dependencies run on the event loop's thread."""
+"""The drop-in verifies a token once per request, and its dependencies run on the event loop."""
 
 import inspect
 import threading
@@ -24,7 +24,7 @@ auth, service = authjwt_service.auth, authjwt_service.service  # fixtures
 
 
 def add_busy_route(service: Service) -> None:
-    """Add a route that asks for everything, of two objects, in several ways."""
+    """Add a route that calls every guard and accessor of two objects."""
     auth = service.auth
 
     async def other(req: Request) -> AuthJWT:
@@ -48,7 +48,7 @@ def add_busy_route(service: Service) -> None:
 
 @pytest.mark.parametrize("is_cookie", [False, True])
 async def test_one_verification_a_request(service: Service, is_cookie: bool) -> None:
-    """However often and by whomever it is asked for, a token is decoded and denied once."""
+    """A token is decoded once and looked up in the denylist once, however often it is used."""
     asked: list[object] = []
     configure(service.auth, **(COOKIES if is_cookie else {}), denylist_enabled=True)
     service.auth.token_in_denylist_loader(asked.append)
@@ -65,7 +65,7 @@ async def test_one_verification_a_request(service: Service, is_cookie: bool) -> 
 
 
 async def test_each_request_verifies_anew(service: Service) -> None:
-    """What one request found out is not believed by the next."""
+    """A request does not reuse the verification of another request."""
     service.count_decoding()
     token = old_token()
     for _ in range(2):
@@ -75,7 +75,7 @@ async def test_each_request_verifies_anew(service: Service) -> None:
 
 
 async def test_cookies_are_set_without_verifying(service: Service) -> None:
-    """Tokens that were made right there are not verified again for their cookies."""
+    """Tokens that the same object issued are not verified before they are set as cookies."""
     configure(service.auth, **COOKIES)
     service.count_decoding()
     await service.client.post("/login")
@@ -84,7 +84,7 @@ async def test_cookies_are_set_without_verifying(service: Service) -> None:
 
 
 async def test_an_object_without_a_request_looks_at_the_time_again(auth: type[AuthJWT]) -> None:
-    """An object that lives long knows its latest token, and asks for its deny-list each time."""
+    """Without a request, an object checks the denylist again each time a token is read."""
     denied: list[str] = []
     configure(auth, denylist_enabled=True)
     auth.token_in_denylist_loader(lambda raw: raw["jti"] in denied)
@@ -97,7 +97,7 @@ async def test_an_object_without_a_request_looks_at_the_time_again(auth: type[Au
 
 
 def app_of(dependency: Any) -> FastAPI:
-    """Give an app with one route that depends on something."""
+    """Return an app with one route that uses a dependency."""
     app = FastAPI()
 
     @app.get("/")
@@ -109,14 +109,14 @@ def app_of(dependency: Any) -> FastAPI:
 
 
 async def get(app: FastAPI) -> tuple[int, Any]:
-    """Send a request with a good token."""
+    """Send a request with a valid token."""
     async with client_of(app) as client:
         response = await client.get("/", headers=list(bearer(old_token())))
     return response.status_code, response.json()
 
 
 async def test_the_class_runs_on_the_loops_thread(auth: type[AuthJWT]) -> None:
-    """FastAPI calls the class where it awaits, not in a thread; an old one uses a thread."""
+    """FastAPI calls the class on the event loop; older versions call it in a thread."""
     threads: set[int] = set()
 
     class Noting(auth):
@@ -131,7 +131,7 @@ async def test_the_class_runs_on_the_loops_thread(auth: type[AuthJWT]) -> None:
 
 
 async def test_a_subclass_may_depend_on_more(auth: type[AuthJWT]) -> None:
-    """Parameters of a subclass's own are dependencies, as those of any class."""
+    """Additional parameters of a subclass are dependencies, as those of any class."""
 
     async def more() -> str:
         return "more"
@@ -154,7 +154,7 @@ async def test_a_subclass_may_depend_on_more(auth: type[AuthJWT]) -> None:
 
 
 async def test_the_bearer_is_a_coroutine(auth: type[AuthJWT]) -> None:
-    """The dependency's call is a coroutine function, and gives an AuthJWT."""
+    """The bearer dependency is a coroutine function that returns an AuthJWT."""
 
     class Bearer(AuthJWTBearer):
         async def __call__(self, req: HTTPConnection, res: Response) -> AuthJWT:
@@ -166,7 +166,7 @@ async def test_the_bearer_is_a_coroutine(auth: type[AuthJWT]) -> None:
 
 
 async def test_the_class_can_be_awaited(auth: type[AuthJWT]) -> None:
-    """What FastAPI awaits is the object itself; and what it looks at would make the same."""
+    """Awaiting an object returns the object; `__wrapped__` creates an object of the same class."""
     authorize = auth()
 
     assert await authorize is authorize

@@ -1,4 +1,4 @@
-"""The drop-in looks where the handshake of a WebSocket with a cookie comes from."""
+"""The drop-in checks the origin of a WebSocket handshake with a cookie."""
 
 import pytest
 
@@ -42,7 +42,7 @@ async def test_origin_of_a_cookie(
     is_protected: bool,
     locations: dict[str, object],
 ) -> None:
-    """A browser opens a socket with a cookie from the service's own pages and from allowed ones."""
+    """Pages of the service's own origin and of allowed origins can open a WebSocket with a cookie."""
     configure(
         service.auth,
         **locations,
@@ -59,7 +59,7 @@ async def test_origin_of_a_cookie(
 
 
 async def test_origin_of_a_service_with_secure_cookies(service: Service) -> None:
-    """Its own origin is https alone."""
+    """With secure cookies, the service's own origin must use https."""
     configure(service.auth, **COOKIES, cookie_secure=True)
     opened = await by_cookie(service, "required", "proof", [(b"origin", b"https://shop.example")])
     closed = await by_cookie(service, "required", "proof", [(b"origin", b"http://shop.example")])
@@ -69,7 +69,7 @@ async def test_origin_of_a_service_with_secure_cookies(service: Service) -> None
 
 @pytest.mark.parametrize("path", ["required", "request/required"])
 async def test_origin_of_another_token_is_not_looked_at(service: Service, path: str) -> None:
-    """No browser sends a header or a token in the query for a page that does not know it."""
+    """The origin is not checked for a token in a header or in the query: other pages do not have it."""
     configure(service.auth, **BOTH)
     headers = [*EVIL, (b"authorization", f"Bearer {old_token()}".encode())]
     query = f"token={old_token()}".encode()
@@ -80,7 +80,7 @@ async def test_origin_of_another_token_is_not_looked_at(service: Service, path: 
 
 @pytest.mark.parametrize("origins", ["https://a.example", ["https://a.example/"], ["*"], [5], 5])
 def test_allowed_origins_are_origins(auth: type[AuthJWT], origins: object) -> None:
-    """Anything else is refused when the settings are loaded."""
+    """An allowed origin that is not an origin is refused when the settings are loaded."""
     with pytest.raises(
         ValueError, match=r"allowed_origins|Each allowed origin must be a scheme and a host"
     ):

@@ -1,4 +1,4 @@
-"""The page of the reference's documentation, with nothing but its import lines changed."""
+"""The program of the reference's documentation, with only its import lines changed."""
 
 import importlib
 import warnings
@@ -21,21 +21,21 @@ pytestmark = pytest.mark.filterwarnings("ignore::tokenward.keys.WeakSecretWarnin
 
 
 class User(BaseModel):
-    """As the page has it."""
+    """As in the documentation."""
 
     username: str
     password: str
 
 
 class Settings(BaseModel):
-    """As the page has it, with a secret that is far too short."""
+    """As in the documentation, with a secret that is too short."""
 
     authjwt_secret_key: str = "secret"
 
 
 @pytest.fixture
 def app() -> Iterator[FastAPI]:
-    """Give the program of the page; its configuration is that of the one class, and is undone."""
+    """Return the program of the page; reset the configuration of the class afterwards."""
     app = FastAPI()
     auth_dep = AuthJWTBearer()
 
@@ -68,12 +68,12 @@ def app() -> Iterator[FastAPI]:
 
 
 async def login(client: httpx.AsyncClient, password: str = "test") -> httpx.Response:  # noqa: S107
-    """Log in."""
+    """Send a login request."""
     return await client.post("/login", json={"username": "test", "password": password})
 
 
 async def test_the_page_answers_as_it_says(app: FastAPI) -> None:
-    """A login gives a token, and the token gives the additional claims."""
+    """A login returns a token, and the token contains the additional claims."""
     async with client_of(app) as client:
         token = (await login(client)).json()["access_token"]
         response = await client.get("/claims", headers={"Authorization": f"Bearer {token}"})
@@ -82,7 +82,7 @@ async def test_the_page_answers_as_it_says(app: FastAPI) -> None:
 
 
 async def test_the_page_refuses(app: FastAPI) -> None:
-    """A wrong password, no token and a bad token are refused, in the reference's words."""
+    """A wrong password, no token and an invalid token are refused with the reference's messages."""
     async with client_of(app) as client:
         wrong = await login(client, "wrong")
         missing = await client.get("/claims")
@@ -96,7 +96,7 @@ async def test_the_page_refuses(app: FastAPI) -> None:
 
 
 async def test_its_secret_warns_once(app: FastAPI) -> None:
-    """A configuration whose secret is too short warns once, however many requests come."""
+    """A configuration with a short secret warns once, not for each request."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         async with client_of(app) as client:
@@ -109,7 +109,7 @@ async def test_its_secret_warns_once(app: FastAPI) -> None:
 
 
 def test_openapi_has_the_button(app: FastAPI) -> None:
-    """The dependency puts its security scheme into the document, with what it was told."""
+    """The dependency adds its security scheme to the document, with its arguments."""
     dependency = AuthJWTBearer(
         bearerFormat="JWT", scheme_name="Own", description="A token.", auto_error=False
     )
@@ -150,7 +150,7 @@ NAMES = {
 
 @pytest.mark.parametrize("module", NAMES)
 def test_modules_have_the_names_of_the_reference(module: str) -> None:
-    """Search and replace of the package's name finds everything again."""
+    """Replacing the package's name is enough: every module and name of the reference exists."""
     found = importlib.import_module(f"tokenward_fastapi.authjwt{module}")
 
     assert [name for name in NAMES[module] if not hasattr(found, name)] == []
@@ -159,7 +159,7 @@ def test_modules_have_the_names_of_the_reference(module: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES[".exceptions"])
 def test_exceptions_are_made_as_in_the_reference(name: str) -> None:
-    """Each takes a status and a message, has both, and is an AuthJWTException."""
+    """Each is an AuthJWTException that is created with a status and a message, and has both."""
     module = importlib.import_module("tokenward_fastapi.authjwt.exceptions")
     error = getattr(module, name)(status_code=418, message="short and stout")
 
@@ -172,7 +172,7 @@ def test_exceptions_are_made_as_in_the_reference(name: str) -> None:
 
 
 def test_the_root_of_the_exceptions_has_a_status() -> None:
-    """An AuthJWTException that was told nothing is a 400 with an empty message."""
+    """An AuthJWTException without arguments has status 400 and an empty message."""
     error = AuthJWTException()
 
     assert (error.status_code, error.message) == (400, "")

@@ -1,4 +1,4 @@
-"""Making tokens with the drop-in: what is in them, how long they live, and what is refused."""
+"""Issuing tokens with the drop-in: their claims, their lifetime and invalid arguments."""
 
 import time
 from datetime import timedelta
@@ -18,14 +18,14 @@ MAKERS = ["create_access_token", "create_refresh_token"]
 
 
 async def made(auth: type[AuthJWT], maker: str = "create_access_token", **given: Any) -> Any:
-    """Make a token, and read it again."""
+    """Issue a token and return its claims."""
     authorize = auth()
     token = await getattr(authorize, maker)(**{"subject": "alice", **given})
     return await authorize.get_raw_jwt(token)
 
 
 async def test_claims_of_an_access_token(auth: type[AuthJWT]) -> None:
-    """It has the claims of the reference, and of ours nothing shows."""
+    """An access token has the claims of the reference; Tokenward's own claims are hidden."""
     raw = await made(auth)
 
     assert {"sub": "alice", "type": "access", "fresh": False}.items() <= raw.items()
@@ -36,7 +36,7 @@ async def test_claims_of_an_access_token(auth: type[AuthJWT]) -> None:
 
 
 async def test_claims_of_a_refresh_token(auth: type[AuthJWT]) -> None:
-    """It is for refreshing, says nothing of freshness, and lives 30 days."""
+    """A refresh token has its type, no `fresh` claim, and a lifetime of 30 days."""
     raw = await made(auth, "create_refresh_token")
 
     assert raw.keys() == {"sub", "iat", "nbf", "jti", "exp", "type"}
@@ -44,13 +44,13 @@ async def test_claims_of_a_refresh_token(auth: type[AuthJWT]) -> None:
 
 
 async def test_fresh(auth: type[AuthJWT]) -> None:
-    """A fresh token says so."""
+    """A fresh token has a true `fresh` claim."""
     assert (await made(auth, fresh=True))["fresh"] is True
 
 
 @pytest.mark.parametrize("maker", MAKERS)
 async def test_csrf_claim_where_cookies_are_a_location(auth: type[AuthJWT], maker: str) -> None:
-    """Tokens have a CSRF claim of their own where cookies are used and protected."""
+    """Each token has its own CSRF claim if cookies are a location and protected."""
     configure(auth, **BOTH)
     first, second = await made(auth, maker), await made(auth, maker)
     configure(auth, **COOKIES, cookie_csrf_protect=False)
@@ -63,7 +63,7 @@ async def test_csrf_claim_where_cookies_are_a_location(auth: type[AuthJWT], make
 
 @pytest.mark.parametrize("maker", MAKERS)
 async def test_issuer_is_written(auth: type[AuthJWT], maker: str) -> None:
-    """Either token names the issuer of the settings."""
+    """Both types of tokens contain the issuer of the settings."""
     configure(auth, encode_issuer="urn:us")
 
     assert (await made(auth, maker))["iss"] == "urn:us"
@@ -83,7 +83,7 @@ async def test_issuer_is_written(auth: type[AuthJWT], maker: str) -> None:
 async def test_audience_is_written(
     auth: type[AuthJWT], maker: str, given: object, written: object
 ) -> None:
-    """A token names the audience that it was given."""
+    """A token contains the audience that the caller passes."""
     configure(auth, decode_audience="a")
 
     assert (await made(auth, maker, audience=given))["aud"] == written
@@ -91,7 +91,7 @@ async def test_audience_is_written(
 
 @pytest.mark.parametrize("given", [None, "", []])
 async def test_no_audience_is_written_unasked(auth: type[AuthJWT], given: object) -> None:
-    """The audience of the settings is demanded of tokens, and not written into them."""
+    """The audience of the settings is required of tokens, but not written into them."""
     token = await auth().create_access_token("alice", audience=given)
     configure(auth, decode_audience="a")
 
@@ -103,7 +103,7 @@ async def test_no_audience_is_written_unasked(auth: type[AuthJWT], given: object
 @pytest.mark.parametrize("maker", MAKERS)
 @pytest.mark.parametrize("subject", [0, 1, -7, 10**30])
 async def test_integer_subject_comes_back(auth: type[AuthJWT], maker: str, subject: int) -> None:
-    """An integer comes back as an integer; in the token it is text, with a note beside it."""
+    """An integer subject is read as an integer; the token holds its text and a marker."""
     token = await getattr(auth(), maker)(subject)
     claims = await auth.engine().decode(token, type=None)
 
@@ -112,19 +112,19 @@ async def test_integer_subject_comes_back(auth: type[AuthJWT], maker: str, subje
 
 
 async def test_text_of_digits_stays_text(auth: type[AuthJWT]) -> None:
-    """A subject that looks like a number is not made one."""
+    """A subject of digits that was passed as text stays text."""
     assert (await made(auth, subject="42"))["sub"] == "42"
 
 
 async def test_user_claims(auth: type[AuthJWT]) -> None:
-    """Further claims are in the token as they were given, scopes among them."""
+    """Additional claims are in the token unchanged, including scopes."""
     raw = await made(auth, user_claims={"foo": ["fiz", {"n": 1}], "scope": "read write"})
 
     assert (raw["foo"], raw["scope"]) == (["fiz", {"n": 1}], "read write")
 
 
 async def test_what_is_read_is_the_callers_own(auth: type[AuthJWT]) -> None:
-    """Changing claims that were read changes nothing for the next reader."""
+    """Changing the returned claims does not change what the next call returns."""
     token = await auth().create_access_token("alice", user_claims={"foo": ["fiz"]})
     authorize = auth()
     await authorize.jwt_required("websocket", token=token)
@@ -152,7 +152,7 @@ RESERVED = [
 @pytest.mark.parametrize("maker", MAKERS)
 @pytest.mark.parametrize("name", RESERVED)
 async def test_reserved_claims_are_refused(auth: type[AuthJWT], maker: str, name: str) -> None:
-    """What would override a claim of the token is refused by its name."""
+    """Additional claims with a reserved name are refused, and the error contains the name."""
     with pytest.raises(ValueError, match=f"user_claims must not contain {name}:"):
         await getattr(auth(), maker)("alice", user_claims={name: "mallory"})
 
@@ -161,13 +161,13 @@ async def test_reserved_claims_are_refused(auth: type[AuthJWT], maker: str, name
 async def test_scope_that_would_not_come_back_is_refused(
     auth: type[AuthJWT], scope: object
 ) -> None:
-    """Scopes are one text with single spaces, or the token would say something else."""
+    """Scopes must be text with single spaces, because the token could not hold anything else unchanged."""
     with pytest.raises(ValueError, match="scope in user_claims"):
         await auth().create_access_token("alice", user_claims={"scope": scope})
 
 
 async def test_headers(auth: type[AuthJWT]) -> None:
-    """Further members of the header are there, and need no verification to be read."""
+    """Additional header members are in the token and can be read without verification."""
     authorize = auth()
     token = await authorize.create_access_token("alice", headers={"tenant": "acme"})
 
@@ -189,7 +189,7 @@ LIFETIMES = [
 @pytest.mark.parametrize("maker", MAKERS)
 @pytest.mark.parametrize(("given", "seconds"), LIFETIMES)
 async def test_lifetime(auth: type[AuthJWT], maker: str, given: Any, seconds: int | None) -> None:
-    """Seconds, a timedelta or the settings' own say when a token is over; zero is over at once."""
+    """The lifetime is the seconds or timedelta passed, or the settings' lifetime; zero has expired at once."""
     configure(auth, access_token_expires=600, refresh_token_expires=timedelta(minutes=20))
     token = await getattr(auth(), maker)("alice", expires_time=given)
     if seconds == 0:
@@ -202,7 +202,7 @@ async def test_lifetime(auth: type[AuthJWT], maker: str, given: Any, seconds: in
 
 @pytest.mark.parametrize("maker", MAKERS)
 async def test_no_end(auth: type[AuthJWT], maker: str) -> None:
-    """False has no end, in an argument as in the settings, and True is what the settings say."""
+    """False never expires, as an argument and in the settings; True is the lifetime of the settings."""
     assert "exp" not in await made(auth, maker, expires_time=False)
     configure(auth, access_token_expires=False, refresh_token_expires=False)
     assert "exp" not in await made(auth, maker)
@@ -212,7 +212,7 @@ async def test_no_end(auth: type[AuthJWT], maker: str) -> None:
 
 @pytest.mark.parametrize("maker", MAKERS)
 async def test_zero_in_the_settings(auth: type[AuthJWT], maker: str) -> None:
-    """A lifetime of zero in the settings is over at once, and not the default."""
+    """A lifetime of zero in the settings is zero, not the default."""
     configure(auth, access_token_expires=0, refresh_token_expires=0)
 
     with pytest.raises(JWTDecodeError, match="Signature has expired"):
@@ -237,12 +237,12 @@ WRONG = [
 async def test_arguments_of_a_wrong_type(
     auth: type[AuthJWT], maker: str, argument: str, value: object, message: str
 ) -> None:
-    """Each is a TypeError in the reference's words."""
+    """Each argument of a wrong type raises a TypeError with the reference's message."""
     with pytest.raises(TypeError, match=message):
         await made(auth, maker, **{argument: value})
 
 
 async def test_fresh_of_a_wrong_type(auth: type[AuthJWT]) -> None:
-    """So is a freshness that is neither True nor False."""
+    """A `fresh` that is not a boolean raises a TypeError with the reference's message."""
     with pytest.raises(TypeError, match="fresh must be a boolean"):
         await auth().create_access_token("alice", fresh="lol")

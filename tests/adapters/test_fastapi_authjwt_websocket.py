@@ -1,4 +1,4 @@
-"""The drop-in on WebSockets: tokens by hand and in cookies, and a clean end where one is refused."""
+"""The drop-in on WebSockets: tokens as arguments and in cookies, and refusals."""
 
 from collections.abc import Sequence
 from typing import Annotated, NamedTuple
@@ -31,7 +31,7 @@ async def by_cookie(
     headers: Sequence[tuple[bytes, bytes]] = (),
     **changes: object,
 ) -> Outcome:
-    """Open a socket with a token in a cookie, and its proof in the query."""
+    """Open a socket with a token in a cookie and a CSRF token in the query."""
     kind = KINDS[path]
     token = old_token(**{"type": kind, "fresh": True, "csrf": "proof", **changes})
     query = b"" if proof is None else f"csrf_token={quote(proof)}".encode()
@@ -43,7 +43,7 @@ async def by_cookie(
 
 @pytest.mark.parametrize("path", KINDS)
 async def test_token_by_hand(service: Service, path: str) -> None:
-    """A token from the query opens the socket, and its subject is known inside."""
+    """A token from the query opens the socket, and the handler gets its subject."""
     outcome = await by_token(service, path, old_token(type=KINDS[path], fresh=True))
 
     assert (outcome.accepted, outcome.messages) == (True, ["alice"])
@@ -51,7 +51,7 @@ async def test_token_by_hand(service: Service, path: str) -> None:
 
 @pytest.mark.parametrize("path", ["required", "fresh", "refresh"])
 async def test_no_token_by_hand(service: Service, path: str) -> None:
-    """Without a token the socket is closed, and the reason says where it was missed."""
+    """Without a token the socket is closed; the reason says where a token was expected."""
     outcome = await by_token(service, path, None)
 
     assert (outcome.accepted, outcome.close_code, outcome.close_reason) == (
@@ -62,7 +62,7 @@ async def test_no_token_by_hand(service: Service, path: str) -> None:
 
 
 async def test_optional_without_a_token(service: Service) -> None:
-    """An optional socket opens without, and knows nobody."""
+    """An optional socket opens without a token and has no subject."""
     assert (await by_token(service, "optional", None)).messages == ["None"]
     outcome = await open_websocket(service.app, "/ws/cookie/optional")
     assert outcome.messages == ["None"]
@@ -82,7 +82,7 @@ async def test_optional_without_a_token(service: Service) -> None:
 async def test_bad_token_by_hand(
     auth: type[AuthJWT], token: str, reason: str, has_handler: bool, extensions: dict[str, object]
 ) -> None:
-    """A bad token closes the socket, whether or not the app has a handler for HTTP."""
+    """An invalid token closes the socket, with or without an exception handler in the app."""
     service = Service(auth, has_handler=has_handler)
     query = f"token={quote(token, errors='surrogateescape')}".encode()
     outcome = await open_websocket(service.app, "/ws/required", query=query, extensions=extensions)
@@ -93,7 +93,7 @@ async def test_bad_token_by_hand(
 @pytest.mark.parametrize("locations", [COOKIES, BOTH])
 @pytest.mark.parametrize("path", KINDS)
 async def test_token_in_a_cookie(service: Service, path: str, locations: dict[str, object]) -> None:
-    """A cookie opens the socket with the CSRF token that belongs to it, and not without."""
+    """A cookie opens the socket only with its CSRF token."""
     configure(service.auth, **locations)
 
     assert (await by_cookie(service, path, "proof")).messages == ["alice"]
@@ -116,14 +116,14 @@ async def test_token_in_a_cookie(service: Service, path: str, locations: dict[st
 
 
 async def test_cookie_without_protection(service: Service) -> None:
-    """Where CSRF protection is off, the cookie is enough."""
+    """With CSRF protection disabled, the cookie is enough."""
     configure(service.auth, **COOKIES, cookie_csrf_protect=False)
 
     assert (await by_cookie(service, "required", None)).messages == ["alice"]
 
 
 async def test_no_cookie(service: Service) -> None:
-    """A missing cookie is named in the reason."""
+    """The reason contains the name of a missing cookie."""
     configure(service.auth, **COOKIES)
     outcome = await open_websocket(service.app, "/ws/cookie/required")
 
@@ -134,7 +134,7 @@ async def test_no_cookie(service: Service) -> None:
 
 
 async def test_header_of_the_handshake(service: Service) -> None:
-    """A socket that asks as a request does is let in by the header, and closed without."""
+    """A guard without arguments accepts the header of the handshake and closes the socket without it."""
     headers = [(b"authorization", f"Bearer {old_token()}".encode())]
     opened = await open_websocket(service.app, "/ws/request/required", headers=headers)
     closed = await open_websocket(service.app, "/ws/request/required")
@@ -144,7 +144,7 @@ async def test_header_of_the_handshake(service: Service) -> None:
 
 
 async def test_errors_can_be_caught(service: Service) -> None:
-    """What is raised on a socket is the reference's exception, and a handler may answer it."""
+    """A guard on a socket raises the reference's exceptions, which the handler may catch."""
 
     @service.app.websocket("/own")
     async def own(websocket: WebSocket, token: str | None = None) -> None:
@@ -166,7 +166,7 @@ async def test_errors_can_be_caught(service: Service) -> None:
 
 
 async def test_an_open_socket_is_closed(service: Service) -> None:
-    """What nobody catches after the socket was accepted closes it."""
+    """An uncaught exception closes a socket that was already accepted."""
 
     @service.app.websocket("/late")
     async def late(websocket: WebSocket) -> None:
@@ -179,7 +179,7 @@ async def test_an_open_socket_is_closed(service: Service) -> None:
 
 
 async def test_a_request_may_bring_its_token_by_hand(service: Service) -> None:
-    """On an HTTP route a token from the query works too, and a missing one is a 401."""
+    """On an HTTP route a token from the query works too; a missing one is a 401."""
 
     @service.app.get("/download")
     async def download(
@@ -192,7 +192,7 @@ async def test_a_request_may_bring_its_token_by_hand(service: Service) -> None:
 
 
 async def test_a_socket_outlives_its_token(service: Service) -> None:
-    """Asked again, the same token is verified once, and its time and the deny-list each time."""
+    """Checked again, a token is not verified again, but its expiry and the denylist are."""
     configure(service.auth, denylist_enabled=True)
     service.count_decoding()
     denied: set[str] = set()
@@ -214,7 +214,7 @@ async def test_a_socket_outlives_its_token(service: Service) -> None:
 
 
 class Recheck(NamedTuple):
-    """A check that is refused on an open socket, after another was not."""
+    """A check on an open socket that is refused after an earlier check was accepted."""
 
     method: str
     token: str | None
@@ -222,7 +222,7 @@ class Recheck(NamedTuple):
 
     @property
     def id(self) -> str:
-        """The case's name, which is the same in each process."""
+        """The name of the case, which is the same in each process."""
         return f"{self.method} {self.reason}"
 
 
@@ -242,7 +242,7 @@ RECHECKS = [
 async def test_a_refused_recheck_leaves_nobody(
     service: Service, recheck: Recheck, is_dependency: bool
 ) -> None:
-    """A handler that catches it has no subject and no claims, until the next check is passed."""
+    """After a refused check, a handler has no subject and no claims until a check is accepted."""
 
     @service.app.websocket("/recheck")
     async def rechecked(
@@ -262,14 +262,14 @@ async def test_a_refused_recheck_leaves_nobody(
         await websocket.send_text(str(await authorize.get_jwt_subject()))
         await websocket.close()
 
-    # The header of the handshake is not fallen back on either.
+    # The header of the handshake is not used instead either.
     headers = [(b"authorization", f"Bearer {old_token(sub='carol')}".encode())]
     outcome = await open_websocket(service.app, "/recheck", headers=headers)
     assert outcome.messages == ["alice", "None", "None", "bob"]
 
 
 async def test_a_revoked_token_leaves_nobody(service: Service) -> None:
-    """After the deny-list refused a token that it let through before, its subject is gone."""
+    """After the denylist refuses a token that was accepted before, its subject is gone."""
     configure(service.auth, denylist_enabled=True)
     denied: set[str] = set()
     service.auth.token_in_denylist_loader(lambda raw: raw["jti"] in denied)
@@ -290,7 +290,7 @@ async def test_a_revoked_token_leaves_nobody(service: Service) -> None:
 
 
 async def test_a_request_that_is_not_fresh_enough_keeps_its_subject(service: Service) -> None:
-    """A handler for HTTP may ask for a fresh token, catch the refusal and go on, as it always could."""
+    """On HTTP, a handler may catch a refused freshness check and keep the accepted subject."""
 
     @service.app.get("/settings")
     async def settings(authorize: Annotated[AuthJWT, Depends(service.auth)]) -> dict[str, object]:

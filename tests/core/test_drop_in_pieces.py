@@ -1,4 +1,4 @@
-"""What the engine has for whoever builds another library's face over it."""
+"""The features of the core that exist for the drop-in."""
 
 import warnings
 from uuid import UUID, uuid4
@@ -29,13 +29,13 @@ from tokenward.keys import WeakSecretWarning
 
 
 def payload_in(token):
-    """Give the payload of a token."""
+    """Return the payload of a token."""
     return loads_header(b64url_decode(token.split(".")[1]))
 
 
 @pytest.mark.parametrize("algorithm", ["HS256", "HS384", "HS512"])
 def test_a_weak_secret_warns_once(algorithm):
-    """A secret that is too short makes a key, and one warning that does not repeat it."""
+    """A short secret makes a key, with one warning that does not contain the secret."""
     with pytest.warns(WeakSecretWarning) as caught:
         key = Key.from_weak_secret("sesame", algorithm=algorithm)
 
@@ -45,7 +45,7 @@ def test_a_weak_secret_warns_once(algorithm):
 
 
 def test_a_long_secret_is_quiet():
-    """A secret that is long enough makes the same key as ever, with no warning."""
+    """A secret that is long enough makes the same key as `from_secret`, without a warning."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         key = Key.from_weak_secret(SECRET, kid="one")
@@ -56,26 +56,26 @@ def test_a_long_secret_is_quiet():
 
 @pytest.mark.parametrize("secret", ["", *KEY_TEXTS.values()], ids=["empty", *KEY_TEXTS])
 def test_no_weakness_excuses_these(secret):
-    """An empty secret, and the text of a key that may be public, are refused all the same."""
+    """An empty secret and the text of a key that may be public are refused."""
     with pytest.raises(InvalidKeyError):
         Key.from_weak_secret(secret)
 
 
 @pytest.mark.parametrize("algorithm", ["RS256", "EdDSA"])
 def test_a_weak_secret_is_for_hmac(algorithm):
-    """Other algorithms take no secret, weak or not."""
+    """Other algorithms than HMAC accept no secret, weak or not."""
     with pytest.raises(InvalidKeyError, match="does not take a secret"):
         Key.from_weak_secret("sesame", algorithm=algorithm)
 
 
 def test_from_secret_takes_no_weak_one():
-    """The usual way stays strict."""
+    """`from_secret` refuses a short secret."""
     with pytest.raises(InvalidKeyError, match="at least 32 bytes"):
         Key.from_secret("sesame")
 
 
 async def test_identities_of_the_users_own(clock):
-    """What makes identities makes those of access tokens, of refresh tokens and of both in a pair."""
+    """`new_jti` makes the identities of access tokens, refresh tokens and both tokens of a pair."""
     engine = TokenEngine(
         KeyRing.from_secret(SECRET),
         clock=clock,
@@ -93,7 +93,7 @@ async def test_identities_of_the_users_own(clock):
 
 
 async def test_a_single_refresh_token(engine):
-    """A refresh token of no session is the root of one when it is used."""
+    """A refresh token without a session starts a session when it is used."""
     token = await engine.issue("alice", type="refresh")
     claims = await engine.decode(token, type="refresh")
     pair = await engine.refresh(token)
@@ -111,13 +111,13 @@ async def test_a_single_refresh_token(engine):
     ],
 )
 async def test_types_that_cannot_be_issued(engine, options, message):
-    """A fresh refresh token, and a type that nobody asks for, are refused."""
+    """A fresh refresh token and an unknown type are refused."""
     with pytest.raises(ConfigurationError, match=message):
         await engine.issue("alice", **options)
 
 
 async def test_either_type_is_decoded(engine):
-    """None asks for any known type, and the claims say which it is."""
+    """`type=None` accepts either known type; the claims contain the type."""
     for kind in ("access", "refresh"):
         token = await engine.issue("alice", type=kind)
         assert (await engine.decode(token, type=None)).type == kind
@@ -125,14 +125,14 @@ async def test_either_type_is_decoded(engine):
 
 @pytest.mark.parametrize("changes", [{"type": "id"}, {"type": "Access"}])
 async def test_an_unknown_type_is_never_decoded(engine, changes):
-    """None is no excuse for a type that nobody knows."""
+    """`type=None` does not accept an unknown type."""
     with pytest.raises(WrongTokenTypeError):
         await engine.decode(signed(payload_of(**changes)), type=None)
 
 
 @pytest.mark.parametrize("also", [(), {"nbf"}, {"csrf"}, ["nbf", "csrf"]])
 async def test_claims_that_are_written_besides(clock, also):
-    """Each is written into every token where the policy says so, and nowhere else."""
+    """Each of the two claims is written into every token if the policy names it, and only then."""
     engine = engine_with(clock, policy=TokenPolicy(extra_registered_claims=also))
     for kind in ("access", "refresh"):
         payload = payload_in(await engine.issue("alice", type=kind))
@@ -141,7 +141,7 @@ async def test_claims_that_are_written_besides(clock, also):
 
 
 async def test_the_csrf_token_of_a_session_stays_its_own(clock):
-    """Where it is written besides, the tokens of a session still share theirs."""
+    """With `csrf` in the policy, the tokens of a session still share one CSRF token."""
     engine = engine_with(clock, policy=TokenPolicy(extra_registered_claims={"csrf"}))
     pair = await engine.issue_pair("alice")
     written = [payload_in(token)["csrf"] for token in (pair.access_token, pair.refresh_token)]
@@ -152,7 +152,7 @@ async def test_the_csrf_token_of_a_session_stays_its_own(clock):
 
 @pytest.mark.parametrize("also", [{"exp"}, {"nbf", "sub"}, "nbf"])
 def test_other_claims_cannot_be_written_besides(also):
-    """The policy takes the two names and no other."""
+    """The policy accepts only the two names."""
     with pytest.raises(ConfigurationError, match="extra_registered_claims takes 'csrf' and 'nbf'"):
         TokenPolicy(extra_registered_claims=also)
 
@@ -172,7 +172,7 @@ def test_other_claims_cannot_be_written_besides(also):
     ],
 )
 def test_a_csrf_token(sent, claim, error):
-    """One value that is the claim passes; nothing, two, and any other are told apart."""
+    """One value equal to the claim is accepted; a missing value and a wrong one raise different errors."""
     claims = Claims(sub="alice", csrf=claim)
     if error is None:
         check_csrf_token(sent, claims)
@@ -196,7 +196,7 @@ def test_a_csrf_token(sent, claim, error):
     ],
 )
 def test_a_cookie(options, cookie):
-    """Each parameter is said as RFC 6265 has it."""
+    """Each parameter is written as in RFC 6265."""
     assert render_cookie("n", "v", **options) == cookie
 
 
@@ -216,13 +216,13 @@ def test_a_cookie(options, cookie):
     ],
 )
 def test_a_cookie_that_would_end_early(change):
-    """What would end the cookie or the line is refused."""
+    """A character that would end the cookie or the line is refused."""
     with pytest.raises(ConfigurationError):
         render_cookie(**{"name": "n", "value": "v", **change})
 
 
 def test_a_cookie_that_is_too_long():
-    """The longest that browsers keep is written, and one byte more is not."""
+    """A cookie of the largest size that browsers accept is written; one byte more is refused."""
     room = 4096 - len(render_cookie("n", ""))
 
     assert len(render_cookie("n", "x" * room)) == 4096
@@ -239,7 +239,7 @@ def test_a_cookie_that_is_too_long():
     ],
 )
 async def test_which_claim_is_in_the_future(engine, changes, claim):
-    """The error names the claim that says so."""
+    """The error contains the name of the claim that is in the future."""
     with pytest.raises(TokenNotYetValidError) as caught:
         await engine.decode(signed(payload_of(**changes)))
     assert (caught.value.claim, str(caught.value)) == (claim, "The token is not valid yet.")
