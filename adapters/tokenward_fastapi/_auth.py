@@ -133,9 +133,9 @@ class TokenAuth(
         HTTPException: the same statuses and challenges, but no ``code``. A `TokenError` that a
         handler raises itself is then a server error.
 
-        An app in which a request could supply claims without a token does not start, and refuses
-        to handle requests: a parameter whose type is a `Claims` model or contains one, a `Claims`
-        model used as a dependency, or a parameter with a model that the engine does not return.
+        The app does not start, and refuses every request, if a request could supply claims without
+        a token: through a parameter whose type is a `Claims` model or contains one, a `Claims` model
+        used as a dependency, or a parameter with a model that the engine does not return.
 
         Args:
             app: the app, before it has started. You may add routes before and after this call.

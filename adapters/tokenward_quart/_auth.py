@@ -222,10 +222,10 @@ class TokenAuth(BaseTokenAuth[ClaimsT, ViewDecorator, ViewDecorator]):
         refusal of the decorator. Your own error handlers for the error, a status or HTTPException
         are called first. quart-schema, if installed, gets the security scheme.
 
-        An app with one of these mistakes does not start, and refuses to handle requests: decorators
-        in the wrong order, an unprotected WebSocket in a group whose HTTP routes are guarded,
-        claims that quart-schema reads from the request, or a guard of a `TokenAuth` that is not
-        registered with the app.
+        The app does not start, and refuses every request, if it has one of these mistakes:
+        decorators in the wrong order, an unprotected WebSocket in a group whose HTTP routes are
+        guarded, claims that quart-schema reads from the request, or a guard of a `TokenAuth` that
+        is not registered with the app.
 
         Raises:
             TypeError: `app` is not a Quart app.
