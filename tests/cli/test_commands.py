@@ -188,7 +188,7 @@ def test_a_revocation_is_kept_as_long_as_the_tokens_of_any_service(shared):
     [
         (("--subject", "x", "--longest-lifetime", "0"), 2, "above zero"),
         (("--subject", "x", "--longest-lifetime", "soon"), 1, "or 'never'"),
-        (("-", "--longest-lifetime", "1d"), 2, "is for --session and --subject"),
+        (("-", "--longest-lifetime", "1d"), 2, "requires --session or --subject"),
     ],
 )
 def test_a_longest_lifetime_that_cannot_be_meant_is_refused(shared, options, code, message):
@@ -244,7 +244,7 @@ def test_a_store_in_memory_is_no_use_to_a_command(command):
     """It ends with it; as is none."""
     for env in ({}, {"TOKENWARD_STORE_URL": "memory://"}):
         result = run(*command, **env)
-        assert (result.exit_code, "shared store is needed" in result.stderr) == (1, True)
+        assert (result.exit_code, "shared store is required" in result.stderr) == (1, True)
 
 
 @pytest.mark.parametrize(
@@ -278,8 +278,8 @@ def test_purge_forgets_what_is_over(shared):
                 await store.revoke(Revocation("token", f"{number}", keep_until=2.0), now=1.0)
 
     asyncio.run(put())
-    assert run("purge", **shared).stdout == "3 records forgotten.\n"
-    assert json.loads(run("purge", "--json", **shared).stdout) == {"forgotten": 0}
+    assert run("purge", **shared).stdout == "3 records removed.\n"
+    assert json.loads(run("purge", "--json", **shared).stdout) == {"removed": 0}
 
 
 def test_settings_come_from_an_env_file_as_well(tmp_path):

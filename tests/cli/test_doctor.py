@@ -223,7 +223,7 @@ def test_findings_are_read_by_people_too():
     """Severity, code, variable; what is wrong and what to do; a count."""
     lines = run("doctor").stdout.splitlines()
     assert lines[0] == "error    keys_absent  TOKENWARD_KEYS_DIR"
-    assert lines[1].startswith("         There are no keys. Set one of ")
+    assert lines[1].startswith("         No keys are configured. Set one of ")
     assert lines[-1] == "1 error, 3 warnings, 0 notes."
 
 

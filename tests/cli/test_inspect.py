@@ -23,13 +23,13 @@ from tokenward.settings import TokenwardSettings
 GOLDEN = Path(__file__).parent / "golden"
 ISSUER = "https://shop.example"
 PAYLOAD = payload_of(iss=ISSUER, aud="shop-api", tenant="acme", nbf=...)
-GOOD = signed(PAYLOAD)
+VALID = signed(PAYLOAD)
 FORGED = signed({**PAYLOAD, "sub": "root"}, key=Key.from_secret(OTHER_SECRET))
 OF_ALICE = {"audience": "shop-api", "issuer": ISSUER}
 
 CASES = {
-    "good": (GOOD, ()),
-    "good_json": (GOOD, ("--json",)),
+    "valid": (VALID, ()),
+    "valid_json": (VALID, ("--json",)),
     "expired": (signed({**PAYLOAD, "iat": int(NOW) - 90_000, "exp": int(NOW) - 86_400}), ()),
     "forged": (FORGED, ()),
     "garbage": ("\x1b[2J.garbage.\u202etxt", ()),
@@ -63,30 +63,30 @@ def test_the_installed_command_says_what_is_golden(case, secret_file):
 
 def test_without_keys_nothing_is_believed():
     """It is said first, and the exit code is not that of a good token."""
-    said = run_installed("inspect", "--at", AT, "--audience", "shop-api", stdin=GOOD)
+    said = run_installed("inspect", "--at", AT, "--audience", "shop-api", stdin=VALID)
     assert said == (GOLDEN / "unverified.txt").read_text()
 
 
 def test_a_token_is_read_from_the_input_or_a_variable(secret_file):
     """With '-', with nothing, and by the name of the variable."""
-    for arguments, stdin in ((("--token-env", "MINE"), ""), (("-",), f"\n{GOOD}\n"), ((), GOOD)):
+    for arguments, stdin in ((("--token-env", "MINE"), ""), (("-",), f"\n{VALID}\n"), ((), VALID)):
         result = run(
             "inspect",
             *arguments,
             *("--secret-file", secret_file, "--at", AT, "--audience", "shop-api"),
             stdin=stdin,
-            MINE=GOOD,
+            MINE=VALID,
         )
-        assert (result.exit_code, result.stdout[:4]) == (0, "GOOD")
+        assert (result.exit_code, result.stdout[:6]) == (0, "VALID:")
 
 
 def test_a_terminal_is_asked_for_the_token(monkeypatch, capsys):
     """Nobody waits before an empty screen without a word."""
     ours, terminal = os.openpty()
-    os.write(ours, GOOD.encode() + b"\n\x04")
+    os.write(ours, VALID.encode() + b"\n\x04")
     with os.fdopen(terminal) as stdin:
         monkeypatch.setattr(sys, "stdin", stdin)
-        assert token_text(None, None) == GOOD
+        assert token_text(None, None) == VALID
     os.close(ours)
     assert "Paste the token" in capsys.readouterr().err
 
@@ -152,15 +152,15 @@ def test_without_keys_an_algorithm_that_is_none_is_told():
 
 def test_an_audience_that_is_not_configured_is_explained(secret_file):
     """The engine refuses it, and the option that names one is told."""
-    result = run("inspect", "--secret-file", secret_file, "--at", AT, stdin=GOOD)
-    assert result.stdout.startswith("BAD: the signature is valid, and the token is not.\n")
+    result = run("inspect", "--secret-file", secret_file, "--at", AT, stdin=VALID)
+    assert result.stdout.startswith("INVALID: the signature is valid, but the token is refused.\n")
     assert "audience_invalid" in result.stdout
-    assert "--audience names one" in result.stdout
-    result = run("inspect", "--secret-file", secret_file, "--audience", "x", stdin=GOOD)
-    assert "--audience names one" not in result.stdout
+    assert "set one with --audience" in result.stdout
+    result = run("inspect", "--secret-file", secret_file, "--audience", "x", stdin=VALID)
+    assert "set one with --audience" not in result.stdout
 
 
-HOSTILE = "\x1b]0;owned\x07\x9b2J\x7f\r\n\u202e\u2066\u200b\u00ad\U000e0041[bold red]GOOD[/]\u2028"
+HOSTILE = "\x1b]0;owned\x07\x9b2J\x7f\r\n\u202e\u2066\u200b\u00ad\U000e0041[bold red]VALID[/]\u2028"
 
 
 @pytest.mark.parametrize("place", ["value", "name", "nested", "header"])
@@ -177,8 +177,8 @@ def test_nothing_that_acts_on_a_terminal_reaches_it(place, option):
     result = run("inspect", *option, stdin=token, FORCE_COLOR="", TERM="dumb")
     shown = result.stdout + result.stderr
     assert all(letter.isprintable() or letter == "\n" for letter in shown)
-    assert "[bold red]GOOD[/]" in shown
-    assert not any(line.startswith("GOOD") for line in shown.splitlines())
+    assert "[bold red]VALID[/]" in shown
+    assert not any(line.startswith("VALID") for line in shown.splitlines())
 
 
 def test_a_lone_surrogate_in_a_header_is_escaped():
@@ -283,7 +283,7 @@ def test_the_signature_is_never_shown_whole():
             shown = run("inspect", *option, stdin=token).stdout
             assert f"({len(signature)} bytes)" in shown
             assert len(whole) == 0 or whole not in shown
-    assert inspect(GOOD)["signature"].startswith(f"{GOOD.rpartition('.')[2][:8]}… ")
+    assert inspect(VALID)["signature"].startswith(f"{VALID.rpartition('.')[2][:8]}… ")
 
 
 @pytest.mark.parametrize(
@@ -326,20 +326,20 @@ def test_what_is_no_time_has_no_date(value):
 )
 def test_the_time_can_be_named(text, date):
     """A time without a zone is in UTC."""
-    assert inspect(GOOD, at=text)["inspected_at"] == date
+    assert inspect(VALID, at=text)["inspected_at"] == date
 
 
 @pytest.mark.parametrize("text", ["soon", "-1", "1e9", "999999999999", "0001-01-01T00:00:00+14:00"])
 def test_a_time_that_is_none_is_refused(text):
     """As a mistake in the command line."""
-    result = run("inspect", f"--at={text}", stdin=GOOD)
+    result = run("inspect", f"--at={text}", stdin=VALID)
     assert result.exit_code == 2
     assert "--at takes ISO 8601" in result.stderr
 
 
 def test_without_a_time_it_is_now():
     """The system's clock."""
-    said = json.loads(run("inspect", "--json", stdin=GOOD).stdout)
+    said = json.loads(run("inspect", "--json", stdin=VALID).stdout)
     assert said["inspected_at"] > "2020"
 
 
@@ -366,27 +366,27 @@ def test_keys_come_from_anywhere(tmp_path, keys_dir, secret_file):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--keys", "a", "--pem", "b"), "Give one of"),
+        (("--keys", "a", "--pem", "b"), "Use only one of"),
         (("--secret-env", "TOKENWARD_TEST_NONE"), "TOKENWARD_TEST_NONE is not set"),
-        (("--pem-password-env", "X"), "--pem-password-env is for --pem"),
-        (("--keys", "a", "--algorithm", "HS256"), "--algorithm is for"),
+        (("--pem-password-env", "X"), "--pem-password-env requires --pem"),
+        (("--keys", "a", "--algorithm", "HS256"), "--algorithm requires"),
         (("--env-file", "none"), "does not exist"),
         (("--secret", "x"), "No such option"),
     ],
 )
 def test_options_that_contradict_each_other_are_refused(options, message):
     """With the exit code of a mistake in the command line."""
-    result = run("inspect", *options, stdin=GOOD)
+    result = run("inspect", *options, stdin=VALID)
     assert result.exit_code == 2
     assert message in result.stderr
 
 
 def test_a_configuration_that_is_refused_ends_the_command():
     """With one line; as JSON where that was asked for."""
-    result = run("inspect", stdin=GOOD, TOKENWARD_LEEWAI="1")
+    result = run("inspect", stdin=VALID, TOKENWARD_LEEWAI="1")
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr.startswith("tokenward: configuration_invalid: TOKENWARD_LEEWAI is no")
-    result = run("inspect", "--json", stdin=GOOD, TOKENWARD_LEEWAI="1")
+    result = run("inspect", "--json", stdin=VALID, TOKENWARD_LEEWAI="1")
     assert json.loads(result.stdout)["error"]["code"] == "configuration_invalid"
 
 
@@ -420,14 +420,14 @@ async def _revoked(store_url: str, token: str) -> None:
 async def test_a_revoked_token_is_told_where_the_store_is_known(store_url, secret_file):
     """The exit code is 3 where the store does not answer, and 1 where it has no tables."""
     command = ("inspect", "--token-env", "MINE", "--secret-file", secret_file, "--at", AT)
-    env = {"TOKENWARD_AUDIENCE": "shop-api", "MINE": GOOD}
+    env = {"TOKENWARD_AUDIENCE": "shop-api", "MINE": VALID}
     nowhere = "postgresql+asyncpg://u:very-secret@127.0.0.1:1/d"
     said = await _in_thread(*command, TOKENWARD_STORE_URL=nowhere, **env)
     assert (said.exit_code, "store_unavailable" in said.stdout) == (3, True)
     env["TOKENWARD_STORE_URL"] = store_url
     said = await _in_thread(*command, **env)
     assert (said.exit_code, "create_tables()" in said.stderr) == (1, True)
-    await _revoked(store_url, GOOD)
+    await _revoked(store_url, VALID)
     said = await _in_thread(*command, **env)
     assert (said.exit_code, "token_revoked" in said.stdout) == (1, True)
 

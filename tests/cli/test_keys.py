@@ -45,7 +45,7 @@ def test_a_key_goes_through_its_whole_life(keys_dir):
     assert [(row["kid"], row["state"]) for row in after] == [
         (second, "active"), (first, "verify-only"),
     ]  # fmt: skip
-    assert run("inspect", "--keys", keys_dir, stdin=token).stdout.startswith("GOOD")
+    assert run("inspect", "--keys", keys_dir, stdin=token).stdout.startswith("VALID:")
     after = rows(keys_dir, "rotate", "--verify-for", "0")
     assert second not in {row["kid"] for row in after}
     assert [row["state"] for row in after] == ["active", "verify-only"]
@@ -135,7 +135,7 @@ def test_a_list_is_read_by_people_too(keys_dir):
     active, retired, foreign = run("keys", "list", "--keys", keys_dir).stdout.splitlines()
     assert active.startswith("active       EdDSA   ")
     assert retired.endswith(("(in 29 days)", "(in 30 days)"))
-    assert foreign.endswith("  public half only")
+    assert foreign.endswith("  public key only")
 
 
 def test_the_directory_can_come_from_the_environment(keys_dir):

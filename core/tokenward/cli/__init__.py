@@ -1,6 +1,6 @@
 """The command line ``tokenward``. Needs ``tokenward[cli]``; see docs/command-line.md.
 
-Exit codes: 0 good; 1 the token or the configuration is not; 2 the command line cannot be understood;
+Exit codes: 0 success; 1 the token or the configuration is invalid; 2 the command line is invalid;
 3 a store or a key set does not answer; 4 the extra is not installed.
 """
 
@@ -15,7 +15,7 @@ _NOT_INSTALLED = 4
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run a command, and exit with its code.
+    """Run a command and exit with its exit code.
 
     Args:
         arguments: by default those of this process.
@@ -31,6 +31,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
-            # A terminal that lacks a letter gets its escape.
+            # Characters that the terminal's encoding lacks are written as escapes.
             stream.reconfigure(errors="backslashreplace")
     app(arguments, prog_name="tokenward")

@@ -1,4 +1,4 @@
-"""``python -m tokenward.cli``, where the command is not on the path."""
+"""``python -m tokenward.cli``, for when the command is not on the path."""
 
 from tokenward.cli import main
 

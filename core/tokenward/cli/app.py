@@ -1,4 +1,4 @@
-"""The commands, put together."""
+"""The typer application with all commands."""
 
 from typing import Final
 
@@ -13,9 +13,9 @@ __all__ = ["app"]
 
 app: Final = typer.Typer(
     help=(
-        "Tokenward: tokens, keys and configurations. Settings come from TOKENWARD_... variables; "
-        "secrets never from arguments. Exit codes: 0 good, 1 bad, 2 usage, 3 unavailable, 4 not "
-        "installed."
+        "Inspect and issue tokens, manage keys and check the configuration. Settings come from "
+        "TOKENWARD_... variables; secrets and tokens are never arguments. Exit codes: 0 success, "
+        "1 invalid, 2 usage, 3 unavailable, 4 not installed."
     ),
     no_args_is_help=True,
     add_completion=False,

@@ -1,4 +1,7 @@
-"""The one place of the command line that reads the time."""
+"""Times: read from the system or an option, and shown as dates and distances.
+
+The only module of the command line that reads the system clock.
+"""
 
 import math
 import re
@@ -11,7 +14,7 @@ __all__ = ["iso_text", "moment", "relative_text"]
 
 _LAST_MOMENT: Final = 253_402_300_799  # 9999-12-31T23:59:59Z
 _SECONDS: Final = re.compile(r"\d{1,12}(\.\d+)?", re.ASCII)
-# Each with the seconds up to which it is used, and how many it has.
+# For distances below the first number: the length of the unit in seconds, and its name.
 _UNITS: Final = (
     (60, 1, "second"),
     (3_600, 60, "minute"),
@@ -22,10 +25,10 @@ _UNITS: Final = (
 
 
 def moment(at: str | None) -> float:
-    """Give the time in seconds since 1970: the one that was named, else the present.
+    """Return a time in seconds since 1970: that of an option, or the present.
 
     Raises:
-        BadParameter: it is neither ISO 8601 nor seconds since 1970.
+        BadParameter: the option is neither ISO 8601 nor seconds since 1970.
     """
     if at is None:
         return datetime.now(UTC).timestamp()
@@ -33,26 +36,28 @@ def moment(at: str | None) -> float:
         named = float(at) if _SECONDS.fullmatch(at) else _timestamp(at)
     except (ValueError, OverflowError):
         named = -1.0
+
     if not 0 <= named <= _LAST_MOMENT:
-        msg = "--at takes ISO 8601, as 2027-01-15T08:00:00Z, or seconds since 1970."
+        msg = "--at takes ISO 8601, such as 2027-01-15T08:00:00Z, or seconds since 1970."
         raise BadParameter(msg)
     return named
 
 
 def iso_text(seconds: float) -> str | None:
-    """Write a moment as ISO 8601 in UTC; None where no date can be that."""
+    """Return a time as ISO 8601 in UTC; None if it is before 1970 or after the year 9999."""
     if not 0 <= seconds <= _LAST_MOMENT:
         return None
     return datetime.fromtimestamp(int(seconds), UTC).isoformat().replace("+00:00", "Z")
 
 
 def relative_text(seconds: float, now: float) -> str:
-    """Say how far a moment is from now: ``in 12 minutes``, ``3 days ago``, ``now``."""
+    """Return the distance of a time from now: ``in 12 minutes``, ``3 days ago``, ``now``."""
     distance = abs(seconds - now)
     size, name = next((size, name) for limit, size, name in _UNITS if distance < limit)
     count = int(distance // size)
     if count == 0:
         return "now"
+
     words = f"{count} {name}{'' if count == 1 else 's'}"
     return f"in {words}" if seconds > now else f"{words} ago"
 

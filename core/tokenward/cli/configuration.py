@@ -26,27 +26,30 @@ _TAKE_AN_ALGORITHM: Final = frozenset({"secret", "secret_file", "pem_file", "jwk
 
 
 def settings_of(common: Common, keys: KeyOptions) -> TokenwardSettings:
-    """Read the settings; keys that options name come in the place of theirs.
+    """Return the settings of the environment; the keys of an option replace its keys.
 
     Raises:
         ConfigurationError: see `TokenwardSettings`.
-        BadParameter: options contradict each other, or a variable is not set.
+        BadParameter: options contradict each other, or a named variable is not set.
     """
     settings = TokenwardSettings(_env_file=common.env_file)
-    chosen = _chosen(keys)
+    chosen = _chosen_keys(keys)
     if len(chosen) > 1:
-        msg = "Give one of --keys, --secret-file, --secret-env, --pem and --jwks."
+        msg = "Use only one of --keys, --secret-file, --secret-env, --pem and --jwks."
         raise BadParameter(msg)
+
     if keys.pem_password_env is not None:
         if keys.pem is None:
-            msg = "--pem-password-env is for --pem."
+            msg = "--pem-password-env requires --pem."
             raise BadParameter(msg)
         chosen["pem_password"] = secret_in(keys.pem_password_env)
+
     if keys.algorithm is not None:
         if _TAKE_AN_ALGORITHM.isdisjoint(chosen):
-            msg = "--algorithm is for --secret-file, --secret-env, --pem and --jwks URL."
+            msg = "--algorithm requires --secret-file, --secret-env, --pem or --jwks URL."
             raise BadParameter(msg)
         chosen["algorithm"] = keys.algorithm
+
     if not chosen:
         return settings
     nothing = dict.fromkeys((*KEY_SETTINGS, "pem_password", "algorithm", "kid"))
@@ -54,12 +57,12 @@ def settings_of(common: Common, keys: KeyOptions) -> TokenwardSettings:
 
 
 def has_keys(settings: TokenwardSettings) -> bool:
-    """Tell whether keys are named anywhere."""
+    """Whether the settings name keys."""
     return any(getattr(settings, name) is not None for name in KEY_SETTINGS)
 
 
 def keys_directory(common: Common, keys: Path | None) -> Path:
-    """Give the directory of keys of an option, else of the environment.
+    """Return the directory of keys of the option, or of the environment.
 
     Raises:
         BadParameter: neither names one.
@@ -75,41 +78,43 @@ def keys_directory(common: Common, keys: Path | None) -> Path:
 async def open_engine(
     settings: TokenwardSettings, *, now: float, store: RevocationStore | None = None
 ) -> AsyncIterator[TokenEngine[Claims]]:
-    """Make an engine whose clock stands still, and close its store and its keys at the end.
+    """Yield an engine with a fixed clock, and close its store and its keys at the end.
 
-    Where no keys are named it verifies with a key that signs nothing, and so claims no lifetimes of
-    its own: how long revocations are kept is what the store says.
+    If the settings name no keys, the engine has a new public key, which verifies no token. Such an
+    engine issues nothing, so the store alone decides how long revocations are kept.
     """
     async with AsyncExitStack() as stack:
         if store is not None:
             await stack.enter_async_context(store)
-        keys = settings.to_keys() if has_keys(settings) else _no_keys()
+
+        keys = settings.to_keys() if has_keys(settings) else _new_public_key()
         if isinstance(keys, AbstractAsyncContextManager):
             await stack.enter_async_context(keys)
+
         yield TokenEngine(keys, policy=settings.to_policy(), store=store, clock=lambda: now)
 
 
-def _no_keys() -> KeyRing:
+def _new_public_key() -> KeyRing:
     return KeyRing.from_jwk(Key.generate().public_jwk())
 
 
 def shared_store(settings: TokenwardSettings) -> RevocationStore:
-    """Give the store; not one in memory, which no other process sees.
+    """Return the store of the settings; a store in memory is refused, because nothing shares it.
 
     Raises:
-        ConfigurationError: there is none, or it cannot be used.
+        ConfigurationError: the settings name no store, a store in memory, or an unusable store.
     """
     store = settings.to_store()
     if store is None or isinstance(store, MemoryStore):
         msg = (
-            f"A shared store is needed: set {settings.variable('store_url')} to that of the "
-            "service. What is in memory ends with this command."
+            f"A shared store is required: set {settings.variable('store_url')} to the URL of the "
+            "service's store. A store in memory ends with this command."
         )
         raise ConfigurationError(msg)
     return store
 
 
-def _chosen(keys: KeyOptions) -> dict[str, object]:
+def _chosen_keys(keys: KeyOptions) -> dict[str, object]:
     is_url = keys.jwks is not None and keys.jwks.startswith(_URLS)
     named: dict[str, object] = {
         "keys_dir": keys.keys,
@@ -123,10 +128,10 @@ def _chosen(keys: KeyOptions) -> dict[str, object]:
 
 
 def secret_in(variable: str) -> SecretStr:
-    """Return what a variable holds that an option names.
+    """Return the value of an environment variable that an option names.
 
     Raises:
-        BadParameter: it is not set, or empty.
+        BadParameter: the variable is not set, or empty.
     """
     value = os.environ.get(variable)
     if not value:

@@ -1,4 +1,4 @@
-"""``tokenward doctor``: whether a configuration can be used, is safe, and has an effect."""
+"""``tokenward doctor``: find settings that are unusable, unsafe or without effect."""
 
 from base64 import urlsafe_b64decode
 from collections import Counter
@@ -31,56 +31,59 @@ def doctor(
     common: Common,
     keys: KeyOptions,
     strict: Annotated[  # noqa: FBT002 - an option
-        bool, typer.Option("--strict", help="Take warnings for errors.")
+        bool, typer.Option("--strict", help="Treat warnings as errors.")
     ] = False,
     max_key_age: Annotated[
-        str, typer.Option(metavar="DURATION", help="When the signing key of a directory is old.")
+        str,
+        typer.Option(metavar="DURATION", help="The age above which a signing key is reported."),
     ] = "90d",
 ) -> Exit:
-    """Check a configuration: what is unsafe, what has no effect, and what to do about it."""
+    """Check the configuration, and report what is unusable, unsafe or without effect."""
     oldest = parse_duration(max_key_age)
     try:
         settings = settings_of(common, keys)
     except ConfigurationError as exc:
         findings = [_fault("configuration_invalid", "TOKENWARD_", exc)]
     else:
-        findings = [*findings_of_settings(settings), *_about_opening(settings, oldest)]
+        findings = [*findings_of_settings(settings), *_opening_findings(settings, oldest)]
+
     counts = Counter(each.severity for each in findings)
     if common.json:
         print_json({"findings": [asdict(each) for each in findings]})
     else:
         _print(findings, counts)
-    is_bad = counts["error"] or (strict and counts["warning"])
-    return Exit.BAD if is_bad else Exit.GOOD
+    has_failed = counts["error"] or (strict and counts["warning"])
+    return Exit.INVALID if has_failed else Exit.SUCCESS
 
 
-def _about_opening(settings: TokenwardSettings, oldest: timedelta) -> Iterator[Finding]:
-    """Open what the settings name; nothing is sent anywhere."""
+def _opening_findings(settings: TokenwardSettings, oldest: timedelta) -> Iterator[Finding]:
+    """Open the store and the keys of the settings; nothing is sent anywhere."""
     try:
         settings.to_store()
     except ConfigurationError as exc:
         yield _fault("store_unusable", settings.variable("store_url"), exc)
+
     if not has_keys(settings):
         return
     try:
-        ring = settings.to_keys()
+        keys = settings.to_keys()
     except ConfigurationError as exc:
         yield _fault("keys_unusable", _key_variable(settings), exc)
         return
-    if isinstance(ring, KeyRing):
-        yield from _about_ring(settings, ring)
+    if isinstance(keys, KeyRing):
+        yield from _ring_findings(settings, keys)
     if settings.keys_dir is not None:
-        yield from _about_age(settings, settings.keys_dir, oldest)
+        yield from _age_findings(settings, settings.keys_dir, oldest)
 
 
-def _about_ring(settings: TokenwardSettings, ring: KeyRing) -> Iterator[Finding]:
+def _ring_findings(settings: TokenwardSettings, ring: KeyRing) -> Iterator[Finding]:
     variable = _key_variable(settings)
     if ring.active.algorithm.key_type == "oct" and len(settings.audience or ()) > 1:
         yield Finding(
             "secret_shared",
             "warning",
             f"{variable}, {settings.variable('audience')}",
-            "Each service of the audience that verifies with the secret can sign with it as well.",
+            "Every service of the audience that verifies with the secret can also sign with it.",
             "Use a key pair: tokenward keys generate.",
         )
     if any(_rsa_bits(key) < _RSA_BITS for key in ring if key.algorithm.key_type == "RSA"):
@@ -88,29 +91,30 @@ def _about_ring(settings: TokenwardSettings, ring: KeyRing) -> Iterator[Finding]
             "rsa_short",
             "note",
             variable,
-            f"An RSA key is shorter than {_RSA_BITS} bits, which NIST asks for from 2031 on.",
-            "Rotate to an EdDSA or an ES256 key, which are faster as well.",
+            f"An RSA key is shorter than {_RSA_BITS} bits, which NIST requires after 2030.",
+            "Rotate to an EdDSA or ES256 key, which is also faster.",
         )
+
     for entry in ring.entries():
         if entry.state == "pending":
             yield Finding(
                 "key_pending",
                 "note",
                 variable,
-                "A key is published, and does not sign yet.",
-                "When all who verify have seen it: tokenward keys rotate.",
+                "A key is published, but does not sign yet.",
+                "Run tokenward keys rotate when all verifiers have fetched it.",
             )
         if entry.state == "verify-only" and entry.verify_until is None and ring.active.can_sign:
             yield Finding(
                 "key_without_end",
                 "note",
                 variable,
-                "A key that does not sign any more is accepted for ever.",
-                "Rotate with --verify-for, or take it out of the set.",
+                "A key that no longer signs is accepted without an end.",
+                "Rotate with --verify-for, or remove the key from the set.",
             )
 
 
-def _about_age(
+def _age_findings(
     settings: TokenwardSettings, directory: Path, oldest: timedelta
 ) -> Iterator[Finding]:
     written_at = KeyDirectory(directory).signing_key_written_at()
@@ -119,8 +123,8 @@ def _about_age(
             "key_old",
             "warning",
             settings.variable("keys_dir"),
-            f"The key has signed for more than {duration_text(oldest)}.",
-            "tokenward keys generate, and when all who verify have seen it, tokenward keys rotate.",
+            f"The signing key is older than {duration_text(oldest)}.",
+            "Run tokenward keys generate, and tokenward keys rotate when all verifiers have fetched it.",
         )
 
 
@@ -135,7 +139,7 @@ def _key_variable(settings: TokenwardSettings) -> str:
 
 
 def _fault(code: str, variable: str, error: ConfigurationError) -> Finding:
-    return Finding(code, "error", variable, str(error), "Mend it: nothing starts like this.")
+    return Finding(code, "error", variable, str(error), "Fix this first: the service cannot start.")
 
 
 def _print(findings: list[Finding], counts: Counter[Severity]) -> None:

@@ -1,4 +1,4 @@
-"""How a command ends: its exit code, and the one line that says why."""
+"""How a command ends: its exit code, and one line that states the reason."""
 
 from enum import IntEnum
 
@@ -9,22 +9,22 @@ __all__ = ["Exit", "code_of", "report_error"]
 
 
 class Exit(IntEnum):
-    """The exit codes; docs/command-line.md explains them."""
+    """The exit codes; see docs/command-line.md."""
 
-    GOOD = 0
-    BAD = 1
+    SUCCESS = 0
+    INVALID = 1
     USAGE = 2
     UNAVAILABLE = 3
 
 
 def code_of(error: TokenwardError) -> Exit:
-    """Tell what cannot be had at the moment from what is bad."""
-    is_away = isinstance(error, StoreUnavailableError | KeysUnavailableError)
-    return Exit.UNAVAILABLE if is_away else Exit.BAD
+    """Return the exit code of an error: temporarily unavailable, or invalid."""
+    is_temporary = isinstance(error, StoreUnavailableError | KeysUnavailableError)
+    return Exit.UNAVAILABLE if is_temporary else Exit.INVALID
 
 
 def report_error(code: str, message: str, *, json: bool) -> None:
-    """Say in one line why a command ends here; as JSON, where that was asked for, it is the answer."""
+    """Print an error: as JSON to the standard output, or as one line to the standard error."""
     if json:
         print_json({"error": {"code": code, "message": message}})
     else:

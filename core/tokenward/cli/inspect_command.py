@@ -1,4 +1,4 @@
-"""``tokenward inspect``: what a token says, whether that is to be believed, and what is wrong."""
+"""``tokenward inspect``: show a token, verify it and list its faults."""
 
 from collections.abc import Mapping
 from typing import Annotated
@@ -18,8 +18,8 @@ from tokenward.tokens import read_unverified
 
 __all__ = ["inspect"]
 
-_HEADINGS = {"good": "bold green", "bad": "bold red", "not-verified": "bold yellow"}
-_NOT_BELIEVED = "Nothing below is to be believed."
+_HEADINGS = {"valid": "bold green", "invalid": "bold red", "not-verified": "bold yellow"}
+_DO_NOT_TRUST = "Do not trust anything below."
 
 
 @command
@@ -28,32 +28,39 @@ async def inspect(
     keys: KeyOptions,
     token: TokenArgument = None,
     token_env: TokenVariable = None,
-    issuer: Annotated[str | None, typer.Option(help="The issuer that the token must have.")] = None,
+    issuer: Annotated[str | None, typer.Option(help="The required issuer.")] = None,
     audience: Annotated[
-        list[str] | None, typer.Option(help="Whom the token must be meant for; may be repeated.")
+        list[str] | None,
+        typer.Option(
+            help="A required audience, one of which the token must name; may be repeated."
+        ),
     ] = None,
     at: Annotated[
         str | None,
-        typer.Option(metavar="TIME", help="Judge at this time: ISO 8601, or seconds since 1970."),
+        typer.Option(
+            metavar="TIME", help="Check the token for this time: ISO 8601, or seconds since 1970."
+        ),
     ] = None,
 ) -> Exit:
-    """Show the token on the standard input, verify it if there are keys, and say what is wrong."""
+    """Show the token on the standard input, verify it if keys are configured, and list its faults."""
     now = moment(at)
     settings = settings_of(common, keys)
     rules = {"issuer": issuer, "audience": tuple(audience) if audience else None}
     settings = settings.model_copy(
         update={name: value for name, value in rules.items() if value is not None}
     )
+
     text = token_text(token, token_env)
     unverified = read_unverified(text, max_bytes=settings.max_token_bytes)
     async with open_engine(settings, now=now, store=settings.to_store()) as engine:
         report = await report_on(text, unverified, engine, has_keys=has_keys(settings))
+
     if common.json:
         print_json(_as_json(report))
     else:
         _print(report)
     codes = [code_of(each) for each in report.problems]
-    return max(codes, default=Exit.GOOD if report.is_verified else Exit.BAD)
+    return max(codes, default=Exit.SUCCESS if report.is_verified else Exit.INVALID)
 
 
 def _as_json(report: TokenReport) -> Mapping[str, JsonValue]:
@@ -79,28 +86,30 @@ def _problem(error: TokenError) -> JsonValue:
 
 
 def _print(report: TokenReport) -> None:
-    print_line((report.verdict.upper().replace("-", " "), _HEADINGS[report.verdict]), _why(report))
+    heading = report.verdict.upper().replace("-", " ")
+    print_line((heading, _HEADINGS[report.verdict]), f": {_explanation(report)}")
     for error in report.problems:
         print_line("  ", (error.code, "red"), f": {error}{_hint(error, report)}")
+
     _print_members("header", report.token.header, {})
     _print_members("claims", report.token.claims, report.times())
     print_line(("signature", "bold"))
     print_line("  ", signature_text(report.token.signature, report.token.signature_bytes))
 
 
-def _why(report: TokenReport) -> str:
-    if report.verdict == "good":
-        return ": the signature is valid, and so is the rest."
-    if report.verdict == "bad":
-        return ": the signature is valid, and the token is not."
+def _explanation(report: TokenReport) -> str:
+    if report.verdict == "valid":
+        return "the signature and the claims are valid."
+    if report.verdict == "invalid":
+        return "the signature is valid, but the token is refused."
     if not report.has_keys:
-        return f": no keys were given. {_NOT_BELIEVED}"
-    return f": no key of ours has signed this. {_NOT_BELIEVED}"
+        return f"no keys are configured. {_DO_NOT_TRUST}"
+    return f"none of the keys has signed this token. {_DO_NOT_TRUST}"
 
 
 def _hint(error: TokenError, report: TokenReport) -> str:
-    is_open = isinstance(error, InvalidAudienceError) and not report.has_audience
-    return " No audience is configured: --audience names one." if is_open else ""
+    is_unset = isinstance(error, InvalidAudienceError) and not report.has_audience
+    return " No audience is configured: set one with --audience." if is_unset else ""
 
 
 def _print_members(

@@ -1,4 +1,4 @@
-"""``tokenward keys``: a directory of keys, from the first to the last."""
+"""``tokenward keys``: generate, list, rotate and export the keys of a directory."""
 
 from pathlib import Path
 from typing import Annotated, TypeAlias
@@ -17,7 +17,7 @@ from tokenward.settings import parse_duration
 __all__ = ["keys_app"]
 
 keys_app = typer.Typer(
-    help="Make, show, rotate and export the keys of a directory.",
+    help="Generate, list, rotate and export the keys of a directory.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -26,10 +26,10 @@ Directory: TypeAlias = Annotated[
     Path | None, typer.Option("--keys", metavar="DIR", help="The directory of the keys.")
 ]
 _Algorithm: TypeAlias = Annotated[
-    str, typer.Option(help="EdDSA, ES256, RS256, HS256 and others of RFC 7518.")
+    str, typer.Option(help="The algorithm: EdDSA, ES256, RS256, HS256 or another of RFC 7518.")
 ]
 _Kid: TypeAlias = Annotated[
-    str | None, typer.Option(help="The key id; by default the RFC 7638 thumbprint.")
+    str | None, typer.Option(help="The key id; default: the RFC 7638 thumbprint.")
 ]
 
 
@@ -38,7 +38,7 @@ _Kid: TypeAlias = Annotated[
 def generate(
     common: Common, keys: Directory = None, algorithm: _Algorithm = "EdDSA", kid: _Kid = None
 ) -> None:
-    """Make a key: the first of a directory signs at once, later ones are published and wait."""
+    """Generate a key: the first one signs at once, later ones are published and pending."""
     directory = KeyDirectory(keys_directory(common, keys))
     key = _new_key(algorithm, kid)
     with directory.change(first=key) as ring:
@@ -50,7 +50,7 @@ def generate(
 @keys_app.command("list")
 @command
 def list_(common: Common, keys: Directory = None) -> None:
-    """Show which keys there are, and what each is for; nothing of what they hold."""
+    """List the keys and the state of each, never key material."""
     ring = KeyDirectory(keys_directory(common, keys)).load()
     _print_entries(common, ring, moment(None))
 
@@ -63,18 +63,19 @@ def rotate(
         str,
         typer.Option(
             metavar="DURATION",
-            help="How long the old key still verifies, as 30d: as long as its tokens live.",
+            help="How long the old key still verifies, such as 30d: the longest lifetime of its tokens.",
         ),
     ],
     keys: Directory = None,
     algorithm: Annotated[
-        str | None, typer.Option(help="Of a new key; by default that of the old one.")
+        str | None, typer.Option(help="The algorithm of a new key; default: that of the old key.")
     ] = None,
     kid: Annotated[
-        str | None, typer.Option(help="Of the pending key to take, or of a new one.")
+        str | None,
+        typer.Option(help="The key id of the pending key that shall sign, or of a new key."),
     ] = None,
 ) -> None:
-    """Have another key sign: the pending one, or a new one where none is pending."""
+    """Sign with another key: the pending key, or a new key if none is pending."""
     directory = KeyDirectory(keys_directory(common, keys))
     now, duration = moment(None), parse_duration(verify_for)
     with directory.change() as ring:
@@ -89,12 +90,13 @@ def export(
     common: Common,
     keys: Directory = None,
     private: Annotated[  # noqa: FBT002 - an option
-        bool, typer.Option("--private", help="The private keys and secrets, in the clear.")
+        bool, typer.Option("--private", help="Print private keys and secrets, unencrypted.")
     ] = False,
 ) -> None:
-    """Print the public keys as a JSON Web Key Set; with --private the private ones."""
+    """Print the public keys as a JSON Web Key Set; with --private, the private keys."""
     ring = KeyDirectory(keys_directory(common, keys)).load()
     ring.drop_expired(moment(None))
+
     if not private:
         print_json(ring.public_jwks())
         return
@@ -104,7 +106,7 @@ def export(
 def _new_key(algorithm: str, kid: str | None) -> Key:
     key = Key.generate(algorithm, kid=kid)
     if key.kid is None:
-        msg = "A secret needs an id, because others will follow it: --kid NAME."
+        msg = "A secret in a directory requires a key id: --kid NAME."
         raise ConfigurationError(msg)
     return key
 
@@ -113,7 +115,7 @@ def _next_key(ring: KeyRing, algorithm: str | None, kid: str | None) -> Key:
     pending = [entry.key for entry in ring.entries() if entry.state == "pending"]
     chosen = [key for key in pending if kid in {key.kid, None}]
     if len(chosen) > 1:
-        msg = "Several keys are pending: say which, with --kid."
+        msg = "Several keys are pending: choose one with --kid."
         raise ConfigurationError(msg)
     if chosen and algorithm is None:
         return chosen[0]
@@ -121,7 +123,7 @@ def _next_key(ring: KeyRing, algorithm: str | None, kid: str | None) -> Key:
 
 
 def _private_form(key: Key) -> JsonValue:
-    """Give a private JWK (RFC 7517), as TOKENWARD_JWKS_FILE and other libraries read it."""
+    """Return a private JWK (RFC 7517), which TOKENWARD_JWKS_FILE and other libraries accept."""
     if key.algorithm.key_type == "oct":
         return key.secret_jwk()
     backend = key.algorithm.backend
@@ -133,9 +135,10 @@ def _print_entries(common: Common, ring: KeyRing, now: float) -> None:
     if common.json:
         print_json({"keys": [_as_json(entry) for entry in ring.entries()]})
         return
+
     for key, state, until in ring.entries():
         end = "" if until is None else f"  until {iso_text(until)} ({relative_text(until, now)})"
-        half = "" if key.can_sign else "  public half only"
+        half = "" if key.can_sign else "  public key only"
         print_line((f"{state:<11}", "bold"), f"  {key.algorithm.name:<6}  {key.kid}{end}{half}")
 
 

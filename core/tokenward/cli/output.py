@@ -1,7 +1,7 @@
-"""What reaches the terminal. Nothing that a stranger wrote gets there as it is.
+"""Output for the terminal, in which everything from a token is escaped.
 
-A claim may hold escape sequences that repaint the screen, and marks that turn the order of letters
-around: whatever is not plainly printable is written as its escape.
+A claim may contain escape sequences that repaint the screen, or marks that reverse the order of
+characters. Every character that is not printable is written as an escape.
 """
 
 import json
@@ -22,12 +22,12 @@ _LAST_CONTROL: Final = 0x9F
 
 
 def escaped(text: str) -> str:
-    """Write what cannot be seen, or would act on the terminal, as the escape that JSON has for it."""
-    return "".join(letter if letter.isprintable() else _escape(letter) for letter in text)
+    """Return text in which each unprintable character is replaced by its JSON escape."""
+    return "".join(each if each.isprintable() else _escape(each) for each in text)
 
 
 def quoted(value: JsonValue) -> str:
-    """Write a value as JSON on one line, escaped, and cut where it is long."""
+    """Return a value as JSON on one line, escaped, and shortened if it is long."""
     text = escaped(json.dumps(value, ensure_ascii=False))
     if len(text) <= _LONGEST:
         return text
@@ -35,17 +35,17 @@ def quoted(value: JsonValue) -> str:
 
 
 def name_text(name: str) -> str:
-    """Write the name of a claim; in quotes where it could be taken for something else."""
+    """Return the name of a claim, in quotes if it has unusual characters."""
     return name if _PLAIN_NAME.fullmatch(name) else quoted(name)
 
 
 def signature_text(signature: str, size: int) -> str:
-    """Show a signature's first letters: enough to compare, and too little to use."""
+    """Return the first characters of a signature: enough to compare it, too few to use it."""
     return f"{signature[: min(8, len(signature) // 4)]}… ({size} bytes)"
 
 
 def print_line(*parts: str | tuple[str, str], error: bool = False) -> None:
-    """Print one line of texts, some of them with a style; a line break in them is escaped."""
+    """Print one line of texts, some of them with a style; line breaks in them are escaped."""
     line = Text.assemble(
         *(escaped(part) if isinstance(part, str) else (escaped(part[0]), part[1]) for part in parts)
     )
@@ -54,18 +54,18 @@ def print_line(*parts: str | tuple[str, str], error: bool = False) -> None:
 
 
 def print_json(members: Mapping[str, JsonValue]) -> None:
-    """Print one JSON object, in ASCII alone."""
+    """Print one JSON object in ASCII."""
     text = json.dumps(members, indent=2)
-    # The one control character that JSON does not escape.
+    # The only control character that JSON does not escape.
     sys.stdout.write(text.replace("\x7f", "\\u007f") + "\n")
 
 
 def warn(message: str) -> None:
-    """Say something beside the answer."""
+    """Print a message to the standard error."""
     print_line("tokenward: ", message, error=True)
 
 
-def _escape(letter: str) -> str:
-    if ord(letter) <= _LAST_CONTROL:
-        return f"\\u{ord(letter):04x}"
-    return json.dumps(letter)[1:-1]
+def _escape(character: str) -> str:
+    if ord(character) <= _LAST_CONTROL:
+        return f"\\u{ord(character):04x}"
+    return json.dumps(character)[1:-1]

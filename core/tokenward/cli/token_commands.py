@@ -1,4 +1,4 @@
-"""``tokenward issue``, ``revoke`` and ``purge``: tokens made, and tokens that are over."""
+"""``tokenward issue``, ``revoke`` and ``purge``: issue tokens, and end them."""
 
 import json
 import math
@@ -19,7 +19,6 @@ from tokenward.errors import (
     StoreUnavailableError,
     TokenwardError,
 )
-from tokenward.keys import KeyRing
 from tokenward.policy import LONGEST_LEEWAY, NEVER
 from tokenward.settings import TokenwardSettings, parse_lifetime
 from tokenward.stores import RevocationStore
@@ -35,24 +34,27 @@ _NO_ANSWER: Final = "The store does not answer, or has no tables."
 async def issue(
     common: Common,
     keys: KeyOptions,
-    subject: Annotated[str, typer.Argument(help="Whom the token is about.")],
-    type: Annotated[TokenType, typer.Option(help="What it is for.")] = "access",
-    scope: Annotated[list[str] | None, typer.Option(help="May be repeated.")] = None,
+    subject: Annotated[
+        str, typer.Argument(help="The subject: the user or client to whom the token refers.")
+    ],
+    type: Annotated[TokenType, typer.Option(help="The type of the token.")] = "access",
+    scope: Annotated[list[str] | None, typer.Option(help="A scope; may be repeated.")] = None,
     claim: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME=TEXT", help="A claim of your own; may be repeated."),
+        typer.Option(metavar="NAME=TEXT", help="A custom claim; may be repeated."),
     ] = None,
     claims: Annotated[
-        str | None, typer.Option(metavar="JSON", help="Claims of your own, as a JSON object.")
+        str | None, typer.Option(metavar="JSON", help="Custom claims, as a JSON object.")
     ] = None,
     lifetime: Annotated[
-        str | None, typer.Option(metavar="DURATION", help="15m, 12h or PT15M; or never.")
+        str | None,
+        typer.Option(metavar="DURATION", help="The lifetime: 15m, 12h or PT15M; or never."),
     ] = None,
     fresh: Annotated[  # noqa: FBT002 - an option
-        bool, typer.Option("--fresh", help="Mark it: the user has just proved who they are.")
+        bool, typer.Option("--fresh", help="Mark the token as fresh: the user has just logged in.")
     ] = False,
 ) -> None:
-    """Issue a token, and print it and nothing else."""
+    """Issue a token, and print only the token."""
     settings = settings_of(common, keys)
     settings.to_keys()
     async with open_engine(settings, now=moment(None)) as engine:
@@ -64,6 +66,7 @@ async def issue(
             lifetime=None if lifetime is None else parse_lifetime(lifetime),
             fresh=fresh,
         )
+
     if common.json:
         print_json({"token": token})
     else:
@@ -76,35 +79,39 @@ async def revoke(
     keys: KeyOptions,
     token: TokenArgument = None,
     token_env: TokenVariable = None,
-    session: Annotated[str | None, typer.Option(help="All tokens of this sid.")] = None,
+    session: Annotated[str | None, typer.Option(help="Revoke all tokens with this sid.")] = None,
     subject: Annotated[
-        str | None, typer.Option(help="All tokens of this sub that were issued before now.")
+        str | None,
+        typer.Option(help="Revoke all tokens with this sub that were issued before now."),
     ] = None,
     longest_lifetime: Annotated[
         str | None,
         typer.Option(
             metavar="DURATION",
-            help="The longest lifetime of a token of the services that share the store, as 90d; or "
-            "never. By default what they have written into the store.",
+            help="The longest lifetime of a token of the services that share the store, such as 90d, "
+            "or never. Default: the value that these services have written to the store.",
         ),
     ] = None,
 ) -> None:
-    """Revoke a token, a session or whatever a subject has, in the store of the service."""
+    """Revoke a token, a session, or all tokens of a subject, in the store of the service."""
     named = {"token": token or token_env, "session": session, "subject": subject}
     kinds = [kind for kind, value in named.items() if value is not None]
     if len(kinds) != 1:
         msg = (
-            "Give one of: '-' (the token on the standard input), --token-env, --session, --subject."
+            "Use exactly one of '-' (the token on the standard input), --token-env, --session and "
+            "--subject."
         )
         raise typer.BadParameter(msg)
     if longest_lifetime is not None and kinds == ["token"]:
-        msg = "--longest-lifetime is for --session and --subject: a token says when it expires."
+        msg = "--longest-lifetime requires --session or --subject: a token has its own expiry."
         raise typer.BadParameter(msg)
+
     retention = None if longest_lifetime is None else _retention_seconds(longest_lifetime)
     text = token_text(token, token_env) if kinds == ["token"] else None
     settings = settings_of(common, keys)
     if text is not None:
         settings.to_keys()
+
     store = shared_store(settings)
     async with open_engine(settings, now=moment(None), store=store) as engine:
         if text is not None:
@@ -115,6 +122,7 @@ async def revoke(
             await engine.revoke_session(session)
         if subject is not None:
             await engine.revoke_subject(subject)
+
     if common.json:
         print_json({"revoked": kinds[0]})
     else:
@@ -123,18 +131,18 @@ async def revoke(
 
 @command
 async def purge(common: Common) -> None:
-    """Have the store forget what is over by itself."""
+    """Remove the expired records of the store."""
     settings = TokenwardSettings(_env_file=common.env_file)
     async with shared_store(settings) as store:
-        forgotten = await _answer_of(store.purge(now=moment(None)))
+        removed = await _answer_of(store.purge(now=moment(None)))
     if common.json:
-        print_json({"forgotten": forgotten})
+        print_json({"removed": removed})
     else:
-        print_line(f"{forgotten} records forgotten.")
+        print_line(f"{removed} records removed.")
 
 
 def _retention_seconds(text: str) -> float:
-    """Return for how long a revocation denies something, given the longest lifetime of a token."""
+    """Return how long a revocation must be kept, given the longest lifetime of a token."""
     lifetime = parse_lifetime(text)
     if lifetime is NEVER:
         return math.inf
@@ -147,40 +155,39 @@ def _retention_seconds(text: str) -> float:
 async def _check_retention(
     store: RevocationStore, settings: TokenwardSettings, seconds: float | None
 ) -> None:
-    """Refuse to revoke where nobody knows how long the revocation has to be kept.
+    """Check that it is known how long the revocation must be kept.
 
     Args:
-        store: where the services that share it have written how long their tokens live.
-        settings: those of a service that issues tokens say it as well.
-        seconds: what the caller has named; it is written into the store.
+        store: the services that share it have written the lifetime of their tokens to it.
+        settings: the settings of a service that issues tokens are sufficient as well.
+        seconds: the value of the option, which is written to the store.
 
     Raises:
-        ConfigurationError: nobody has.
+        ConfigurationError: none of the three has the lifetime.
         StoreUnavailableError: the store does not answer.
     """
     is_known = settings.max_token_age is not None or _can_sign(settings)
-    known = await _answer_of(store.raise_retention(seconds or 0.0))
-    if not (known or is_known):
+    stored = await _answer_of(store.raise_retention(seconds or 0.0))
+    if not (stored or is_known):
         msg = (
-            "It is not known how long to keep this: no service has issued a token with this store. "
-            "Check the address and the prefix of the store, or name the longest lifetime of a "
+            "The time to keep this revocation is unknown: no service has issued a token with this "
+            "store. Check the URL and the prefix of the store, or name the longest lifetime of a "
             "token: --longest-lifetime 90d."
         )
         raise ConfigurationError(msg)
 
 
 def _can_sign(settings: TokenwardSettings) -> bool:
-    keys = settings.to_keys() if has_keys(settings) else None
-    return isinstance(keys, KeyRing) and keys.active.can_sign
+    return has_keys(settings) and settings.to_keys().can_sign
 
 
-async def _answer_of(asked: Awaitable[_Answer]) -> _Answer:
+async def _answer_of(call: Awaitable[_Answer]) -> _Answer:
     try:
-        return await asked
+        return await call
     except TokenwardError:
         raise
     except Exception as exc:
-        # Drivers' own messages repeat addresses.
+        # The messages of drivers contain the address of the store.
         raise StoreUnavailableError(_NO_ANSWER) from exc
 
 

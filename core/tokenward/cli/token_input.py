@@ -13,37 +13,42 @@ __all__ = ["TokenArgument", "TokenVariable", "token_text"]
 
 TokenArgument: TypeAlias = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[-]", help="The token comes from the standard input, never from here."),
+    typer.Argument(
+        metavar="[-]", help="Read the token from the standard input, which is the default."
+    ),
 ]
 TokenVariable: TypeAlias = Annotated[
     str | None,
-    typer.Option("--token-env", metavar="NAME", help="The variable that holds the token."),
+    typer.Option(
+        "--token-env", metavar="NAME", help="The environment variable that contains the token."
+    ),
 ]
 _NO_ARGUMENT: Final = (
-    "A token is not taken as an argument: everybody on the machine can see arguments, and the shell "
-    "keeps them. Write it to the standard input, or name its variable: --token-env NAME. "
-    "Revoke the token if others could have seen it."
+    "A token must not be an argument: every user of the machine can see arguments, and the shell "
+    "stores them. Write the token to the standard input, or name a variable: --token-env NAME. "
+    "Revoke the token if others may have seen it."
 )
 
 _LARGEST_INPUT: Final = 1_048_576
 
 
 def token_text(arguments: list[str] | None, variable: str | None) -> str:
-    """Return the token in a variable, or from the standard input.
+    """Return the token from a variable or from the standard input.
 
     Args:
-        arguments: what stands where a token could; ``-`` or nothing is accepted.
-        variable: the name of the variable, if one was named.
+        arguments: the positional arguments; only ``-`` or none are accepted.
+        variable: the name of the variable, if `--token-env` was used.
 
     Raises:
-        BadParameter: there is a token among the arguments, or the variable is not set.
-        MalformedTokenError: the token is empty, not ASCII, or longer than any token.
+        BadParameter: the arguments contain a token, or the variable is not set.
+        MalformedTokenError: the token is empty, not ASCII, or longer than 1 MiB.
     """
     if arguments not in (None, [], ["-"]):
         raise typer.BadParameter(_NO_ARGUMENT)
     if variable is not None and arguments:
-        msg = "Give '-' or --token-env, not both."
+        msg = "Use '-' or --token-env, not both."
         raise typer.BadParameter(msg)
+
     token = (_input() if variable is None else secret_in(variable).get_secret_value()).strip()
     if not token or not token.isascii():
         raise MalformedTokenError

@@ -20,7 +20,7 @@ from tokenward.tokens import UnverifiedToken, list_faults
 
 __all__ = ["TokenReport", "Verdict", "report_on"]
 
-Verdict: TypeAlias = Literal["good", "bad", "not-verified"]
+Verdict: TypeAlias = Literal["valid", "invalid", "not-verified"]
 
 # What the engine raises for a token whose signature it has not verified.
 _KEY_ERRORS: Final = (UnknownKeyError, AlgorithmMismatchError, InvalidSignatureError)
@@ -48,7 +48,7 @@ class TokenReport:
         """The result in one word."""
         if not self.is_verified:
             return "not-verified"
-        return "bad" if self.problems else "good"
+        return "invalid" if self.problems else "valid"
 
     def times(self) -> Mapping[str, tuple[str, str]]:
         """Return each claim that is a time, as a date and relative to now."""
