@@ -208,7 +208,7 @@ async def test_the_cookies_of_the_guide(names, shop):
 @pytest.mark.parametrize("scope", ["orders:read", "orders:write"])
 async def test_the_authenticator_of_the_guide(names, shop, scope):
     """Without a framework, the block gives claims or a refusal."""
-    token = await shop.issue("alice", claims={"tenant": "acme"}, scope=[scope])
+    token = await shop.issue("alice", claims={"tenant": "acme"}, scopes=[scope])
     request = {
         "type": "http",
         "method": "GET",
