@@ -1,1 +1,1 @@
-"""What runs for real: servers and processes."""
+"""Tests with real servers, browsers and processes."""

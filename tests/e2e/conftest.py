@@ -1,4 +1,4 @@
-"""The examples, served; and a real browser."""
+"""Fixtures: the served examples and a real browser."""
 
 import json
 import os
@@ -26,7 +26,7 @@ ARGUMENTS = [
 
 @pytest.fixture(scope="module", params=FRAMEWORKS)
 def framework(request):
-    """Give the name of each framework."""
+    """Return the name of each framework."""
     return request.param
 
 
@@ -39,9 +39,9 @@ def site(framework):
 
 @pytest.fixture(scope="module")
 def elsewhere():
-    """Serve a page of somebody else, which sends a form to the address in its query at once.
+    """Serve a page of another origin, which immediately submits a form to the URL in its query.
 
-    Sent as plain text, the form is JSON that logs in.
+    The form is plain text that is also the JSON of a login.
     """
 
     async def app(scope, receive, send):
@@ -62,9 +62,9 @@ def elsewhere():
 
 @pytest.fixture(scope="module")
 def chromium(site, elsewhere):
-    """Give the browser; skip with the command that installs it, or fail where it is required.
+    """Return the browser; without one, skip with the command that installs it, or fail if required.
 
-    It is closed before its servers are: they have nobody left to wait for.
+    It is closed before the servers, so that they wait for no connection.
     """
     if not Path(CHROMIUM).exists():
         message = f"There is no {CHROMIUM}. Install it with: apt-get install chromium"
@@ -79,14 +79,14 @@ def chromium(site, elsewhere):
 
 @pytest.fixture
 def context(chromium):
-    """Give a browser that has no cookies yet."""
+    """Return a browser context without cookies."""
     with opened(chromium) as context:
         yield context
 
 
 @pytest.fixture
 def page(context, site):
-    """Give the page of the example."""
+    """Return the page of the example."""
     page = context.new_page()
     page.goto(site.origin)
     return page

@@ -1,4 +1,4 @@
-"""What the tests do with the page of the examples, in a browser that is really there."""
+"""Actions on the page of the examples in a real browser."""
 
 from contextlib import contextmanager
 
@@ -11,7 +11,7 @@ USER = {"username": "test", "password": "test"}
 
 @contextmanager
 def opened(chromium):
-    """Give a browser that has no cookies yet; no script of a page may fail in it."""
+    """Yield a browser context without cookies; fail if a script of a page fails."""
     context = chromium.new_context(
         ignore_https_errors=True, viewport={"width": 1000, "height": 700}
     )
@@ -23,7 +23,7 @@ def opened(chromium):
 
 
 def click(page, button, status, said):
-    """Press a button of the page, and see what its newest line says."""
+    """Press a button of the page and check the newest line of its log."""
     count = page.locator("#log li").count()
     page.get_by_role("button", name=button, exact=True).click()
     expect(page.locator("#log li")).to_have_count(count + 1)
@@ -33,18 +33,18 @@ def click(page, button, status, said):
 
 
 def log_in(page):
-    """Log in, and give the cookies that the browser holds then."""
+    """Log in and return the browser's cookies."""
     click(page, "Log in", 200, "You are logged in.")
     return cookies_of(page)
 
 
 def cookies_of(page):
-    """Give what the browser holds, HttpOnly or not, by name."""
+    """Return the browser's cookies by name, including HttpOnly ones."""
     return {cookie["name"]: cookie for cookie in page.context.cookies()}
 
 
 @contextmanager
 def another_client(site):
-    """Give a client that has nothing to do with the browser."""
+    """Return a client that shares nothing with the browser."""
     with httpx.Client(base_url=site.origin, verify=site.tls) as client:
         yield client

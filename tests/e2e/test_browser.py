@@ -1,6 +1,6 @@
-"""A real Chromium walks the page of the examples against each of the three services, over TLS.
+"""A real Chromium uses the page of the examples with each of the three services, over TLS.
 
-The tests are plain functions: Playwright's own loop runs in this thread while it is open.
+The tests are plain functions, because Playwright's event loop runs in this thread.
 """
 
 import json
@@ -12,7 +12,7 @@ from tests.e2e.pages import ACCESS, CSRF, REFRESH, USER, another_client, click, 
 
 
 def test_login_sets_the_cookies_as_promised(page):
-    """Both tokens are HttpOnly, all are Secure, SameSite=Lax and this host's own, with their paths."""
+    """Both tokens are HttpOnly; all cookies are Secure, SameSite=Lax, without domain, with their paths."""
     cookies = log_in(page)
     seen = {
         name: (each["httpOnly"], each["secure"], each["sameSite"], each["domain"], each["path"])
@@ -26,7 +26,7 @@ def test_login_sets_the_cookies_as_promised(page):
 
 
 def test_no_script_can_read_the_tokens(page):
-    """It sees the CSRF token, and no other cookie, storage or answer has a token in it."""
+    """Scripts see the CSRF token; no other cookie, storage or response contains a token."""
     cookies = log_in(page)
     assert page.evaluate("document.cookie") == f"{CSRF}={cookies[CSRF]['value']}"
     names = page.evaluate("cookieStore.getAll().then(all => all.map(each => each.name))")
@@ -43,7 +43,7 @@ def test_no_script_can_read_the_tokens(page):
 
 
 def test_the_page_reads_posts_and_refreshes(page):
-    """A read needs the cookie alone, a post the CSRF token besides; without a login there is 401."""
+    """A read needs only the cookie, a post also the CSRF token; without a login the answer is 401."""
     click(page, "Read orders", 401, "token_missing")
     log_in(page)
     click(page, "Read orders", 200, "orders_of: test")
@@ -52,7 +52,7 @@ def test_the_page_reads_posts_and_refreshes(page):
 
 
 def test_a_refresh_replaces_both_tokens(page, site):
-    """The CSRF token stays the same; a thief gets nothing for the old refresh token."""
+    """A refresh keeps the CSRF token, and the old refresh token is refused."""
     before = log_in(page)
     click(page, "Refresh", 200, "Your session goes on.")
     after = cookies_of(page)
@@ -69,7 +69,7 @@ def test_a_refresh_replaces_both_tokens(page, site):
 
 
 def test_a_form_of_another_site_comes_without_cookies(page, site, elsewhere):
-    """SameSite=Lax withholds them: the forged post is one of nobody."""
+    """A form of another site is sent without cookies because of SameSite=Lax, and is refused."""
     log_in(page)
     with page.expect_response(f"{site.origin}/orders") as answer:
         page.goto(f"https://127.0.0.1:{elsewhere.port}/?target={site.origin}/orders")
@@ -80,7 +80,7 @@ def test_a_form_of_another_site_comes_without_cookies(page, site, elsewhere):
 
 
 def test_a_form_of_another_origin_of_the_site_is_refused(page, site, elsewhere):
-    """Another port is the same site, so the cookies come along: the origin gives it away."""
+    """A form of another port, which is the same site, is sent with cookies; its origin is refused."""
     log_in(page)
     with page.expect_response(f"{site.origin}/orders") as answer:
         page.goto(f"{elsewhere.origin}/?target={site.origin}/orders")
@@ -89,18 +89,18 @@ def test_a_form_of_another_origin_of_the_site_is_refused(page, site, elsewhere):
 
 
 def test_a_form_of_another_site_cannot_log_in(page, site, elsewhere):
-    """Its origin is not allowed, also where the framework parses plain text as JSON."""
+    """A login from another site is refused, even if the framework parses plain text as JSON."""
     with page.expect_response(f"{site.origin}/session") as answer:
         address = f"https://127.0.0.1:{elsewhere.port}/?target={site.origin}/session"
         page.goto(f"{address}&kind=text/plain")
     assert json.loads(answer.value.request.post_data) == {**USER, "x": "="}
-    # FastAPI refuses the media type before the route can look at the origin.
+    # FastAPI refuses the media type before the route can check the origin.
     assert answer.value.status in {403, 422}
     assert cookies_of(page) == {}
 
 
 def test_a_websocket_of_another_origin_of_the_site_is_refused(page, site, elsewhere):
-    """Its handshake brings the cookies too; a page that may connect sees it open."""
+    """The handshake is sent with cookies and refused; the service's own page can connect."""
     log_in(page)
     connect = """address => new Promise(resolve => {
         const socket = new WebSocket(address);
@@ -114,7 +114,7 @@ def test_a_websocket_of_another_origin_of_the_site_is_refused(page, site, elsewh
 
 
 def test_logout_removes_the_cookies(page, site):
-    """None is left, and a copy of the access token is no good any more."""
+    """After a logout no cookie is left, and a copy of the access token is refused."""
     before = log_in(page)
     click(page, "Log out", 200, "You are logged out.")
     assert cookies_of(page) == {}
@@ -125,7 +125,7 @@ def test_logout_removes_the_cookies(page, site):
 
 
 def test_an_expired_access_token_does_not_prevent_a_logout(page, site):
-    """The refresh token in its cookie ends the session, so it is worth nothing from then on."""
+    """The refresh cookie alone ends the session; the refresh token is then refused."""
     before = log_in(page)
     page.context.clear_cookies(name=ACCESS)  # as the browser does when the token expires
     click(page, "Read orders", 401, "token_missing")
@@ -139,7 +139,7 @@ def test_an_expired_access_token_does_not_prevent_a_logout(page, site):
 
 
 def test_the_websocket_closes_when_the_session_is_revoked(page, site):
-    """Logged out everywhere from another client, it closes with 1008 and the reason."""
+    """A logout from another client closes the WebSocket with 1008 and the reason."""
     log_in(page)
     page.get_by_role("button", name="Open WebSocket").click()
     expect(page.locator("#log .said").first).to_have_text("receive hello")
@@ -152,7 +152,7 @@ def test_the_websocket_closes_when_the_session_is_revoked(page, site):
 
 
 def test_the_page_has_one_picture(page):
-    """Everything that it does, for the documents; taken where TOKENWARD_TEST_SCREENSHOT says to."""
+    """Save a screenshot of every action for the docs, to the path in TOKENWARD_TEST_SCREENSHOT."""
     click(page, "Read orders", 401, "token_missing")
     log_in(page)
     click(page, "Read orders", 200, "orders_of: test")

@@ -1,4 +1,4 @@
-"""The demo runs, and fails when an answer is not the expected one."""
+"""The demo succeeds, and fails if a response is not the expected one."""
 
 import subprocess
 import sys
@@ -26,7 +26,7 @@ def run_demo(*arguments):
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_the_demo_walks_each_example_to_the_end(framework):
-    """Served by a real uvicorn, every answer is the expected one, one line a step."""
+    """With a real uvicorn, every response is the expected one."""
     run = run_demo(framework)
     assert run.returncode == 0, run.stdout + run.stderr
     assert run.stderr == ""
@@ -43,7 +43,7 @@ def test_the_demo_walks_each_example_to_the_end(framework):
 
 
 def test_an_unknown_framework_is_a_usage_error():
-    """Nothing is served, and the names that are known are told."""
+    """Nothing is served, and the error lists the known names."""
     run = run_demo("fastapi", "flask")
     assert run.returncode == 2
     assert run.stdout == ""
@@ -51,7 +51,7 @@ def test_an_unknown_framework_is_a_usage_error():
 
 
 def test_a_wrong_answer_is_counted_and_shown(capsys):
-    """A server that lets everybody in does not pass."""
+    """A server that accepts every request fails the demo."""
     transport = httpx.MockTransport(lambda request: httpx.Response(200, json={}))
     steps = Walk(httpx.Client(transport=transport, base_url="http://x"))
     steps.step("no token", "GET", "/claims", (401, "token_missing"))
@@ -62,6 +62,6 @@ def test_a_wrong_answer_is_counted_and_shown(capsys):
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_each_example_is_at_most_a_hundred_lines(framework):
-    """What a framework needs fits on two screens; what all three need is in `shop`."""
+    """An example has at most 100 lines; shared code is in `shop`."""
     text = (EXAMPLES / f"{framework}_app.py").read_text(encoding="utf-8")
     assert len(text.splitlines()) <= 100

@@ -1,4 +1,4 @@
-"""The demo walks a program of async-fastapi-jwt-auth's documentation, with other imports."""
+"""The demo of the program from async-fastapi-jwt-auth's documentation."""
 
 import subprocess
 import sys
@@ -13,7 +13,7 @@ from tokenward_fastapi.authjwt.auth_jwt import AuthJWTBearer
 
 
 def test_the_demo_walks_the_program_to_the_end():
-    """Its answers are those of the reference, and its short secret is warned of once."""
+    """The responses are those of the reference, with one warning about the short secret."""
     run = subprocess.run(  # noqa: S603 - our own script
         [sys.executable, str(EXAMPLES / "demo.py"), "authjwt"],
         capture_output=True,
@@ -33,7 +33,7 @@ def test_the_demo_walks_the_program_to_the_end():
 
 
 def test_only_the_imports_of_the_program_are_ours():
-    """The rest knows nothing of Tokenward, and has the secret of the page."""
+    """Only the import lines mention Tokenward, and the secret is that of the documentation."""
     text = (EXAMPLES / "authjwt_additional_claims.py").read_text(encoding="utf-8")
     program = text.partition('\n"""\n\n')[2]
     assert IMPORTS in program

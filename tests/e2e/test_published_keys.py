@@ -1,4 +1,4 @@
-"""Others verify our tokens with what we publish: their own clients, over a real server."""
+"""Other libraries verify our tokens with the published keys, over a real server."""
 
 import asyncio
 import socket
@@ -20,7 +20,7 @@ ALGORITHMS = ["RS256", "PS256", "ES256", "ES384", "EdDSA"]
 
 
 def app_of(publisher):
-    """Give a service without a framework."""
+    """Return a service without a framework."""
 
     async def app(scope, receive, send):
         answer = publisher.respond(RequestView(scope), scope["path"])
@@ -33,7 +33,7 @@ def app_of(publisher):
 
 @asynccontextmanager
 async def served(ring):
-    """Serve the keys of a ring on a port of this machine; give its address."""
+    """Serve the keys of a ring on a port of this machine and yield its URL."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         address = f"http://127.0.0.1:{listener.getsockname()[1]}"
         publisher = KeyPublisher(ring, issuer=address)
@@ -48,7 +48,7 @@ async def served(ring):
 
 
 def issue_with(ring, issuer):
-    """Give an engine of the ring, and of that issuer."""
+    """Return an engine with the ring and the issuer."""
     policy = TokenPolicy(issuer=issuer, audience="shop-api")
     return TokenEngine(ring, policy=policy, clock=FrozenClock(NOW))
 
@@ -68,9 +68,9 @@ async def claims_by_pyjwt(client, token, algorithm, issuer):
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 async def test_pyjwt_verifies_with_the_published_set(algorithm):
-    """A client that keeps its copy of the set knows a key that was pending when that key signs.
+    """A client with a cached set can verify a key that was pending when the set was fetched.
 
-    PyJWT's does not ask again for an unknown key within half a minute, so the copy is all it has.
+    PyJWT's client does not fetch again within half a minute, so it has only the cached set.
     """
     ring = KeyRing(Key.generate(algorithm), verifiers=[Key.from_secret("s" * 32)])
     successor = Key.generate(algorithm)
@@ -96,7 +96,7 @@ async def test_pyjwt_verifies_with_the_published_set(algorithm):
 @pytest.mark.filterwarnings("ignore:EdDSA is deprecated via RFC 9864")
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 async def test_joserfc_verifies_with_the_published_set(algorithm):
-    """joserfc, led by the issuer's metadata, imports the set and verifies a token with it."""
+    """The joserfc library finds the set through the issuer's metadata, imports it and verifies a token."""
     ring = KeyRing(Key.generate(algorithm), pending=[Key.generate("EdDSA", kid="next")])
     async with served(ring) as issuer, httpx.AsyncClient() as client:
         token = await issue_with(ring, issuer).issue("alice")
@@ -110,7 +110,7 @@ async def test_joserfc_verifies_with_the_published_set(algorithm):
 
 
 async def test_a_plain_client_caches_by_the_tag():
-    """A client over a real connection gets 304 for the tag it has, and HEAD without a body."""
+    """A client gets 304 for the current entity tag, and no body for HEAD."""
     async with served(KeyRing.generate()) as issuer, httpx.AsyncClient() as client:
         url = f"{issuer}/.well-known/jwks.json"
         first = await client.get(url)
@@ -123,7 +123,7 @@ async def test_a_plain_client_caches_by_the_tag():
 
 @pytest.mark.parametrize("well_known", ["openid-configuration", "oauth-authorization-server"])
 async def test_another_engine_finds_the_keys(well_known):
-    """An engine that knows nothing but the issuer verifies its tokens, before and after a rotation."""
+    """An engine that is configured with the issuer verifies its tokens before and after a rotation."""
     ring = KeyRing.generate()
     async with served(ring) as issuer:
         ours = issue_with(ring, issuer)

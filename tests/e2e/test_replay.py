@@ -1,4 +1,4 @@
-"""A copied refresh token that comes again, while a real browser holds the session; time is movable."""
+"""Reuse of a copied refresh token while a real browser uses the session; the clock is a fake."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from tests.e2e.pages import CSRF, REFRESH, another_client, cookies_of
 from tests.support import NOW, SECRET, FrozenClock, ShopClaims
 from tokenward import KeyRing, MemoryStore, TokenEngine, TokenPolicy
 
-# A page asks for this, and gets status and code.
+# Run in the page; returns the status and the code of the response.
 ASK = """async ([method, path]) => {
     const csrf = document.cookie.match(/__Host-csrf_token=([^;]*)/)?.[1];
     const answer = await fetch(path, {method, headers: csrf ? {"X-CSRF-Token": csrf} : {}});
@@ -18,13 +18,13 @@ ASK = """async ([method, path]) => {
 
 @pytest.fixture(scope="module")
 def clock():
-    """Give the clock of the service."""
+    """Return the clock of the service."""
     return FrozenClock(NOW)
 
 
 @pytest.fixture(scope="module")
 def site(framework, clock):
-    """Serve the contract's service in one framework; its engine has the clock and the default policy."""
+    """Serve the service of the contract tests with this clock and the default policy."""
     keys = KeyRing.from_secret(SECRET)
     engine = TokenEngine(keys, claims_model=ShopClaims, store=MemoryStore(), clock=clock)
     with served(build_of(framework)(engine)) as site:
@@ -32,7 +32,7 @@ def site(framework, clock):
 
 
 def test_a_replay_after_the_grace_ends_the_session(context, site, clock):
-    """Within the grace a copied refresh token yields nothing, and after it the session ends."""
+    """Within the grace a copied refresh token is refused; after the grace its reuse ends the session."""
     refresh, read = ["POST", "/browser/refresh"], ["GET", "/browser/me"]
     with another_client(site) as thief:
         page = context.new_page()

@@ -1,4 +1,4 @@
-"""The example with a signer in another process runs."""
+"""The example with a signer in another process."""
 
 import subprocess
 import sys
@@ -8,7 +8,7 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "signer_process.py"
 
 
 def test_the_vault_signs_and_this_process_cannot():
-    """The token is good, and the process that issued it holds no private key."""
+    """The token is valid, and the process that issued it has no private key."""
     run = subprocess.run(  # noqa: S603 - our own script
         [sys.executable, "-W", "error", str(EXAMPLE)],
         capture_output=True,

@@ -1,4 +1,4 @@
-"""Several tabs of one browser refresh at the same moment, and nobody is logged out."""
+"""Several tabs of one browser refresh at the same time, and the user stays logged in."""
 
 import pytest
 from playwright.sync_api import expect
@@ -8,8 +8,8 @@ from tests.support import IS_DEEP
 
 TABS = 8
 ROUNDS = 50 if IS_DEEP else 10
-# A tab refreshes when it is told to, without a lock, and answers with the codes of its answers. On
-# another channel it presses the page's own button, which refreshes under a lock.
+# On a message in the channel "refresh", a tab refreshes without a lock and posts the codes of the
+# responses. On one in "press" it clicks the page's button, which refreshes under a lock.
 TAB = """index => {
     const post = async () => {
         const csrf = document.cookie.match(/__Host-csrf_token=([^;]*)/)[1];
@@ -26,7 +26,7 @@ TAB = """index => {
     };
     new BroadcastChannel("press").onmessage = () => document.getElementById("refresh").click();
 }"""
-# The first tab tells as many tabs as there should be, waits for all answers, and begins again.
+# The first tab makes a number of tabs refresh, waits for all answers, and repeats this.
 ROUND = """async ([count, rounds]) => {
     const orders = new BroadcastChannel("refresh");
     const incoming = new BroadcastChannel("answers");
@@ -58,14 +58,14 @@ def browser(chromium, site):
 
 @pytest.fixture
 def tabs(browser):
-    """Log in, in the first of the tabs."""
+    """Log in in the first tab."""
     log_in(browser[0])
     return browser
 
 
 @pytest.mark.parametrize("count", [2, 5, TABS])
 def test_tabs_that_refresh_at_the_same_moment_stay_logged_in(tabs, count):
-    """Many times, and without a lock: each tab gets new cookies, at most after one retry."""
+    """Without a lock, each tab gets new cookies each time, after one retry at most."""
     answers = tabs[0].evaluate(ROUND, [count, ROUNDS])
     assert len(answers) == count * ROUNDS
     assert {(codes[-1], len(codes)) for codes in answers} <= {(200, 1), (200, 2)}
@@ -73,10 +73,10 @@ def test_tabs_that_refresh_at_the_same_moment_stay_logged_in(tabs, count):
 
 
 def test_tabs_of_the_page_refresh_in_turn(tabs):
-    """The lock has each tab wait for the cookie of the one before: no two send the same token."""
+    """With the lock, each tab waits for the cookie of the tab before it, and no token is sent twice."""
     requests = []
 
-    def keep(request):  # Playwright takes no method of a list
+    def keep(request):  # Playwright does not accept a method of a list
         requests.append(request)
 
     tabs[0].context.on("request", keep)
@@ -87,7 +87,7 @@ def test_tabs_of_the_page_refresh_in_turn(tabs):
 
 
 def test_the_page_retries_with_its_current_cookie(page, site):
-    """Refused because its token was replaced under way, it sends the newer one, once."""
+    """If the token was replaced during the request, the page retries once with the newer token."""
     before = log_in(page)
     click(page, "Refresh", 200, "Your session goes on.")
     click(page, "Refresh", 200, "Your session goes on.")

@@ -1,1 +1,1 @@
-"""Keys of another issuer, fetched from a real server. Needs httpx and uvicorn."""
+"""Tests of remote key sets with a real server. They need httpx and uvicorn."""

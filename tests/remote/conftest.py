@@ -1,4 +1,4 @@
-"""A local issuer, and keys."""
+"""Fixtures: a local issuer and its keys."""
 
 from collections.abc import AsyncIterator, Iterator
 
@@ -14,7 +14,7 @@ NEW = Key.generate("ES256")
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[list[Issuer]]:
-    """Serve whichever issuer stands in the list."""
+    """Serve the issuer that is in the list."""
     current: list[Issuer] = []
 
     async def app(scope: object, receive: object, send: object) -> None:
@@ -28,7 +28,7 @@ def server() -> Iterator[list[Issuer]]:
 
 @pytest.fixture
 def issuer(server: list[Issuer]) -> Iterator[Issuer]:
-    """Give an issuer that publishes `OLD`."""
+    """Return an issuer that publishes `OLD`."""
     fresh = Issuer()
     fresh.url = server[0].url
     fresh.publish(OLD)
@@ -39,12 +39,12 @@ def issuer(server: list[Issuer]) -> Iterator[Issuer]:
 
 @pytest.fixture
 async def keys(issuer: Issuer) -> AsyncIterator[RemoteKeySet]:
-    """Give the issuer's keys, with the defaults."""
+    """Return the remote key set of the issuer, with default settings."""
     async with RemoteKeySet(issuer.jwks_url) as keys:
         yield keys
 
 
 @pytest.fixture
 def verifier(keys: RemoteKeySet, issuer: Issuer, clock: FrozenClock) -> TokenEngine[Claims]:
-    """Give an engine of these keys."""
+    """Return an engine with these keys."""
     return engine_for(keys, issuer, clock)

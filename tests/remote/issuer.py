@@ -1,4 +1,4 @@
-"""An issuer on this machine, under a real uvicorn, whose answers a test chooses; no test in here."""
+"""An issuer on this machine with a real uvicorn; tests choose its responses."""
 
 import asyncio
 import json
@@ -20,7 +20,7 @@ JWKS = "/keys"
 
 @dataclass
 class Reply:
-    """One answer: what it says, and how it behaves."""
+    """A response: its content and its behaviour."""
 
     body: bytes = b""
     status: int = 200
@@ -34,21 +34,21 @@ class Reply:
 
 
 def jwks_of(*keys: Key) -> dict[str, Any]:
-    """Give the set that publishes these keys."""
+    """Return the JWK set of these keys."""
     return {"keys": [key.public_jwk() for key in keys]}
 
 
 def says(document: object, **headers: str) -> Reply:
-    """Answer with JSON; an underscore in a header's name is a hyphen."""
+    """Return a response with JSON; an underscore in a header's name becomes a hyphen."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return Reply(json.dumps(document).encode(), headers=named)
 
 
 class Issuer:
-    """The ASGI app, and what it was asked."""
+    """The ASGI app of the issuer; it records its requests."""
 
     def __init__(self) -> None:
-        """Answer nothing but 404."""
+        """Answer every request with 404."""
         self.url = ""
         self.replies: dict[str, Reply | Callable[[], Reply]] = {}
         self.asked: list[str] = []
@@ -59,11 +59,11 @@ class Issuer:
 
     @property
     def jwks_url(self) -> str:
-        """Where the keys are."""
+        """The URL of the keys."""
         return self.url + JWKS
 
     def publish(self, *keys: Key, **headers: str) -> None:
-        """Answer with these keys from now on."""
+        """Publish these keys from now on."""
         self.replies[JWKS] = says(jwks_of(*keys), **headers)
 
     def token(self, key: Key, **changes: object) -> str:
@@ -102,7 +102,7 @@ async def _gone(receive: Any) -> None:
 
 @contextmanager
 def serving(app: Any, **options: Any) -> Iterator[int]:
-    """Serve an ASGI app on a free port of this machine, in a thread; give the port."""
+    """Serve an ASGI app on a free port of this machine, in a thread; yield the port."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         config = uvicorn.Config(app, lifespan="off", log_config=None, **options)
         server = uvicorn.Server(config)
@@ -118,14 +118,14 @@ def serving(app: Any, **options: Any) -> Iterator[int]:
 def engine_for(
     keys: KeySource, issuer: Issuer, clock: FrozenClock, **policy: Any
 ) -> TokenEngine[Claims]:
-    """Build an engine that takes the tokens of an issuer."""
+    """Build an engine that accepts the tokens of an issuer."""
     return TokenEngine(
         keys, policy=TokenPolicy(issuer=issuer.url, **policy), store=MemoryStore(), clock=clock
     )
 
 
 async def settle() -> None:
-    """Wait for what goes on in the background."""
+    """Wait for the background tasks."""
     others = asyncio.all_tasks() - {asyncio.current_task()}
     if others:
         await asyncio.wait(others)

@@ -1,4 +1,4 @@
-"""The keys of another issuer: when they are fetched, and for how long they are believed."""
+"""Remote key sets: when keys are fetched, and for how long they are trusted."""
 
 import asyncio
 import gc
@@ -19,18 +19,18 @@ DOWN = Reply(b"Internal Server Error", status=500)
 
 
 def naming(issuer, kid):
-    """Issue a token that names any key id."""
+    """Issue a token with any key id."""
     header = {"alg": "ES256", "kid": kid}
     return signed(payload_of(iss=issuer.url), key=OLD, header=header)
 
 
 def without_id(key):
-    """Give the public JWK of a key as an issuer publishes it that has one key alone."""
+    """Return the public JWK of a key without a key id, as issuers with a single key publish it."""
     return {name: value for name, value in key.public_jwk().items() if name != "kid"}
 
 
 async def test_tokens_of_the_issuer_are_good(verifier, issuer):
-    """Its keys are fetched when the first token comes, and serve the next ones from memory."""
+    """Keys are fetched for the first token and cached for later ones."""
     assert issuer.asked == []
     for _ in range(3):
         assert (await verifier.decode(issuer.token(OLD))).sub == "alice"
@@ -38,7 +38,7 @@ async def test_tokens_of_the_issuer_are_good(verifier, issuer):
 
 
 async def test_it_is_what_an_engine_takes_and_says_little_of_itself(keys, verifier, issuer):
-    """A source of keys, whose repr has no address."""
+    """A remote key set is a source of keys, and its repr contains no URL."""
     assert isinstance(keys, KeySource)
     assert repr(keys) == "RemoteKeySet(keys=0)"
     with pytest.raises(KeysUnavailableError):
@@ -48,13 +48,13 @@ async def test_it_is_what_an_engine_takes_and_says_little_of_itself(keys, verifi
 
 
 async def test_such_an_engine_issues_nothing(verifier):
-    """The private keys are the issuer's."""
+    """Such an engine cannot issue tokens, because it has no private key."""
     with pytest.raises(SigningKeyError):
         await verifier.issue("alice")
 
 
 async def test_a_thousand_cold_decodes_make_one_fetch(verifier, issuer):
-    """Whoever comes first asks for all."""
+    """A thousand concurrent first tokens cause one fetch."""
     token = issuer.token(OLD)
     claims = await asyncio.gather(*(verifier.decode(token) for _ in range(1000)))
     assert {each.sub for each in claims} == {"alice"}
@@ -62,7 +62,7 @@ async def test_a_thousand_cold_decodes_make_one_fetch(verifier, issuer):
 
 
 async def test_a_thousand_cold_decodes_of_a_broken_issuer_make_one_fetch(verifier, issuer, clock):
-    """A failure is for all of them, and there is no second try before the cool-down is over."""
+    """A failed fetch fails all waiting tokens; there is no second fetch within the cool-down."""
     issuer.replies[JWKS] = DOWN
     token = issuer.token(OLD)
     for seconds in (0, 29):
@@ -78,7 +78,7 @@ async def test_a_thousand_cold_decodes_of_a_broken_issuer_make_one_fetch(verifie
 
 
 async def test_ten_thousand_unknown_key_ids_make_one_fetch_and_no_growth(verifier, issuer, clock):
-    """Strangers choose key ids, and neither the issuer nor the memory pays for it."""
+    """Unknown key ids cause neither more fetches nor a growing cache."""
     await verifier.decode(issuer.token(OLD))
     clock.advance(30)
 
@@ -99,13 +99,13 @@ async def test_ten_thousand_unknown_key_ids_make_one_fetch_and_no_growth(verifie
     grown = tracemalloc.get_traced_memory()[0] - before
     tracemalloc.stop()
     assert issuer.asked == [JWKS, JWKS]
-    # Less than the shortest note of 8,000 key ids would take.
+    # Less memory than 8,000 stored key ids need.
     assert grown < 400_000
     assert await verifier.decode(issuer.token(OLD))
 
 
 async def test_strangers_make_one_fetch_a_cool_down_for_ever(verifier, issuer, clock):
-    """A thousand key ids in turn, or one of them again and again, are one fetch every 30 seconds."""
+    """A thousand key ids in turn, or one of them repeatedly, cause one fetch every 30 seconds."""
     await verifier.decode(issuer.token(OLD))
     for number in range(1000):
         clock.advance(15)
@@ -115,7 +115,7 @@ async def test_strangers_make_one_fetch_a_cool_down_for_ever(verifier, issuer, c
 
 
 async def test_nobody_can_delay_a_new_key_by_naming_it_in_advance(verifier, issuer, clock):
-    """A new key is accepted at the end of the cool-down, however often its id was asked for before."""
+    """A new key is accepted after the cool-down, even if its id was requested in advance."""
     await verifier.decode(issuer.token(OLD))
     for _ in range(60):
         clock.advance(10)
@@ -127,7 +127,7 @@ async def test_nobody_can_delay_a_new_key_by_naming_it_in_advance(verifier, issu
 
 
 async def test_a_key_without_an_id_verifies_tokens_that_name_one(verifier, issuer, clock):
-    """The only key of a set, and its successor, verify whatever key id the issuer writes."""
+    """The only key of a set, and its successor, verify tokens with any key id."""
     for key in (OLD, NEW):
         issuer.replies[JWKS] = says({"keys": [without_id(key)]})
         clock.advance(30)
@@ -138,7 +138,7 @@ async def test_a_key_without_an_id_verifies_tokens_that_name_one(verifier, issue
 
 
 async def test_an_issuer_that_begins_to_name_its_keys_is_understood(verifier, issuer, clock):
-    """A token of a new key that has an id is accepted as soon as the cool-down allows a fetch."""
+    """A token with a new key id is accepted as soon as the cool-down allows a fetch."""
     issuer.replies[JWKS] = says({"keys": [without_id(OLD)]})
     assert await verifier.decode(issuer.token(OLD))
     issuer.publish(NEW)
@@ -151,7 +151,7 @@ async def test_an_issuer_that_begins_to_name_its_keys_is_understood(verifier, is
 
 
 async def test_a_rotated_set_is_seen_at_the_first_token_of_the_new_key(verifier, issuer, clock):
-    """One that comes within the cool-down is refused, and good after it."""
+    """A token of the new key is refused within the cool-down and accepted after it."""
     await verifier.decode(issuer.token(OLD))
     issuer.publish(NEW, OLD)
     clock.advance(29)
@@ -165,7 +165,7 @@ async def test_a_rotated_set_is_seen_at_the_first_token_of_the_new_key(verifier,
 
 
 async def test_a_key_that_is_gone_verifies_nothing(keys, verifier, issuer, clock):
-    """Also where its header was remembered."""
+    """A removed key is refused, even if the token's header is cached."""
     await verifier.decode(issuer.token(OLD))
     issuer.publish(NEW)
     clock.advance(600)
@@ -177,7 +177,7 @@ async def test_a_key_that_is_gone_verifies_nothing(keys, verifier, issuer, clock
 
 
 async def test_a_key_that_is_replaced_under_its_id_is_replaced(verifier, issuer, clock):
-    """The id says nothing of what it was yesterday."""
+    """A key that is replaced under the same key id is replaced here too."""
     first, second = (Key.generate("ES256", kid="the-key") for _ in range(2))
     issuer.publish(first)
     assert await verifier.decode(issuer.token(first))
@@ -187,7 +187,7 @@ async def test_a_key_that_is_replaced_under_its_id_is_replaced(verifier, issuer,
 
 
 async def test_a_set_that_stays_keeps_what_was_remembered(keys, verifier, issuer, clock):
-    """No header is read anew because the same keys came again, in another order."""
+    """A set with the same keys in another order does not clear cached headers."""
     issuer.publish(OLD, NEW)
     await verifier.decode(issuer.token(OLD))
     key, version = keys.find(kid=OLD.kid, algorithm="ES256"), keys.version
@@ -200,7 +200,7 @@ async def test_a_set_that_stays_keeps_what_was_remembered(keys, verifier, issuer
 
 
 async def test_keys_are_fetched_anew_before_their_life_is_over(verifier, issuer, clock):
-    """In the background: the token that comes then does not wait, nor do a thousand."""
+    """Keys are refreshed in the background before they expire; no token waits for it."""
     await verifier.decode(issuer.token(OLD))
     clock.advance(479)
     await verifier.decode(issuer.token(OLD))
@@ -237,7 +237,7 @@ async def test_keys_are_fetched_anew_before_their_life_is_over(verifier, issuer,
     ],
 )
 async def test_cache_control_is_honoured_within_bounds(issuer, clock, said, seconds):
-    """Never for longer than an hour, never for less than the cool-down; nonsense is zero."""
+    """Cache-Control counts from the cool-down up to an hour; an invalid value counts as zero."""
     issuer.replies[JWKS] = lambda: Reply(
         says(jwks_of(OLD)).body, headers={"cache-control": said.encode().decode("latin-1")}
     )
@@ -251,7 +251,7 @@ async def test_cache_control_is_honoured_within_bounds(issuer, clock, said, seco
 
 @pytest.mark.parametrize(("age", "seconds"), [("40", 60), ("99999", 30), ("-5", 100), ("x", 100)])
 async def test_what_a_cache_held_for_a_while_is_that_much_older(issuer, clock, age, seconds):
-    """RFC 9111 §4.2.3: Age is taken off."""
+    """The Age header shortens the lifetime of the keys (RFC 9111 §4.2.3)."""
     issuer.publish(OLD, cache_control="max-age=100", age=age)
     async with RemoteKeySet(issuer.jwks_url) as keys:
         await keys.prepare(clock.now)
@@ -262,14 +262,14 @@ async def test_what_a_cache_held_for_a_while_is_that_much_older(issuer, clock, a
 
 
 async def test_a_clock_that_is_set_back_stops_nothing(keys, issuer, clock):
-    """Keys are not believed until a moment that was once the future."""
+    """If the clock is set back, keys are not trusted for longer."""
     await keys.prepare(clock.now)
     await keys.prepare(clock.now - 86_400)
     assert len(issuer.asked) == 2
 
 
 async def test_stale_keys_serve_for_an_hour_and_then_nobody_is_let_in(verifier, issuer, clock):
-    """While the issuer is down: one fetch a cool-down, and no request waits for it."""
+    """During an outage, known keys are used for an hour, with one fetch in each cool-down."""
     began = clock.now
     await verifier.decode(issuer.token(OLD))
     issuer.replies[JWKS] = DOWN
@@ -293,7 +293,7 @@ async def test_stale_keys_serve_for_an_hour_and_then_nobody_is_let_in(verifier, 
 async def test_keys_past_their_life_are_not_used_before_the_issuer_was_asked(
     verifier, issuer, clock
 ):
-    """After a quiet hour the first token waits for the new set."""
+    """If the keys have expired, the first token waits for the new set."""
     await verifier.decode(issuer.token(OLD))
     issuer.publish(NEW)
     clock.advance(700)
@@ -302,7 +302,7 @@ async def test_keys_past_their_life_are_not_used_before_the_issuer_was_asked(
 
 
 async def test_one_set_serves_several_engines(keys, issuer, clock):
-    """One fetch for all."""
+    """Several engines of one key set share a fetch."""
     for audience in ("shop", "stock"):
         engine = engine_for(keys, issuer, clock, audience=audience)
         assert await engine.decode(issuer.token(OLD, aud=audience))
@@ -310,7 +310,7 @@ async def test_one_set_serves_several_engines(keys, issuer, clock):
 
 
 async def test_lives_can_be_set(issuer, clock):
-    """As the constructor says."""
+    """The lifetimes of the constructor are used."""
     second = timedelta(seconds=1)
     async with RemoteKeySet(
         issuer.jwks_url, lifetime=5 * second, cooldown=second, stale_for=timedelta(0)
@@ -325,7 +325,7 @@ async def test_lives_can_be_set(issuer, clock):
 
 
 async def test_only_the_algorithms_that_are_wanted_are_accepted(issuer, clock):
-    """Whatever else the issuer publishes."""
+    """Keys of other algorithms in the set are ignored."""
     other = Key.generate("EdDSA")
     issuer.publish(OLD, other)
     async with RemoteKeySet(issuer.jwks_url, algorithms=["ES256", "RS256"]) as keys:

@@ -1,4 +1,4 @@
-"""From where keys are taken, and from where they are not."""
+"""Which URLs keys may be fetched from."""
 
 import sys
 from datetime import timedelta
@@ -30,7 +30,7 @@ OAUTH = "/.well-known/oauth-authorization-server"
     ],
 )
 def test_https_is_taken_and_plain_http_of_this_machine(url):
-    """This machine is called by one of its three names."""
+    """The key set accepts https, and http only for this machine, by one of its three names."""
     assert RemoteKeySet(url)
 
 
@@ -77,7 +77,7 @@ def test_https_is_taken_and_plain_http_of_this_machine(url):
     ],
 )
 def test_every_other_address_is_refused_and_not_repeated(url):
-    """When it is built, in words that hold nothing of it."""
+    """Every other URL is refused when the key set is built, and the error contains no part of it."""
     for build in (RemoteKeySet, RemoteKeySet.from_issuer):
         with pytest.raises(ConfigurationError, match="https URL") as caught:
             build(url)
@@ -105,14 +105,14 @@ def test_every_other_address_is_refused_and_not_repeated(url):
     ids=repr,
 )
 def test_options_that_cannot_be_meant_are_refused_when_built(options):
-    """By either way of building."""
+    """Both constructors refuse invalid options."""
     for build in (RemoteKeySet, RemoteKeySet.from_issuer):
         with pytest.raises(ConfigurationError):
             build("https://login.example", **options)
 
 
 def test_without_httpx_the_error_names_the_extra(monkeypatch):
-    """The rest of Tokenward needs none."""
+    """Without httpx, the error names the extra to install."""
     monkeypatch.setitem(sys.modules, "httpx", None)
     with pytest.raises(ConfigurationError, match=r"pip install 'tokenward\[jwks\]'"):
         RemoteKeySet("https://login.example/keys")
@@ -131,7 +131,7 @@ def test_without_httpx_the_error_names_the_extra(monkeypatch):
     ],
 )
 async def test_an_issuer_says_where_its_keys_are(issuer, clock, well_known, path, asked):
-    """At the first use, in the one place of its well-known document; asked anew for every set."""
+    """The well-known document is fetched at the first use, and again for every set."""
     name = issuer.url + path
     issuer.replies[asked] = says({"issuer": name, "jwks_uri": issuer.jwks_url})
     async with RemoteKeySet.from_issuer(name, well_known=well_known) as keys:
@@ -143,7 +143,7 @@ async def test_an_issuer_says_where_its_keys_are(issuer, clock, well_known, path
 
 
 def test_an_issuer_has_no_query():
-    """OpenID Connect Discovery §3."""
+    """An issuer with a query is refused (OpenID Connect Discovery §3)."""
     with pytest.raises(ConfigurationError, match="query"):
         RemoteKeySet.from_issuer("https://login.example/?tenant=a")
 
@@ -167,7 +167,7 @@ def test_an_issuer_has_no_query():
     ids=repr,
 )
 async def test_what_an_issuer_says_must_be_of_itself_and_safe(issuer, clock, change):
-    """Its name is compared letter by letter; the address of the keys is under the same rules."""
+    """The issuer must match exactly, and the URL of its keys must follow the same rules."""
     document = {"issuer": issuer.url, "jwks_uri": issuer.jwks_url} | change
     text = {
         name: value.format(url=issuer.url) if isinstance(value, str) else value
@@ -192,7 +192,7 @@ async def test_what_an_issuer_says_must_be_of_itself_and_safe(issuer, clock, cha
     ids=["500", "redirect", "long", "html", "hangs"],
 )
 async def test_the_well_known_document_is_fetched_with_the_same_care(issuer, clock, reply):
-    """One time-out for both."""
+    """One time-out covers the well-known document and the keys."""
     elsewhere = says({"issuer": issuer.url, "jwks_uri": issuer.jwks_url})
     issuer.replies |= {OPENID: reply, "/elsewhere": elsewhere}
     short = timedelta(milliseconds=200)
@@ -203,7 +203,7 @@ async def test_the_well_known_document_is_fetched_with_the_same_care(issuer, clo
 
 
 async def test_keys_that_moved_are_found(issuer, clock):
-    """The address is no more lasting than the keys."""
+    """The URL of the keys is looked up again with each fetch."""
     issuer.replies[OPENID] = says({"issuer": issuer.url, "jwks_uri": issuer.jwks_url})
     async with RemoteKeySet.from_issuer(issuer.url) as keys:
         engine = engine_for(keys, issuer, clock)
@@ -216,7 +216,7 @@ async def test_keys_that_moved_are_found(issuer, clock):
 
 
 async def test_a_distant_issuer_sends_nobody_to_this_machine(issuer, clock):
-    """A service behind the fire-wall is not asked because a stranger says so."""
+    """A remote issuer cannot make the service fetch from this machine."""
 
     def answer(request):
         issuer.asked.append(str(request.url))
@@ -233,7 +233,7 @@ async def test_a_distant_issuer_sends_nobody_to_this_machine(issuer, clock):
 
 
 async def test_certificates_are_checked(clock):
-    """Keys come over TLS from whom the system, or the client that is given, trusts."""
+    """Certificates are checked with the trust of the system or of the client that is passed."""
     issuer = Issuer()
     issuer.publish(OLD)
 
@@ -254,7 +254,7 @@ async def test_certificates_are_checked(clock):
 
 
 async def test_a_proxy_of_the_environment_is_not_asked_for_this_machine(issuer, clock, monkeypatch):
-    """What is sent in the clear does not leave it."""
+    """Plain http to this machine does not go through a proxy from the environment."""
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     monkeypatch.delenv("NO_PROXY", raising=False)
     async with RemoteKeySet(issuer.jwks_url) as keys:

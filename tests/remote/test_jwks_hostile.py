@@ -1,4 +1,4 @@
-"""Issuers that fail, lie or attack: valid tokens of known keys go on working, and nothing blocks."""
+"""Issuers that fail or attack: tokens of known keys stay valid, and nothing blocks."""
 
 import asyncio
 import contextvars
@@ -54,13 +54,13 @@ HOSTILE = {
 
 @pytest.fixture
 async def keys(issuer):
-    """Give keys that are fetched in a hurry."""
+    """Return a key set with short time-outs."""
     async with RemoteKeySet(issuer.jwks_url, timeout=SHORT) as keys:
         yield keys
 
 
 def turn(issuer, name):
-    """Have the issuer answer so; its other name is another host."""
+    """Set the response of the issuer; its other name counts as another host."""
     reply = HOSTILE[name]
     other = issuer.url.replace("127.0.0.1", "localhost")
     headers = {key: value.format(other=other) for key, value in reply.headers.items()}
@@ -72,7 +72,7 @@ def turn(issuer, name):
 
 @pytest.mark.parametrize("name", HOSTILE)
 async def test_known_keys_go_on_working_and_no_others_come(verifier, issuer, clock, caplog, name):
-    """Whatever the answer: one fetch a cool-down, one warning, no word of the answer in it."""
+    """For every response: known keys stay, with one fetch and one warning in each cool-down."""
     token = issuer.token(OLD)
     assert await verifier.decode(token)
     turn(issuer, name)
@@ -94,7 +94,7 @@ async def test_known_keys_go_on_working_and_no_others_come(verifier, issuer, clo
 
 @pytest.mark.parametrize("name", HOSTILE)
 async def test_without_known_keys_requests_are_refused(verifier, issuer, name):
-    """With an error that repeats nothing, and has no cause that could."""
+    """Without known keys, tokens are refused with an error that contains nothing of the response."""
     turn(issuer, name)
     for _ in range(2):
         with pytest.raises(KeysUnavailableError) as caught:
@@ -105,7 +105,7 @@ async def test_without_known_keys_requests_are_refused(verifier, issuer, name):
 
 
 async def test_an_issuer_that_is_not_there_is_down(issuer, clock):
-    """A refused connection, as any other outage."""
+    """A refused connection is an outage."""
     async with RemoteKeySet("http://127.0.0.1:1/keys") as keys:
         with pytest.raises(KeysUnavailableError):
             await engine_for(keys, issuer, clock).decode(issuer.token(OLD))
@@ -115,14 +115,14 @@ async def test_an_issuer_that_is_not_there_is_down(issuer, clock):
     "reply", [Reply(PADDED), Reply(gzip.compress(PADDED), headers=GZIP)], ids=["plain", "gzip"]
 )
 async def test_a_mebibyte_is_not_too_much(verifier, issuer, reply):
-    """Plain, as it is asked for; or in gzip, which some send all the same."""
+    """A set of one mebibyte is accepted, plain or with gzip."""
     issuer.replies[JWKS] = reply
     assert await verifier.decode(issuer.token(OLD))
     assert issuer.headers[0][b"accept-encoding"] == b"identity"
 
 
 async def test_a_cancelled_first_caller_does_not_fail_the_others(verifier, issuer):
-    """Nor does a second one: the fetch belongs to nobody."""
+    """The cancellation of callers does not cancel the shared fetch."""
     issuer.gate.clear()
     calls = [asyncio.create_task(verifier.decode(issuer.token(OLD))) for _ in range(10)]
     await asyncio.to_thread(issuer.was_asked.wait)
@@ -136,7 +136,7 @@ async def test_a_cancelled_first_caller_does_not_fail_the_others(verifier, issue
 
 
 async def test_all_callers_may_go_and_the_fetch_ends(verifier, issuer):
-    """The next one has the keys already."""
+    """If all callers are cancelled, the fetch completes and the next caller has the keys."""
     issuer.gate.clear()
     call = asyncio.create_task(verifier.decode(issuer.token(OLD)))
     await asyncio.to_thread(issuer.was_asked.wait)
@@ -148,7 +148,7 @@ async def test_all_callers_may_go_and_the_fetch_ends(verifier, issuer):
 
 
 async def test_closing_ends_the_fetch_and_nobody_waits_for_ever(keys, verifier, issuer):
-    """Whoever waits is refused; the next may ask at once, because nothing was answered."""
+    """Closing refuses the waiting callers; the next caller may fetch immediately."""
     await keys.aclose()
     issuer.gate.clear()
     call = asyncio.create_task(verifier.decode(issuer.token(OLD)))
@@ -161,7 +161,7 @@ async def test_closing_ends_the_fetch_and_nobody_waits_for_ever(keys, verifier, 
 
 
 async def test_the_loop_goes_on_turning_while_the_issuer_hangs(verifier, issuer):
-    """Two hundred who wait hold nobody up."""
+    """Two hundred waiting callers do not block the event loop."""
     issuer.replies[JWKS] = Reply(never_ends=True)
     loop, gaps = asyncio.get_running_loop(), []
     token = issuer.token(OLD)
@@ -176,7 +176,7 @@ async def test_the_loop_goes_on_turning_while_the_issuer_hangs(verifier, issuer)
 
 
 async def test_an_unknown_key_id_during_an_outage_is_not_held_against_it(verifier, issuer, clock):
-    """That a fetch failed does not say that the key is not there."""
+    """An unknown key id during an outage is not remembered as absent."""
     await verifier.decode(issuer.token(OLD))
     issuer.replies[JWKS] = HOSTILE["500"]
     clock.advance(30)
@@ -188,7 +188,7 @@ async def test_an_unknown_key_id_during_an_outage_is_not_held_against_it(verifie
 
 
 async def test_nothing_of_a_request_lives_on_in_the_fetch(issuer, clock):
-    """The task has a context of its own."""
+    """The task of the fetch does not keep the context of a request alive."""
     user = contextvars.ContextVar("user", default="nobody")
     seen = []
 
@@ -206,7 +206,7 @@ async def test_nothing_of_a_request_lives_on_in_the_fetch(issuer, clock):
 
 
 async def test_redirects_are_refused_though_the_client_follows_them(issuer, clock):
-    """A client that is given keeps its settings, but for this one."""
+    """Redirects are refused, even with a client that follows them."""
     issuer.replies |= {JWKS: HOSTILE["redirect"], "/elsewhere": says(jwks_of(OLD))}
     async with (
         httpx.AsyncClient(follow_redirects=True) as client,
@@ -218,7 +218,7 @@ async def test_redirects_are_refused_though_the_client_follows_them(issuer, cloc
 
 
 def test_a_set_outlives_its_event_loop(issuer, clock):
-    """As in tests, and where an app is run twice; also where a loop ends in the middle of a fetch."""
+    """A key set can be used in a second event loop, even if the first ended during a fetch."""
     keys = RemoteKeySet(issuer.jwks_url)
     engine = engine_for(keys, issuer, clock)
     issuer.gate.clear()
@@ -237,7 +237,7 @@ def test_a_set_outlives_its_event_loop(issuer, clock):
 
 
 def test_a_loop_that_was_closed_in_the_middle_holds_up_no_other(clock, caplog):
-    """Its fetch never ends, and another loop begins its own."""
+    """A fetch of a closed event loop does not block another loop, which starts its own fetch."""
     never = asyncio.Event()
     is_first = True
 
@@ -272,7 +272,7 @@ def test_a_loop_that_was_closed_in_the_middle_holds_up_no_other(clock, caplog):
 
 
 async def test_the_largest_set_is_read_in_little_time(verifier, issuer, caplog):
-    """A hundred keys are taken, and one more is an outage."""
+    """A set of a hundred keys is read quickly; one more key is an outage."""
     caplog.set_level(logging.WARNING)
     jwk = jwks_of(OLD)["keys"][0]
     many = [jwk | {"kid": str(number)} for number in range(100)]
