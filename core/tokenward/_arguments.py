@@ -7,9 +7,9 @@ import inspect
 from collections.abc import Iterable
 from typing import NoReturn
 
-from tokenward.errors import ConfigurationError
+from tokenward.errors import ConfigurationError, InvalidKeyError
 
-__all__ = ["check_callable", "check_methods", "kind_of", "refuse_no_token"]
+__all__ = ["as_bytes", "check_callable", "check_methods", "kind_of", "refuse_no_token"]
 
 
 def kind_of(value: object) -> str:
@@ -19,6 +19,21 @@ def kind_of(value: object) -> str:
     if isinstance(value, type):
         return f"the class {value.__name__}"
     return f"an object of the type {type(value).__name__}"
+
+
+def as_bytes(value: str | bytes, name: str) -> bytes:
+    """Return the bytes of a key, a secret or a password; text as UTF-8.
+
+    Raises:
+        InvalidKeyError: the value is neither text nor bytes, or text with a lone surrogate.
+    """
+    if isinstance(value, bytes):
+        return value
+    # Checked first, because the error of `encode` would hold the text.
+    if not isinstance(value, str) or any("\ud800" <= letter <= "\udfff" for letter in value):
+        msg = f"The {name} must be text or bytes."
+        raise InvalidKeyError(msg)
+    return value.encode()
 
 
 def refuse_no_token(value: object) -> NoReturn:

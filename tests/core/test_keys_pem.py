@@ -136,7 +136,7 @@ def test_a_missing_password_is_asked_for(form, password):
 
     message = refused(lambda: Key.from_pem(pem, password=password), pem)
 
-    assert "is encrypted: give its password" in message
+    assert "is encrypted: pass its password" in message
 
 
 @pytest.mark.parametrize("form", [PKCS8, PKCS1])

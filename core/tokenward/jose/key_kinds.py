@@ -1,37 +1,60 @@
-"""What kind of key a material is: the algorithms that it can serve, and its public members."""
+"""What follows from the kind of a key: its curve, the algorithms that it fits, its JWK members."""
 
 import hashlib
 import json
 from collections.abc import Mapping
 from typing import Final
 
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from cryptography.hazmat.primitives.hmac import HMAC
 from jwt import algorithms as pyjwt
 from pydantic import JsonValue
 
 from tokenward.jose.algorithms import ALGORITHMS, Algorithm, PrivateKey, PublicKey, algorithm_named
 from tokenward.jose.codec import b64url_encode
-from tokenward.jose.key_loading import curve_of
 
 __all__ = [
     "algorithm_for",
+    "curve_of",
     "fitting_algorithms",
     "public_members",
+    "public_part",
     "signature_bytes_of",
     "thumbprint_of",
 ]
 
-# RFC 7638 §3.2 and RFC 8037 §2: what a thumbprint is made of. `oct` is left out on purpose.
+# RFC 7638 §3.2 and RFC 8037 §2. There is no `oct`: its thumbprint would allow to test guesses.
 _THUMBPRINT_MEMBERS: Final[Mapping[str, tuple[str, ...]]] = {
     "RSA": ("e", "kty", "n"),
     "EC": ("crv", "kty", "x", "y"),
     "OKP": ("crv", "kty", "x"),
 }
+_CURVE_NAMES: Final = {
+    "secp256r1": "P-256",
+    "secp384r1": "P-384",
+    "secp521r1": "P-521",
+    "secp256k1": "secp256k1",
+}
+
+
+def public_part(key: PrivateKey | PublicKey) -> PublicKey:
+    """Return the public half of a key pair, or a public key itself."""
+    return key.public_key() if isinstance(key, PrivateKey) else key
+
+
+def curve_of(key: PrivateKey | PublicKey) -> str | None:
+    """Return the ``crv`` of a key; None for RSA, and for a curve that no algorithm takes."""
+    if isinstance(key, ec.EllipticCurvePrivateKey | ec.EllipticCurvePublicKey):
+        return _CURVE_NAMES.get(key.curve.name)
+    if isinstance(key, ed25519.Ed25519PrivateKey | ed25519.Ed25519PublicKey):
+        return "Ed25519"
+    if isinstance(key, ed448.Ed448PrivateKey | ed448.Ed448PublicKey):
+        return "Ed448"
+    return None
 
 
 def fitting_algorithms(material: bytes | PrivateKey | PublicKey) -> list[Algorithm]:
-    """Return the algorithms that the material can serve, the most usual first."""
+    """Return the algorithms that fit the material, the most common first."""
     if isinstance(material, bytes):
         return [row for row in ALGORITHMS.values() if row.key_type == "oct"]
     curve = curve_of(material)
@@ -43,12 +66,12 @@ def fitting_algorithms(material: bytes | PrivateKey | PublicKey) -> list[Algorit
 
 
 def algorithm_for(material: bytes | PrivateKey | PublicKey, name: str | None) -> Algorithm:
-    """Return the algorithm that was asked for, or the material's most usual one."""
+    """Return the named algorithm, or the most common one that fits the material."""
     return fitting_algorithms(material)[0] if name is None else algorithm_named(name)
 
 
 def signature_bytes_of(key: HMAC | PublicKey, algorithm: Algorithm) -> int:
-    """Return the length of every signature of a key."""
+    """Return the length of the signatures of a key, in bytes."""
     if isinstance(key, HMAC):
         return algorithm.digest_bytes
     if isinstance(key, rsa.RSAPublicKey):

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 
 from tokenward.errors import InvalidKeyError
 from tokenward.jose.algorithms import PrivateKey, PublicKey
-from tokenward.jose.key_loading import curve_of, public_part
+from tokenward.jose.key_kinds import curve_of, public_part
 
 __all__ = ["check_key_object"]
 

@@ -3,7 +3,8 @@
 A ring holds the service's own keys; a `RemoteKeySet` holds those of another issuer.
 """
 
-from tokenward.jose.key import Key, WeakSecretWarning
+from tokenward.jose.hmac_secrets import WeakSecretWarning
+from tokenward.jose.key import Key
 from tokenward.jose.key_source import KeySource, Signer
 from tokenward.keys.directory import KeyDirectory
 from tokenward.keys.index import KeyEntry

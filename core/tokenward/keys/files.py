@@ -24,6 +24,7 @@ from tokenward.errors import (
 )
 from tokenward.jose.codec import dumps, loads_object
 from tokenward.jose.key import Key
+from tokenward.jose.pem_keys import is_private_pem
 
 __all__ = [
     "JWK_SUFFIX",
@@ -128,7 +129,7 @@ def _open_within(directory: Path, path: Path) -> int:
 
 def _holds_private_key(content: bytes) -> bool:
     """Whether this is a private PEM key, encrypted or not, or JSON with a private or secret JWK."""
-    if b"PRIVATE KEY-----" in content:
+    if is_private_pem(content):
         return True
     try:
         document = loads_object(content)
