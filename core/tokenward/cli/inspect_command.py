@@ -1,7 +1,7 @@
 """``tokenward inspect``: show a token, verify it and list its faults."""
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 from pydantic import JsonValue
@@ -18,7 +18,7 @@ from tokenward.tokens import read_unverified
 
 __all__ = ["inspect"]
 
-_HEADINGS = {"valid": "bold green", "invalid": "bold red", "not-verified": "bold yellow"}
+_HEADINGS: Final = {"valid": "bold green", "invalid": "bold red", "not-verified": "bold yellow"}
 _DO_NOT_TRUST = "Do not trust anything below."
 
 
