@@ -88,7 +88,7 @@ def test_what_no_token_can_say_is_refused(options, code, message):
 def test_without_keys_that_sign_nothing_is_issued(tmp_path, keys_dir):
     """Where none are named, and where they only verify."""
     result = run("issue", "alice")
-    assert (result.exit_code, "There are no keys" in result.stderr) == (1, True)
+    assert (result.exit_code, "No keys are configured" in result.stderr) == (1, True)
     jwks = tmp_path / "jwks.json"
     jwks.write_text(run("keys", "export", "--keys", keys_dir).stdout)
     result = run("issue", "alice", "--jwks", jwks)

@@ -385,7 +385,7 @@ def test_a_configuration_that_is_refused_ends_the_command():
     """With one line; as JSON where that was asked for."""
     result = run("inspect", stdin=VALID, TOKENWARD_LEEWAI="1")
     assert (result.exit_code, result.stdout) == (1, "")
-    assert result.stderr.startswith("tokenward: configuration_invalid: TOKENWARD_LEEWAI is no")
+    assert result.stderr.startswith("tokenward: configuration_invalid: TOKENWARD_LEEWAI is not")
     result = run("inspect", "--json", stdin=VALID, TOKENWARD_LEEWAI="1")
     assert json.loads(result.stdout)["error"]["code"] == "configuration_invalid"
 

@@ -175,7 +175,7 @@ def test_an_unknown_variable_is_refused_with_its_nearest_name(monkeypatch, name,
     """A setting that is misspelt must not be silently left out."""
     monkeypatch.setenv(f"TOKENWARD_{name}", VALUE)
     message = refusal_of()
-    assert message.startswith(f"TOKENWARD_{name} is no setting of Tokenward.")
+    assert message.startswith(f"TOKENWARD_{name} is not a setting of Tokenward.")
     assert message.endswith(f"Did you mean {near}?") == (near is not None)
 
 
@@ -188,7 +188,7 @@ def test_variables_of_others_are_left_alone(monkeypatch):
 
 def test_an_unknown_argument_is_refused():
     """Settings that are built in code are as strict."""
-    assert refusal_of(sekret=VALUE) == "sekret is no setting of Tokenward."
+    assert refusal_of(sekret=VALUE) == "sekret is not a setting of Tokenward."
 
 
 def test_an_empty_variable_is_refused(environment):

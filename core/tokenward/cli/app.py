@@ -23,5 +23,5 @@ app: Final = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(keys_app, name="keys")
-for each in (inspect, issue, revoke, purge, doctor):
-    app.command(each.__name__)(each)
+for _each in (inspect, issue, revoke, purge, doctor):
+    app.command(_each.__name__)(_each)

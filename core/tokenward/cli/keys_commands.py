@@ -16,7 +16,7 @@ from tokenward.settings import parse_duration
 
 __all__ = ["keys_app"]
 
-keys_app = typer.Typer(
+keys_app: typer.Typer = typer.Typer(
     help="Generate, list, rotate and export the keys of a directory.",
     no_args_is_help=True,
     rich_markup_mode=None,

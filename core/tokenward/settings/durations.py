@@ -1,4 +1,4 @@
-"""Durations as text: in settings and on the command line."""
+"""Durations as text, for settings and the command line."""
 
 import re
 from datetime import timedelta
@@ -13,7 +13,7 @@ __all__ = ["duration_text", "parse_duration", "parse_lifetime"]
 
 _SECONDS: Final = re.compile(r"\d{1,12}(\.\d{1,6})?", re.ASCII)
 _COUNT_AND_UNIT: Final = re.compile(r"(\d{1,9})([smhdw])", re.ASCII)
-# No years and months: nobody knows how long those are.
+# Without years and months, which have no fixed length.
 _ISO_8601: Final = re.compile(r"P(\d+W|(\d+D)?(T(\d+H)?(\d+M)?(\d+(\.\d+)?S)?)?)", re.ASCII)
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _EXPECTED: Final = (
@@ -23,10 +23,10 @@ _TIMEDELTA: Final = TypeAdapter(timedelta)
 
 
 def parse_duration(text: str) -> timedelta:
-    """Read ``900``, ``15m`` or ``PT15M``; never negative.
+    """Return the duration that a text such as ``900``, ``15m`` or ``PT15M`` names.
 
     Raises:
-        ConfigurationError: it is none of them, or too long for a `timedelta`.
+        ConfigurationError: the text has another form, or is too long for a `timedelta`.
     """
     duration = _parsed(text.strip())
     if duration is None:
@@ -36,10 +36,10 @@ def parse_duration(text: str) -> timedelta:
 
 
 def parse_lifetime(text: str) -> Lifetime:
-    """Read a duration, or ``never`` for `NEVER`.
+    """Return the duration that a text names, or `NEVER` for ``never``.
 
     Raises:
-        ConfigurationError: it is neither.
+        ConfigurationError: the text is neither; see `parse_duration`.
     """
     if text.strip().lower() == "never":
         return NEVER
@@ -51,9 +51,10 @@ def parse_lifetime(text: str) -> Lifetime:
 
 
 def duration_text(duration: Lifetime) -> str:
-    """Write a duration in its largest whole unit: ``15m``, ``30d``; or ``never``."""
+    """Return a duration as text in its largest whole unit: ``15m``, ``30d``; or ``never``."""
     if duration is NEVER:
         return "never"
+
     seconds = duration.total_seconds()
     for unit, length in (("d", 86_400), ("h", 3_600), ("m", 60)):
         if seconds and seconds % length == 0:

@@ -1,4 +1,4 @@
-"""The types of settings that are text in the environment, and something else in Python."""
+"""The types of settings that are parsed from text."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -16,20 +16,21 @@ __all__ = ["Duration", "ExtraRegisteredClaims", "LifetimeOrNever", "Names", "Tok
 
 
 def _parsed_by(parse: Callable[[str], object]) -> BeforeValidator:
-    """Parse text; what comes from Python code is taken as it is."""
+    """Parse text, and pass values from Python code on unchanged."""
     return BeforeValidator(lambda value: parse(value) if isinstance(value, str) else value)
 
 
 def _parse_names(text: str) -> tuple[str, ...]:
-    """Read names separated by commas, or a JSON list of them."""
+    """Return names that are separated by commas, or a JSON list."""
     try:
         names = from_json(text) if text.lstrip().startswith("[") else text.split(",")
     except ValueError:
         names = [""]
-    is_good = isinstance(names, list) and all(
+
+    is_valid = isinstance(names, list) and all(
         isinstance(name, str) and name.strip() for name in names
     )
-    if not is_good:
+    if not is_valid:
         msg = "Expected names separated by commas, or a JSON list of them."
         raise ConfigurationError(msg)
     return tuple(name.strip() for name in names)

@@ -1,6 +1,6 @@
-"""Settings that are read strictly: what nobody knows, or what is empty, is refused by its name.
+"""Settings from the environment, in which unknown and empty variables are errors.
 
-Names of variables and of settings are in the errors; values never are.
+Errors contain the names of variables and settings, never values.
 """
 
 import re
@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Final
 from pydantic import PrivateAttr, ValidationError
 from pydantic.fields import FieldInfo
 
-from tokenward.errors import ConfigurationError
+from tokenward.errors import ConfigurationError, raise_without_context
 
 try:
     from pydantic_settings import (
@@ -32,7 +32,7 @@ __all__ = ["SettingsConfigDict", "StrictSettings"]
 
 
 class StrictSettings(BaseSettings):
-    """Settings of the environment and, where one is named, of an env file."""
+    """Settings from the environment and from an optional env file."""
 
     model_config: ClassVar[SettingsConfigDict] = SettingsConfigDict(
         frozen=True, extra="forbid", hide_input_in_errors=True
@@ -40,30 +40,27 @@ class StrictSettings(BaseSettings):
 
     _prefix: str = PrivateAttr("")
 
-    def __init__(self, **values: Any) -> None:  # noqa: ANN401 - whatever the fields take
-        """Read the environment; what is given here comes before it.
+    def __init__(self, **values: Any) -> None:  # noqa: ANN401 - the types of the fields
+        """Read the environment.
 
         Args:
-            values: settings by their names. Besides ``_env_file``, a file to read where the
-                environment says nothing, and ``_env_prefix``, in place of the usual prefix.
+            values: settings by name, which override the environment. Also ``_env_file``, a file
+                with settings that the environment overrides, and ``_env_prefix``, another prefix.
 
         Raises:
-            ConfigurationError: a variable that no setting has, an empty one, a value that cannot be
-                meant, or settings that contradict each other; the message names the variables.
+            ConfigurationError: a variable is unknown or empty, a value is invalid, or settings
+                contradict each other. The message names the variables, never a value.
         """
-        refusal = ""
         prefix = values.get("_env_prefix") or type(self).model_config.get("env_prefix", "")
         try:
             super().__init__(**values)
         except ValidationError as exc:
-            refusal = _explained(exc, type(self), prefix)
-        # Raised out here: inside `except` it would carry Pydantic's error, and that the values.
-        if refusal:
-            raise ConfigurationError(refusal)
+            # Pydantic's error holds the values of the settings.
+            raise_without_context(ConfigurationError(_explained(exc, type(self), prefix)))
         self._prefix = prefix
 
     def variable(self, setting: str) -> str:
-        """Give the name of the variable that sets something."""
+        """Return the name of the variable of a setting."""
         return f"{self._prefix}{setting.upper()}"
 
     @classmethod
@@ -75,7 +72,7 @@ class StrictSettings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - Pydantic's signature
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Read the environment and an env file in our own, strict way."""
+        """Replace the sources of pydantic-settings by strict ones, without secret files."""
         return (
             init_settings,
             *(
@@ -87,12 +84,12 @@ class StrictSettings(BaseSettings):
 
 
 class _StrictVariables(PydanticBaseSettingsSource):
-    """The variables of one prefix, each of which must be a setting."""
+    """Reads the variables with the prefix, each of which must be a setting."""
 
     def __init__(self, settings_cls: type[BaseSettings], source: EnvSettingsSource) -> None:
         super().__init__(settings_cls)
         if isinstance(source, DotEnvSettingsSource):
-            _refuse_absent(source.env_file)
+            _check_env_files(source.env_file)
         self._prefix = source.env_prefix
         self._variables: Mapping[str, str | None] = source.env_vars
 
@@ -106,20 +103,22 @@ class _StrictVariables(PydanticBaseSettingsSource):
     def __call__(self) -> dict[str, Any]:
         found: dict[str, Any] = {}
         fields = self.settings_cls.model_fields
+
         for variable in sorted(self._variables):
             if not variable.lower().startswith(self._prefix.lower()):
                 continue
             name = variable[len(self._prefix) :].lower()
             if name not in fields:
                 raise ConfigurationError(_unknown(variable.upper(), name, fields, self._prefix))
+
             found[name], _, _ = self.get_field_value(fields[name], name)
             if not found[name]:
-                msg = f"{variable.upper()} is empty: give it a value, or do not set it."
+                msg = f"{variable.upper()} is empty: set a value, or remove the variable."
                 raise ConfigurationError(msg)
         return found
 
 
-def _refuse_absent(env_file: object) -> None:
+def _check_env_files(env_file: object) -> None:
     files = env_file if isinstance(env_file, list | tuple) else (env_file,)
     for each in files:
         if isinstance(each, str | Path) and not Path(each).expanduser().exists():
@@ -130,11 +129,11 @@ def _refuse_absent(env_file: object) -> None:
 def _unknown(variable: str, name: str, fields: Mapping[str, FieldInfo], prefix: str) -> str:
     near = get_close_matches(name, fields, n=1)
     hint = f" Did you mean {prefix}{near[0].upper()}?" if near else ""
-    return f"{variable} is no setting of Tokenward.{hint}"
+    return f"{variable} is not a setting of Tokenward.{hint}"
 
 
 def _explained(error: ValidationError, model: type[BaseSettings], prefix: str) -> str:
-    """Say what is wrong in the words of the environment, one sentence for each fault."""
+    """Return the message for a validation error: one sentence for each fault, with variables."""
     sentences = []
     for fault in error.errors(include_url=False, include_input=False):
         own = fault.get("ctx", {}).get("error")
@@ -142,16 +141,17 @@ def _explained(error: ValidationError, model: type[BaseSettings], prefix: str) -
         if not fault["loc"]:
             sentences.append(_with_variables(said, model, prefix))
         elif fault["type"] == "extra_forbidden":
-            sentences.append(f"{fault['loc'][0]} is no setting of Tokenward.")
+            sentences.append(f"{fault['loc'][0]} is not a setting of Tokenward.")
         else:
             sentences.append(f"{prefix}{str(fault['loc'][0]).upper()}: {said}")
     return " ".join(dict.fromkeys(sentences))
 
 
 def _with_variables(sentence: str, model: type[BaseSettings], prefix: str) -> str:
-    """Put variables in the place of settings: at the start, in braces, or with an underscore.
+    """Replace the names of settings by the names of their variables.
 
-    Many a setting is an English word as well, and stays one elsewhere.
+    A name is replaced at the start of the sentence, in braces, or if it has an underscore. Elsewhere
+    it may be a plain English word, such as "issuer" or "secret".
     """
     names = "|".join(model.model_fields)
     long_names = "|".join(name for name in model.model_fields if "_" in name)
