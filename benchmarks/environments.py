@@ -1,5 +1,6 @@
 """The virtual environments of the peers, with the releases of shared libraries that Tokenward runs on."""
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -92,7 +93,11 @@ class Environments:
 
 
 def _install(python: str, *arguments: str) -> None:
-    """Install packages into another environment with the pip of this one; the other has no pip."""
-    quiet = ("-qq", "--disable-pip-version-check")
-    command = [sys.executable, "-m", "pip", "--python", python, "install", *quiet, *arguments]
-    subprocess.run(command, check=True)  # noqa: S603 - constant names
+    """Install packages into another environment with uv or the pip of this environment."""
+    uv = shutil.which("uv")
+    command = (
+        [uv, "pip", "install", "--python", python, "--quiet"]
+        if uv
+        else [sys.executable, "-m", "pip", "--python", python, "install", "-qq"]
+    )
+    subprocess.run([*command, *arguments], check=True)  # noqa: S603 - constant names
