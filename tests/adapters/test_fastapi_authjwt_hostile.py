@@ -15,7 +15,7 @@ from tokenward.jose.codec import b64url_encode
 from tokenward_fastapi.authjwt import AuthJWT
 from tokenward_fastapi.authjwt.exceptions import UnreadableTokenError
 
-auth, service = authjwt_service.auth, authjwt_service.service  # fixtures
+auth = authjwt_service.auth  # a fixture
 
 HEADERS: list[object] = [
     {"alg": "none"},
@@ -64,6 +64,16 @@ TOKENS = [
 ]
 
 
+@pytest.fixture(scope="module")
+def service() -> Service:
+    """Return one service for the module: what it refuses changes nothing in it."""
+
+    class OwnAuthJWT(AuthJWT):
+        pass
+
+    return Service(configure(OwnAuthJWT, **BOTH))
+
+
 async def answers(service: Service, path: str, token: bytes) -> list[httpx.Response]:
     """Send a token in the header, and in each cookie with a CSRF token."""
     cookie = b"access_token_cookie=%s; refresh_token_cookie=%s" % (token, token)
@@ -80,7 +90,6 @@ async def answers(service: Service, path: str, token: bytes) -> list[httpx.Respo
 @pytest.mark.parametrize("number", range(len(TOKENS)))
 async def test_hostile_tokens(service: Service, path: str, number: int) -> None:
     """Every guard refuses each of them, with a message that contains no part of it."""
-    configure(service.auth, **BOTH)
     token = TOKENS[number].encode()
     by_header, by_cookie = await answers(service, f"/{path}", token)
     refused = {401, 422}
@@ -95,7 +104,6 @@ async def test_hostile_tokens(service: Service, path: str, number: int) -> None:
 @pytest.mark.parametrize("token", [b"\xff\xfe", "é.é.é".encode(), b"\x00", b"a b", b'"', b"="])
 async def test_hostile_bytes(service: Service, path: str, token: bytes) -> None:
     """Bytes that are not text are refused."""
-    configure(service.auth, **BOTH)
     for response in await answers(service, f"/{path}", token):
         assert response.status_code in {401, 422}
 

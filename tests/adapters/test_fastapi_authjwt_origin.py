@@ -13,9 +13,15 @@ auth, service = authjwt_service.auth, authjwt_service.service  # fixtures
 EVIL = [(b"origin", b"https://evil.example")]
 
 
-@pytest.mark.parametrize("locations", [COOKIES, BOTH])
-@pytest.mark.parametrize("is_protected", [True, False])
-@pytest.mark.parametrize("path", KINDS)
+@pytest.mark.parametrize(
+    ("path", "locations", "is_protected"),
+    [
+        *((path, COOKIES, True) for path in KINDS),
+        ("required", COOKIES, False),
+        ("required", BOTH, True),
+        ("required", BOTH, False),
+    ],
+)
 @pytest.mark.parametrize(
     ("headers", "is_allowed"),
     [
