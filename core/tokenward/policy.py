@@ -110,12 +110,14 @@ class TokenPolicy:
     integer_subjects: bool = False
     """Whether ``sub`` may be an integer, which is read as its decimal text: 7 as ``"7"``.
 
-    For tokens of libraries that wrote it so, against RFC 7519 §4.1.2.
+    For the drop-in (`tokenward_fastapi.authjwt`): the library that it replaces wrote integers, against
+    RFC 7519 §4.1.2.
     """
     issuer_optional_in: Collection[TokenType] = ()
     """Types of tokens that may come without ``iss``, where there is an `issuer`.
 
-    For tokens of libraries that wrote it into access tokens alone; another issuer is refused there too.
+    For the drop-in: the library that it replaces wrote ``iss`` into access tokens only. Another issuer
+    is refused in every type.
     """
     max_token_bytes: int = 16_384
     """Tokens longer than this are refused unread."""
@@ -135,8 +137,8 @@ class TokenPolicy:
     extra_registered_claims: Collection[Literal["csrf", "nbf"]] = ()
     """Registered claims that every token is to have besides the usual ones.
 
-    ``nbf`` equals ``iat`` (for readers that insist on it); ``csrf`` is what `CsrfCheck` asks for, and
-    tokens of sessions have it in any case.
+    For the drop-in, which writes both. ``nbf`` equals ``iat``, for readers that require it. ``csrf`` is
+    the claim that `CsrfCheck` compares; tokens of sessions always have it.
     """
 
     audiences: frozenset[str] = field(init=False, repr=False, compare=False, default=frozenset())

@@ -200,6 +200,8 @@ def render_cookie(
 ) -> str:
     """Return a ``Set-Cookie`` header value for one token (RFC 6265 §4.1.1).
 
+    Public for the drop-in (`tokenward_fastapi.authjwt`); `CookieCarrier` calls it for other services.
+
     Args:
         name: the name of the cookie.
         value: a token, or the empty string. Only characters that occur in tokens are allowed.

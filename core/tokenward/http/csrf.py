@@ -147,6 +147,8 @@ class CsrfCheck:
 def check_csrf_token(sent: Sequence[bytes], claims: Claims) -> None:
     """Refuse a request that does not repeat the ``csrf`` claim of its token exactly once.
 
+    Public for the drop-in (`tokenward_fastapi.authjwt`); `CsrfCheck` calls it for other services.
+
     Args:
         sent: every value that the client sent, from any place other than a cookie.
         claims: the verified claims of the token.

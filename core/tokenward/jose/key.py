@@ -99,8 +99,9 @@ class Key:
     def from_weak_secret(
         cls, secret: str | bytes, *, algorithm: str = "HS256", kid: str | None = None
     ) -> Self:
-        """Return an HMAC key from a secret that may be too short, for existing tokens.
+        """Return an HMAC key from a secret that may be too short.
 
+        For the drop-in (`tokenward_fastapi.authjwt`) and for services that migrate from it.
         Everyone who has one token can guess a short secret, and then sign any token. Warns with
         `WeakSecretWarning` if the secret is shorter than `from_secret` accepts.
 
