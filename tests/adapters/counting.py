@@ -1,8 +1,8 @@
-"""Count the work of one request: signatures, parses, claims, keys and threads.
+"""Counts what one request costs an app: signatures, parses, claims, keys, threads; no test here.
 
-Additional calls of a parser, or started threads, could not be seen through injected objects. So
-while a request runs, every call in the process is recorded by its full name: of functions in
-Python and in C. Calls between requests are not recorded, so the client and the test do not count.
+There is no seam for a parser that somebody calls besides, or for a thread that somebody starts. So
+while a request runs, every call in the process is looked at, by its full name: of functions in
+Python and in C alike. What runs between requests is not: not the client, and not the test.
 """
 
 import re
@@ -33,7 +33,7 @@ _HOPPED: Final = (
 )
 _WATCHED: Final = {
     "signature": r"cryptography\..*\.(\w+PublicKey\.verify|HMAC\.(verify|finalize))",
-    # A prepared HMAC is copied before it is used. An HMAC that is not a copy was created just now.
+    # An HMAC that was keyed before is copied, so what is fed and no copy was keyed just now.
     "fed": r"cryptography\..*\.HMAC\.update",
     "copied": r"cryptography\..*\.HMAC\.copy",
     "parse": (
@@ -51,19 +51,19 @@ Send = Callable[[Message], Awaitable[None]]
 
 
 def _note() -> bool:
-    """Do nothing: the call itself is recorded."""
+    """Do nothing: that this is called is enough."""
     return True
 
 
 class CountedClaims(ShopClaims):
-    """Claims whose validation is recorded, without a validator, which would cost another pass."""
+    """Claims of which each object that is validated is seen; without a validator, which would cost a pass."""
 
     noted: bool = Field(default_factory=_note, exclude=True)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Work:
-    """The counted work of a request."""
+    """What a request cost."""
 
     signatures: int = 0
     """How often a signature or a code was checked, by whatever key."""
@@ -78,15 +78,15 @@ class Work:
 
 
 class CountedApp:
-    """An ASGI app that counts the work of each of its requests and handshakes."""
+    """An ASGI app, and what each of its requests and handshakes cost."""
 
     def __init__(self, app: Any) -> None:
-        """Store the app."""
+        """Take the app."""
         self.work: list[Work] = []
         self._app = app
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        """Run the app and count its work."""
+        """Run the app, and take down what it does."""
         calls: Counter[tuple[str, str]] = Counter()
 
         def look(frame: FrameType, event: str, function: Any) -> None:
@@ -109,7 +109,7 @@ class CountedApp:
 
 
 def counted_engine(clock: FrozenClock, key: Key, **policy: int) -> TokenEngine[ShopClaims]:
-    """Build the contract's engine with a key and counted claims."""
+    """Build the contract's engine with a key, whose claims are counted."""
     return TokenEngine(
         KeyRing(key),
         policy=TokenPolicy(issuer=c.ISSUER, audience=c.AUDIENCE, **policy),  # type: ignore[arg-type] # of the memory

@@ -1,4 +1,4 @@
-"""The parts of a hostile request."""
+"""What a hostile request is made of."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 @dataclass
 class HostileRequest:
-    """A request or a handshake."""
+    """One request, or one handshake."""
 
     path: str
     method: str
