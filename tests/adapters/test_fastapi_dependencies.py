@@ -1,6 +1,6 @@
-"""FastAPI's dependencies: their claims, their scopes, and where they may stand.
+"""FastAPI's dependencies: their claims, their scopes, and where they can be used.
 
-On a route, in another dependency, on a router, on the app: one verification, and no thread.
+On a route, in another dependency, on a router, on the app: one verification and no thread.
 """
 
 import inspect
@@ -70,7 +70,7 @@ async def test_one_request_shares_its_claims(service: Service) -> None:
 
 @pytest.mark.parametrize("declares", ["depends", "security", "nested", "router", "app", "all"])
 async def test_one_verification(clock: FrozenClock, declares: str) -> None:
-    """However a request is asked for its token, its signature is checked once."""
+    """Whatever dependencies a request has, its signature is checked once."""
     service = Service(clock)
     auth = service.auth
     app = FastAPI(dependencies=[Depends(auth.required())] if declares in {"app", "all"} else [])
@@ -105,7 +105,7 @@ async def test_one_verification(clock: FrozenClock, declares: str) -> None:
 
 
 async def test_no_thread_hop(service: Service) -> None:
-    """Everything runs on the event loop's thread, as does all that FastAPI awaits itself."""
+    """Everything runs in the thread of the event loop."""
     threads: set[int] = set()
 
     @service.engine.after_decode
@@ -126,14 +126,14 @@ async def test_no_thread_hop(service: Service) -> None:
 
 @pytest.mark.parametrize("kind", ["required", "optional"])
 def test_dependency_is_a_coroutine_function(service: Service, kind: str) -> None:
-    """FastAPI, which looks at ``__call__``, takes the dependency for a coroutine function."""
+    """FastAPI, which inspects ``__call__``, recognises the dependency as a coroutine function."""
     dependency = getattr(service.auth, kind)()
 
     assert inspect.iscoroutinefunction(dependency.__call__)
 
 
 def test_every_route_is_guarded_by_a_coroutine(clock: FrozenClock) -> None:
-    """No dependency of the contract's app would be run in a thread by FastAPI."""
+    """FastAPI runs no dependency of the contract's app in a thread."""
     routes = [
         route for route in build(contract_engine(clock)).routes if isinstance(route, APIRoute)
     ]
@@ -144,7 +144,7 @@ def test_every_route_is_guarded_by_a_coroutine(clock: FrozenClock) -> None:
 
 
 async def test_dependency_override(service: Service) -> None:
-    """A test of the user's may put claims in the place of the dependency."""
+    """A user's test can override the dependency with claims."""
     current = service.auth.required()
 
     @service.app.get("/")
@@ -157,7 +157,7 @@ async def test_dependency_override(service: Service) -> None:
 
 
 async def test_works_in_a_plain_handler(service: Service) -> None:
-    """A handler that is no coroutine function gets the claims as well."""
+    """A synchronous handler gets the claims as well."""
 
     @service.app.get("/")
     def root(claims: Annotated[ShopClaims, Depends(service.auth.required())]) -> str:
@@ -178,7 +178,7 @@ SCOPED = [
 async def test_security_scopes(
     service: Service, kind: str, scope: str, status: int, wanted: str | None
 ) -> None:
-    """The scopes of ``Security`` are asked for, and are named when they are missing."""
+    """The scopes of ``Security`` are required, and named in the challenge if they are missing."""
     dependency = getattr(service.auth, kind)()
 
     @service.app.get("/")
@@ -192,7 +192,7 @@ async def test_security_scopes(
 
 
 async def test_security_scopes_join_those_of_required(service: Service) -> None:
-    """The scopes of ``required`` and of ``Security`` are asked for together, each named once."""
+    """The scopes of ``required`` and of ``Security`` are required together, each named once."""
     dependency = service.auth.required(scopes=["a", "b"])
 
     @service.app.get("/")
@@ -205,7 +205,7 @@ async def test_security_scopes_join_those_of_required(service: Service) -> None:
 
 
 async def test_security_scopes_are_merged_along_nested_dependencies(service: Service) -> None:
-    """A dependency is asked for the scopes of all that lead to it."""
+    """A nested dependency requires the scopes of all dependencies above it."""
     required = service.auth.required()
 
     async def reader(claims: Annotated[ShopClaims, Security(required, scopes=["read"])]) -> str:
@@ -242,7 +242,7 @@ async def test_security_scopes_are_merged_along_nested_dependencies(service: Ser
 
 
 async def test_security_scopes_of_one_route_do_not_reach_another(service: Service) -> None:
-    """One dependency object may stand in routes with different scopes."""
+    """One dependency object can be used on routes with different scopes."""
     required = service.auth.required()
 
     @service.app.get("/a", dependencies=[Security(required, scopes=["a"])])
@@ -259,7 +259,7 @@ async def test_security_scopes_of_one_route_do_not_reach_another(service: Servic
 
 
 async def test_on_the_app(clock: FrozenClock) -> None:
-    """A dependency of the app guards its routes and leaves the documentation and 404 alone."""
+    """A dependency of the app guards its routes, but not the documentation and 404 responses."""
     auth = TokenAuth(contract_engine(clock))
     app = FastAPI(dependencies=[Depends(auth.required())])
     auth.init_app(app)
@@ -279,7 +279,7 @@ async def test_on_the_app(clock: FrozenClock) -> None:
 
 
 async def test_on_an_included_router(service: Service) -> None:
-    """A dependency given to ``include_router`` guards the routes of that router alone."""
+    """A dependency of ``include_router`` guards only the routes of that router."""
     router = APIRouter()
 
     @router.get("/inside")

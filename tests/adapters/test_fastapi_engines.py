@@ -1,4 +1,4 @@
-"""FastAPI and its engines: two in one app, one in a mounted app, and engines set up otherwise."""
+"""FastAPI with several engines: two in one app, one in a mounted app, and other configurations."""
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -20,7 +20,7 @@ service = fastapi_service.service  # a fixture
 
 @pytest.fixture
 async def two(clock: FrozenClock) -> AsyncIterator[httpx.AsyncClient]:
-    """Give a client of an app with two engines: one of the shop, one of its staff."""
+    """Return a client of an app with two engines: one for the shop, one for its staff."""
     shop = TokenAuth(contract_engine(clock), scheme_name="Shop", realm="shop")
     staff_engine = contract_engine(clock, key=Key.from_secret(OTHER_SECRET))
     staff = TokenAuth(staff_engine, scheme_name="Staff", realm="staff")
@@ -44,7 +44,7 @@ async def two(clock: FrozenClock) -> AsyncIterator[httpx.AsyncClient]:
 
 
 async def test_two_engines_refuse_each_others_tokens(two: httpx.AsyncClient) -> None:
-    """A token of one engine opens the routes of that engine alone, in one request as in two."""
+    """A token of one engine is accepted only on the routes of that engine."""
     headers = list(bearer(GOOD))
     statuses = [
         (await two.get(path, headers=headers)).status_code for path in ("/shop", "/staff", "/both")
@@ -60,7 +60,7 @@ async def test_two_engines_have_two_realms(two: httpx.AsyncClient) -> None:
 
 
 async def test_two_engines_in_openapi(two: httpx.AsyncClient) -> None:
-    """Each engine's scheme stands in the document, and each route names its own."""
+    """The document has the scheme of each engine, and each route names its own."""
     document = (await two.get("/openapi.json")).json()
     operations = {path: item["get"] for path, item in document["paths"].items()}
 
@@ -71,7 +71,7 @@ async def test_two_engines_in_openapi(two: httpx.AsyncClient) -> None:
 
 
 async def test_mounted_app(service: Service) -> None:
-    """A mounted app with an adapter of its own judges by its own engine."""
+    """A mounted app with its own adapter uses its own engine."""
     inner = FastAPI()
     inner_auth = TokenAuth(service.engine, realm="inner")
     inner_auth.init_app(inner)
@@ -87,7 +87,7 @@ async def test_mounted_app(service: Service) -> None:
 
 @pytest.mark.parametrize(("age_seconds", "status"), [(90, 200), (91, 401)])
 async def test_recent_with_leeway(clock: FrozenClock, age_seconds: int, status: int) -> None:
-    """The leeway of the policy counts for the age of a login as well."""
+    """The leeway of the policy applies to the age of a login as well."""
     policy = TokenPolicy(leeway=timedelta(seconds=30))
     engine = TokenEngine(KeyRing.from_secret(SECRET), policy=policy, clock=clock)
     auth = TokenAuth(engine)
@@ -104,7 +104,7 @@ async def test_recent_with_leeway(clock: FrozenClock, age_seconds: int, status: 
 
 
 async def test_engine_without_a_store(clock: FrozenClock) -> None:
-    """An engine without a store judges all but revocation."""
+    """An engine without a store checks everything except revocation."""
     engine = TokenEngine(KeyRing.from_secret(SECRET), clock=clock)
     auth = TokenAuth(engine)
     app = FastAPI()
@@ -120,7 +120,7 @@ async def test_engine_without_a_store(clock: FrozenClock) -> None:
 
 
 def test_stateless(clock: FrozenClock) -> None:
-    """Two adapters of one engine share nothing that a request could change."""
+    """Two adapters of one engine share no state that a request could change."""
     engine = TokenEngine(KeyRing.from_secret(SECRET), store=MemoryStore(), clock=clock)
     one, two = TokenAuth(engine, realm="one"), TokenAuth(engine, realm="two")
 

@@ -1,4 +1,4 @@
-"""What the dependencies of a FastAPI app protect, and what they do not, as the guide says."""
+"""What the dependencies of a FastAPI app protect, and what they do not, as described in the guide."""
 
 import re
 from pathlib import Path
@@ -22,12 +22,12 @@ OPEN = ("/plain", "/shop/orders", "/docs", "/redoc", "/openapi.json")
 
 
 def show(_: object) -> PlainTextResponse:
-    """Answer whoever asks."""
+    """Respond to every request."""
     return PlainTextResponse("orders")
 
 
 def app_of(auth: TokenAuth[ShopClaims], *, is_guarded: bool) -> FastAPI:
-    """Build an app with all that FastAPI lets one add to it."""
+    """Build an app with every kind of route that FastAPI supports."""
     app = FastAPI(dependencies=[Depends(auth.required())] if is_guarded else [])
     auth.init_app(app)
     app.get("/orders")(lambda: "orders")
@@ -40,12 +40,12 @@ def app_of(auth: TokenAuth[ShopClaims], *, is_guarded: bool) -> FastAPI:
 
 @pytest.fixture
 def engine(clock: FrozenClock) -> TokenEngine[ShopClaims]:
-    """Give the engine of the contract."""
+    """Return the engine of the contract."""
     return contract_engine(clock)
 
 
 async def statuses_of(client: httpx.AsyncClient, *headers: tuple[bytes, bytes]) -> dict[str, int]:
-    """Ask for everything that the app has."""
+    """Request every route of the app."""
     paths = ("/orders", *OPEN)
     return {path: (await client.get(path, headers=[*headers])).status_code for path in paths}
 
@@ -53,7 +53,7 @@ async def statuses_of(client: httpx.AsyncClient, *headers: tuple[bytes, bytes]) 
 async def test_the_dependencies_of_an_app_protect_its_path_operations_alone(
     engine: TokenEngine[ShopClaims],
 ) -> None:
-    """Mounted apps, plain routes and the pages of the documentation stay open."""
+    """Mounted apps, plain routes and the documentation stay public."""
     async with client_of(app_of(TokenAuth(engine), is_guarded=True)) as client:
         assert await statuses_of(client) == {"/orders": 401, **dict.fromkeys(OPEN, 200)}
 
@@ -72,7 +72,7 @@ def guard(app: FastAPI, auth: TokenAuth[ShopClaims]) -> None:
 async def test_the_middleware_of_the_guide_protects_everything(
     engine: TokenEngine[ShopClaims],
 ) -> None:
-    """Path operations, plain routes, mounts and pages: a good token opens them, and nothing else."""
+    """Path operations, plain routes, mounts and the documentation need a valid token."""
     auth = TokenAuth(engine)
     app = app_of(auth, is_guarded=False)
     guard(app, auth)
@@ -86,7 +86,7 @@ async def test_the_middleware_of_the_guide_protects_everything(
 async def test_the_middleware_of_the_guide_answers_as_a_dependency_does(
     engine: TokenEngine[ShopClaims], clock: FrozenClock
 ) -> None:
-    """A missing, a bad and a revoked token, and an outage, have the same status, challenge and body."""
+    """Missing, invalid and revoked tokens and outages get the same responses as with a dependency."""
     await c.revoke_some(engine, clock)
     auth = TokenAuth(engine)
     guarded, open_app = app_of(auth, is_guarded=True), app_of(auth, is_guarded=False)
@@ -108,7 +108,7 @@ async def test_the_middleware_of_the_guide_answers_as_a_dependency_does(
 async def test_a_mounted_app_needs_an_init_app_of_its_own(
     engine: TokenEngine[ShopClaims], is_told: bool
 ) -> None:
-    """Without it its refusals have no code, and an error that its handler raises is not answered."""
+    """Without it, refusals have no code, and a TokenError of a handler becomes a server error."""
     auth = TokenAuth(engine)
     shop = FastAPI()
     if is_told:

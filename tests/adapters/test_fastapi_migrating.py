@@ -1,4 +1,4 @@
-"""The steps of docs/migrating.md, applied one after the other; the service is asked after each."""
+"""The steps of docs/migrating.md, applied one after the other; each result is tested."""
 
 import inspect
 import re
@@ -20,21 +20,21 @@ from tokenward_fastapi.authjwt.config import LoadConfig
 
 GUIDE = Path(__file__).parents[2] / "docs" / "migrating.md"
 TEXT = GUIDE.read_text(encoding="utf-8")
-# 2a is the first half of the second step: the old secret is still good.
+# 2a is the first half of the second step: the old secret is still accepted.
 STEPS = ("1", "2a", "2", "3", "4", "5", "6")
 USER = {"username": "alice"}
 pytestmark = pytest.mark.filterwarnings("ignore::tokenward.keys.WeakSecretWarning")
 
 
 def blocks_of(step):
-    """Give the changes of one step: pairs of a language and a text."""
+    """Return the changes of one step as pairs of language and text."""
     (section,) = re.findall(rf"\n## {step[0]}\. .*?(?=\n## )", TEXT, re.DOTALL)
     blocks = re.findall(r"```(diff|python)\n(.*?)```", section, re.DOTALL)
     return blocks[:-1] if step == "2a" else blocks
 
 
 def changed(program, language, text):
-    """Apply one change to a program; what it takes out must be there, once."""
+    """Apply one change to a program; the removed text must occur exactly once."""
     if language == "python":
         return f"{program}\n\n{text}"
     lines = text.splitlines(keepends=True)
@@ -47,7 +47,7 @@ def changed(program, language, text):
 
 
 def program_at(step):
-    """Give the service as it is after a step."""
+    """Return the program after a step."""
     program = ""
     for each in ("1", "2a") if step == "2a" else "123456"[: int(step)]:
         for block in blocks_of(each):
@@ -57,7 +57,7 @@ def program_at(step):
 
 @pytest.fixture
 def service_at(tmp_path, monkeypatch):
-    """Give what runs the service of a step; its key pair stays the same."""
+    """Return the app of a step; its key pair stays the same."""
     key = ec.generate_private_key(ec.SECP256R1())
     private = key.private_bytes(
         serialization.Encoding.PEM,
@@ -84,25 +84,25 @@ def service_at(tmp_path, monkeypatch):
 
 
 def bearer(token):
-    """Give the header that carries a token."""
+    """Return the header that carries a token."""
     return {"Authorization": f"Bearer {token}"}
 
 
 async def log_in(client):
-    """Give the tokens of a login."""
+    """Return the tokens of a login."""
     answer = await client.post("/login", json=USER)
     assert answer.status_code == 200
     return answer.json()
 
 
 async def profile(client, token):
-    """Give the status and the body of a request for the profile."""
+    """Return the status and the body of a profile request."""
     answer = await client.get("/profile", headers=bearer(token))
     return answer.status_code, answer.json()
 
 
 async def assert_good(client, tokens):
-    """Both tokens of a login do what they are for."""
+    """Check that both tokens of a login are accepted."""
     assert await profile(client, tokens["access_token"]) == (
         200,
         {"user": "alice", "plan": "free"},
@@ -114,7 +114,7 @@ async def assert_good(client, tokens):
 
 @pytest.mark.parametrize("step", STEPS)
 async def test_the_service_runs_after_each_step(service_at, step):
-    """It lets in who is logged in, and nobody else."""
+    """The service accepts only users who are logged in."""
     client = service_at(step)
     tokens = await log_in(client)
     await assert_good(client, tokens)
@@ -128,20 +128,20 @@ async def test_the_service_runs_after_each_step(service_at, step):
 
 @pytest.mark.parametrize(("step", "following"), list(pairwise(STEPS)))
 async def test_tokens_of_each_step_are_good_after_the_next(service_at, step, following):
-    """Nobody is logged out by a deployment, until the old secret is taken out."""
+    """A deployment logs nobody out until the old secret is removed."""
     tokens = await log_in(service_at(step))
     await assert_good(service_at(following), tokens)
 
 
 @pytest.mark.parametrize(("former", "step"), list(pairwise(STEPS[1:])))
 async def test_tokens_of_each_step_are_good_before_it(service_at, former, step):
-    """A deployment can be taken back, and old and new processes can run side by side."""
+    """A deployment can be rolled back, and old and new processes can run side by side."""
     tokens = await log_in(service_at(step))
     await assert_good(service_at(former), tokens)
 
 
 async def test_the_old_secret_is_good_for_nothing_once_it_is_out(service_at):
-    """A token that was signed with it is refused by old routes and by new."""
+    """A token that was signed with the removed secret is refused by old and new routes."""
     tokens = await log_in(service_at("1"))
     client = service_at("3")
     assert await profile(client, tokens["access_token"]) == (
@@ -153,7 +153,7 @@ async def test_the_old_secret_is_good_for_nothing_once_it_is_out(service_at):
 
 
 async def test_native_routes_live_beside_the_old_ones(service_at):
-    """They take the same token, and refuse it in their own words."""
+    """Native and old routes accept the same token, and send their own refusals."""
     client = service_at("3")
     tokens = await log_in(client)
     assert (await profile(client, tokens["access_token"]))[0] == 200
@@ -165,7 +165,7 @@ async def test_native_routes_live_beside_the_old_ones(service_at):
 
 
 async def test_native_sessions_rotate(service_at):
-    """A refresh token of before is used once as well: it gets one pair, and then none."""
+    """An old refresh token can be used once as well: it gets one pair."""
     old = await log_in(service_at("4"))
     client = service_at("5")
     pair = (await client.post("/refresh", headers=bearer(old["refresh_token"]))).json()
@@ -177,7 +177,7 @@ async def test_native_sessions_rotate(service_at):
 
 
 async def test_native_sessions_live_in_cookies(service_at):
-    """Browsers log in, refresh with the CSRF token and from an allowed origin alone, and log out."""
+    """Browsers log in, refresh only with the CSRF token and an allowed origin, and log out."""
     client = service_at("5")
     assert "access_token" not in (await client.post("/session", json=USER)).text
     assert (await client.get("/profile")).json() == {"user": "alice", "plan": "free"}
@@ -187,14 +187,14 @@ async def test_native_sessions_live_in_cookies(service_at):
     answer = await client.post("/session/refresh", headers=foreign)
     assert answer.json()["code"] == "origin_not_allowed"
     assert (await client.post("/session/refresh", headers=csrf)).status_code == 200
-    client.cookies.delete("__Host-access_token")  # an expired access token is no obstacle
+    client.cookies.delete("__Host-access_token")  # an expired access token does not matter
     assert (await client.post("/session/logout", headers=csrf)).status_code == 200
     assert dict(client.cookies) == {}
 
 
 @pytest.mark.parametrize("step", ["4", "5"])
 async def test_logging_out_ends_a_token_of_before_and_a_session(service_at, step):
-    """The refresh token goes in any case, and its access token where it names the session."""
+    """The refresh token is always revoked, and the access token if it names the session."""
     tokens = await log_in(service_at("4"))
     client = service_at("5")
     if step == "5":
@@ -208,7 +208,7 @@ async def test_logging_out_ends_a_token_of_before_and_a_session(service_at, step
 
 
 async def test_old_cookies_are_good_under_their_old_names(service_at):
-    """The carrier of the guide reads what the drop-in set, and sets what it will read."""
+    """The guide's carrier reads the cookies of the drop-in, and sets cookies that it reads."""
     names = service_at("5").names
     (carrier,) = re.findall(r"```python carrier\n(.*?)```", TEXT, re.DOTALL)
     auth = TokenAuth(names["engine"], carriers=[eval(carrier, names)])  # noqa: S307 - our own document
@@ -247,7 +247,7 @@ async def test_old_cookies_are_good_under_their_old_names(service_at):
 
 
 async def test_the_old_deny_list_is_asked_by_native_routes(service_at):
-    """A token that its callback knows is refused by both."""
+    """A token that the callback reports is refused by native and old routes."""
     client = service_at("3")
     tokens = await log_in(client)
     denying = type("DenyingAuthJWT", (AuthJWT,), {})
@@ -260,20 +260,20 @@ async def test_the_old_deny_list_is_asked_by_native_routes(service_at):
 
 
 async def test_nothing_of_the_old_library_is_left_at_the_end():
-    """The last step takes out all that the first has put in."""
+    """The last step removes everything that the first step added."""
     program = program_at("6")
     for name in ("AuthJWT", "authjwt", "auth_dep", "JSONResponse"):
         assert name not in program
 
 
 def rows_of(heading):
-    """Give the left cells of the table that has this heading."""
+    """Return the left cells of the table with this heading."""
     table = TEXT.partition(heading)[2].partition("\n\n")[0]
     return [line.split("|")[1] for line in table.splitlines() if line.startswith("| ")]
 
 
 def test_every_method_has_its_row():
-    """The table of the calls names each public method of `AuthJWT`."""
+    """The table of calls names each public method of `AuthJWT`."""
     told = " ".join(rows_of("| AuthJWT | native replacement |"))
     methods = {
         name
@@ -285,7 +285,7 @@ def test_every_method_has_its_row():
 
 
 def test_every_setting_has_its_row():
-    """The table of the settings names each setting, and no other."""
+    """The table of settings names each setting and no other."""
     told = " ".join(rows_of("| `authjwt_...` setting | native replacement |"))
     settings = {name.removeprefix("authjwt_") for name in LoadConfig.model_fields}
     assert set(re.findall(r"\w+", told)) == settings

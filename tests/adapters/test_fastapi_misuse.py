@@ -1,4 +1,4 @@
-"""Mistakes around a dependency are found where they are written or when the app starts."""
+"""Incorrect use of a dependency is an error in the line that contains it, or when the app starts."""
 
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -19,7 +19,7 @@ service, bare = fastapi_service.service, fastapi_service.bare  # fixtures
 
 
 class StaffClaims(Claims):
-    """A model that the engine of the tests does not have."""
+    """A model that the engine of the tests does not return."""
 
 
 AUTH: TokenAuth[Any] = TokenAuth(TokenEngine(KeyRing.from_secret(SECRET), claims_model=ShopClaims))
@@ -76,7 +76,7 @@ AS_A_DECORATOR = [
 
 @pytest.mark.parametrize("write", WITHOUT_DEPENDS, ids=range(len(WITHOUT_DEPENDS)))
 def test_a_dependency_without_depends(write: Callable[[], object]) -> None:
-    """It would guard nothing, so it is an error where it is written; no `init_app` is needed."""
+    """A dependency without ``Depends`` would guard nothing: it is an error at once, without `init_app`."""
     with pytest.raises(
         ConfigurationError, match=r"\(\) needs Depends: write claims: Annotated\[\.\.\., Depends\("
     ):
@@ -85,7 +85,7 @@ def test_a_dependency_without_depends(write: Callable[[], object]) -> None:
 
 @pytest.mark.parametrize("write", NOT_CALLED, ids=range(len(NOT_CALLED)))
 def test_a_dependency_that_was_not_called(write: Callable[[], object]) -> None:
-    """The method itself is not the dependency."""
+    """Passing the method instead of its result is an error."""
     with pytest.raises(
         ConfigurationError,
         match=r"must be called: write auth\.required\(\) instead of auth\.required, as in Depends",
@@ -95,13 +95,13 @@ def test_a_dependency_that_was_not_called(write: Callable[[], object]) -> None:
 
 @pytest.mark.parametrize("write", AS_A_DECORATOR, ids=range(len(AS_A_DECORATOR)))
 def test_a_dependency_as_a_decorator(write: Callable[[], object]) -> None:
-    """FastAPI has no decorators that guard."""
+    """Using the dependency as a decorator is an error."""
     with pytest.raises(ConfigurationError, match="is a dependency, not a decorator: declare a"):
         write()
 
 
 def test_a_dependency_on_the_field_of_a_model() -> None:
-    """The model cannot be declared: its field would be filled from the request."""
+    """Such a model is refused, because its field would be filled from the request."""
     with pytest.raises(ConfigurationError, match="needs Depends"):
 
         class Basket(BaseModel):
@@ -109,13 +109,13 @@ def test_a_dependency_on_the_field_of_a_model() -> None:
 
 
 def test_a_dependency_is_not_called_in_a_thread() -> None:
-    """There nobody would await it, and no token would be verified."""
+    """A call in a thread raises: nothing would await it, and no token would be verified."""
     with pytest.raises(RuntimeError, match="no running event loop"):
         REQUIRED(connection=None, security_scopes=None)
 
 
 def test_two_dependencies_are_two() -> None:
-    """They are told apart by identity, and showing them raises nothing."""
+    """Dependencies are compared by identity, and their repr raises nothing."""
     one, two = AUTH.required(), AUTH.required()
 
     assert len({one, two, one}) == 2
@@ -137,7 +137,7 @@ async def _never_none(claims: Annotated[ShopClaims, Depends(OPTIONAL)]) -> None:
 async def test_an_annotation_names_the_model_of_the_engine(
     service: Service, handler: Callable[..., Any]
 ) -> None:
-    """Or a base of it: with any other the parameter would not be what it says."""
+    """An annotation with another model than the engine's, or a base of it, is refused."""
     service.app.get("/wrong")(handler)
 
     assert "'claims' of _" in await refused(service.app)
@@ -147,7 +147,7 @@ async def test_an_annotation_names_the_model_of_the_engine(
 
 
 async def test_an_annotation_of_optional_claims_says_so(service: Service) -> None:
-    """Otherwise a request without a token would be an error of the server."""
+    """An annotation without None is refused: a request without a token would be a server error."""
     service.app.get("/wrong")(_never_none)
 
     assert "_never_none() is None if no token was sent" in await refused(service.app)
@@ -155,7 +155,7 @@ async def test_an_annotation_of_optional_claims_says_so(service: Service) -> Non
 
 
 async def test_an_annotation_fits_the_models_of_all_issuers() -> None:
-    """With several engines it is a union, or a common base."""
+    """With several engines the annotation is a union or a common base."""
     keys = KeyRing.from_secret(SECRET)
     shop = TokenEngine(keys, policy=TokenPolicy(issuer="https://a"), claims_model=ShopClaims)
     staff = TokenEngine(keys, policy=TokenPolicy(issuer="https://b"), claims_model=StaffClaims)
@@ -177,13 +177,13 @@ async def test_an_annotation_fits_the_models_of_all_issuers() -> None:
 
 @pytest.mark.parametrize("app", [APIRouter(), None, "app", FastAPI])
 def test_init_app_takes_the_app(app: object) -> None:
-    """Anything else is refused by a sentence that says so."""
+    """`init_app` refuses anything that is not a FastAPI app."""
     with pytest.raises(ConfigurationError, match=r"needs the FastAPI app, .*: call auth\.init_app"):
         AUTH.init_app(app)  # type: ignore[arg-type]
 
 
 async def test_init_app_after_the_start_is_refused(bare: Service) -> None:
-    """It would change nothing any more."""
+    """`init_app` after the start would have no effect."""
     await bare.get("/")
     with pytest.raises(
         ConfigurationError, match=r"already started: call auth\.init_app\(app\) when you create"
@@ -192,7 +192,7 @@ async def test_init_app_after_the_start_is_refused(bare: Service) -> None:
 
 
 def test_an_app_is_checked_once(clock: FrozenClock) -> None:
-    """However many authenticators it has."""
+    """An app with several authenticators is checked once."""
     app = FastAPI()
     for _ in range(3):
         TokenAuth(contract_engine(clock)).init_app(app)

@@ -18,7 +18,7 @@ service, bare = fastapi_service.service, fastapi_service.bare  # fixtures
 
 
 def operations_of(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Give the operations of a document by path and method."""
+    """Return the operations of a document by path and method."""
     return {
         f"{method} {path}": operation
         for path, item in document["paths"].items()
@@ -38,7 +38,7 @@ BROWSER = {
 
 
 def test_openapi_scheme(clock: FrozenClock) -> None:
-    """Each adapter of the app has one security scheme: HTTP bearer, of the format JWT."""
+    """Each adapter of the app has one security scheme: HTTP bearer with the format JWT."""
     document = build(contract_engine(clock)).openapi()
 
     bearer = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
@@ -46,7 +46,7 @@ def test_openapi_scheme(clock: FrozenClock) -> None:
 
 
 def test_openapi_scheme_of_a_cookie(clock: FrozenClock) -> None:
-    """Where the first carrier is a cookie, the document says so."""
+    """If the first carrier is a cookie, the document has a cookie scheme."""
     service = Service(clock, carriers=[c.COOKIES])
     protect(service)
 
@@ -56,7 +56,7 @@ def test_openapi_scheme_of_a_cookie(clock: FrozenClock) -> None:
 
 
 def test_openapi_security(clock: FrozenClock) -> None:
-    """Protected routes name the scheme, once each; public and optional ones are open."""
+    """Protected routes name the scheme once; public and optional routes do not."""
     operations = operations_of(build(contract_engine(clock)).openapi())
     named = {
         name: {scheme for requirement in operation["security"] for scheme in requirement}
@@ -71,7 +71,7 @@ def test_openapi_security(clock: FrozenClock) -> None:
 
 
 def test_openapi_refusals(clock: FrozenClock) -> None:
-    """401 and 403 are documented on protected routes, and on those alone."""
+    """401 and 403 are documented only on protected routes."""
     operations = operations_of(build(contract_engine(clock)).openapi())
     refusals = {
         name: {"401", "403"} & operation["responses"].keys()
@@ -83,7 +83,7 @@ def test_openapi_refusals(clock: FrozenClock) -> None:
 
 
 def test_openapi_refusal_body(clock: FrozenClock) -> None:
-    """The documented body of a refusal has the members that a refusal has."""
+    """The documented body of a refusal has the members of a real one."""
     responses = operations_of(build(contract_engine(clock)).openapi())["get /me"]["responses"]
     schemas = [
         responses[status]["content"]["application/json"]["schema"] for status in ("401", "403")
@@ -95,7 +95,7 @@ def test_openapi_refusal_body(clock: FrozenClock) -> None:
 
 
 def test_openapi_keeps_own_responses(service: Service) -> None:
-    """What a route says of its own 401 stays, and the 403 is added."""
+    """A route's own description of 401 is kept, and the 403 is added."""
     dependencies = [Depends(service.auth.required())]
 
     @service.app.get("/", dependencies=dependencies, responses={401: {"description": "Mine."}})
@@ -108,7 +108,7 @@ def test_openapi_keeps_own_responses(service: Service) -> None:
 
 
 def test_openapi_leaves_other_schemes_alone(service: Service) -> None:
-    """A route that another security scheme protects gets no refusals documented."""
+    """A route that another security scheme protects gets no documented refusals."""
 
     @service.app.get("/", dependencies=[Depends(HTTPBearer())])
     async def root() -> None: ...
@@ -120,7 +120,7 @@ def test_openapi_leaves_other_schemes_alone(service: Service) -> None:
 
 
 def test_openapi_security_scopes(service: Service) -> None:
-    """The scopes of ``Security`` stand in the document as those of FastAPI's own schemes do."""
+    """The document has the scopes of ``Security``, as for FastAPI's own schemes."""
     for path, scheme in {"/ours": service.auth.required(), "/theirs": HTTPBearer()}.items():
 
         @service.app.get(path, dependencies=[Security(scheme, scopes=["orders:read"])])
@@ -133,7 +133,7 @@ def test_openapi_security_scopes(service: Service) -> None:
 
 
 def test_openapi_without_init_app(bare: Service) -> None:
-    """Without `init_app` the scheme is there, and no refusals are documented."""
+    """Without `init_app` the scheme is documented, but no refusals."""
     protect(bare)
     document = bare.openapi()
     operation = document["paths"]["/"]["get"]
@@ -143,7 +143,7 @@ def test_openapi_without_init_app(bare: Service) -> None:
 
 
 def test_openapi_is_stable(clock: FrozenClock) -> None:
-    """Asking twice, and a second `init_app`, change nothing in the document."""
+    """Generating twice, and a second `init_app`, change nothing in the document."""
     service = Service(clock)
     protect(service)
     once = json.dumps(service.openapi())
@@ -153,12 +153,12 @@ def test_openapi_is_stable(clock: FrozenClock) -> None:
 
 
 def test_openapi_of_an_app_without_routes(service: Service) -> None:
-    """An app without routes has a document all the same."""
+    """An app without routes has a document too."""
     assert service.openapi()["paths"] == {}
 
 
 def test_openapi_with_items_of_the_users_own(clock: FrozenClock) -> None:
-    """A path item may hold more than operations, where the user's own ``openapi`` puts it there."""
+    """A path item may contain more than operations, if the user's own ``openapi`` adds it."""
     app = FastAPI()
     auth = TokenAuth(contract_engine(clock))
     document = {
@@ -183,13 +183,13 @@ def test_openapi_with_items_of_the_users_own(clock: FrozenClock) -> None:
 
 @pytest.mark.parametrize("path", ["/docs", "/redoc", "/openapi.json"])
 async def test_documentation_is_served(clock: FrozenClock, path: str) -> None:
-    """The pages of the documentation answer without a token."""
+    """The documentation pages need no token."""
     async with client_of(build(contract_engine(clock))) as client:
         assert (await client.get(path)).status_code == 200
 
 
 async def test_scheme_name_in_openapi(clock: FrozenClock) -> None:
-    """The security scheme has the name that it was given."""
+    """The security scheme has the configured name."""
     service = Service(clock, scheme_name="ShopToken")
     protect(service)
 

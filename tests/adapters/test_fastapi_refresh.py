@@ -1,4 +1,4 @@
-"""What FastAPI answers where `refresh` or `check_origin` refuses, with `init_app` or without."""
+"""FastAPI's responses when `refresh` or `check_origin` refuses, with and without `init_app`."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ bare = fastapi_service.bare  # a fixture
 
 
 def add_refresh(service: Service) -> None:
-    """Add a route that trades a refresh token, and one that wants to know the origin."""
+    """Add a route that exchanges a refresh token, and one that checks the origin."""
     auth = TokenAuth(service.engine, carriers=[BearerHeader(), CookieCarrier()])
 
     @service.app.post("/refresh")
@@ -32,7 +32,7 @@ def add_refresh(service: Service) -> None:
 
 
 async def test_refresh_without_init_app(bare: Service) -> None:
-    """A refusal of `refresh` or `check_origin` is answered as that of the dependency, not by 500."""
+    """A refusal of `refresh` or `check_origin` gets the response of the dependency, not a 500."""
     add_refresh(bare)
     pair = await bare.engine.issue_pair("alice", claims={"tenant": "acme"})
     traded = await bare.client.post("/refresh", headers=list(bearer(pair.refresh_token)))
@@ -52,7 +52,7 @@ async def test_refresh_without_init_app(bare: Service) -> None:
 
 @pytest.mark.parametrize("kind", [HTTPException, 401, Exception])
 async def test_refresh_without_init_app_and_own_handlers(bare: Service, kind: Any) -> None:
-    """The app's handlers for HTTPException and for the status are asked, one for Exception is not."""
+    """The app's handlers for HTTPException and for the status are called; one for Exception is not."""
     add_refresh(bare)
 
     async def own_answer(_request: Request, error: Exception) -> PlainTextResponse:
@@ -83,7 +83,7 @@ async def test_refresh_and_own_handler_for_token_error(
     service.app.add_exception_handler(kind, own)
     async with service.client:
         response = await service.client.post("/refresh")
-    # With init_app its handler for TokenError is nearer than one for its root.
+    # With init_app its handler for TokenError is more specific than one for the base class.
     is_own = not init_app or kind is not TokenwardError
     assert response.json() == ({"own": True} if is_own else c.MISSING.body)
     assert len(seen) == is_own
@@ -93,7 +93,7 @@ async def test_refresh_and_own_handler_for_token_error(
     "scope", [{}, {"app": FastAPI()}, {"app": object()}], ids=["no app", "unready", "not an app"]
 )
 async def test_refresh_raises_what_it_says(clock: FrozenClock, scope: dict[str, object]) -> None:
-    """What is caught is the error of the engine with all its attributes, with or without an app."""
+    """The caught error is that of the engine with all its attributes, with or without an app."""
     auth = TokenAuth(contract_engine(clock))
     headers = [(b"authorization", f"Bearer {shop_token(type='refresh', exp='soon')}".encode())]
     request = Request({"type": "http", "method": "POST", "headers": headers, **scope})

@@ -1,4 +1,4 @@
-"""What FastAPI's dependencies may ask for: carriers, what `optional` demands, and what cannot be."""
+"""The requirements of FastAPI's dependencies: carriers, `optional`, and invalid requirements."""
 
 from datetime import timedelta
 from typing import Annotated, Any
@@ -21,7 +21,7 @@ OWN_HEADER = [BearerHeader(name="X-Token", scheme="Token")]
 
 @pytest.mark.parametrize("at", ["auth", "route"])
 async def test_own_header(clock: FrozenClock, at: str) -> None:
-    """Another header with another scheme is read in place of the usual one."""
+    """Another header with another scheme is read instead of the default."""
     service = Service(clock, **({"carriers": OWN_HEADER} if at == "auth" else {}))
     of_route = OWN_HEADER if at == "route" else None
 
@@ -62,7 +62,7 @@ async def test_own_header(clock: FrozenClock, at: str) -> None:
 async def test_two_carriers(
     clock: FrozenClock, headers: dict[str, str], answer: c.Answer | None
 ) -> None:
-    """Of two carriers either may bring the token, and two that disagree are refused."""
+    """Either of two carriers may have the token; different tokens in both are refused."""
     service = Service(clock, carriers=[BearerHeader(), *OWN_HEADER])
 
     @service.app.get("/", dependencies=[Depends(service.auth.required())])
@@ -76,7 +76,7 @@ async def test_two_carriers(
 
 
 async def test_two_tokens_of_one_request_are_two(service: Service) -> None:
-    """Requirements with carriers of their own have the claims of their own token."""
+    """Requirements with different carriers get the claims of different tokens."""
     own = service.auth.required(carriers=OWN_HEADER)
 
     @service.app.get("/")
@@ -114,7 +114,7 @@ async def test_optional_asks_for_the_same(
     bad: dict[str, object],
     answer: c.Answer,
 ) -> None:
-    """What `optional` is given counts for every token that is there."""
+    """The requirements of `optional` apply to every token that is sent."""
 
     @service.app.get("/", dependencies=[Depends(service.auth.optional(**arguments))])
     async def root() -> None: ...
@@ -148,13 +148,13 @@ async def test_optional_asks_for_the_same(
 def test_requirements_that_cannot_be_meant(
     service: Service, kind: str, arguments: dict[str, Any], error: type[Exception]
 ) -> None:
-    """A requirement that cannot be meant is refused where it is written, not at a request."""
+    """An invalid requirement is refused when it is declared, not at a request."""
     with pytest.raises(error):
         getattr(service.auth, kind)(**arguments)
 
 
 def test_no_carriers(clock: FrozenClock) -> None:
-    """An adapter without any carrier cannot be built."""
+    """An adapter without carriers cannot be created."""
     with pytest.raises(ConfigurationError):
         TokenAuth(contract_engine(clock), carriers=[])
 
@@ -162,6 +162,6 @@ def test_no_carriers(clock: FrozenClock) -> None:
 @pytest.mark.parametrize("setting", ["name", "scheme"])
 @pytest.mark.parametrize("text", ["", "two words", "tab\t", "\u00fc", "line\n"])
 def test_header_names_that_cannot_be_meant(setting: str, text: str) -> None:
-    """A header or a scheme whose name is not one ASCII word cannot be built."""
+    """A header or a scheme whose name is not one ASCII word cannot be created."""
     with pytest.raises(ConfigurationError):
         BearerHeader(**{setting: text})

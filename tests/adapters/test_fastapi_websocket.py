@@ -1,4 +1,4 @@
-"""FastAPI's WebSockets: without `init_app`, and with a handler that decodes a token itself."""
+"""FastAPI's WebSockets without `init_app`, and with a handler that decodes a token itself."""
 
 import json
 
@@ -27,7 +27,7 @@ service, bare = fastapi_service.service, fastapi_service.bare  # fixtures
 async def test_socket_without_init_app(
     bare: Service, headers: c.Headers, code: int, reason: str, extensions: dict[str, object]
 ) -> None:
-    """A WebSocket is closed before it is accepted, with the code as the reason."""
+    """Without `init_app` a WebSocket is closed before it is accepted, with the code as the reason."""
     add_sockets(bare.app, bare.auth)
     outcome = await open_websocket(bare.app, "/ws", headers=headers, extensions=extensions)
 
@@ -53,7 +53,7 @@ def _add_late_socket(
 
 
 async def test_error_before_accept_is_denied(service: Service) -> None:
-    """A TokenError that a WebSocket's handler raises before it accepts is an HTTP response."""
+    """A TokenError that a handler raises before accepting becomes an HTTP response."""
     _add_late_socket(service, accept=False)
     outcome = await open_websocket(service.app, "/late", headers=[(b"x-token", EXPIRED.encode())])
 
@@ -65,7 +65,7 @@ async def test_error_before_accept_is_denied(service: Service) -> None:
 async def test_error_before_accept_closes(
     service: Service, extensions: dict[str, object] | None
 ) -> None:
-    """A TokenError before the socket is accepted closes it, where the server knows no denial."""
+    """A TokenError before accepting closes the WebSocket, if the server has no denial responses."""
     _add_late_socket(service, accept=False)
     outcome = await open_websocket(
         service.app, "/late", headers=[(b"x-token", EXPIRED.encode())], extensions=extensions
@@ -91,7 +91,7 @@ async def test_error_after_accept_closes(
     reason: str,
     extensions: dict[str, object] | None,
 ) -> None:
-    """A TokenError on a socket that is open closes it, whatever the server can do."""
+    """A TokenError on an open WebSocket closes it, whatever the server supports."""
     _add_late_socket(service, accept=True)
     outcome = await open_websocket(service.app, "/late", messages=[token], extensions=extensions)
 
@@ -100,7 +100,7 @@ async def test_error_after_accept_closes(
 
 @pytest.mark.parametrize("extensions", [DENIAL_RESPONSE, {}], ids=["denial", "none"])
 async def test_error_after_close_is_quiet(service: Service, extensions: dict[str, object]) -> None:
-    """A TokenError on a socket that the handler has closed sends nothing more."""
+    """A TokenError on a WebSocket that the handler has closed sends nothing more."""
     _add_late_socket(service, accept=True, close=True)
     outcome = await open_websocket(service.app, "/late", messages=[EXPIRED], extensions=extensions)
 
@@ -111,7 +111,7 @@ async def test_error_after_close_is_quiet(service: Service, extensions: dict[str
 async def test_error_after_hanging_up_is_quiet(
     service: Service, extensions: dict[str, object]
 ) -> None:
-    """A TokenError on a socket whose client has hung up sends nothing more."""
+    """A TokenError on a WebSocket whose client has disconnected sends nothing more."""
     _add_late_socket(service, accept=True, hang_up=True)
     outcome = await open_websocket(service.app, "/late", messages=[EXPIRED], extensions=extensions)
 
@@ -119,7 +119,7 @@ async def test_error_after_hanging_up_is_quiet(
 
 
 async def test_good_token_after_accept(service: Service) -> None:
-    """A token may also come as the first message of an open socket."""
+    """A token may also be the first message of an open WebSocket."""
     _add_late_socket(service, accept=True)
     outcome = await open_websocket(service.app, "/late", messages=[GOOD])
 

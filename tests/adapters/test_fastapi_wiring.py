@@ -1,4 +1,4 @@
-"""An app that would take claims from its clients is found when it starts, or at its first request."""
+"""An app that would take claims from its clients is refused at its start or first request."""
 
 import functools
 from collections.abc import Callable
@@ -35,11 +35,11 @@ service, bare = fastapi_service.service, fastapi_service.bare  # fixtures
 
 
 class StaffClaims(Claims):
-    """A model that the engine of the tests does not have."""
+    """A model that the engine of the tests does not return."""
 
 
 class Order(BaseModel):
-    """A body that holds claims."""
+    """A body that contains claims."""
 
     label: str = ""
     buyers: list[ShopClaims | None] = []
@@ -91,7 +91,7 @@ class Shop:
     """A class as a dependency."""
 
     def __init__(self, claims: Annotated[ShopClaims, Query()]) -> None:
-        """Take the claims."""
+        """Store the claims."""
 
 
 async def _by_class(shop: Annotated[Shop, Depends()]) -> None: ...
@@ -205,7 +205,7 @@ WRONG: dict[str, Add] = {
 
 
 async def start(app: FastAPI) -> list[dict[str, Any]]:
-    """Start an app as a server does, and give what it sends; it stops at once."""
+    """Start and stop an app as a server does, and return what it sends."""
     sent: list[dict[str, Any]] = []
     received = iter([{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}])
 
@@ -222,18 +222,18 @@ async def start(app: FastAPI) -> list[dict[str, Any]]:
 
 
 async def refused(app: FastAPI) -> str:
-    """Start an app that does not start, and give the reason."""
+    """Start an app that must be refused, and return the reason."""
     (failed,) = await start(app)
     assert failed["type"] == "lifespan.startup.failed"
     return str(failed["message"])
 
 
-# What FastAPI 0.115 does for a form.
+# FastAPI 0.115 causes this warning for a form.
 @pytest.mark.filterwarnings("ignore:Please use `import python_multipart`:PendingDeprecationWarning")
 @pytest.mark.parametrize("is_first", [True, False], ids=["init_app first", "init_app last"])
 @pytest.mark.parametrize("add", WRONG.values(), ids=WRONG.keys())
 async def test_claims_from_a_request_stop_the_app(bare: Service, add: Add, is_first: bool) -> None:
-    """An app that would take claims from the client neither starts nor answers a request."""
+    """An app that would take claims from the client neither starts nor handles a request."""
     if is_first:
         bare.auth.init_app(bare.app)
     bare.app.get("/right")(_right)
@@ -249,7 +249,7 @@ async def test_claims_from_a_request_stop_the_app(bare: Service, add: Add, is_fi
 
 
 async def test_a_request_to_a_wrong_app_is_an_error_of_the_server(service: Service) -> None:
-    """The client is told nothing about it, and the log all."""
+    """The client learns nothing about the mistake; the log contains it."""
     _route(_body)(service.app)
     admin = {"sub": "admin", "tenant": "acme"}
     answer = await service.client.post("/wrong", json=admin)
@@ -263,12 +263,12 @@ async def test_a_request_to_a_wrong_app_is_an_error_of_the_server(service: Servi
 
 @pytest.mark.parametrize("add", [_in_router, _route(_body), _in_mounted_app])
 async def test_routes_that_are_added_later_are_checked(service: Service, add: Add) -> None:
-    """Also while the app runs, and in a router or a mounted app that it already has."""
+    """Routes that are added later are checked, also in included routers and mounted apps."""
     router, mounted = APIRouter(), FastAPI()
     router.get("/right")(_right)
     service.app.include_router(router)
     service.app.mount("/mounted", mounted)
-    # Before FastAPI 0.137 an included router is copied: what is added later is not served.
+    # Before FastAPI 0.137 an included router is copied: routes added later are not served.
     is_copied = not any(hasattr(route, "original_router") for route in service.app.routes)
     for place in (service.app, mounted) if is_copied else (service.app, mounted, router):
         assert [each["type"] for each in await start(service.app)] == STARTED
@@ -280,7 +280,7 @@ async def test_routes_that_are_added_later_are_checked(service: Service, add: Ad
 
 
 async def test_apps_without_the_mistake_start(service: Service) -> None:
-    """Claims by a dependency, bodies without claims, and claims in an answer are no mistake."""
+    """Claims from a dependency, bodies without claims, and claims in a response are accepted."""
 
     class Basket(BaseModel):
         label: str

@@ -1,8 +1,8 @@
-"""Hostile requests by the thousand, as many as the profile of Hypothesis allows: never a 500, and 200 for good tokens alone.
+"""Thousands of hostile requests, as many as the Hypothesis profile allows: never a 500, and 200 only for valid tokens.
 
-Scopes are made by hand and given to the app directly, so that a header may hold any bytes. Each
-request is made from its own number: a failure names it, and ``request_of(number)`` makes it again.
-The requests, and what a good token is, are in `fuzzing`. All of them are sent to an engine with the
+Requests are ASGI scopes built by hand, so that a header may contain any bytes. Each
+request is generated from a number: a failure names it, and ``request_of(number)`` reproduces it.
+The requests and the oracle are in `fuzzing`. Every request is sent to an engine with the
 signature cache and to one without.
 """
 
@@ -35,9 +35,9 @@ CLOSED = {1008, 1013}
 
 
 async def ask(app: Any, request: HostileRequest) -> tuple[int, bytes]:
-    """Give a request to an app, and its status and body back.
+    """Send a request to an app, and return the status and body.
 
-    For a WebSocket, 101 stands for one that was accepted, and a close code for one that was closed.
+    For a WebSocket the status is 101 if it was accepted, and the close code if it was closed.
     """
     if request.is_socket:
         outcome = await open_websocket(
@@ -61,7 +61,7 @@ async def ask(app: Any, request: HostileRequest) -> tuple[int, bytes]:
 
 @pytest.mark.parametrize("remembers", [True, False], ids=["remembers", "forgets"])
 async def test_hostile_requests(build: Build, clock: FrozenClock, remembers: bool) -> None:
-    """Of thousands of hostile requests none gets a 500, and none is let in but with a good token."""
+    """No hostile request gets a 500, and none is accepted without a valid token."""
     engine = c.contract_engine(clock, remembers=remembers)
     await c.revoke_some(engine, clock)
     app = build(engine)
@@ -77,13 +77,13 @@ async def test_hostile_requests(build: Build, clock: FrozenClock, remembers: boo
             raise
         statuses[status] += 1
         if not is_routed(request):
-            # The framework's own answer: to OPTIONS, to other methods, and where no route is.
+            # The framework's own response: to OPTIONS, to other methods and to unknown routes.
             assert status < 500 or (request.is_socket and status >= 1000), note
             assert b"alice" not in body or why_not_accepted(request) is None, note
         elif status in {200, 101}:
             assert why_not_accepted(request) is None, note
             if request.path not in ONE_USE:
-                # Once more: its token is served from memory, where there is one.
+                # Again: the token now comes from the signature cache, if there is one.
                 assert await ask(app, request) == (status, body), note
         else:
             assert status in (CLOSED if request.is_socket and not body else ALLOWED), note
@@ -91,7 +91,7 @@ async def test_hostile_requests(build: Build, clock: FrozenClock, remembers: boo
                 assert is_constant(json.loads(body)), note
 
     assert sum(statuses.values()) == REQUESTS
-    # Each kind of answer comes up, good ones among them: the requests are not all alike.
+    # Every kind of response occurs, including success: the requests are diverse.
     assert {200, 101, 400, 401, 403, 404, 405, 503} <= statuses.keys(), statuses
     assert 1008 in statuses, statuses
     assert min(statuses[200], statuses[101]) > 50, statuses

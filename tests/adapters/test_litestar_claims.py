@@ -1,4 +1,4 @@
-"""Claims in Litestar: at ``request.auth``, and by name among a handler's arguments."""
+"""Claims in Litestar: in ``request.auth`` and in a handler argument."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -26,12 +26,12 @@ from tokenward_litestar import TokenAuth
 
 @pytest.fixture
 def service(clock: FrozenClock) -> Service:
-    """Give an engine and its adapter."""
+    """Return an engine and its adapter."""
     return Service(clock)
 
 
 async def test_both_ways_lead_to_the_same(service: Service) -> None:
-    """``request.auth`` and the argument are one object, of the engine's claims model."""
+    """``request.auth`` and the argument are the same object, of the engine's claims model."""
     seen: list[object] = []
 
     @get("/", guards=[service.auth.required(), service.auth.optional()])
@@ -78,7 +78,7 @@ async def test_optional(service: Service, token: str | None, sub: str | None) ->
 
 
 async def test_a_handler_in_a_thread(service: Service) -> None:
-    """A handler that is no coroutine function gets the claims as well."""
+    """A synchronous handler gets the claims as well."""
 
     @get("/", guards=[service.auth.required()], sync_to_thread=True)
     def root(claims: NamedDependency[ShopClaims]) -> str:
@@ -88,7 +88,7 @@ async def test_a_handler_in_a_thread(service: Service) -> None:
 
 
 async def test_claims_of_a_parent_class(service: Service) -> None:
-    """A handler may ask for `Claims`, of which the engine's model is one."""
+    """A handler may annotate the argument with `Claims`, a base of the engine's model."""
 
     @get("/", guards=[service.auth.required()])
     async def root(claims: NamedDependency[Claims]) -> str:
@@ -98,7 +98,7 @@ async def test_claims_of_a_parent_class(service: Service) -> None:
 
 
 async def test_claims_in_another_dependency(service: Service) -> None:
-    """A dependency of the user's own may ask for the claims, and clean up after the request."""
+    """A user's dependency can use the claims, and clean up after the request."""
     seen: list[str] = []
 
     async def user(claims: NamedDependency[ShopClaims]) -> AsyncIterator[str]:
@@ -118,7 +118,7 @@ async def test_claims_in_another_dependency(service: Service) -> None:
 
 
 async def test_own_dependency_key(clock: FrozenClock) -> None:
-    """The claims may have another name; the usual one is then free for the user's own things."""
+    """The argument can have another name; the default name is then free for other uses."""
     service = Service(clock, dependency_key="token")
 
     @get("/", guards=[service.auth.required()])
@@ -135,7 +135,7 @@ def _seven() -> int:
 
 
 async def test_own_dependency_wins(service: Service) -> None:
-    """A dependency of the app with the same name is left in its place, as in a test of the user's."""
+    """A dependency of the app with the same name takes precedence, for example in a user's test."""
 
     def tester() -> ShopClaims:
         return ShopClaims(sub="tester", tenant="t")
@@ -150,7 +150,7 @@ OWN = BearerHeader(name="X-Staff")
 
 
 async def test_two_engines(clock: FrozenClock) -> None:
-    """Two engines in one app judge their own routes."""
+    """Two engines in one app verify the tokens of their own routes."""
     shop = TokenAuth(contract_engine(clock), realm="shop")
     staff_engine = contract_engine(clock, key=Key.from_secret(OTHER_SECRET))
     staff = TokenAuth(staff_engine, scheme_name="Staff", realm="staff", dependency_key="staff")
@@ -207,7 +207,7 @@ async def test_claims_of_two_engines_in_one_request(clock: FrozenClock) -> None:
 
 
 async def test_a_carrier_of_the_users_own(clock: FrozenClock) -> None:
-    """A carrier that the user writes sees the request as those of the core do."""
+    """A user's carrier gets the same view of the request as the carriers of the core."""
 
     class PathCarrier(BearerHeader):
         def read_token(self, request: RequestView, type: str) -> bytes | None:

@@ -1,4 +1,4 @@
-"""Cookies in Litestar's responses: those of the core beside those of the user."""
+"""Cookies in Litestar's responses: those of the core together with those of the user."""
 
 from typing import Any
 
@@ -17,18 +17,18 @@ from tokenward import ConfigurationError, CookieCarrier, TokenPair
 
 @pytest.fixture
 def service(clock: FrozenClock) -> Service:
-    """Give an engine and an adapter that reads cookies first."""
+    """Return an engine and an adapter that reads cookies first."""
     return Service(clock, carriers=[c.COOKIES])
 
 
 @pytest.fixture
 async def pair(service: Service) -> TokenPair:
-    """Give a pair of alice."""
+    """Return a pair for alice."""
     return await service.engine.issue_pair("alice", claims={"tenant": "acme"})
 
 
 def app_with(service: Service, response: Response[Any], pair: TokenPair | None) -> Litestar:
-    """Build an app that sends one response, with the cookies of a pair or with none left."""
+    """Build an app that sends one response, which sets or clears the cookies."""
 
     @get("/", response_cookies=[Cookie(key="layer", value="1")])
     async def root() -> Response[Any]:
@@ -43,7 +43,7 @@ def app_with(service: Service, response: Response[Any], pair: TokenPair | None) 
 
 @pytest.mark.parametrize("is_cleared", [False, True])
 async def test_other_cookies_stay(service: Service, pair: TokenPair, is_cleared: bool) -> None:
-    """The user's cookies stay, those of the response and those of the layers around it."""
+    """The user's cookies of the response and of its outer layers are kept."""
     response = Response("hello", cookies=[Cookie(key="before", value="1")])
     response.set_cookie("theme", "dark", httponly=True)
     app = app_with(service, response, None if is_cleared else pair)
@@ -56,7 +56,7 @@ async def test_other_cookies_stay(service: Service, pair: TokenPair, is_cleared:
 
 
 async def test_cookies_after_ours(service: Service, pair: TokenPair) -> None:
-    """Cookies that are set or deleted after ours stand beside them."""
+    """Cookies that are set or deleted after ours are sent too."""
     response = Response("hello")
     service.auth.set_cookies(response, pair)
     response.set_cookie("theme", "dark")
@@ -74,7 +74,7 @@ async def test_cookies_after_ours(service: Service, pair: TokenPair) -> None:
 
 @pytest.mark.parametrize("name", ["Cache-Control", "cache-control", "CACHE-CONTROL"])
 async def test_caching(service: Service, pair: TokenPair, name: str) -> None:
-    """``Cache-Control`` is replaced, however it is written; other headers stay."""
+    """``Cache-Control`` is replaced, whatever its case; other headers are kept."""
     response = Response("hello", headers={name: "public, max-age=60", "X-Own": "1"})
     answer = await ask(app_with(service, response, pair), token=None)
 
@@ -83,7 +83,7 @@ async def test_caching(service: Service, pair: TokenPair, name: str) -> None:
 
 
 async def test_caching_of_the_handler(service: Service, pair: TokenPair) -> None:
-    """What a layer says of caching does not stand beside a response with tokens."""
+    """The caching headers of a layer do not apply to a response with tokens."""
 
     @get("/", cache_control=CacheControlHeader(max_age=60, public=True))
     async def root() -> Response[str]:
@@ -97,7 +97,7 @@ async def test_caching_of_the_handler(service: Service, pair: TokenPair) -> None
 
 
 async def test_headers_as_a_list(service: Service, pair: TokenPair) -> None:
-    """Headers that were given as a list of Litestar's own stay as well."""
+    """Headers in a list of Litestar's header objects are kept as well."""
     response = Response("hello", headers=[ResponseHeader(name="X-Own", value="1")])
     answer = await ask(app_with(service, response, pair), token=None)
 
@@ -105,7 +105,7 @@ async def test_headers_as_a_list(service: Service, pair: TokenPair) -> None:
 
 
 async def test_a_redirect(service: Service, pair: TokenPair) -> None:
-    """Any response of Litestar's carries the cookies, as a redirect after a login."""
+    """Any response of Litestar can have the cookies, for example a redirect after a login."""
 
     @post("/login")
     async def login() -> Redirect:
@@ -121,7 +121,7 @@ async def test_a_redirect(service: Service, pair: TokenPair) -> None:
 
 
 async def test_written_by_the_core(clock: FrozenClock) -> None:
-    """What the carrier says of its cookies is what is sent, with no attribute of Litestar's own."""
+    """The cookies are sent exactly as rendered, without attributes of Litestar."""
     carrier = CookieCarrier(development=True, same_site="Strict", refresh_path="/again")
     service = Service(clock, carriers=[carrier])
     app = app_with(service, Response("hello"), None)
@@ -131,7 +131,7 @@ async def test_written_by_the_core(clock: FrozenClock) -> None:
 
 
 def test_no_cookie_carrier(clock: FrozenClock, pair: TokenPair) -> None:
-    """Without a `CookieCarrier` there is nothing to set or to clear."""
+    """Without a `CookieCarrier`, setting and clearing cookies is an error."""
     auth = Service(clock).auth
 
     with pytest.raises(ConfigurationError):
@@ -141,7 +141,7 @@ def test_no_cookie_carrier(clock: FrozenClock, pair: TokenPair) -> None:
 
 
 async def test_refresh_by_other_carriers(service: Service) -> None:
-    """`refresh` looks where it is told to, in place of where the object looks."""
+    """`refresh` uses the given carriers instead of those of the `TokenAuth`."""
     other = CookieCarrier(refresh_name="__Secure-other")
 
     @post("/refresh", status_code=200)
@@ -158,7 +158,7 @@ async def test_refresh_by_other_carriers(service: Service) -> None:
 
 
 async def test_form_is_still_there(service: Service) -> None:
-    """A form whose field repeats the CSRF claim is read by the guard, and again by the handler."""
+    """A form with the CSRF token is read by the guard, and can be read again by the handler."""
 
     @post("/", guards=[service.auth.required()], status_code=200)
     async def root(

@@ -1,4 +1,4 @@
-"""Who is left out by a guard of Litestar's: what names the key in its ``opt``, below the guard."""
+"""What a Litestar guard excludes: layers inside it with the key in their ``opt``."""
 
 from typing import Any
 
@@ -15,18 +15,18 @@ SHUT = {"exclude_from_auth": False}
 
 @get("/")
 async def plain() -> str:
-    """Answer anyone who comes this far."""
+    """Respond to every request that reaches the handler."""
     return "inside"
 
 
 @pytest.fixture
 def service(clock: FrozenClock) -> Service:
-    """Give an engine and its adapter."""
+    """Return an engine and its adapter."""
     return Service(clock)
 
 
 async def is_open(app: Litestar, path: str = "/") -> bool:
-    """Tell whether a path answers without a token, and hold the document against it."""
+    """Return whether a path needs no token, and check that the document agrees."""
     response = await ask(app, path, None)
     assert response.status_code in {200, 401}
     operation = app.openapi_schema.to_schema()["paths"][path]["get"]
@@ -46,7 +46,7 @@ def layered(
     controller: dict[str, Any] | None = None,
     handler: dict[str, Any] | None = None,
 ) -> Litestar:
-    """Build an app with a guard at one layer, and an ``opt`` at any of them."""
+    """Build an app with a guard at one layer and an ``opt`` at any layer."""
     guards = {layer: [service.auth.required()] for layer in (guarded,)}
 
     class Inside(Controller):
@@ -68,21 +68,21 @@ LAYERS = ["app", "router", "controller", "handler"]
 @pytest.mark.parametrize("excluded", LAYERS)
 @pytest.mark.parametrize("guarded", LAYERS)
 async def test_below_the_guard_alone(service: Service, guarded: str, excluded: str) -> None:
-    """A layer is left out by guards above it, and by no guard of its own or below it."""
+    """A layer is excluded from the guards outside it, not from its own or those inside it."""
     app = layered(service, guarded=guarded, **{excluded: OPEN})
 
     assert await is_open(app) == (LAYERS.index(guarded) < LAYERS.index(excluded))
 
 
 async def test_a_handler_may_be_taken_in_again(service: Service) -> None:
-    """What stands nearest to the handler counts: False below True asks for the token."""
+    """The value nearest to the handler counts: False inside True requires the token."""
     app = layered(service, guarded="app", router=OPEN, handler=SHUT)
 
     assert not await is_open(app)
 
 
 async def test_one_guard_at_two_layers(service: Service) -> None:
-    """A guard that stands above and below is asked for its place below."""
+    """A guard that is used at two layers counts at the inner one."""
     guard = service.auth.required()
     handler = get("/", guards=[guard])(plain.fn)
     router = Router("/", route_handlers=[handler], opt=OPEN)
@@ -91,7 +91,7 @@ async def test_one_guard_at_two_layers(service: Service) -> None:
 
 
 async def test_the_keyword_of_the_handler(service: Service) -> None:
-    """Litestar puts further keywords of a handler into its ``opt``, and its neighbours stay shut."""
+    """Litestar puts unknown keywords of a handler into its ``opt``; other handlers stay guarded."""
     health = get("/health", exclude_from_auth=True)(plain.fn)
     app = service.app(plain, health, guards=[service.auth.required()])
 
@@ -99,7 +99,7 @@ async def test_the_keyword_of_the_handler(service: Service) -> None:
 
 
 async def test_own_key(clock: FrozenClock) -> None:
-    """Another key may be named; the usual one then means nothing."""
+    """The key can be changed; the default key then has no effect."""
     service = Service(clock, exclude_opt_key="no_token")
     app = service.app(
         get("/own", no_token=True)(plain.fn),
@@ -111,7 +111,7 @@ async def test_own_key(clock: FrozenClock) -> None:
 
 
 async def test_a_websocket(service: Service) -> None:
-    """A WebSocket is left out like a handler; it has no claims then, and is not accepted for them."""
+    """A WebSocket is excluded like a handler; it then has no claims."""
     socket = socket_at("/ws")
     app = service.app(socket, guards=[service.auth.required()])
     assert (await connect(app, "/ws")).messages == ["alice"]
@@ -122,7 +122,7 @@ async def test_a_websocket(service: Service) -> None:
 
 
 async def test_guarded_documentation(service: Service) -> None:
-    """A guard of the app covers Litestar's pages of documentation as well, unless they are left out."""
+    """A guard of the app includes Litestar's documentation pages, unless they are excluded."""
     guards = [service.auth.required()]
     router = Router("/schema", route_handlers=[], opt=OPEN, include_in_schema=False)
     config = OpenAPIConfig(title="Shop", version="1", openapi_router=router)

@@ -1,4 +1,4 @@
-"""Litestar's guards: where they may stand, who is left out, and what else might go around them."""
+"""Litestar's guards: where they can be used, and what could bypass them."""
 
 import threading
 from copy import deepcopy
@@ -31,18 +31,18 @@ from tokenward import BearerHeader, ConfigurationError
 
 @get("/")
 async def plain() -> str:
-    """Answer anyone who comes this far."""
+    """Respond to every request that reaches the handler."""
     return "inside"
 
 
 @pytest.fixture
 def service(clock: FrozenClock) -> Service:
-    """Give an engine and its adapter."""
+    """Return an engine and its adapter."""
     return Service(clock)
 
 
 async def statuses(app: Litestar, *paths: str, token: str | None = None) -> list[int]:
-    """Ask for each path, and give the statuses."""
+    """Request each path and return the statuses."""
     return [(await ask(app, path, token)).status_code for path in paths]
 
 
@@ -67,7 +67,7 @@ async def test_every_layer(service: Service, layer: str) -> None:
 
 
 async def test_all_layers_at_once(service: Service) -> None:
-    """The guards of all layers are asked, and the signature is checked once."""
+    """The guards of all layers apply, and the signature is checked once."""
     auth = service.auth
     inner = Router("/", route_handlers=[sub_at("/", auth.required(scopes=["a"]))])
     router = Router("/", route_handlers=[inner], guards=[auth.required(scopes=["b"])])
@@ -81,7 +81,7 @@ async def test_all_layers_at_once(service: Service) -> None:
 
 
 async def test_beside_a_guard_of_the_users_own(service: Service) -> None:
-    """A guard that stands after this one has the claims; one before it may refuse first."""
+    """A user's guard after this one has the claims; one before it may refuse first."""
 
     async def acme_alone(connection: Any, _handler: BaseRouteHandler) -> None:
         if connection.auth.tenant != "acme":
@@ -95,7 +95,7 @@ async def test_beside_a_guard_of_the_users_own(service: Service) -> None:
 
 
 async def test_copies_keep_one_engine(service: Service) -> None:
-    """Litestar copies routers and controllers, and their guards go on asking the one engine."""
+    """Litestar copies routers and controllers, but their guards keep using the same engine."""
     guard = service.auth.required()
     app = service.app(Router("/", route_handlers=[sub_at("/", guard)], guards=[guard]))
 
@@ -106,7 +106,7 @@ async def test_copies_keep_one_engine(service: Service) -> None:
 
 
 async def test_one_router_in_two_apps(service: Service) -> None:
-    """What the plugin says of a route in one app does not reach another app."""
+    """What the plugin documents for a route in one app does not affect another app."""
     handler = sub_at("/", service.auth.required())
     router = Router("/router", route_handlers=[sub_at("/", service.auth.required())])
     with_plugin = service.app(handler, router)
@@ -142,7 +142,7 @@ async def test_a_handler_registered_later(service: Service) -> None:
 
 
 async def test_no_thread_hop(service: Service) -> None:
-    """Guard, hooks and checks run on the event loop's thread."""
+    """Guard, hooks and checks run in the thread of the event loop."""
     threads: set[int] = set()
     service.engine.after_decode(lambda claims: threads.add(threading.get_ident()))
 
@@ -157,7 +157,7 @@ async def test_no_thread_hop(service: Service) -> None:
 
 @pytest.mark.parametrize("at", ["auth", "route"])
 async def test_own_header(clock: FrozenClock, at: str) -> None:
-    """Another header with another scheme is read in place of the usual one."""
+    """Another header with another scheme is read instead of the default."""
     own = [BearerHeader(name="X-Token", scheme="Token")]
     service = Service(clock, **({"carriers": own} if at == "auth" else {}))
     guard = service.auth.required(carriers=own if at == "route" else None)
@@ -172,7 +172,7 @@ async def test_own_header(clock: FrozenClock, at: str) -> None:
 
 
 async def test_head_and_options(service: Service) -> None:
-    """HEAD needs its token like GET; Litestar's own OPTIONS tells the methods and runs nothing."""
+    """HEAD needs a token like GET; Litestar's own OPTIONS lists the methods and runs no handler."""
     guard = service.auth.required()
     app = service.app(get("/", guards=[guard])(plain.fn), head("/h", guards=[guard])(_nothing))
 
@@ -188,7 +188,7 @@ async def _nothing() -> None: ...
 
 
 async def test_guard_above_covers_options(service: Service) -> None:
-    """Litestar's own OPTIONS handler belongs to the layers above, and so do their guards."""
+    """Litestar's own OPTIONS handler is guarded by the outer layers."""
     app = service.app(plain, guards=[service.auth.required()])
 
     assert (await ask(app, "/", None, "OPTIONS")).status_code == 401
@@ -206,7 +206,7 @@ async def test_own_options_handler(service: Service) -> None:
 
 
 async def test_cors(service: Service) -> None:
-    """A preflight is answered by Litestar alone; the request after it needs its token."""
+    """Litestar answers a preflight request; the actual request needs a token."""
     cors = CORSConfig(allow_origins=["https://shop.example"], allow_headers=["authorization"])
     app = service.app(plain, guards=[service.auth.required()], cors_config=cors)
     origin = {"Origin": "https://shop.example"}
@@ -224,7 +224,7 @@ async def test_cors(service: Service) -> None:
 @pytest.mark.parametrize("layer", ["handler", "app"])
 @pytest.mark.parametrize("cached", [True, 60])
 def test_a_cache_behind_a_guard(service: Service, name: str, layer: str, cached: Any) -> None:
-    """An app that would serve the response of one user to another is not built."""
+    """An app that would serve the cached response of one user to another is refused."""
     guards = [getattr(service.auth, name)()]
     own, app = (guards, []) if layer == "handler" else ([], guards)
     handler = get("/", cache=cached, guards=own)(plain.fn)
@@ -234,13 +234,13 @@ def test_a_cache_behind_a_guard(service: Service, name: str, layer: str, cached:
 
 
 def by_user(request: Request[Any, ShopClaims | None, Any]) -> str:
-    """Name the user in the key of a cached response."""
+    """Include the user in the key of a cached response."""
     return request.auth.sub if request.auth else ""
 
 
 @pytest.mark.parametrize("where", ["handler", "app"])
 async def test_a_cache_by_user(service: Service, where: str) -> None:
-    """Where the key names the user, a response is cached; the guard is asked before the cache."""
+    """If the key includes the user, responses are cached; the guard runs before the cache."""
     own = by_user if where == "handler" else None
     handler = get("/", cache=True, cache_key_builder=own, guards=[service.auth.required()])(
         plain.fn
@@ -253,14 +253,14 @@ async def test_a_cache_by_user(service: Service, where: str) -> None:
 
 
 async def test_a_cache_without_a_guard(service: Service) -> None:
-    """A handler that is left out of the guards may be cached."""
+    """A handler that is excluded from the guards may be cached."""
     handler = get("/", cache=True, exclude_from_auth=True)(plain.fn)
 
     assert (await ask(service.app(handler, guards=[service.auth.required()]), token=None)).text
 
 
 async def test_body_is_not_read_before_the_guard(service: Service) -> None:
-    """A body that cannot be parsed is not looked at before the token is."""
+    """The token is checked before the body is parsed."""
 
     @post("/", guards=[service.auth.required()])
     async def create(data: Annotated[dict[str, int], Body()]) -> dict[str, int]:
@@ -276,7 +276,7 @@ async def test_body_is_not_read_before_the_guard(service: Service) -> None:
 
 @pytest.mark.parametrize("token", [None, EXPIRED, GOOD], ids=["none", "expired", "good"])
 async def test_mounted_asgi_app(service: Service, token: str | None) -> None:
-    """A guard on a mounted ASGI app is asked for its requests and for its WebSockets."""
+    """A guard on a mounted ASGI app applies to its requests and its WebSockets."""
 
     @asgi("/mounted", is_mount=True, copy_scope=True, guards=[service.auth.required()])
     async def mounted(scope: Any, receive: Any, send: Any) -> None:
@@ -295,7 +295,7 @@ async def test_mounted_asgi_app(service: Service, token: str | None) -> None:
 
 
 async def test_scopes_of_guards_are_their_own(service: Service) -> None:
-    """Two routes with guards of one object ask for their own scopes alone."""
+    """Two routes with guards of one `TokenAuth` require only their own scopes."""
     app = service.app(
         sub_at("/a", service.auth.required(scopes=["orders:read"])),
         sub_at("/b", service.auth.required(scopes=["orders:write"])),

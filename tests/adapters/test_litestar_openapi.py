@@ -1,4 +1,4 @@
-"""What Litestar's OpenAPI document says of guarded routes."""
+"""Guarded routes in Litestar's OpenAPI document."""
 
 import json
 from dataclasses import dataclass
@@ -33,23 +33,23 @@ PROTECTED = {
 
 @pytest.fixture
 def service(clock: FrozenClock) -> Service:
-    """Give an engine and its adapter."""
+    """Return an engine and its adapter."""
     return Service(clock)
 
 
 @get("/")
 async def plain() -> None:
-    """Answer anyone."""
+    """Respond to every request."""
 
 
 def document_of(app: Litestar) -> dict[str, Any]:
-    """Give the document of an app, as it would be sent."""
+    """Return the document of an app as it would be sent."""
     document: dict[str, Any] = json.loads(json.dumps(app.openapi_schema.to_schema()))
     return document
 
 
 def operations_of(app: Litestar) -> dict[str, dict[str, Any]]:
-    """Give the operations of an app by method and path."""
+    """Return the operations of an app by method and path."""
     return {
         f"{method} {path}": operation
         for path, item in document_of(app)["paths"].items()
@@ -58,13 +58,13 @@ def operations_of(app: Litestar) -> dict[str, dict[str, Any]]:
 
 
 def schemes_of(app: Litestar) -> dict[str, Any]:
-    """Give the security schemes of an app."""
+    """Return the security schemes of an app."""
     schemes: dict[str, Any] = document_of(app)["components"]["securitySchemes"]
     return schemes
 
 
 def test_schemes(clock: FrozenClock) -> None:
-    """The document has the scheme of each object: HTTP bearer, of the format JWT, by default."""
+    """The document has the scheme of each `TokenAuth`: by default HTTP bearer with the format JWT."""
     browser = TokenAuth(
         contract_engine(clock), carriers=[c.COOKIES], scheme_name="Cookie", dependency_key="session"
     )
@@ -86,7 +86,7 @@ def test_schemes(clock: FrozenClock) -> None:
 async def test_scheme_of_the_first_carrier(
     clock: FrozenClock, carriers: list[Any], scheme: dict[str, str]
 ) -> None:
-    """The first carrier says how the token is sent, in the document that is served."""
+    """The first carrier determines the scheme in the document."""
     service = Service(clock, carriers=carriers, scheme_name="ShopToken")
     app = service.app(sub_at("/", service.auth.required()))
     document = (await ask(app, "/schema/openapi.json", None)).json()
@@ -96,7 +96,7 @@ async def test_scheme_of_the_first_carrier(
 
 
 def test_security(clock: FrozenClock) -> None:
-    """Protected routes name their scheme, once each; public and optional ones are open."""
+    """Protected routes name their scheme once; public and optional routes do not."""
     operations = operations_of(build(contract_engine(clock)))
     named = {
         name: [set(alternative) for alternative in operation["security"]]
@@ -108,7 +108,7 @@ def test_security(clock: FrozenClock) -> None:
 
 
 def test_refusals(clock: FrozenClock) -> None:
-    """401 and 403 are documented on protected routes, and on those alone."""
+    """401 and 403 are documented only on protected routes."""
     operations = operations_of(build(contract_engine(clock)))
     refusals = {
         name: {"401", "403"} & operation["responses"].keys()
@@ -119,7 +119,7 @@ def test_refusals(clock: FrozenClock) -> None:
 
 
 def test_refusal_body(service: Service) -> None:
-    """The documented body of a refusal has the members that a refusal has."""
+    """The documented body of a refusal has the members of a real one."""
     document = document_of(service.app(sub_at("/", service.auth.required())))
     responses = document["paths"]["/"]["get"]["responses"]
     schema = document["components"]["schemas"]["RefusalBody"]
@@ -132,7 +132,7 @@ def test_refusal_body(service: Service) -> None:
 
 
 def test_scopes(service: Service) -> None:
-    """The scopes of all guards of a route are named, each once, and not those of its neighbour."""
+    """The scopes of all guards of a route are named once, without those of other routes."""
     auth = service.auth
     router = Router(
         "/",
@@ -149,7 +149,7 @@ def test_scopes(service: Service) -> None:
 
 
 def test_claims_are_no_parameter(service: Service) -> None:
-    """The argument with the claims is not something that a client could send."""
+    """The claims argument is not documented as a parameter."""
     operation = operations_of(service.app(sub_at("/", service.auth.required())))["get /"]
 
     assert not operation.get("parameters")
@@ -157,7 +157,7 @@ def test_claims_are_no_parameter(service: Service) -> None:
 
 
 def test_own_responses(service: Service) -> None:
-    """What a route says of its own 401 stays, and the 403 is added."""
+    """A route's own description of 401 is kept, and the 403 is added."""
 
     @dataclass
     class Mine:
@@ -173,7 +173,7 @@ def test_own_responses(service: Service) -> None:
 
 
 def test_refusals_beside_exceptions(service: Service) -> None:
-    """A route that raises exceptions of its own is documented as refusing with a body of ours."""
+    """A route that documents its own exceptions documents 401 and 403 as well."""
     guards = [service.auth.required()]
     handler = get("/", guards=guards, raises=[NotAuthorizedException])(plain.fn)
     responses = operations_of(service.app(handler))["get /"]["responses"]
@@ -182,7 +182,7 @@ def test_refusals_beside_exceptions(service: Service) -> None:
 
 
 def test_own_security(service: Service) -> None:
-    """A route that has alternatives of its own needs the token in each of them."""
+    """A route with its own security alternatives needs the token in each of them."""
     guards = [service.auth.required(scopes=["a"])]
     own = [{"ApiKey": []}, {}]
     app = service.app(
@@ -196,7 +196,7 @@ def test_own_security(service: Service) -> None:
 
 
 def test_two_schemes_on_one_route(clock: FrozenClock) -> None:
-    """A route with guards of two objects names both, and both are needed."""
+    """A route with guards of two `TokenAuth` requires both schemes."""
     shop = TokenAuth(contract_engine(clock), scheme_name="Shop")
     staff = TokenAuth(contract_engine(clock), scheme_name="Staff", dependency_key="staff")
     handler = get("/", guards=[shop.required(), staff.required(scopes=["x"])])(plain.fn)
@@ -206,7 +206,7 @@ def test_two_schemes_on_one_route(clock: FrozenClock) -> None:
 
 
 def test_a_handler_at_two_paths(service: Service) -> None:
-    """A handler that has two paths names the scheme once at each of them."""
+    """A handler with two paths names the scheme once for each path."""
     app = service.app(get(["/a", "/b"], guards=[service.auth.required()])(plain.fn))
 
     assert [each["security"] for each in operations_of(app).values()] == [[{"Bearer": []}]] * 2
@@ -214,7 +214,7 @@ def test_a_handler_at_two_paths(service: Service) -> None:
 
 @pytest.mark.parametrize("as_list", [False, True])
 def test_own_components(service: Service, as_list: bool) -> None:
-    """The user's own components are kept, and what they say of the scheme counts."""
+    """The user's own components are kept, and their definition of the scheme wins."""
     own = SecurityScheme(type="http", scheme="bearer", description="From the shop.")
     components = Components(security_schemes={"ApiKey": API_KEY, "Bearer": own})
     config = OpenAPIConfig(
@@ -232,7 +232,7 @@ def test_own_components(service: Service, as_list: bool) -> None:
 
 
 def test_apps_do_not_share_a_scheme(service: Service) -> None:
-    """An app without the plugin says nothing of it, though both have Litestar's own configuration."""
+    """An app without the plugin has no scheme, although both use Litestar's default configuration."""
     service.app(sub_at("/", service.auth.required()))
 
     assert "securitySchemes" not in document_of(Litestar([plain]))["components"]
@@ -240,7 +240,7 @@ def test_apps_do_not_share_a_scheme(service: Service) -> None:
 
 
 async def test_without_openapi(service: Service) -> None:
-    """An app without a document is guarded as well."""
+    """An app without an OpenAPI document is guarded as well."""
     app = service.app(sub_at("/", service.auth.required()), openapi_config=None)
 
     assert (await ask(app, token=None)).json() == c.MISSING.body
@@ -252,5 +252,5 @@ async def test_without_openapi(service: Service) -> None:
     "path", ["/schema", "/schema/openapi.json", "/schema/openapi.yaml", "/schema/swagger"]
 )
 async def test_documentation_is_served(clock: FrozenClock, path: str) -> None:
-    """The pages of the documentation answer without a token."""
+    """The documentation pages need no token."""
     assert (await ask(build(contract_engine(clock)), path, None)).status_code == 200

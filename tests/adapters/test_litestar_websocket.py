@@ -1,4 +1,4 @@
-"""Litestar's WebSockets: refused before they are accepted, and closed after it."""
+"""Litestar's WebSockets: refused before they are accepted, closed afterwards."""
 
 import asyncio
 import json
@@ -37,12 +37,12 @@ LATE = (b"x-token", EXPIRED.encode())
 
 @pytest.fixture
 def service(clock: FrozenClock) -> Service:
-    """Give an engine and its adapter."""
+    """Return an engine and its adapter."""
     return Service(clock)
 
 
 def late(service: Service, *, accept: bool, close: bool = False, hang_up: bool = False) -> Litestar:
-    """Build an app whose WebSocket decodes a token itself, sooner or later."""
+    """Build an app whose WebSocket decodes a token itself, before or after accepting."""
 
     @websocket("/late")
     async def late(socket: WebSocket[Any, Any, Any]) -> None:
@@ -62,7 +62,7 @@ def late(service: Service, *, accept: bool, close: bool = False, hang_up: bool =
 
 
 async def test_error_before_accept_is_denied(service: Service) -> None:
-    """A TokenError that a WebSocket's handler raises before it accepts is an HTTP response."""
+    """A TokenError that a handler raises before accepting becomes an HTTP response."""
     outcome = await open_websocket(late(service, accept=False), "/late", headers=[LATE])
 
     assert (outcome.status, json.loads(outcome.body)) == (401, c.EXPIRED.body)
@@ -73,7 +73,7 @@ async def test_error_before_accept_is_denied(service: Service) -> None:
 async def test_error_before_accept_closes(
     service: Service, extensions: dict[str, object] | None
 ) -> None:
-    """A TokenError before the socket is accepted closes it, where the server knows no denial."""
+    """A TokenError before accepting closes the WebSocket, if the server has no denial responses."""
     app = late(service, accept=False)
     outcome = await open_websocket(app, "/late", headers=[LATE], extensions=extensions)
 
@@ -93,7 +93,7 @@ async def test_error_before_accept_closes(
 async def test_error_after_accept_closes(
     service: Service, token: str, code: int, reason: str, extensions: dict[str, object] | None
 ) -> None:
-    """A TokenError on a socket that is open closes it, whatever the server can do."""
+    """A TokenError on an open WebSocket closes it, whatever the server supports."""
     app = late(service, accept=True)
     outcome = await open_websocket(app, "/late", messages=[token], extensions=extensions)
 
@@ -102,7 +102,7 @@ async def test_error_after_accept_closes(
 
 @SERVERS
 async def test_error_after_close_is_quiet(service: Service, extensions: dict[str, object]) -> None:
-    """A TokenError on a socket that the handler has closed sends nothing more."""
+    """A TokenError on a WebSocket that the handler has closed sends nothing more."""
     app = late(service, accept=True, close=True)
     outcome = await open_websocket(app, "/late", messages=[EXPIRED], extensions=extensions)
 
@@ -113,7 +113,7 @@ async def test_error_after_close_is_quiet(service: Service, extensions: dict[str
 async def test_error_after_hanging_up_is_quiet(
     service: Service, extensions: dict[str, object]
 ) -> None:
-    """A TokenError on a socket whose client has hung up sends nothing more."""
+    """A TokenError on a WebSocket whose client has disconnected sends nothing more."""
     app = late(service, accept=True, hang_up=True)
     outcome = await open_websocket(app, "/late", messages=[EXPIRED], extensions=extensions)
 
@@ -121,14 +121,14 @@ async def test_error_after_hanging_up_is_quiet(
 
 
 async def test_good_token_after_accept(service: Service) -> None:
-    """A token may also come as the first message of an open socket."""
+    """A token may also be the first message of an open WebSocket."""
     outcome = await open_websocket(late(service, accept=True), "/late", messages=[GOOD])
 
     assert (outcome.messages, outcome.close_code) == (["alice"], 1000)
 
 
 async def test_other_errors_are_left_alone(service: Service) -> None:
-    """An error that has nothing to do with tokens is closed as Litestar does it."""
+    """An unrelated error closes the WebSocket as Litestar does."""
 
     @websocket("/ws")
     async def fails(socket: WebSocket[Any, Any, Any]) -> None:
@@ -140,7 +140,7 @@ async def test_other_errors_are_left_alone(service: Service) -> None:
 
 
 async def test_nowhere(service: Service) -> None:
-    """A WebSocket to a path that is not there is closed by Litestar."""
+    """Litestar closes a WebSocket to an unknown path."""
     outcome = await connect(service.app(), "/nowhere")
 
     assert (outcome.accepted, outcome.status) == (False, None)
@@ -148,7 +148,7 @@ async def test_nowhere(service: Service) -> None:
 
 
 async def test_two_plugins(clock: FrozenClock) -> None:
-    """Of two plugins each refuses its own sockets, and the first those of a handler's error."""
+    """With two plugins, each refuses its own WebSockets, and the first handles errors of handlers."""
     service = Service(clock)
     shop = TokenAuth(service.engine, realm="shop")
     staff = TokenAuth(service.engine, realm="staff", dependency_key="staff")
@@ -172,7 +172,7 @@ async def test_two_plugins(clock: FrozenClock) -> None:
 
 
 async def test_error_of_a_middleware(service: Service) -> None:
-    """A TokenError that a middleware of the app raises refuses nobody else's socket."""
+    """A TokenError that a middleware raises affects no other WebSocket."""
 
     def failing(app: ASGIApp) -> ASGIApp:
         async def middleware(scope: Scope, receive: Receive, send: Send) -> None:
@@ -209,7 +209,7 @@ def _listener_class(service: Service) -> type[WebsocketListener]:
 
 @pytest.mark.parametrize("listener", [_listener, _listener_class], ids=["function", "class"])
 async def test_listener(service: Service, listener: Any) -> None:
-    """A listener is refused before it is accepted, and has the claims with every message."""
+    """A listener is refused before it is accepted, and gets the claims with every message."""
     app = service.app(listener(service))
     refused = await connect(app, "/listen", None, messages=["hello"])
     closed = await connect(app, "/listen", EXPIRED, extensions={})
@@ -225,7 +225,7 @@ async def test_listener(service: Service, listener: Any) -> None:
 
 
 async def test_error_of_a_listener(service: Service) -> None:
-    """A TokenError that a listener raises closes the socket with its code."""
+    """A TokenError that a listener raises closes the WebSocket with its code."""
 
     @websocket_listener("/listen")
     async def listen(data: str) -> str:
@@ -239,7 +239,7 @@ async def test_error_of_a_listener(service: Service) -> None:
 
 @pytest.mark.parametrize("ended_by", ["nobody", "client", "handler"])
 async def test_while_valid(service: Service, clock: FrozenClock, ended_by: str) -> None:
-    """A token that is over closes the socket, once, unless somebody has ended it before."""
+    """An expired token closes the WebSocket once, unless it is already closed."""
     ended: list[bool] = []
 
     @websocket("/ws", guards=[service.auth.required()])

@@ -1,4 +1,4 @@
-"""Mistakes in how a Litestar app is put together: each is an error when it is built."""
+"""Incorrect use of guards and claims in a Litestar app: an error when the app is created."""
 
 import warnings
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from tests.support import FrozenClock, ShopClaims
 from tokenward import Claims, ConfigurationError, Issuers, KeyRing, TokenEngine, TokenPolicy
 from tokenward_litestar import TokenAuth
 
-# Litestar warns of some of these mistakes as well, in releases of its own choice.
+# Some releases of Litestar warn of some of these mistakes as well.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::DeprecationWarning")
 
 FROM_REQUEST = r"takes the claims in \w+ from the request.* guards=\[auth\.required\(\)\]"
@@ -26,7 +26,7 @@ FROM_REQUEST = r"takes the claims in \w+ from the request.* guards=\[auth\.requi
 
 @pytest.fixture
 def service(clock: FrozenClock) -> Service:
-    """Give an engine and its adapter."""
+    """Return an engine and its adapter."""
     return Service(clock)
 
 
@@ -37,20 +37,20 @@ class OtherClaims(Claims):
 
 
 class Order(BaseModel):
-    """A body with claims in it."""
+    """A body that contains claims."""
 
     by: list[ShopClaims | None] = []
 
 
 def parameter(**options: Any) -> Any:
-    """Write a parameter as all releases of Litestar understand it; the newest have other classes."""
+    """Declare a parameter in a way that all supported releases of Litestar understand."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return Parameter(**options)
 
 
 async def plain() -> str:
-    """Answer anyone who comes this far."""
+    """Respond to every request that reaches the handler."""
     return "inside"
 
 
@@ -60,27 +60,27 @@ async def body(data: ShopClaims) -> str:
 
 
 async def body_and_guard(data: Annotated[ShopClaims, Body()], claims: ShopClaims) -> str:
-    """Take them from both."""
+    """Take claims from the body and from the guard."""
     return data.sub + claims.sub
 
 
 async def nested(data: Order) -> str:
-    """Take them from a member of the body."""
+    """Take the claims from a member of the body."""
     return str(data)
 
 
 async def query(user: ShopClaims | None = None) -> str:
-    """Take them from the query, whose argument has not the name that the plugin knows."""
+    """Take the claims from the query, in an argument with another name than the plugin's."""
     return str(user)
 
 
 async def header(user: Annotated[ShopClaims, parameter(header="X-User")]) -> str:
-    """Take them from a header."""
+    """Take the claims from a header."""
     return user.sub
 
 
 async def cookie(user: Annotated[ShopClaims, parameter(cookie="user")]) -> str:
-    """Take them from a cookie."""
+    """Take the claims from a cookie."""
     return user.sub
 
 
@@ -89,7 +89,7 @@ async def cookie(user: Annotated[ShopClaims, parameter(cookie="user")]) -> str:
 def test_claims_from_the_request(
     service: Service, handler: Callable[..., Any], guarded: bool
 ) -> None:
-    """An argument with claims that the client would write is refused, guarded or not."""
+    """An argument with claims from the client is refused, with and without a guard."""
     guards = [service.auth.required()] if guarded or handler is body_and_guard else []
 
     with pytest.raises(ConfigurationError, match=rf"^{handler.__name__} {FROM_REQUEST}"):
@@ -97,12 +97,12 @@ def test_claims_from_the_request(
 
 
 async def user_of(user: ShopClaims) -> str:
-    """Be a dependency that takes the claims from the query."""
+    """A dependency that takes the claims from the query."""
     return user.sub
 
 
 def test_claims_from_the_request_in_a_dependency(service: Service) -> None:
-    """An argument of a dependency is refused as well, where a handler needs the dependency."""
+    """An argument of a dependency is refused as well, if a handler uses the dependency."""
 
     async def root(name: NamedDependency[str]) -> str:
         return name
@@ -115,7 +115,7 @@ def test_claims_from_the_request_in_a_dependency(service: Service) -> None:
 
 
 def test_claims_from_the_request_of_a_layer(service: Service) -> None:
-    """A parameter that a router or the app declares for its handlers is refused."""
+    """A claims parameter that a router or the app declares for its handlers is refused."""
     parameters = {"user": parameter(annotation=ShopClaims, query="user")}
 
     with pytest.raises(ConfigurationError, match=FROM_REQUEST):
@@ -123,7 +123,7 @@ def test_claims_from_the_request_of_a_layer(service: Service) -> None:
 
 
 def test_claims_from_the_messages_of_a_socket(service: Service) -> None:
-    """The data of a listener is what the client sends: claims are refused there."""
+    """The data of a listener comes from the client: claims are refused there."""
 
     @websocket_listener("/")
     async def listen(data: ShopClaims) -> str:
@@ -143,7 +143,7 @@ def test_a_route_that_is_registered_later(service: Service) -> None:
 
 @pytest.mark.parametrize("name", ["required", "optional"])
 def test_a_guard_that_is_not_called(service: Service, name: str) -> None:
-    """``guards=[auth.required]`` is refused, and so is the guard as a decorator without a call."""
+    """``guards=[auth.required]`` and ``@auth.required`` are refused."""
     method = getattr(service.auth, name)
 
     with pytest.raises(ConfigurationError, match=r"^plain has a guard that is not called"):
@@ -154,13 +154,13 @@ def test_a_guard_that_is_not_called(service: Service, name: str) -> None:
 
 @pytest.mark.parametrize("view", [plain, get("/")(plain)], ids=["function", "handler"])
 def test_a_guard_as_a_decorator(service: Service, view: Any) -> None:
-    """``@auth.required()`` above or below ``@get`` is an error that shows how a guard is written."""
+    """``@auth.required()`` above or below ``@get`` is an error that shows the correct use."""
     with pytest.raises(TypeError, match=r"not a decorator: write guards=\[auth\.required\(\)\]"):
         service.auth.required()(view)  # type: ignore[call-arg]
 
 
 def test_a_guard_in_place_of_a_list(service: Service) -> None:
-    """``guards=auth.required()`` is an error that names the list that was meant."""
+    """``guards=auth.required()`` is an error that shows the list."""
     with pytest.raises(
         TypeError, match=r"guards must be a list: write guards=\[auth\.required\(\)\]"
     ):
@@ -182,7 +182,7 @@ def test_a_guard_as_a_dependency(service: Service, is_called: bool) -> None:
 
 
 def test_a_model_as_a_dependency(service: Service) -> None:
-    """A claims model that Litestar would make of the query is refused."""
+    """A claims model that Litestar would fill from the query is refused."""
 
     async def root(user: NamedDependency[ShopClaims]) -> str:
         return user.sub
@@ -195,7 +195,7 @@ def test_a_model_as_a_dependency(service: Service) -> None:
 
 @pytest.mark.parametrize("kind", ["none", "left out", "another's", "in a dependency"])
 def test_claims_without_a_guard(clock: FrozenClock, kind: str) -> None:
-    """A handler that asks for claims which no guard of their `TokenAuth` finds is refused."""
+    """A handler with a claims argument but without a guard of the same `TokenAuth` is refused."""
     service = Service(clock)
     other = TokenAuth(contract_engine(clock), dependency_key="theirs")
 
@@ -232,7 +232,7 @@ def test_claims_without_a_guard(clock: FrozenClock, kind: str) -> None:
     ids=str,
 )
 def test_another_model(service: Service, model: Any, is_right: bool) -> None:
-    """A handler whose annotation is no model of the engine is refused."""
+    """A handler whose annotation is not a model of the engine is refused."""
 
     async def root(claims: NamedDependency[model]) -> str:
         return str(claims)
@@ -252,7 +252,7 @@ def test_another_model(service: Service, model: Any, is_right: bool) -> None:
     ("model", "is_right"), [(ShopClaims | OtherClaims, True), (ShopClaims, False)], ids=str
 )
 def test_the_models_of_several_issuers(model: Any, is_right: bool) -> None:
-    """With several issuers a handler takes the claims of them all."""
+    """With several issuers a handler accepts the claims of all of them."""
     keys = KeyRing.generate("HS256")
     policies = [TokenPolicy(issuer=f"https://{name}.example") for name in "ab"]
     auth = TokenAuth(
@@ -270,7 +270,7 @@ def test_the_models_of_several_issuers(model: Any, is_right: bool) -> None:
 
 
 def test_two_plugins_with_one_name(service: Service, clock: FrozenClock) -> None:
-    """Two plugins that would give their claims to one argument are refused."""
+    """Two plugins with the same `dependency_key` are refused."""
     other = TokenAuth(contract_engine(clock))
 
     with pytest.raises(ConfigurationError, match=r"^Two TokenAuth .* dependency_key='\.\.\.'"):
@@ -278,7 +278,7 @@ def test_two_plugins_with_one_name(service: Service, clock: FrozenClock) -> None
 
 
 def test_the_guard_of_a_plugin_that_is_missing(service: Service, clock: FrozenClock) -> None:
-    """Where one `TokenAuth` is a plugin, a guard of another that is none is refused."""
+    """A guard of a `TokenAuth` that is not a plugin is refused, if another one is a plugin."""
     other = TokenAuth(contract_engine(clock), dependency_key="other")
 
     with pytest.raises(
@@ -288,7 +288,7 @@ def test_the_guard_of_a_plugin_that_is_missing(service: Service, clock: FrozenCl
 
 
 async def test_without_the_plugin(service: Service, caplog: pytest.LogCaptureFixture) -> None:
-    """Without any plugin nothing is checked, so a guard lets nobody in, and says what is missing."""
+    """Without a plugin nothing is checked, so a guard refuses every request and names the fix."""
 
     @websocket("/ws", guards=[service.auth.optional()])
     async def socket(socket: Any) -> None:
@@ -309,7 +309,7 @@ async def test_without_the_plugin(service: Service, caplog: pytest.LogCaptureFix
 
 
 async def test_what_is_right(service: Service) -> None:
-    """Types of connections may name claims, and dependencies may need them, one through another."""
+    """Connection types may name claims, and dependencies may use them, also indirectly."""
 
     async def root(
         request: Request[Any, ShopClaims, Any], claims: NamedDependency[ShopClaims]
@@ -318,7 +318,7 @@ async def test_what_is_right(service: Service) -> None:
 
     @asgi("/mounted", guards=[service.auth.required()])
     async def mounted(scope: Any, receive: Any, send: Any) -> None:
-        """Be there."""
+        """A mounted ASGI app."""
 
     class Users(Controller):
         path = "/users"

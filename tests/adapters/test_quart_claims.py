@@ -1,4 +1,4 @@
-"""How Quart's handlers read claims: whose they are, and what happens where there are none."""
+"""How Quart's handlers read claims, and what happens if there are no claims."""
 
 from functools import partial
 from typing import Any
@@ -17,7 +17,7 @@ service = quart_service.service  # a fixture
 
 
 async def said(service: Service, read: Any, decorator: Any = None, token: str | None = GOOD) -> str:
-    """Return what a handler read, or the message of the RuntimeError."""
+    """Return the value that a handler read, or the message of the RuntimeError."""
 
     async def handler() -> str:
         try:
@@ -33,7 +33,7 @@ async def said(service: Service, read: Any, decorator: Any = None, token: str | 
     "name", ["get_claims", "current_claims", "stand-in"], ids=["get", "current", "stand-in"]
 )
 async def test_without_a_guard(service: Service, name: str) -> None:
-    """Claims of a request that nothing guards are an error, whatever token it carries."""
+    """Reading claims in an unguarded request is an error, whatever token it carries."""
     read = {
         "get_claims": service.auth.get_claims,
         "current_claims": lambda: service.auth.current_claims,
@@ -44,7 +44,7 @@ async def test_without_a_guard(service: Service, name: str) -> None:
 
 
 async def test_optional_without_a_token(service: Service) -> None:
-    """Where `optional` found no token, `get_claims` returns None and `current_claims` raises."""
+    """If `optional` found no token, `get_claims` returns None and `current_claims` raises."""
     seen: list[Any] = []
 
     def read() -> None:
@@ -58,7 +58,7 @@ async def test_optional_without_a_token(service: Service) -> None:
 
 @pytest.mark.parametrize("name", ["/theirs", "/ours"])
 async def test_claims_of_two_authenticators(clock: FrozenClock, name: str) -> None:
-    """The claims of one `TokenAuth` are never those that another let in."""
+    """The claims of one `TokenAuth` are never those of another."""
     service = Service(clock, carriers=[QueryCarrier()])
     ours = service.auth
     theirs = TokenAuth(contract_engine(clock), carriers=[BearerHeader()])
@@ -83,7 +83,7 @@ async def test_claims_of_two_authenticators(clock: FrozenClock, name: str) -> No
 
 
 async def test_a_request_that_two_authenticators_let_in(service: Service) -> None:
-    """Where both let the request in, each has its own claims and the stand-in has none."""
+    """If both guard the request, each has its own claims, and the proxy `current_claims` raises."""
     engine = contract_engine(service.engine._clock)  # type: ignore[arg-type]
     second = TokenAuth(engine, carriers=[QueryCarrier()])
     second.init_app(service.app)
@@ -103,18 +103,18 @@ class Orders:
     """An object whose method is a view."""
 
     async def orders(self) -> str:
-        """Let everybody in: the stand-in is never None."""
+        """Accept every request: the proxy is never None."""
         return "inside" if current_claims is not None else "outside"
 
 
 async def orders() -> str:
-    """Do the same."""
+    """Read `current_claims` in the same way."""
     return "inside" if current_claims is not None else "outside"
 
 
 @pytest.mark.parametrize("view", [orders, Orders().orders], ids=["function", "method"])
 async def test_the_stand_in_where_claims_are_optional(service: Service, view: Any) -> None:
-    """A handler that compares `current_claims` with None lets everybody in, and does not start."""
+    """An app whose handler compares `current_claims` with None is refused."""
     service.app.get("/")(service.auth.optional()(view))
 
     with pytest.raises(
@@ -124,7 +124,7 @@ async def test_the_stand_in_where_claims_are_optional(service: Service, view: An
 
 
 async def test_optional_in_a_group_that_demands_a_token(service: Service) -> None:
-    """Other readers of claims start: attributes of that name, and guards that demand a token."""
+    """Attributes named `current_claims`, and guards that require a token, are accepted."""
     auth = service.auth
 
     @service.app.get("/attribute")

@@ -1,6 +1,6 @@
-"""Quart's decorators: their claims, and where they may stand.
+"""Quart's decorators: their claims, and where they can be used.
 
-On a handler of either kind, on a class, on a blueprint, on the app: one verification.
+On HTTP and WebSocket handlers, on a class, on a blueprint, on the app: one verification.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ service, bare = quart_service.service, quart_service.bare  # fixtures
 
 
 async def test_claims_are_the_users_own(service: Service) -> None:
-    """`auth.current_claims` is the claims object, of the engine's model; `current_claims` stands for it."""
+    """`auth.current_claims` is an object of the engine's model; `current_claims` is a proxy for it."""
     seen: list[object] = []
 
     @service.app.get("/")
@@ -41,7 +41,7 @@ async def test_claims_are_the_users_own(service: Service) -> None:
 
 
 async def test_each_request_has_its_own_claims(service: Service) -> None:
-    """What one request changes in its claims, another with the same token does not see."""
+    """Changes to the claims of one request do not affect another request with the same token."""
 
     @service.app.get("/")
     @service.auth.required()
@@ -55,7 +55,7 @@ async def test_each_request_has_its_own_claims(service: Service) -> None:
 
 @pytest.mark.parametrize("decorator", ["required", "optional"])
 async def test_plain_handlers(service: Service, decorator: str) -> None:
-    """A handler that is no coroutine function runs in a thread, and has the claims there."""
+    """A synchronous handler runs in a thread, and has the claims there."""
     threads: set[int] = set()
 
     @service.app.get("/")
@@ -71,12 +71,12 @@ async def test_plain_handlers(service: Service, decorator: str) -> None:
 
 
 async def test_arguments_and_names_are_kept(service: Service) -> None:
-    """The decorated handler has its own name and docstring, and gets the parts of the path."""
+    """The decorated handler keeps its name and docstring, and gets the path parameters."""
 
     @service.app.get("/<int:number>/<name>")
     @service.auth.required()
     async def order(number: int, name: str) -> str:
-        """Show an order."""
+        """Return an order."""
         return f"{number * 2} {name}"
 
     assert (order.__name__, order.__doc__) == ("order", "Show an order.")
@@ -85,7 +85,7 @@ async def test_arguments_and_names_are_kept(service: Service) -> None:
 
 
 async def test_two_decorators(service: Service) -> None:
-    """Every decorator of a handler is asked, and the signature is checked once."""
+    """Every decorator of a handler applies, and the signature is checked once."""
 
     @service.app.get("/")
     @service.auth.required(scopes=["orders:read"])
@@ -114,7 +114,7 @@ async def test_optional(service: Service) -> None:
 
 
 async def test_claims_where_there_are_none(service: Service) -> None:
-    """Claims of an undecorated handler, or outside of any, are an error that says what to do."""
+    """Reading claims in an undecorated handler, or outside a handler, is an error with the fix."""
     seen: list[str] = []
 
     @service.app.get("/")
@@ -133,7 +133,7 @@ async def test_claims_where_there_are_none(service: Service) -> None:
 
 
 async def test_class_of_methods(service: Service) -> None:
-    """`decorators` of a MethodView guard all its methods, and one method may ask for more."""
+    """`decorators` of a MethodView guard all its methods, and one method can require more."""
 
     class Orders(MethodView):
         decorators = [service.auth.required()]  # noqa: RUF012 - Quart's own
@@ -156,7 +156,7 @@ async def test_class_of_methods(service: Service) -> None:
 
 @pytest.mark.parametrize("is_plain", [False, True], ids=["async", "plain"])
 async def test_before_request(service: Service, is_plain: bool) -> None:
-    """A decorated `before_request` function guards its blueprint, and no other route."""
+    """A decorated `before_request` function guards its blueprint and no other route."""
     group = Blueprint("group", __name__)
     seen: list[str] = []
 
@@ -179,7 +179,7 @@ async def test_before_request(service: Service, is_plain: bool) -> None:
 
 
 async def test_routes_of_a_blueprint(service: Service) -> None:
-    """A decorated route of a blueprint is guarded under its prefix, in nested ones as well."""
+    """A decorated route of a blueprint is guarded under its prefix, also in nested blueprints."""
     outer, inner = Blueprint("outer", __name__), Blueprint("inner", __name__)
 
     @inner.get("/")
@@ -195,7 +195,7 @@ async def test_routes_of_a_blueprint(service: Service) -> None:
 
 
 async def test_on_the_app(service: Service) -> None:
-    """A decorated `before_request` function of the app guards all that it serves."""
+    """A decorated `before_request` function of the app guards everything that it serves."""
 
     @service.app.before_request
     @service.auth.required()
@@ -208,7 +208,7 @@ async def test_on_the_app(service: Service) -> None:
 
 
 async def test_factory(clock: FrozenClock) -> None:
-    """One `TokenAuth` made before any app serves several of them, each as a whole."""
+    """One `TokenAuth` can be created before the apps and serve several of them."""
     auth = TokenAuth(contract_engine(clock))
 
     def create_app(scope: str) -> Quart:
@@ -224,7 +224,7 @@ async def test_factory(clock: FrozenClock) -> None:
 
 
 async def test_init_app_after_the_routes(bare: Service) -> None:
-    """`init_app` may come after the routes, and may come twice."""
+    """`init_app` can be called after the routes are added, and can be called twice."""
     quart_service.protect(bare)
 
     @bare.app.get("/raises")
@@ -244,13 +244,13 @@ async def test_init_app_after_the_routes(bare: Service) -> None:
 def test_what_cannot_be_meant(
     service: Service, decorator: str, arguments: dict[str, object]
 ) -> None:
-    """An argument that cannot be meant is an error where it is written."""
+    """An invalid argument is an error at once."""
     with pytest.raises(ConfigurationError):
         getattr(service.auth, decorator)(**arguments)
 
 
 async def test_plain_socket_handler(service: Service) -> None:
-    """A WebSocket's handler that is no coroutine function is guarded as well."""
+    """A synchronous WebSocket handler is guarded as well."""
     seen: list[str] = []
     is_run = threading.Event()
 
@@ -268,7 +268,7 @@ async def test_plain_socket_handler(service: Service) -> None:
 
 
 async def test_an_app_called_by_a_socket(service: Service) -> None:
-    """A WebSocket's token does not open what its handler asks of an app in the same context."""
+    """A WebSocket's token does not authenticate an app that its handler calls in the same context."""
     seen = quart_service.protect(service)
     statuses: list[int] = []
 
@@ -281,13 +281,13 @@ async def test_an_app_called_by_a_socket(service: Service) -> None:
 
     outcome = await open_websocket(service.app, "/ws", headers=bearer(GOOD))
 
-    # Up to 0.22 Quart does not tell which of the two is asking.
+    # Up to Quart 0.22 it is unknown which of the two contexts is the inner one.
     assert statuses in ([401], [500])
     assert (outcome.messages, seen) == (["alice"], [])
 
 
 async def test_claims_of_a_socket(service: Service) -> None:
-    """The claims stay at hand for as long as the WebSocket is open."""
+    """The claims stay available while the WebSocket is open."""
 
     @service.app.websocket("/ws")
     @service.auth.required()
@@ -307,7 +307,7 @@ async def test_claims_of_a_socket(service: Service) -> None:
 async def test_documents_about_keys_are_not_guarded(
     service: Service, headers: tuple[tuple[bytes, bytes], ...]
 ) -> None:
-    """Nothing of a guard of the app runs for them, whatever the request brings."""
+    """A guard of the app does not run for the published keys, whatever the request contains."""
     service.auth.publish_keys(service.app, KeyPublisher(KeyRing.generate()))
     seen: list[str] = []
 

@@ -17,18 +17,18 @@ service = quart_service.service  # a fixture
 
 
 class Order(BaseModel):
-    """A body with claims in it."""
+    """A body that contains claims."""
 
     by: list[ShopClaims] = []
 
 
 class Page(BaseModel):
-    """A body, query string or set of headers as it should be."""
+    """A valid model of a body, query string or headers."""
 
     number: int = 0
 
 
-# quart-schema takes no nested model in a query string.
+# quart-schema supports no nested model in a query string.
 FILLED = [
     (name, model)
     for name in ("request", "querystring", "headers")
@@ -42,7 +42,7 @@ FILLED = [
 async def test_claims_that_the_client_writes(
     service: Service, name: str, model: Any, order: str
 ) -> None:
-    """A model for quart-schema that is or holds claims would be filled by the client: no start."""
+    """A model for quart-schema that is or contains claims is refused: the client would fill it."""
     quart_schema.QuartSchema(service.app)
     validate = getattr(quart_schema, f"validate_{name}")(model)
     required = service.auth.required()

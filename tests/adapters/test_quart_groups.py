@@ -33,14 +33,14 @@ def add_routes(group: Quart | Blueprint, auth: Any) -> None:
 
 
 async def opened(app: Quart, path: str, token: str | None = None) -> bool:
-    """Whether a WebSocket opens."""
+    """Whether a WebSocket is accepted."""
     headers = () if token is None else bearer(token)
     return (await open_websocket(app, path, headers=headers)).accepted
 
 
 @pytest.mark.parametrize("where", ["app", "blueprint", "outer", "twice"])
 async def test_guard(service: Service, where: str) -> None:
-    """A guarded group asks for a token on HTTP and on WebSockets, in nested blueprints as well."""
+    """A guarded group requires a token for HTTP and WebSockets, also in nested blueprints."""
     app, auth = service.app, service.auth
     outer, inner = Blueprint("outer", __name__), Blueprint("inner", __name__)
     add_routes(inner, auth)
@@ -58,7 +58,7 @@ async def test_guard(service: Service, where: str) -> None:
 
 
 async def test_requirements_of_a_group(service: Service) -> None:
-    """A group asks for what `required` can ask for, and its routes for more."""
+    """A group can have the requirements of `required`, and its routes can add more."""
     group = Blueprint("group", __name__)
     service.auth.guard(group, scopes=["orders:read"], check=lambda claims: claims.tenant == "acme")
     add_routes(group, service.auth)
@@ -72,7 +72,7 @@ async def test_requirements_of_a_group(service: Service) -> None:
 
 
 async def test_a_group_and_what_is_beside_it(service: Service) -> None:
-    """Routes outside of a guarded blueprint are open, and so are the documents about keys."""
+    """Routes outside a guarded blueprint are public, and so are the published keys."""
     group = Blueprint("group", __name__)
     service.auth.guard(group)
     service.app.register_blueprint(group, url_prefix="/group")
@@ -84,7 +84,7 @@ async def test_a_group_and_what_is_beside_it(service: Service) -> None:
 
 
 async def test_the_app_with_its_files(service: Service, tmp_path: Path) -> None:
-    """The guard of the app covers static files and unknown paths; documents about keys stay open."""
+    """The guard of the app includes static files and unknown paths, but not the published keys."""
     (tmp_path / "file").write_text("inside")
     app = Quart(__name__, static_folder=str(tmp_path), static_url_path="/static")
     service.auth.init_app(app)
@@ -99,12 +99,12 @@ async def test_the_app_with_its_files(service: Service, tmp_path: Path) -> None:
 
 
 def before_request(auth: Any, group: Any, requirement: Any) -> None:
-    """Guard a group as Quart's documentation shows it."""
+    """Guard a group as in Quart's documentation."""
     group.before_request(requirement(lambda: None))
 
 
 def around(auth: Any, group: Any, requirement: Any) -> None:
-    """Guard a group by a function of one's own that calls a guarded one."""
+    """Guard a group with a function that calls a guarded one."""
     guarded = requirement(lambda: None)
 
     async def guard() -> None:
@@ -120,7 +120,7 @@ def around(auth: Any, group: Any, requirement: Any) -> None:
 async def test_an_open_socket_in_a_guarded_group(
     service: Service, where: str, guard: Callable[..., None]
 ) -> None:
-    """Where before_request guards HTTP alone, a WebSocket that nothing guards does not start."""
+    """An unguarded WebSocket in a group whose HTTP routes are guarded is refused."""
     app, auth = service.app, service.auth
     outer, inner = Blueprint("outer", __name__), Blueprint("inner", __name__)
     add_routes(inner, auth)
@@ -140,7 +140,7 @@ async def test_an_open_socket_in_a_guarded_group(
     "how", ["decorated", "optional", "before_websocket", "guard", "optional group"]
 )
 async def test_a_guarded_socket_in_a_guarded_group(service: Service, how: str) -> None:
-    """A WebSocket that anything of ours guards, or of a group that is open, starts."""
+    """An app starts if its WebSocket is guarded in any way, or if the group is unguarded."""
     auth, group = service.auth, Blueprint("group", __name__)
     before_request(auth, group, auth.optional() if how == "optional group" else auth.required())
     decorate = {"decorated": auth.required(), "optional": auth.optional()}.get(how)
@@ -157,12 +157,12 @@ async def test_a_guarded_socket_in_a_guarded_group(service: Service, how: str) -
 
 
 async def greet_nobody() -> None:
-    """Accept anyone."""
+    """Accept every WebSocket."""
     await websocket.accept()
 
 
 async def test_a_guard_in_a_blueprint_that_is_registered(service: Service) -> None:
-    """A blueprint that is registered takes no further guard: Quart would not ask it."""
+    """A registered blueprint accepts no guard, because Quart would not call it."""
     group = Blueprint("group", __name__)
     service.app.register_blueprint(group)
 
@@ -172,20 +172,20 @@ async def test_a_guard_in_a_blueprint_that_is_registered(service: Service) -> No
 
 @pytest.mark.parametrize("wrong", [greet, "admin", None], ids=["view", "text", "none"])
 def test_what_is_no_group(service: Service, wrong: Any) -> None:
-    """`guard` takes a blueprint or an app, and says what decorates a view."""
+    """`guard` needs a blueprint or an app; the error names the decorator for views."""
     with pytest.raises(TypeError, match=r"needs a blueprint or an app: .* @auth\.required\(\)"):
         service.auth.guard(wrong)
 
 
 def test_a_requirement_in_place_of_its_arguments(service: Service) -> None:
-    """``guard(group, auth.required())`` is an error that shows how the arguments are written."""
+    """``guard(group, auth.required())`` is an error that shows the correct call."""
     with pytest.raises(TypeError, match=r"auth\.guard\(group, scopes="):
         service.auth.guard(Blueprint("group", __name__), service.auth.required())  # type: ignore[call-arg]
 
 
 @pytest.mark.parametrize("arguments", [{"type": "id"}, {"fresh": 1}, {"carriers": []}], ids=str)
 def test_what_cannot_be_meant(service: Service, arguments: dict[str, Any]) -> None:
-    """An argument that cannot be meant is an error where it is written."""
+    """An invalid argument is an error at once."""
     with pytest.raises(ConfigurationError):
         service.auth.guard(Blueprint("group", __name__), **arguments)
 
@@ -205,7 +205,7 @@ async def test_beside_a_function_of_the_users_own(service: Service, is_first: bo
 
 
 async def test_one_view_of_two_kinds(service: Service) -> None:
-    """Quart's own static route and views without a function are left alone."""
+    """Quart's own static route and views without a function are ignored."""
     service.app.add_url_rule("/nothing", "nothing")
     with nullcontext():
         await service.app.startup()

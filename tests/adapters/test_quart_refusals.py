@@ -1,6 +1,6 @@
-"""How Quart refuses: by its handlers or the user's own.
+"""Quart's refusals: by its own handlers and by the user's.
 
-What a refusal must not let through or give away is here too: debug mode, other methods, cookies.
+Also what a refusal must not allow or reveal: debug mode, other methods, cookies.
 """
 
 import json
@@ -24,7 +24,7 @@ service = quart_service.service  # a fixture
 
 
 async def test_a_guard_that_is_called_by_hand(service: Service) -> None:
-    """A refused `before_request` function stops the request, even one that is called by hand."""
+    """A refused `before_request` function stops the request, even if another function calls it."""
     seen = protect(service)
 
     @service.auth.required(scopes=["admin"])
@@ -40,7 +40,7 @@ async def test_a_guard_that_is_called_by_hand(service: Service) -> None:
 
 @pytest.mark.parametrize("error", [TokenExpiredError(), StoreUnavailableError()], ids=str)
 async def test_error_of_a_handler(service: Service, error: TokenError) -> None:
-    """A TokenError that a handler raises is answered in full."""
+    """A TokenError that a handler raises gets the complete response."""
 
     @service.app.get("/")
     async def root() -> None:
@@ -52,13 +52,13 @@ async def test_error_of_a_handler(service: Service, error: TokenError) -> None:
 
 
 async def own_status(error: HTTPException) -> tuple[str, int]:
-    """Answer an HTTPException in words of one's own."""
+    """Respond to an HTTPException with a different body."""
     return f"own {error.code}", int(error.code or 0)
 
 
 @pytest.mark.parametrize("kind", [401, Unauthorized, HTTPException], ids=str)
 async def test_own_handler_of_http(service: Service, kind: Any) -> None:
-    """The app's handler of a status or of HTTPException has the last word."""
+    """The app's handler for a status or for HTTPException determines the response."""
     service.app.register_error_handler(kind, own_status)
     seen = protect(service)
 
@@ -68,7 +68,7 @@ async def test_own_handler_of_http(service: Service, kind: Any) -> None:
 
 
 async def test_own_handler_changes_the_answer(service: Service) -> None:
-    """A handler may take the response, challenge and all, and change its body."""
+    """A handler can take the response with its challenge, and change its body."""
     protect(service)
 
     @service.app.errorhandler(HTTPException)
@@ -88,7 +88,7 @@ async def test_own_handler_changes_the_answer(service: Service) -> None:
 async def test_own_handler_of_token_errors(
     service: Service, kind: type[TokenError], where: str
 ) -> None:
-    """A handler of TokenError answers the decorator's refusals, and what handlers raise."""
+    """A handler for TokenError gets the decorator's refusals and the errors of handlers."""
     group = Blueprint("group", __name__)
     (service.app if where == "app" else group).register_error_handler(
         kind, lambda error: ({"own": error.code}, 418)
@@ -110,7 +110,7 @@ async def test_own_handler_of_token_errors(
 
 @pytest.mark.parametrize("mode", ["testing", "debug"])
 async def test_debug_mode(service: Service, mode: str) -> None:
-    """In debug or testing mode a refusal is no page of tracebacks."""
+    """In debug or testing mode a refusal is not a traceback page."""
     setattr(service.app, mode, True)
     seen = protect(service)
 
@@ -121,7 +121,7 @@ async def test_debug_mode(service: Service, mode: str) -> None:
 @pytest.mark.parametrize("mode", ["testing", "debug", "neither"])
 @pytest.mark.parametrize("trap", ["TRAP_HTTP_EXCEPTIONS", "TRAP_BAD_REQUEST_ERRORS"])
 async def test_trapped_exceptions(service: Service, trap: str, mode: str) -> None:
-    """An app that traps HTTPExceptions still answers a refusal."""
+    """An app that traps HTTPExceptions still sends the refusal."""
     service.app.config.update({trap: True, "TESTING": mode == "testing", "DEBUG": mode == "debug"})
     protect(service)
     two = [*bearer(GOOD), *bearer(GOOD)]
@@ -131,7 +131,7 @@ async def test_trapped_exceptions(service: Service, trap: str, mode: str) -> Non
 
 
 async def test_tracebacks_hold_no_claims(service: Service) -> None:
-    """Where the user's own error is shown with local variables, the adapter adds no claims."""
+    """A traceback page with local variables contains no claims from the adapter."""
     seen: dict[str, str] = {}
 
     @service.app.get("/")
@@ -152,7 +152,7 @@ async def test_tracebacks_hold_no_claims(service: Service) -> None:
 
 
 async def test_after_request_runs(service: Service) -> None:
-    """What the app does after a request it does after a refusal too, and teardown follows."""
+    """The app's after-request and teardown functions run after a refusal too."""
     seen = protect(service)
 
     @service.app.after_request
@@ -173,7 +173,7 @@ async def test_after_request_runs(service: Service) -> None:
 
 @pytest.mark.parametrize("token", [None, EXPIRED, GOOD], ids=["none", "expired", "good"])
 async def test_head_and_options(service: Service, token: str | None) -> None:
-    """HEAD is refused as GET is; OPTIONS names the methods, and neither runs the handler unasked."""
+    """HEAD is refused like GET; OPTIONS lists the methods; neither runs the handler without a token."""
     seen = protect(service)
     headers = [] if token is None else list(bearer(token))
 
@@ -188,7 +188,7 @@ async def test_head_and_options(service: Service, token: str | None) -> None:
 
 @pytest.mark.parametrize("order", [["shop", "staff"], ["staff", "shop"]], ids=str)
 async def test_two_engines(clock: FrozenClock, order: list[str]) -> None:
-    """Each engine refuses the other's tokens in its own realm, whichever is installed last."""
+    """Each engine refuses the other's tokens with its own realm, in either order of `init_app`."""
     auths = {
         "shop": TokenAuth(contract_engine(clock), realm="shop"),
         "staff": TokenAuth(
@@ -217,7 +217,7 @@ async def test_two_engines(clock: FrozenClock, order: list[str]) -> None:
 
 
 async def test_a_refusal_is_forgotten(service: Service) -> None:
-    """A handler's own error is answered as itself, where a refusal was caught before it."""
+    """A handler's error gets its own response, even if it caught a refusal before."""
 
     @service.auth.required(scopes=["admin"])
     async def guard() -> None: ...
@@ -232,7 +232,7 @@ async def test_a_refusal_is_forgotten(service: Service) -> None:
 
 
 async def test_cookies_keep_what_is_there(clock: FrozenClock) -> None:
-    """Setting and clearing cookies leaves others alone, and replaces Cache-Control."""
+    """Setting and clearing cookies keeps other cookies, and replaces Cache-Control."""
     service = Service(clock, carriers=c.BROWSER_CARRIERS)
     pair = await service.engine.issue_pair("alice", claims={"tenant": "acme"})
 

@@ -1,4 +1,4 @@
-"""Quart's API document, which quart-schema makes: the scheme, and what each route asks for."""
+"""The OpenAPI document of quart-schema: the scheme, and the requirements of each route."""
 
 import subprocess
 import sys
@@ -26,14 +26,14 @@ BEARER = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
 
 
 async def document_of(app: Quart) -> dict[str, Any]:
-    """Give the document as the app serves it, with nothing done before."""
+    """Return the document that the app serves as its first response."""
     async with client_of(app) as client:
         document: dict[str, Any] = (await client.get("/openapi.json")).json()
     return document
 
 
 def security_of(document: dict[str, Any]) -> dict[str, object]:
-    """Give what each path with GET asks for; None: it names nothing."""
+    """Return the security of each GET path; None if it has none."""
     return {path: item["get"].get("security") for path, item in document["paths"].items()}
 
 
@@ -51,7 +51,7 @@ def add_routes(app: Quart, auth: TokenAuth[Any]) -> None:
 @pytest.mark.parametrize("order", ["schema first", "auth first", "routes first"])
 @pytest.mark.parametrize("is_started", [True, False], ids=["started", "not started"])
 async def test_security(bare: Service, order: str, is_started: bool) -> None:
-    """Guarded routes name the scheme, whatever came first; public and optional ones are open."""
+    """Guarded routes name the scheme, in any order of setup; public and optional routes do not."""
     app, auth = bare.app, bare.auth
     steps = {
         "schema first": (
@@ -84,7 +84,7 @@ async def test_security(bare: Service, order: str, is_started: bool) -> None:
 
 
 async def test_refusals(service: Service) -> None:
-    """401 and 403 are documented on guarded routes alone, with their meaning and their body."""
+    """401 and 403 are documented only on guarded routes, with description and body."""
     quart_schema.QuartSchema(service.app)
     add_routes(service.app, service.auth)
     paths = (await document_of(service.app))["paths"]
@@ -109,7 +109,7 @@ class OwnRefusal:
 
 
 async def test_own_responses_are_kept(service: Service) -> None:
-    """What a route says of its own 401 stays, above and below the decorator; 403 is added."""
+    """A route's own description of 401 is kept, above and below the decorator; 403 is added."""
     quart_schema.QuartSchema(service.app)
     document = quart_schema.document_response(OwnRefusal, 401)
     required = service.auth.required()
@@ -131,7 +131,7 @@ async def test_own_responses_are_kept(service: Service) -> None:
 
 
 async def test_cookie_first(clock: FrozenClock) -> None:
-    """Where the first carrier is a cookie, the scheme is an API key in that cookie."""
+    """If the first carrier is a cookie, the scheme is an API key in that cookie."""
     service = Service(clock, carriers=[c.COOKIES], scheme_name="Cookie")
     quart_schema.QuartSchema(service.app, security_schemes={"Own": {"type": "http", "scheme": "a"}})
     add_routes(service.app, service.auth)
@@ -145,7 +145,7 @@ async def test_cookie_first(clock: FrozenClock) -> None:
 
 
 async def test_several_requirements(clock: FrozenClock) -> None:
-    """What several decorators of one route ask for stands together, and is no choice."""
+    """The requirements of several decorators of one route apply together, not as alternatives."""
     shop = TokenAuth(contract_engine(clock), scheme_name="Shop")
     staff_engine = contract_engine(clock, key=Key.from_secret(OTHER_SECRET))
     staff = TokenAuth(staff_engine, scheme_name="Staff", carriers=[QueryCarrier()])
@@ -165,7 +165,7 @@ async def test_several_requirements(clock: FrozenClock) -> None:
 
 
 async def test_groups(service: Service) -> None:
-    """Routes of a guarded blueprint name the scheme, nested ones too, and routes beside it do not."""
+    """Routes of a guarded blueprint and its nested blueprints name the scheme; other routes do not."""
     quart_schema.QuartSchema(service.app)
     outer, inner = Blueprint("outer", __name__), Blueprint("inner", __name__)
 
@@ -191,7 +191,7 @@ async def test_groups(service: Service) -> None:
 
 
 async def test_guard_of_the_app(service: Service) -> None:
-    """A guard of the app counts for every route, and for the document itself."""
+    """A guard of the app applies to every route and to the document itself."""
     quart_schema.QuartSchema(service.app)
     service.app.before_request(service.auth.required()(lambda: None))
     service.app.get("/", endpoint="root")(lambda: "")
@@ -203,7 +203,7 @@ async def test_guard_of_the_app(service: Service) -> None:
 
 
 async def test_the_contract_with_a_document(clock: FrozenClock) -> None:
-    """quart-schema, added last to the whole service, names every guarded route and no other."""
+    """quart-schema, added last to the whole service, documents every guarded route and no other."""
     app = quart_service.build(contract_engine(clock))
     quart_schema.QuartSchema(app)
     paths = (await document_of(app))["paths"]
@@ -256,7 +256,7 @@ asyncio.run(main())
 
 
 def test_without_quart_schema() -> None:
-    """Where quart-schema is not installed, everything but the document works."""
+    """Without quart-schema everything except the document works."""
     ran = subprocess.run(  # noqa: S603 - this file's own program
         [sys.executable, "-W", "error", "-c", WITHOUT_QUART_SCHEMA],
         check=False,
@@ -271,7 +271,7 @@ def test_without_quart_schema() -> None:
 async def test_decorated_without_quart_schema(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A route that is decorated where quart-schema cannot be imported is guarded, and says nothing."""
+    """A route that is decorated without quart-schema is guarded, but not documented."""
     monkeypatch.setitem(sys.modules, "quart_schema", None)
     seen = quart_service.protect(service)
 
@@ -282,7 +282,7 @@ async def test_decorated_without_quart_schema(
 def test_documents_about_keys_need_no_quart_schema(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where quart-schema is not installed, the keys are published all the same."""
+    """Without quart-schema the keys are published too."""
     monkeypatch.setitem(sys.modules, "quart_schema", None)
     publisher = KeyPublisher(KeyRing.generate())
 

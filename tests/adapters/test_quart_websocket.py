@@ -1,4 +1,4 @@
-"""Quart's WebSockets: with errors of their handlers, and with guards of groups."""
+"""Quart's WebSockets: errors of their handlers, and guards of groups."""
 
 import asyncio
 import json
@@ -81,7 +81,7 @@ def add_late_socket(service: Service, *, accept: bool, close: bool = False) -> N
 
 @EXTENSIONS
 async def test_error_before_accept(service: Service, extensions: dict[str, object] | None) -> None:
-    """A TokenError before the handler accepts is a response, or a close code without one."""
+    """A TokenError before accepting becomes a response, or a close code if that is not supported."""
     add_late_socket(service, accept=False)
     headers = [(b"x-token", EXPIRED.encode())]
     outcome = await open_websocket(service.app, "/late", headers=headers, extensions=extensions)
@@ -107,7 +107,7 @@ async def test_error_before_accept(service: Service, extensions: dict[str, objec
 async def test_error_after_accept(
     service: Service, token: str, code: int, reason: str, extensions: dict[str, object] | None
 ) -> None:
-    """A TokenError on a socket that is open closes it, whatever the server can do."""
+    """A TokenError on an open WebSocket closes it, whatever the server supports."""
     add_late_socket(service, accept=True)
     outcome = await open_websocket(service.app, "/late", messages=[token], extensions=extensions)
 
@@ -122,7 +122,7 @@ async def test_error_after_close_is_quiet(
     extensions: dict[str, object] | None,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """A TokenError on a socket that the handler has closed sends nothing more."""
+    """A TokenError on a WebSocket that the handler has closed sends nothing more."""
     add_late_socket(service, accept=accept, close=True)
     headers = [(b"x-token", EXPIRED.encode())]
     outcome = await open_websocket(
@@ -134,7 +134,7 @@ async def test_error_after_close_is_quiet(
 
 
 async def test_good_token_after_accept(service: Service) -> None:
-    """A token may also come as the first message of an open socket."""
+    """A token may also be the first message of an open WebSocket."""
     add_late_socket(service, accept=True)
     outcome = await open_websocket(service.app, "/late", messages=[GOOD])
 
@@ -146,7 +146,7 @@ async def test_good_token_after_accept(service: Service) -> None:
 async def test_own_handler(
     service: Service, kind: Any, extensions: dict[str, object] | None
 ) -> None:
-    """The app's own handler answers a handshake, and cannot let it in."""
+    """The app's own handler responds to a refused handshake, and cannot accept it."""
     service.app.register_error_handler(kind, lambda _: ("own", 401))
     service.app.websocket("/ws")(service.auth.required()(greet))
     outcome = await open_websocket(service.app, "/ws", extensions=extensions)
@@ -158,7 +158,7 @@ async def test_own_handler(
 
 @pytest.mark.parametrize("mode", ["testing", "debug"])
 async def test_debug_mode(service: Service, mode: str) -> None:
-    """In debug or testing mode a refused handshake is the same, and so is one that is trapped."""
+    """Debug mode, testing mode and trapped exceptions do not change a refused handshake."""
     setattr(service.app, mode, True)
     service.app.config["TRAP_HTTP_EXCEPTIONS"] = True
     service.app.websocket("/ws")(service.auth.required()(greet))
@@ -170,7 +170,7 @@ async def test_debug_mode(service: Service, mode: str) -> None:
 
 
 async def test_own_class_of_sockets(clock: FrozenClock) -> None:
-    """An app with a WebSocket class of its own keeps it."""
+    """An app keeps its own WebSocket class."""
     service = Service(clock, init_app=False)
 
     class OwnWebsocket(Websocket):
@@ -190,7 +190,7 @@ async def test_own_class_of_sockets(clock: FrozenClock) -> None:
 
 
 async def test_while_valid(service: Service, clock: FrozenClock) -> None:
-    """A socket is closed once its token is over, and at once where it is over already."""
+    """A WebSocket is closed when its token expires, and at once if it has already expired."""
 
     @service.app.websocket("/ws")
     @service.auth.required()
@@ -207,7 +207,7 @@ async def test_while_valid(service: Service, clock: FrozenClock) -> None:
 
 
 async def test_while_valid_of_a_closed_socket(service: Service, clock: FrozenClock) -> None:
-    """A socket that the handler has closed is not closed a second time."""
+    """A WebSocket that the handler has closed is not closed again."""
     is_over = asyncio.Event()
 
     @service.app.websocket("/ws")

@@ -1,4 +1,4 @@
-"""Mistakes in how a Quart app is put together: each is an error when it is built or starts."""
+"""Incorrect use of decorators and claims in a Quart app: an error at its creation or start."""
 
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -23,7 +23,7 @@ PAIR = TokenPair(access_token="a", refresh_token="r", expires_in=1, csrf_token="
 
 
 def add_open_route(service: Service) -> list[str]:
-    """Add a route above which the decorator stands, and give a list that tells whether it was run."""
+    """Add a route with the decorator above it, and return a list that records its calls."""
     seen: list[str] = []
 
     @service.auth.required()
@@ -36,7 +36,7 @@ def add_open_route(service: Service) -> list[str]:
 
 
 async def test_wrong_order_does_not_start(service: Service) -> None:
-    """An app with an open route does not start, and says which it is and what to do."""
+    """An app with an unprotected route does not start; the error names the route and the fix."""
     add_open_route(service)
 
     with pytest.raises(ConfigurationError, match=r"^orders is unprotected: .* below @app\.route"):
@@ -47,7 +47,7 @@ async def test_wrong_order_does_not_start(service: Service) -> None:
 
 @pytest.mark.parametrize("token", [None, GOOD], ids=["none", "good"])
 async def test_wrong_order_without_lifespan(service: Service, token: str | None) -> None:
-    """Where no server says that it starts, the app answers nothing at all."""
+    """Without a lifespan event the app refuses every request."""
     seen = add_open_route(service)
 
     assert [(await service.get("/", token)).status_code for _ in range(2)] == [500, 500]
@@ -55,7 +55,7 @@ async def test_wrong_order_without_lifespan(service: Service, token: str | None)
 
 
 async def test_wrong_order_of_a_socket(service: Service) -> None:
-    """An open WebSocket is never accepted."""
+    """An unprotected WebSocket is never accepted."""
     seen: list[str] = []
 
     @service.auth.required()
@@ -72,7 +72,7 @@ async def test_wrong_order_of_a_socket(service: Service) -> None:
 
 @pytest.mark.parametrize("kind", ["before_request", "before_websocket"])
 async def test_wrong_order_of_a_guard(service: Service, kind: str) -> None:
-    """A guard of a blueprint that is decorated after it is registered is found as well."""
+    """A guard of a blueprint that is decorated after its registration is refused as well."""
     group = Blueprint("group", __name__)
 
     @service.auth.required()
@@ -86,7 +86,7 @@ async def test_wrong_order_of_a_guard(service: Service, kind: str) -> None:
 
 
 async def test_wrong_order_in_a_blueprint(service: Service) -> None:
-    """An open route of a blueprint is named in full, whichever of the decorators it is."""
+    """An unprotected route of a blueprint is named in full, for each kind of decorator."""
     group = Blueprint("group", __name__)
 
     @service.auth.optional()
@@ -102,7 +102,7 @@ async def test_wrong_order_in_a_blueprint(service: Service) -> None:
 
 @pytest.mark.parametrize("is_known", [True, False], ids=["init_app", "unknown"])
 async def test_wrong_order_for_a_second_engine(service: Service, is_known: bool) -> None:
-    """What another `TokenAuth` decorated is looked for too, whether or not it knows the app."""
+    """Functions that another `TokenAuth` decorated are checked too, registered or not."""
     other = TokenAuth(service.engine)
     if is_known:
         other.init_app(service.app)
@@ -114,7 +114,7 @@ async def test_wrong_order_for_a_second_engine(service: Service, is_known: bool)
 
 
 def without_wraps(view: Any) -> Any:
-    """Decorate a view as beginners do: nothing shows which function is inside."""
+    """Decorate a view without `functools.wraps`: nothing shows the wrapped function."""
 
     async def wrapper(*args: object, **kwargs: object) -> object:
         return await view(*args, **kwargs)
@@ -123,12 +123,12 @@ def without_wraps(view: Any) -> Any:
 
 
 def with_wraps(view: Any) -> Any:
-    """Decorate a view as Python's documentation does."""
+    """Decorate a view with `functools.wraps`."""
     return wraps(view)(without_wraps(view))
 
 
 def unchanged(view: Any) -> Any:
-    """Stand where a decorator might stand."""
+    """A decorator that returns the function itself."""
     return view
 
 
@@ -137,7 +137,7 @@ def unchanged(view: Any) -> Any:
 async def test_a_guard_between_two_routes(
     service: Service, between: Callable[[Any], Any], also: Callable[[Any], Any]
 ) -> None:
-    """A view that one route registers as it is, and another with its guard, is open."""
+    """A view that one route registers without its guard, and another with it, is unprotected."""
 
     @service.app.get("/guarded", endpoint="guarded")
     @service.auth.required()
@@ -155,7 +155,7 @@ async def test_a_guard_between_two_routes(
 async def test_a_decorator_between_guard_and_route(
     service: Service, between: Callable[[Any], Any]
 ) -> None:
-    """What stands between the auth decorator and the open view does not hide the view."""
+    """A decorator between the auth decorator and the unprotected view does not hide the view."""
 
     @service.auth.required()
     @between
@@ -169,7 +169,7 @@ async def test_a_decorator_between_guard_and_route(
 
 @pytest.mark.parametrize("is_same", [True, False], ids=["same", "another"])
 async def test_a_method_of_another_object(service: Service, is_same: bool) -> None:
-    """Where the method of one object is guarded, that of another may be open."""
+    """If the method of one object is guarded, that of another object may be public."""
 
     class Page:
         async def show(self) -> str:
@@ -188,7 +188,7 @@ async def test_a_method_of_another_object(service: Service, is_same: bool) -> No
 
 
 async def test_a_callable_without_attributes(service: Service) -> None:
-    """What no mark can be put on is guarded all the same."""
+    """A callable without attributes is guarded too."""
 
     class Answer:
         __slots__ = ()
@@ -204,7 +204,7 @@ async def test_a_callable_without_attributes(service: Service) -> None:
 
 
 async def test_less_than_all_guards(service: Service) -> None:
-    """A view that is registered without the last of its guards does not start."""
+    """A view that is registered without its last guard is refused."""
 
     @service.auth.required(scopes=["admin"])
     @service.app.get("/")
@@ -217,7 +217,7 @@ async def test_less_than_all_guards(service: Service) -> None:
 
 
 async def test_views_that_call_each_other(service: Service) -> None:
-    """A guarded view may call open ones, and be wrapped itself."""
+    """A guarded view may call public ones, and may be wrapped itself."""
     app, auth = service.app, service.auth
 
     @app.get("/open")
@@ -248,7 +248,7 @@ async def test_views_that_call_each_other(service: Service) -> None:
 
 
 async def test_a_class_that_is_open(service: Service) -> None:
-    """A method of a class of views that is served without its guard is found."""
+    """A method of a view class that is registered without its guard is refused."""
 
     class Orders(MethodView):
         async def get(self) -> str:
@@ -264,7 +264,7 @@ async def test_a_class_that_is_open(service: Service) -> None:
 
 @pytest.mark.parametrize("order", ["right", "wrong"])
 async def test_a_forgotten_init_app(bare: Service, order: str) -> None:
-    """An app that uses a `TokenAuth` and was not given to it does not start, and answers nothing."""
+    """An app that uses a `TokenAuth` without `init_app` does not start, and refuses every request."""
     seen: list[str] = []
     required = bare.auth.required()
 
@@ -286,7 +286,7 @@ async def test_a_forgotten_init_app(bare: Service, order: str) -> None:
         else r"guards orders is not registered .*auth\.init_app\(app\)"
     )
 
-    async with bare.app.app_context():  # as scripts do, and factories
+    async with bare.app.app_context():  # as scripts and factories do
         pass
     assert (await bare.get("/")).status_code == 500
     assert not (await open_websocket(bare.app, "/ws", headers=bearer(GOOD))).accepted
@@ -298,7 +298,7 @@ async def test_a_forgotten_init_app(bare: Service, order: str) -> None:
 async def test_a_second_app_without_init_app(
     service: Service, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A guard refuses to serve an app that its `TokenAuth` was not given, though another app was."""
+    """A guard refuses to serve an unregistered app, even if another app is registered."""
     other = Quart("other")
     other.get("/", endpoint="root")(service.auth.required()(lambda: ""))
 
@@ -310,7 +310,7 @@ async def test_a_second_app_without_init_app(
 
 
 async def test_an_app_beside(bare: Service) -> None:
-    """An app that has nothing to do with a `TokenAuth` is served as if there were none."""
+    """An app that does not use the `TokenAuth` is not affected by it."""
     bare.app.get("/", endpoint="root")(lambda: "open")
 
     assert [(await bare.get("/", None)).text for _ in range(2)] == ["open", "open"]
@@ -336,7 +336,7 @@ async def test_an_error_that_nobody_answers(
 
 
 async def test_refresh_without_init_app(bare: Service, caplog: pytest.LogCaptureFixture) -> None:
-    """`refresh` refuses to serve an app that does not know the `TokenAuth`."""
+    """`refresh` refuses to serve an unregistered app."""
 
     @bare.app.post("/")
     async def refresh() -> str:
@@ -352,7 +352,7 @@ async def test_refresh_without_init_app(bare: Service, caplog: pytest.LogCapture
 async def test_a_decorator_in_place_of_a_function(
     service: Service, hook: str, name: str, is_called: bool
 ) -> None:
-    """``before_request(auth.required())`` guards nothing, and does not start."""
+    """``before_request(auth.required())`` would guard nothing, and is refused."""
     method = getattr(service.auth, name)
     register = service.app.get("/") if hook == "get" else getattr(service.app, hook)
     register(method() if is_called else method)
@@ -364,7 +364,7 @@ async def test_a_decorator_in_place_of_a_function(
 
 
 async def test_a_method_of_the_users_own(service: Service) -> None:
-    """A method may guard by an `Authenticator` of its own."""
+    """A user's method may use an `Authenticator` itself."""
 
     class Guard:
         def __init__(self) -> None:
@@ -380,7 +380,7 @@ async def test_a_method_of_the_users_own(service: Service) -> None:
 
 @pytest.mark.parametrize("name", ["required", "optional"])
 def test_a_forgotten_call(service: Service, name: str) -> None:
-    """``@auth.required`` without parentheses is an error where it is written."""
+    """``@auth.required`` without parentheses is an error at once."""
     with pytest.raises(TypeError, match=rf"^Write auth\.{name}\(\), with parentheses"):
         getattr(service.auth, name)(greet)
 
@@ -389,13 +389,13 @@ def test_a_forgotten_call(service: Service, name: str) -> None:
     "wrong", [(), (MethodView,), (None,), (greet, greet)], ids=["nothing", "class", "None", "two"]
 )
 def test_what_cannot_be_decorated(service: Service, wrong: tuple[Any, ...]) -> None:
-    """A decorator takes one function, and says what else guards a class or a group."""
+    """The decorator needs one function; the error names the way to guard a class or a group."""
     with pytest.raises(TypeError, match=r"auth\.guard\(blueprint\)"):
         service.auth.required()(*wrong)
 
 
 def test_a_decorator_in_place_of_a_list(service: Service) -> None:
-    """``decorators = auth.required()`` in a class of views names the list that was meant."""
+    """``decorators = auth.required()`` in a view class is an error that shows the list."""
 
     class Orders(MethodView):
         decorators = service.auth.required()  # type: ignore[assignment]
@@ -408,7 +408,7 @@ def test_a_decorator_in_place_of_a_list(service: Service) -> None:
     "hook", ["after_request", "after_websocket", "teardown_request", "errorhandler"]
 )
 async def test_a_guard_that_comes_too_late(service: Service, hook: str) -> None:
-    """A guard of what runs after the handler would refuse when the work is done."""
+    """A guard on a function that runs after the handler is refused."""
     register = getattr(service.app, hook)
     if hook == "errorhandler":
         register = register(404)
@@ -425,7 +425,7 @@ async def test_a_guard_that_comes_too_late(service: Service, hook: str) -> None:
 @pytest.mark.parametrize("path", ["/", "/<claims>"])
 @pytest.mark.parametrize("kind", ["view", "wrapped"])
 async def test_claims_among_the_arguments(service: Service, path: str, kind: str) -> None:
-    """A view that waits for claims among its arguments does not start, unless something passes them."""
+    """A view with a claims argument is refused, unless another decorator passes it."""
 
     async def orders(claims: ShopClaims, page: int = 0) -> str:
         return claims.sub
@@ -440,7 +440,7 @@ async def test_claims_among_the_arguments(service: Service, path: str, kind: str
 
 
 async def test_annotations_that_cannot_be_resolved(service: Service) -> None:
-    """Annotations of which only a type checker knows the names are left alone."""
+    """Annotations with names that only a type checker can resolve are ignored."""
 
     async def orders(page: "OnlyForTypeCheckers" = None) -> str:  # type: ignore[name-defined] # noqa: F821
         return str(page)
@@ -452,7 +452,7 @@ async def test_annotations_that_cannot_be_resolved(service: Service) -> None:
 
 @pytest.mark.parametrize("wrong", [Blueprint("group", __name__), None, "app"], ids=str)
 def test_init_app_takes_the_app(service: Service, wrong: Any) -> None:
-    """Anything else than an app is an error that says what it is for."""
+    """`init_app` refuses anything that is not a Quart app."""
     with pytest.raises(TypeError, match=r"init_app needs the Quart app"):
         service.auth.init_app(wrong)
 
@@ -470,7 +470,7 @@ def test_init_app_takes_the_app(service: Service, wrong: Any) -> None:
     ids=["publish swapped", "publish ring", "dict", "swapped", "token", "clear"],
 )
 def test_arguments_of_another_kind(clock: FrozenClock, wrong: Callable[..., object]) -> None:
-    """An argument that is not what its name says is an error that names the right one."""
+    """An argument of the wrong type is an error that names the right one."""
     service = Service(clock, carriers=[CookieCarrier()])
 
     expected = r"KeyPublisher|the Quart app first|make_response|must be the result of issue_pair or refresh"
@@ -480,6 +480,6 @@ def test_arguments_of_another_kind(clock: FrozenClock, wrong: Callable[..., obje
 
 @pytest.mark.parametrize("token", [None, GOOD, b"token"], ids=["none", "text", "bytes"])
 async def test_refresh_takes_the_request(service: Service, token: Any) -> None:
-    """`refresh` of the adapter takes the request; a token goes to `engine.refresh`."""
+    """`refresh` of the adapter needs the request; the error names `engine.refresh` for tokens."""
     with pytest.raises(TypeError, match=r"call engine\.refresh\(token\)"):
         await service.auth.refresh(token)

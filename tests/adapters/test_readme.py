@@ -1,4 +1,4 @@
-"""The snippets of the README are programs that work."""
+"""The snippets of the README are working programs."""
 
 import re
 from pathlib import Path
@@ -15,7 +15,7 @@ README = Path(__file__).parents[2] / "README.md"
 
 @pytest.mark.parametrize("name", WANTED)
 async def test_the_snippets_of_the_readme_run(clock, name):
-    """Each lets in who has the scope, and nobody else."""
+    """Each snippet accepts only a token with the scope."""
     text = README.read_text(encoding="utf-8")
     (snippet,) = re.findall(rf"## {name}\n\n```python\n(.*?)```", text, re.DOTALL | re.IGNORECASE)
     engine = TokenEngine(KeyRing.from_secret(SECRET), claims_model=ShopClaims, clock=clock)

@@ -1,4 +1,4 @@
-"""One surface, learnt once: the three adapters offer the same, under the same names."""
+"""One public surface: the three adapters offer the same methods under the same names."""
 
 import inspect
 from importlib import import_module
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.skipif(
     len(WANTED) < len(ALL), reason="one adapter alone is installed: nox -s tests compares all"
 )
 OWN_NAMES = {"on_app_init", "receive_route", "init_app", "current_claims", "get_claims", "guard"}
-"""How each framework is told of the adapter, Quart's way to the claims, and its guard of a group.
+"""The methods that connect each framework, and Quart's access to claims and guard of groups.
 
 FastAPI's ``dependencies=`` and Litestar's ``guards=`` cover the WebSockets of a group; Quart's
 ``before_request`` does not, and Quart hands a handler no claims.
@@ -22,12 +22,12 @@ LITESTAR_SETTINGS = ("dependency_key", "exclude_opt_key")
 
 
 def auths() -> dict[str, type]:
-    """Give the class of each adapter."""
+    """Return the class of each adapter."""
     return {name: import_module(f"tokenward_{name}").TokenAuth for name in ALL}
 
 
 def parameters_of(method: object) -> list[tuple[str, object, str, object]]:
-    """Give the parameters of a method but the framework's own types."""
+    """Return the parameters of a method, without the types of the framework."""
     return [
         (each.name, each.kind, str(type_of(each)), each.default)
         for each in inspect.signature(method).parameters.values()
@@ -35,7 +35,7 @@ def parameters_of(method: object) -> list[tuple[str, object, str, object]]:
 
 
 def type_of(parameter: inspect.Parameter) -> object:
-    """Give the type of a parameter, without notes for a framework."""
+    """Return the type of a parameter, without annotations for a framework."""
     annotation = parameter.annotation
     return get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
 
@@ -50,7 +50,7 @@ def test_requirements_are_those_of_the_base_class(method: str) -> None:
 
 
 def test_the_guard_of_a_group_takes_the_arguments_of_required() -> None:
-    """Quart's `guard` takes a group, and what `required` takes."""
+    """Quart's `guard` takes a group and the parameters of `required`."""
     auth = auths()["quart"]
     group, *others = parameters_of(auth.guard)[1:]
 
@@ -63,7 +63,7 @@ def test_the_guard_of_a_group_takes_the_arguments_of_required() -> None:
     ["refresh", "check_origin", "set_cookies", "clear_cookies", "while_valid", "publish_keys"],
 )
 def test_the_other_verbs_take_the_same_arguments(method: str) -> None:
-    """The other verbs differ in nothing but the framework's own request, response, socket and app."""
+    """The other methods differ only in the framework's request, response, WebSocket and app."""
     signatures = [
         [(name, kind, default) for name, kind, _, default in parameters_of(getattr(auth, method))]
         for auth in auths().values()
@@ -73,7 +73,7 @@ def test_the_other_verbs_take_the_same_arguments(method: str) -> None:
 
 
 def test_no_adapter_has_a_verb_of_its_own() -> None:
-    """What one adapter offers, all do, but for how their framework is told of them."""
+    """All adapters have the same public names, except for the connection to their framework."""
     names = [
         {name for name in vars(auth) if not name.startswith("_")} - OWN_NAMES
         for auth in auths().values()
