@@ -1,6 +1,6 @@
-"""How FastAPI refuses: with `init_app` or without, by its handlers or the user's own.
+"""FastAPI's refusals: with and without `init_app`, by its own handlers and by the user's.
 
-What a refusal must not let through or give away is here too: other methods, CORS, the realm.
+Also what a refusal must not allow or reveal: other methods, CORS, the realm.
 """
 
 import pytest
@@ -40,7 +40,7 @@ service, bare = fastapi_service.service, fastapi_service.bare  # fixtures
 async def test_without_init_app(
     bare: Service, token: str | None, scope: list[str], answer: c.Answer
 ) -> None:
-    """The status and the headers are the same, and the body is that of an HTTPException."""
+    """Without `init_app` the status and the headers are the same; the body is that of an HTTPException."""
 
     @bare.app.get("/", dependencies=[Depends(bare.auth.required(scopes=scope))])
     async def root() -> None: ...
@@ -66,7 +66,7 @@ async def test_without_init_app(
 async def test_error_of_a_handler(
     service: Service, error: TokenError, answer: c.Answer | None, plain: bool
 ) -> None:
-    """A TokenError that a handler raises is answered in full."""
+    """A TokenError that a handler raises gets the complete response."""
 
     async def raises() -> None:
         raise error
@@ -94,7 +94,7 @@ async def _own_answer(_request: Request, error: Exception) -> PlainTextResponse:
 
 @pytest.mark.parametrize("init_app", [True, False])
 async def test_own_handler_for_a_status(clock: FrozenClock, init_app: bool) -> None:
-    """A handler for the status 401 is asked, with the challenge at hand, as FastAPI documents."""
+    """A handler for the status 401 is called and gets the challenge, as FastAPI documents."""
     service = Service(clock, init_app=init_app)
     service.app.add_exception_handler(401, _own_answer)
     protect(service)
@@ -106,7 +106,7 @@ async def test_own_handler_for_a_status(clock: FrozenClock, init_app: bool) -> N
 
 
 async def test_own_handler_for_http_exception(bare: Service) -> None:
-    """A handler for HTTPException is asked about refusals too, where the app has no other."""
+    """A handler for HTTPException gets refusals too, if the app has no other handler."""
     bare.app.add_exception_handler(HTTPException, _own_answer)
     protect(bare)
 
@@ -117,7 +117,7 @@ async def test_own_handler_for_http_exception(bare: Service) -> None:
 
 
 async def test_own_handler_for_http_exception_besides_init_app(service: Service) -> None:
-    """A handler for HTTPException keeps all others, where the adapter answers refusals itself."""
+    """With `init_app` a handler for HTTPException still gets all other HTTP exceptions."""
     service.app.add_exception_handler(HTTPException, _own_answer)
     protect(service)
 
@@ -126,7 +126,7 @@ async def test_own_handler_for_http_exception_besides_init_app(service: Service)
 
 
 async def test_own_handler_for_token_error(service: Service) -> None:
-    """A handler for TokenError, added after `init_app`, takes over what handlers raise."""
+    """A handler for TokenError, added after `init_app`, gets the errors that handlers raise."""
 
     async def own(_request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, TokenError)
@@ -166,7 +166,7 @@ def _noted(service: Service) -> list[str]:
 @pytest.mark.parametrize("method", ["HEAD", "OPTIONS", "POST", "TRACE", "BREW"])
 @pytest.mark.parametrize("token", [None, GOOD, EXPIRED], ids=["none", "good", "expired"])
 async def test_other_methods(service: Service, method: str, token: str | None) -> None:
-    """A method that the route does not have is FastAPI's 405, and never reaches the handler."""
+    """A method that the route lacks gets FastAPI's 405, and never reaches the handler."""
     seen = _noted(service)
     headers = [] if token is None else list(bearer(token))
     response = await service.client.request(method, "/", headers=headers)
@@ -175,7 +175,7 @@ async def test_other_methods(service: Service, method: str, token: str | None) -
 
 
 async def test_head_where_it_is_declared(service: Service) -> None:
-    """HEAD on a route that has it needs a token as GET does."""
+    """HEAD on a route that supports it needs a token like GET."""
     dependencies = [Depends(service.auth.required())]
 
     @service.app.api_route("/", methods=["GET", "HEAD"], dependencies=dependencies)
@@ -189,7 +189,7 @@ async def test_head_where_it_is_declared(service: Service) -> None:
 
 
 async def test_cors(service: Service) -> None:
-    """A preflight is answered by the middleware alone; the request after it needs its token."""
+    """The middleware answers a preflight request; the actual request needs a token."""
     service.app.add_middleware(
         CORSMiddleware, allow_origins=["https://shop.example"], allow_headers=["Authorization"]
     )
@@ -210,6 +210,6 @@ async def test_cors(service: Service) -> None:
 
 @pytest.mark.parametrize("case", LINE_BREAKS, ids=lambda case: case.name)
 async def test_line_breaks(clock: FrozenClock, case: c.Case) -> None:
-    """A line break that a careless server hands over does not end a token, and is no new header."""
+    """A line break that a careless server passes on neither ends a token nor starts a header."""
     async with c.client_of(build(c.contract_engine(clock))) as client:
         assert_answer(await ask(client, case), case.answer)

@@ -1,4 +1,4 @@
-"""How Litestar refuses: by its handlers or the user's own."""
+"""Litestar's refusals: by its own handlers and by the user's."""
 
 from typing import Any
 
@@ -19,19 +19,19 @@ from tokenward_litestar import TokenAuth
 
 @pytest.fixture
 def service(clock: FrozenClock) -> Service:
-    """Give an engine and its adapter."""
+    """Return an engine and its adapter."""
     return Service(clock)
 
 
 @get("/")
 async def plain() -> str:
-    """Answer anyone who comes this far."""
+    """Respond to every request that reaches the handler."""
     return "inside"
 
 
 @get("/teapot")
 async def teapot() -> None:
-    """Raise what is not of the adapter."""
+    """Raise an exception that is not of the adapter."""
     raise HTTPException(status_code=418, detail="short and stout")
 
 
@@ -63,7 +63,7 @@ async def test_error_of_a_handler(
     plain_function: bool,
     debug: bool,
 ) -> None:
-    """A TokenError that a handler raises is answered in full."""
+    """A TokenError that a handler raises gets the complete response."""
 
     async def raises() -> None:
         raise error
@@ -87,7 +87,7 @@ async def test_error_of_a_handler(
 
 
 async def test_media_type_of_the_handler(service: Service) -> None:
-    """A refusal is JSON, whatever the handler would have sent."""
+    """A refusal is JSON, whatever the media type of the handler."""
     handler = get("/", guards=[service.auth.required()], media_type="text/html")(plain.fn)
     response = await ask(service.app(handler), token=None)
 
@@ -104,7 +104,7 @@ def _own_answer(_: Request[Any, Any, Any], error: HTTPException) -> Response[str
 
 @pytest.mark.parametrize("at", ["app", "router", "handler"])
 async def test_own_handler_for_a_status(service: Service, at: str) -> None:
-    """A handler for the status 401 is asked, with the challenge at hand, as Litestar documents."""
+    """A handler for the status 401 is called and gets the challenge, as Litestar documents."""
     handlers = {at: {401: _own_answer}}
     guards = [service.auth.required()]
     handler = get("/", guards=guards, exception_handlers=handlers.get("handler"))(plain.fn)
@@ -117,7 +117,7 @@ async def test_own_handler_for_a_status(service: Service, at: str) -> None:
 
 
 async def test_own_handler_for_http_exception(service: Service) -> None:
-    """A handler for HTTPException keeps all others; refusals are the plugin's."""
+    """A handler for HTTPException gets all other HTTP exceptions; the plugin handles refusals."""
     app = guarded(service, exception_handlers={HTTPException: _own_answer})
 
     assert (await ask(app, token=None)).json() == c.MISSING.body
@@ -125,7 +125,7 @@ async def test_own_handler_for_http_exception(service: Service) -> None:
 
 
 async def test_own_handler_for_token_error(service: Service) -> None:
-    """A handler of the app for TokenError takes over what handlers raise."""
+    """A handler of the app for TokenError gets the errors that handlers raise."""
 
     def own(_: Request[Any, Any, Any], error: TokenError) -> Response[dict[str, str]]:
         return Response({"own": error.code}, status_code=401)
@@ -153,7 +153,7 @@ async def test_exceptions_of_litestar_are_left_alone(service: Service) -> None:
 
 
 async def test_other_errors_are_left_alone(service: Service) -> None:
-    """An error that has nothing to do with tokens is Litestar's 500."""
+    """An unrelated error is Litestar's 500."""
 
     @get("/")
     async def root() -> None:
@@ -163,7 +163,7 @@ async def test_other_errors_are_left_alone(service: Service) -> None:
 
 
 async def test_the_first_object_answers_for_handlers(clock: FrozenClock) -> None:
-    """Of two plugins the one that is named first says what a handler's TokenError is."""
+    """With two plugins, the first one handles a TokenError of a handler."""
     service = Service(clock)
     shop = TokenAuth(service.engine, realm="shop")
     staff = TokenAuth(service.engine, realm="staff", dependency_key="staff")
@@ -179,7 +179,7 @@ async def test_the_first_object_answers_for_handlers(clock: FrozenClock) -> None
 
 @pytest.mark.parametrize("path", ["/nowhere", "/teapot"])
 async def test_other_answers(service: Service, path: str) -> None:
-    """Where the adapter has nothing to say, it says nothing."""
+    """Responses that do not concern the adapter are unchanged."""
     response = await ask(guarded(service), path, None)
 
     assert response.status_code in {404, 418}
