@@ -1,4 +1,4 @@
-"""A browser for tests: it keeps cookies as RFC 6265 says, by the standard library's cookie jar."""
+"""A browser for tests: it stores cookies as in RFC 6265, with the standard library's cookie jar."""
 
 from email.message import Message
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -8,10 +8,10 @@ from tokenward.http import RequestView
 
 
 class Answer:
-    """A response, of which a cookie jar looks at the headers alone."""
+    """A response with headers, as a cookie jar expects it."""
 
     def __init__(self, cookies: tuple[str, ...]) -> None:
-        """Take the values of its ``Set-Cookie`` headers."""
+        """Store the values of the ``Set-Cookie`` headers."""
         self.message = Message()
         for cookie in cookies:
             self.message["Set-Cookie"] = cookie
@@ -21,27 +21,27 @@ class Answer:
 
 
 class Browser:
-    """Keeps what it is told to keep, and sends what it has."""
+    """Stores the cookies that it receives, and sends them."""
 
     def __init__(self) -> None:
-        """Start with no cookie."""
-        # A cookie without Domain goes to its own host alone (RFC 6265 §5.4).
+        """Start without cookies."""
+        # A cookie without Domain is sent only to its own host (RFC 6265 §5.4).
         host_only = DefaultCookiePolicy.DomainStrictNonDomain
         self.jar = CookieJar(DefaultCookiePolicy(strict_ns_domain=host_only))
 
     def receive(self, url: str, cookies: tuple[str, ...]) -> None:
-        """Take cookies from an answer of this address, or refuse them."""
+        """Store or reject the cookies of a response from this URL."""
         for cookie in cookies:
             assert is_kept(cookie), cookie
         self.jar.extract_cookies(Answer(cookies), Request(url))  # noqa: S310 - sends nothing
 
     def names(self, url: str) -> list[str]:
-        """Tell which cookies would be sent to this address."""
+        """Return the names of the cookies that the browser would send to this URL."""
         sent = self.header(url)
         return [] if sent is None else sorted(each.partition("=")[0] for each in sent.split("; "))
 
     def request(self, url: str, *headers: tuple[bytes, bytes], method: str = "GET") -> RequestView:
-        """Make the request that a browser would send to this address."""
+        """Return the request that the browser would send to this URL."""
         sent, host = self.header(url), Request(url).host  # noqa: S310 - the same
         own = [(b"host", host.encode())]
         if sent is not None:
@@ -49,14 +49,14 @@ class Browser:
         return RequestView({"type": "http", "method": method, "headers": [*own, *headers]})
 
     def header(self, url: str) -> str | None:
-        """Give the ``Cookie`` header for this address."""
+        """Return the ``Cookie`` header for this URL."""
         request = Request(url)  # noqa: S310 - the same
         self.jar.add_cookie_header(request)
         return request.get_header("Cookie")
 
 
 def attributes_of(cookie: str) -> dict[str, str]:
-    """Give the attributes of a ``Set-Cookie`` value, as a browser splits them (RFC 6265 §5.2)."""
+    """Return the attributes of a ``Set-Cookie`` value, parsed as by a browser (RFC 6265 §5.2)."""
     pairs = [each.strip().partition("=") for each in cookie.split(";")[1:]]
     attributes = {name.lower(): value for name, _, value in pairs}
     assert len(attributes) == len(pairs), "an attribute stands twice"
@@ -64,7 +64,7 @@ def attributes_of(cookie: str) -> dict[str, str]:
 
 
 def is_kept(cookie: str) -> bool:
-    """Tell whether a browser keeps a cookie with its prefix (RFC 6265bis §5.7, steps 20 to 22)."""
+    """Whether a browser stores a cookie with its prefix (RFC 6265bis §5.7, steps 20 to 22)."""
     attributes, name = attributes_of(cookie), cookie.lower()
     if "samesite" in attributes and attributes["samesite"] == "None" and "secure" not in attributes:
         return False

@@ -1,4 +1,4 @@
-"""What the tests of HTTP share: requests without a framework."""
+"""Helpers of the HTTP tests: requests without a framework."""
 
 from tokenward.http import RequestView
 
@@ -6,7 +6,7 @@ FORM = b"application/x-www-form-urlencoded"
 
 
 def view(*headers: tuple[bytes, bytes], body: bytes | None = None, **scope: object) -> RequestView:
-    """Make the view of a request, a GET by default, with these headers and this body."""
+    """Return the view of a request, by default a GET, with these headers and this body."""
 
     async def read() -> bytes:
         assert body is not None
@@ -17,12 +17,12 @@ def view(*headers: tuple[bytes, bytes], body: bytes | None = None, **scope: obje
 
 
 def socket(*headers: tuple[bytes, bytes], **scope: object) -> RequestView:
-    """Make the view of the opening handshake of a WebSocket, which has no method."""
+    """Return the view of a WebSocket handshake, which has no method."""
     return RequestView({"type": "websocket", "headers": list(headers), **scope})
 
 
 def form(body: bytes, *headers: tuple[bytes, bytes]) -> RequestView:
-    """Make the view of a POST with an urlencoded form, as a browser sends it."""
+    """Return the view of a POST with a urlencoded form, as sent by a browser."""
     length = str(len(body)).encode()
     kind = ((b"content-type", FORM), (b"content-length", length))
     return view(*kind, *headers, body=body, method="POST")

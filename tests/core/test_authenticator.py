@@ -1,4 +1,4 @@
-"""From a request to claims, without a framework."""
+"""The authenticator turns a request into claims, without a framework."""
 
 from datetime import timedelta
 
@@ -29,14 +29,14 @@ MINUTES = timedelta(minutes=1)
 
 
 def request_with(token=None, *, header=b"authorization") -> RequestView:
-    """Make a request that carries a token."""
+    """Return a request that carries a token."""
     headers = [] if token is None else [(header, b"Bearer " + token.encode())]
     return RequestView({"type": "http", "headers": headers})
 
 
 @pytest.fixture
 def ask(engine):
-    """Give a function that authenticates one token against one requirement."""
+    """Return a function that authenticates one token against one requirement."""
     authenticator = Authenticator(engine)
 
     async def ask(token=None, **requirement):
@@ -46,12 +46,12 @@ def ask(engine):
 
 
 async def test_a_good_token_gives_its_claims(ask, engine):
-    """The claims of the engine, as its model has them."""
+    """A valid token returns the claims in the engine's model."""
     assert (await ask(await engine.issue("alice"))).sub == "alice"
 
 
 async def test_no_token_is_refused_where_one_is_required(ask):
-    """And passes as None where it is optional."""
+    """A request without a token is refused if one is required, and passes as None if it is optional."""
     with pytest.raises(MissingTokenError):
         await ask()
     assert await ask(optional=True) is None
@@ -59,13 +59,13 @@ async def test_no_token_is_refused_where_one_is_required(ask):
 
 @pytest.mark.parametrize("token", ["", "x", "a.b.c"])
 async def test_a_bad_token_is_refused_where_it_is_optional_too(ask, token):
-    """Optional is for those who bring none."""
+    """An invalid token is refused even if the token is optional."""
     with pytest.raises(MalformedTokenError):
         await ask(token, optional=True)
 
 
 async def test_a_refresh_token_is_asked_for_by_name(ask, engine):
-    """Each type opens its own routes alone."""
+    """A token is accepted only on routes for its type."""
     pair = await engine.issue_pair("alice")
     assert await ask(pair.refresh_token, type="refresh")
     with pytest.raises(WrongTokenTypeError):
@@ -75,7 +75,7 @@ async def test_a_refresh_token_is_asked_for_by_name(ask, engine):
 
 
 async def test_all_scopes_are_needed(ask, engine):
-    """The error names what the route asks for, not what the token has."""
+    """The token needs all scopes; the error names those that the route requires, not the token's."""
     token = await engine.issue("alice", scopes=["a", "b"])
     assert await ask(token, scopes=["b"])
     assert await ask(token, scopes=["a", "b"])
@@ -85,7 +85,7 @@ async def test_all_scopes_are_needed(ask, engine):
 
 
 async def test_further_scopes_are_asked_for_besides(engine):
-    """Where a framework has a place of its own for scopes."""
+    """Further scopes, for example from the framework, are required in addition."""
     authenticator = Authenticator(engine)
     request = request_with(await engine.issue("alice", scopes=["a"]))
     with pytest.raises(InsufficientScopeError) as caught:
@@ -96,13 +96,13 @@ async def test_further_scopes_are_asked_for_besides(engine):
 
 
 async def test_fresh_asks_for_a_fresh_token(ask, engine, clock):
-    """True, or a moment to come, as in the flask-jwt-extended family."""
+    """A token is fresh if its claim is True or a future time, as in flask-jwt-extended."""
     assert await ask(await engine.issue("alice", fresh=True), fresh=True)
     assert await ask(signed(payload_of(fresh=NOW + 1)), fresh=True)
     for token in (
         await engine.issue("alice"),
         signed(payload_of(fresh=NOW)),
-        # Times in 1970, not the truth values that Python takes them for.
+        # Times in 1970, not the boolean values to which Python compares them equal.
         signed(payload_of(fresh=0)),
         signed(payload_of(fresh=1)),
         signed(payload_of(fresh=...)),
@@ -113,7 +113,7 @@ async def test_fresh_asks_for_a_fresh_token(ask, engine, clock):
 
 
 async def test_fresh_may_be_how_long_ago_the_login_was(ask, engine, clock):
-    """By auth_time, also after a refresh; a fresh token without one was issued at the login."""
+    """The age of a login counts from auth_time, also after a refresh; without it, from iat if fresh."""
     pair = await engine.issue_pair("alice", fresh=True)
     old = signed(payload_of(fresh=True))
     clock.advance(600)
@@ -128,7 +128,7 @@ async def test_fresh_may_be_how_long_ago_the_login_was(ask, engine, clock):
 
 
 async def test_leeway_holds_for_freshness_too(clock):
-    """Clocks may differ there as elsewhere."""
+    """The leeway applies to freshness too, because clocks may differ."""
     engine = engine_with(clock, policy=TokenPolicy(leeway=timedelta(seconds=5)))
     token = await engine.issue("alice", fresh=True)
     authenticator = Authenticator(engine)
@@ -140,25 +140,25 @@ async def test_leeway_holds_for_freshness_too(clock):
 
 
 async def plain_true(claims):
-    """Answer as an async check may."""
+    """Return True, as an async check."""
     return True
 
 
 @pytest.mark.parametrize("check", [lambda claims: claims.sub == "alice", plain_true])
 async def test_a_check_lets_through_by_true(ask, engine, check):
-    """Plain or async."""
+    """A check accepts the claims by returning True, sync or async."""
     assert await ask(await engine.issue("alice"), check=check)
 
 
 @pytest.mark.parametrize("answer", [False, None, 1, "yes"])
 async def test_everything_but_true_is_a_no(ask, engine, answer):
-    """A forgotten return lets nobody in."""
+    """Any result but True refuses the request, for example a forgotten return."""
     with pytest.raises(PermissionDeniedError):
         await ask(await engine.issue("alice"), check=lambda claims: answer)
 
 
 async def test_a_check_may_refuse_in_its_own_words(ask, engine):
-    """Its TokenError passes as it stands."""
+    """A TokenError of a check passes unchanged."""
 
     def refuse(claims):
         raise TokenRejectedError
@@ -182,19 +182,19 @@ async def test_a_check_may_refuse_in_its_own_words(ask, engine):
     ids=repr,
 )
 def test_a_requirement_that_cannot_be_meant_is_refused_when_built(wrong):
-    """At import time, not at the first request."""
+    """An invalid requirement is refused when it is created, not at the first request."""
     with pytest.raises((ConfigurationError, TypeError)):
         Requirement(**wrong)
 
 
 def test_an_authenticator_needs_a_carrier(engine):
-    """Without one every request would be refused."""
+    """An authenticator without carriers is refused, because it would refuse every request."""
     with pytest.raises(ConfigurationError, match="carrier"):
         Authenticator(engine, carriers=[])
 
 
 async def test_several_carriers_are_looked_at_in_order(engine):
-    """A token is found in whichever has it, and the challenge names the first's scheme."""
+    """The token is found in any carrier, and the challenge names the scheme of the first."""
     authenticator = Authenticator(
         engine, carriers=[BearerHeader(scheme="JWT"), BearerHeader(name="X-Token")], realm="shop"
     )
@@ -206,7 +206,7 @@ async def test_several_carriers_are_looked_at_in_order(engine):
 
 
 async def test_two_credentials_that_disagree_are_refused(engine):
-    """And two that agree are one."""
+    """Two different tokens are refused, and two equal tokens count as one."""
     authenticator = Authenticator(engine, carriers=[BearerHeader(), BearerHeader(name="X-Token")])
     first, second = await engine.issue("alice"), await engine.issue("bob")
 
@@ -222,7 +222,7 @@ async def test_two_credentials_that_disagree_are_refused(engine):
 
 
 async def test_a_route_may_have_carriers_of_its_own(engine):
-    """They take the place of the authenticator's."""
+    """The carriers of a route replace those of the authenticator."""
     authenticator = Authenticator(engine)
     token = await engine.issue("alice")
     own = Requirement(carriers=[BearerHeader(name="X-Token")])
@@ -232,7 +232,7 @@ async def test_a_route_may_have_carriers_of_its_own(engine):
 
 
 async def test_the_engine_is_asked_once_a_request(engine):
-    """However many requirements one request has to meet; a new request is judged anew."""
+    """The engine decodes a token once per request, whatever the number of requirements."""
     authenticator, judged = Authenticator(engine), []
     engine.after_decode(judged.append)
     token = await engine.issue("alice", scopes=["a"])
@@ -248,7 +248,7 @@ async def test_the_engine_is_asked_once_a_request(engine):
 
 @pytest.mark.parametrize("end", ["expired", "revoked"])
 async def test_a_connection_does_not_outlive_its_token(engine, clock, end):
-    """A later check on an open WebSocket refuses a token that has expired or was revoked since."""
+    """A later check on an open WebSocket refuses a token that has expired or been revoked since."""
     authenticator = Authenticator(engine)
     token = await engine.issue("alice")
     scope = {"type": "websocket", "headers": [(b"authorization", b"Bearer " + token.encode())]}
@@ -265,7 +265,7 @@ async def test_a_connection_does_not_outlive_its_token(engine, clock, end):
 
 @pytest.mark.parametrize("several", [False, True])
 async def test_a_long_request_does_not_outlive_its_token(engine, clock, several):
-    """A request that goes on for more than a second is checked again at its next requirement."""
+    """A request that lasts longer than a second is checked again at its next requirement."""
     engine = engine_with(clock, policy=TokenPolicy(issuer="https://shop.example"))
     authenticator = Authenticator(Issuers(engine) if several else engine)
     token = await engine.issue("alice")
@@ -281,7 +281,7 @@ async def test_a_long_request_does_not_outlive_its_token(engine, clock, several)
 
 
 async def test_a_refusal_is_not_remembered(engine, clock):
-    """Only what was found good is taken for good again."""
+    """Only accepted tokens are remembered, never refusals."""
     authenticator = Authenticator(engine)
     request = request_with(signed(payload_of(exp=NOW)))
     for _ in range(2):

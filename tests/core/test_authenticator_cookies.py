@@ -1,4 +1,4 @@
-"""Tokens in cookies, from a request to claims and to the next pair: CSRF where a cookie vouches alone."""
+"""Tokens in cookies: the CSRF check applies if a token comes only from a cookie."""
 
 import pytest
 
@@ -30,46 +30,46 @@ SITE = "https://shop.example"
 
 @pytest.fixture
 def authenticator(engine):
-    """Give an authenticator for headers, queries, sockets and cookies."""
+    """Return an authenticator for headers, queries, WebSockets and cookies."""
     carriers = [BearerHeader(), QueryCarrier(), WebSocketProtocolCarrier(), CookieCarrier()]
     return Authenticator(engine, carriers=carriers)
 
 
 @pytest.fixture
 async def pair(engine):
-    """Give a pair."""
+    """Return a pair."""
     return await engine.issue_pair("alice")
 
 
 def cookie(pair: TokenPair) -> tuple[bytes, bytes]:
-    """Give the header that brings both tokens of a pair."""
+    """Return the cookie header with both tokens of a pair."""
     text = f"__Host-access_token={pair.access_token}; __Secure-refresh_token={pair.refresh_token}"
     return (b"cookie", text.encode())
 
 
 def csrf(pair: TokenPair) -> tuple[bytes, bytes]:
-    """Give the header that repeats the CSRF token of a pair."""
+    """Return the header that repeats the CSRF token of a pair."""
     return (b"x-csrf-token", str(pair.csrf_token).encode())
 
 
 def bearer(token: str) -> tuple[bytes, bytes]:
-    """Give the header that brings one token."""
+    """Return the Authorization header with one token."""
     return (b"authorization", b"Bearer " + token.encode())
 
 
 def post(*headers: tuple[bytes, bytes], **scope):
-    """Make a POST."""
+    """Return a POST request."""
     return view(*headers, method="POST", **scope)
 
 
 async def test_a_cookie_alone_is_enough_to_read(authenticator, pair):
-    """A safe method, from wherever the link was."""
+    """A cookie is enough for a safe method, whatever page the link was on."""
     request = view(cookie(pair), (b"sec-fetch-site", b"cross-site"))
     assert (await authenticator.authenticate(request, ANY)).sub == "alice"
 
 
 async def test_a_cookie_alone_is_not_enough_to_change(authenticator, pair):
-    """The token of its session must come beside it, and no other session's of the same user."""
+    """Other methods need the CSRF token of the same session, not of another session of the user."""
     other = await authenticator.engine.issue_pair("alice")
     assert await authenticator.authenticate(post(cookie(pair), csrf(pair)), ANY)
     with pytest.raises(CsrfMissingError):
@@ -79,7 +79,7 @@ async def test_a_cookie_alone_is_not_enough_to_change(authenticator, pair):
 
 
 async def test_optional_asks_for_csrf_as_well(authenticator, pair):
-    """Who brings a cookie is somebody, and not nobody."""
+    """With optional requirements, a request with a cookie needs the CSRF token as well."""
     optional = Requirement(optional=True)
     assert await authenticator.authenticate(post(), optional) is None
     with pytest.raises(CsrfMissingError):
@@ -87,7 +87,7 @@ async def test_optional_asks_for_csrf_as_well(authenticator, pair):
 
 
 async def test_the_cookies_own_fault_comes_first(authenticator, pair, clock):
-    """A token that is bad or over is that, whatever comes beside it."""
+    """An invalid or expired token is refused as such, whatever the CSRF token."""
     forged = TokenPair(pair.access_token[:-4] + "AAAA", "", 900)
     with pytest.raises(InvalidSignatureError):
         await authenticator.authenticate(post(cookie(forged)), ANY)
@@ -97,7 +97,7 @@ async def test_the_cookies_own_fault_comes_first(authenticator, pair, clock):
 
 
 async def test_csrf_comes_before_the_requirement(authenticator, pair):
-    """A foreign page does not have the check of a route run."""
+    """The CSRF check comes first, so a page of another origin cannot run a route's check."""
     asked = []
     requirement = Requirement(check=asked.append)
     with pytest.raises(CsrfMissingError):
@@ -108,14 +108,14 @@ async def test_csrf_comes_before_the_requirement(authenticator, pair):
 
 
 async def test_a_header_needs_no_csrf(authenticator, pair):
-    """No page can have a browser add it by itself; the scheme of somebody else vouches for nothing."""
+    """A bearer header needs no CSRF token, because browsers never add it; other schemes do not count."""
     assert await authenticator.authenticate(post(bearer(pair.access_token)), ANY)
     with pytest.raises(CsrfMissingError):
         await authenticator.authenticate(post(cookie(pair), (b"authorization", b"Basic dTpw")), ANY)
 
 
 async def test_what_is_remembered_of_a_token_is_not_that_it_was_meant(authenticator, pair):
-    """CSRF is asked each time; the engine is asked once a request."""
+    """The CSRF check runs each time; the engine decodes once per request."""
     judged, memo = [], {}
     authenticator.engine.after_decode(judged.append)
     seen = {"tokenward": memo}
@@ -133,7 +133,7 @@ async def test_what_is_remembered_of_a_token_is_not_that_it_was_meant(authentica
 
 
 async def test_the_same_token_in_a_header_vouches_for_the_cookie(authenticator, pair):
-    """In whichever order the carriers are: who knows the token needs no cookie."""
+    """The same token in a header replaces the CSRF token, in any order of the carriers."""
     token = pair.access_token
     requests = [
         lambda: post(cookie(pair), bearer(token)),
@@ -147,7 +147,7 @@ async def test_the_same_token_in_a_header_vouches_for_the_cookie(authenticator, 
 
 
 async def test_another_token_beside_the_cookie_is_refused(authenticator, pair):
-    """Which of them is meant cannot be told; an empty one is another as well."""
+    """A different token in a header, even an empty one, makes the request ambiguous."""
     other = await authenticator.engine.issue("bob")
     for beside in (bearer(other), bearer("")):
         for request in (post(cookie(pair), csrf(pair), beside), view(cookie(pair), beside)):
@@ -158,7 +158,7 @@ async def test_another_token_beside_the_cookie_is_refused(authenticator, pair):
 
 
 async def test_a_carrier_that_is_not_looked_at_vouches_for_nothing(authenticator, pair):
-    """A route that takes cookies alone does not mind what else is there."""
+    """A route that reads only cookies ignores tokens in other places."""
     by_cookie = Requirement(carriers=[CookieCarrier()])
     request = post(cookie(pair), bearer(pair.access_token))
     with pytest.raises(CsrfMissingError):
@@ -166,7 +166,7 @@ async def test_a_carrier_that_is_not_looked_at_vouches_for_nothing(authenticator
 
 
 async def test_two_cookie_carriers_are_both_asked_for_csrf(engine, pair):
-    """A cookie is not vouched for by another cookie."""
+    """A second cookie with the token does not replace the CSRF token."""
     second = CookieCarrier(access_name="a", refresh_name="r", csrf_name="c")
     authenticator = Authenticator(engine, carriers=[CookieCarrier(), second])
     both = (b"cookie", cookie(pair)[1] + f"; a={pair.access_token}".encode())
@@ -176,7 +176,7 @@ async def test_two_cookie_carriers_are_both_asked_for_csrf(engine, pair):
 
 
 async def test_a_token_without_session_is_for_reading_alone(authenticator):
-    """`issue` makes no session: such a token is for headers."""
+    """`issue` creates no session: in a cookie, such a token is accepted only for safe methods."""
     token = await authenticator.engine.issue("alice")
     lonely = TokenPair(token, "", 900)
     assert await authenticator.authenticate(view(cookie(lonely)), ANY)
@@ -185,7 +185,7 @@ async def test_a_token_without_session_is_for_reading_alone(authenticator):
 
 
 async def test_a_socket_with_a_cookie_comes_from_the_own_origin(authenticator, pair):
-    """And one with a token of its own from anywhere."""
+    """A WebSocket with a cookie needs the own origin; one with a token in another place does not."""
     host = (b"host", b"shop.example")
     good = socket(cookie(pair), host, (b"origin", SITE.encode()))
     assert await authenticator.authenticate(good, ANY)
@@ -198,7 +198,7 @@ async def test_a_socket_with_a_cookie_comes_from_the_own_origin(authenticator, p
 
 @pytest.mark.parametrize("development", [False, True])
 async def test_a_session_in_a_browser(engine, development):
-    """Log in, read, change, refresh, change with what the page still holds, log out."""
+    """Log in, read, change, refresh, change with the page's old CSRF token, log out."""
     carrier = CookieCarrier(development=development)
     authenticator = Authenticator(engine, carriers=[BearerHeader(), carrier])
     site = "http://localhost:8000" if development else SITE
@@ -222,13 +222,13 @@ async def test_a_session_in_a_browser(engine, development):
 
 
 async def test_a_refresh_by_header_needs_no_csrf(authenticator, pair):
-    """As for every other route."""
+    """A refresh by header needs no CSRF token, like other routes."""
     successor = await authenticator.refresh(post(bearer(pair.refresh_token)))
     assert (await authenticator.engine.decode(successor.access_token)).sub == "alice"
 
 
 async def test_a_refresh_without_token_misses_one(authenticator, pair):
-    """The access token's cookie is none."""
+    """The cookie of the access token does not count as a refresh token."""
     access = (b"cookie", b"__Host-access_token=" + pair.access_token.encode())
     for request in (post(), post(access, csrf(pair))):
         with pytest.raises(MissingTokenError):
@@ -236,7 +236,7 @@ async def test_a_refresh_without_token_misses_one(authenticator, pair):
 
 
 async def test_an_access_token_refreshes_nothing(authenticator, pair):
-    """Wherever it is carried."""
+    """An access token cannot be refreshed, whatever its place."""
     swapped = TokenPair(pair.refresh_token, pair.access_token, 900)
     for request in (post(bearer(pair.access_token)), post(cookie(swapped), csrf(pair))):
         with pytest.raises(WrongTokenTypeError):
@@ -244,7 +244,7 @@ async def test_an_access_token_refreshes_nothing(authenticator, pair):
 
 
 async def test_a_refused_refresh_uses_nothing_up(authenticator, pair, clock):
-    """A foreign page logs nobody out, by whichever fault; after that the token is good for one use."""
+    """A refresh that a foreign page causes is refused and consumes nothing."""
     evil = (b"origin", b"https://evil.example")
     other = await authenticator.engine.issue_pair("alice")
     for refused, error in (
@@ -262,14 +262,14 @@ async def test_a_refused_refresh_uses_nothing_up(authenticator, pair, clock):
 
 
 async def test_a_refresh_may_be_asked_for_by_a_form(authenticator, pair):
-    """By a page without scripts."""
+    """A refresh can be requested by a form, from a page without scripts."""
     form = f"csrf_token={pair.csrf_token}".encode()
     headers = (b"content-type", FORM), (b"content-length", str(len(form)).encode())
     assert await authenticator.refresh(post(cookie(pair), *headers, body=form))
 
 
 async def test_a_refresh_may_have_carriers_of_its_own(authenticator, pair):
-    """They take the place of the authenticator's, their CSRF check too; none is none."""
+    """The carriers of a refresh replace those of the authenticator, with their CSRF check."""
     with pytest.raises(MissingTokenError):
         await authenticator.refresh(post(bearer(pair.refresh_token)), carriers=[QueryCarrier()])
     with pytest.raises(MissingTokenError):

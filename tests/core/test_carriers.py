@@ -1,4 +1,4 @@
-"""Where requests carry tokens, besides cookies."""
+"""Where requests carry tokens, except cookies."""
 
 import pytest
 
@@ -20,7 +20,7 @@ def query(text: bytes, name: str = "access_token") -> bytes | None:
 
 
 def offered(*values: bytes, marker: str = "bearer") -> bytes | None:
-    """Read the subprotocols that a WebSocket's handshake offers."""
+    """Read the subprotocols that a WebSocket handshake offers."""
     headers = ((b"sec-websocket-protocol", value) for value in values)
     return WebSocketProtocolCarrier(marker=marker).read_token(socket(*headers), "access")
 
@@ -37,36 +37,36 @@ def test_the_scheme_is_read_in_any_case(scheme, space):
     [b"Basic dTpw", b"", b"a.b.c", b"Bearera.b.c", b"Token a.b.c", b"\xff\xfe x"],
 )
 def test_another_scheme_is_no_token(value):
-    """Somebody else's credentials are left to somebody else, and no bare token passes."""
+    """Credentials with another scheme, and a token without a scheme, are not read."""
     assert bearer(value) is None
 
 
 def test_a_tab_does_not_hide_a_token():
-    """It is part of a token that is there, and that the engine will find malformed."""
+    """A tab becomes part of the token, which the engine refuses as malformed."""
     assert bearer(b"Bearer\ta.b.c") == b"\ta.b.c"
 
 
 @pytest.mark.parametrize("value", [b"Bearer", b"Bearer ", b"Bearer   "])
 def test_the_scheme_alone_is_an_empty_token(value):
-    """It is there and bad, which is not the same as absent."""
+    """The scheme alone is an empty token, which is invalid but not absent."""
     assert bearer(value) == b""
 
 
 def test_without_the_header_there_is_no_token():
-    """Other headers are of no interest."""
+    """Other headers are ignored."""
     assert BearerHeader().read_token(view((b"x-authorization", b"Bearer a")), "access") is None
 
 
 @pytest.mark.parametrize("second", [b"Bearer a", b"Bearer b", b"Basic dTpw"])
 def test_two_headers_are_refused(second):
-    """Whether they agree or not: another reader might take the other one."""
+    """Two headers are refused, even equal ones: another reader could use the other one."""
     request = view((b"authorization", b"Bearer a"), (b"authorization", second))
     with pytest.raises(InvalidRequestError):
         BearerHeader().read_token(request, "access")
 
 
 def test_header_and_scheme_can_be_named():
-    """For a gateway that keeps Authorization to itself."""
+    """Header and scheme can be changed, for example behind a gateway that uses Authorization."""
     carrier = BearerHeader(name="X-Service-Token", scheme="JWT")
     assert carrier.read_token(view((b"x-service-token", b"jwt a")), "access") == b"a"
     assert carrier.read_token(view((b"authorization", b"Bearer a")), "access") is None
@@ -74,7 +74,7 @@ def test_header_and_scheme_can_be_named():
 
 @pytest.mark.parametrize("scheme", ["a.c", "a|b", "[abc]", "a$"])
 def test_a_scheme_is_no_pattern(scheme):
-    """What would mean something in a regular expression means itself."""
+    """Special characters of regular expressions have no meaning in a scheme."""
     carrier = BearerHeader(scheme=scheme)
     request = view((b"authorization", scheme.upper().encode() + b" t"))
     assert carrier.read_token(request, "access") == b"t"
@@ -82,7 +82,7 @@ def test_a_scheme_is_no_pattern(scheme):
 
 
 def test_the_header_is_read_from_a_socket_too():
-    """Clients that are no browsers can set it there, and it carries every type."""
+    """The header is read from WebSocket handshakes too, and for every token type."""
     request = socket((b"authorization", b"Bearer a"))
     assert BearerHeader().read_token(request, "access") == b"a"
     assert BearerHeader().read_token(request, "refresh") == b"a"
@@ -103,7 +103,7 @@ def test_the_header_is_read_from_a_socket_too():
     ],
 )
 def test_a_token_in_the_query_is_decoded_once(text, token):
-    """Whatever bytes it is; one that is empty is there and bad."""
+    """The value is decoded once, whatever its bytes; an empty token is invalid but not absent."""
     assert query(text) == token
 
 
@@ -111,26 +111,26 @@ def test_a_token_in_the_query_is_decoded_once(text, token):
     "text", [b"", b"Access_Token=a", b"access_token2=a", b"token=access_token=a", b"=a", b"%"]
 )
 def test_another_parameter_is_no_token(text):
-    """Names are exact."""
+    """The name of the parameter must match exactly."""
     assert query(text) is None
 
 
 @pytest.mark.parametrize("second", [b"access_token=a", b"access%5ftoken=a", b"access_token"])
 def test_a_token_twice_in_the_query_is_refused(second):
-    """However it is spelt."""
+    """The parameter twice is refused, in any encoding."""
     with pytest.raises(InvalidRequestError):
         query(b"access_token=a&" + second)
 
 
 def test_the_parameter_can_be_named():
-    """One is as good as another, and of a socket it is read likewise."""
+    """The parameter can be renamed, and is read from WebSocket handshakes too."""
     assert query(b"t=a", name="t") == b"a"
     assert query(b"access_token=a", name="t") is None
     assert QueryCarrier().read_token(socket(query_string=b"access_token=a"), "access") == b"a"
 
 
 async def test_a_twice_encoded_token_is_no_token_of_ours(engine):
-    """What is decoded once is not decoded again."""
+    """A token that is encoded twice is decoded only once."""
     authenticator = Authenticator(engine, carriers=[QueryCarrier()])
     token = await engine.issue("alice")
     once, twice = token.replace(".", "%2E"), token.replace(".", "%252E")
@@ -161,7 +161,7 @@ async def test_a_twice_encoded_token_is_no_token_of_ours(engine):
     ids=repr,
 )
 def test_the_token_is_the_subprotocol_after_the_marker(values, token):
-    """RFC 6455 §11.3.4: in one header or in several; what is empty is there and bad."""
+    """RFC 6455 §11.3.4: in one or several headers; an empty token is invalid but not absent."""
     assert offered(*values) == token
 
 
@@ -196,19 +196,19 @@ def test_without_the_marker_no_subprotocol_is_a_token(values):
     ids=repr,
 )
 def test_two_markers_are_refused(values):
-    """The second announces a second token."""
+    """Two markers are refused, because the second announces a second token."""
     with pytest.raises(InvalidRequestError):
         offered(*values)
 
 
 def test_a_request_has_no_subprotocol():
-    """Whatever header it sends: a page can make no request with it, others would be no browsers."""
+    """An ordinary request has no subprotocols, whatever headers it sends."""
     headers = (b"sec-websocket-protocol", b"bearer, a"), (b"upgrade", b"websocket")
     assert WebSocketProtocolCarrier().read_token(view(*headers), "access") is None
 
 
 def test_the_marker_can_be_named():
-    """For a service whose clients already say something else."""
+    """The marker can be renamed, for clients that already use another one."""
     assert offered(b"bearer, a, token, b", marker="token") == b"b"
 
 
@@ -239,7 +239,7 @@ def test_each_carrier_says_what_it_is_to_openapi(carrier, said):
 
 
 def test_each_carrier_has_the_scheme_of_its_challenge():
-    """As it was given for the header; RFC 6750's for the others."""
+    """Each carrier has the scheme of its challenge: the configured one, or that of RFC 6750."""
     assert BearerHeader(scheme="JWT").scheme == "JWT"
     assert QueryCarrier().scheme == WebSocketProtocolCarrier().scheme == "Bearer"
 
@@ -256,25 +256,25 @@ def test_each_carrier_has_the_scheme_of_its_challenge():
     ids=["header", "scheme", "parameter", "marker"],
 )
 def test_the_names_of_a_carrier_are_words(build, text):
-    """What could never match is refused when built."""
+    """A name that could never match is refused at once."""
     with pytest.raises(ConfigurationError):
         build(text)
 
 
 def test_a_marker_is_one_subprotocol():
-    """A comma would make two of it."""
+    """A marker with a comma would be two subprotocols."""
     with pytest.raises(ConfigurationError, match="one subprotocol"):
         WebSocketProtocolCarrier(marker="bearer,token")
 
 
 class TrailerCarrier:
-    """A carrier of somebody's own: it has the three members, and no class of ours above it."""
+    """A user's carrier: it has the three members, without a base class of ours."""
 
     scheme = "Trailer"
     security_scheme = {"type": "apiKey", "in": "header", "name": "X-Trailer"}  # noqa: RUF012
 
     def __init__(self):
-        """Note what it is asked for."""
+        """Record the requested types."""
         self.asked = []
 
     def read_token(self, request, type):
@@ -284,7 +284,7 @@ class TrailerCarrier:
 
 
 async def test_a_carrier_of_ones_own_works(clock):
-    """The protocol is all that is asked of it: for access, for refreshing, and in the challenge."""
+    """A user's carrier only needs the protocol: for access, for refreshing and in the challenge."""
     engine, own = engine_with(clock), TrailerCarrier()
     authenticator = Authenticator(engine, carriers=[own, BearerHeader()])
     pair = await engine.issue_pair("alice")

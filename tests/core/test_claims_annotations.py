@@ -30,26 +30,26 @@ OneOfT = TypeVar("OneOfT", int, Claims)
 
 
 class ShopClaims(Claims):
-    """Claims of the user's own."""
+    """A user's claims."""
 
     tenant: str = ""
 
 
 class Order(BaseModel):
-    """A body without claims, which refers to itself."""
+    """A body without claims that refers to itself."""
 
     label: str
     parts: "list[Order]" = []
 
 
 class Wrapped(BaseModel):
-    """A body with claims in it."""
+    """A body that contains claims."""
 
     claims: ShopClaims | None = None
 
 
 class Open(BaseModel, extra="allow"):
-    """A body whose further members are claims."""
+    """A body whose undeclared members are claims."""
 
     __pydantic_extra__: dict[str, ShopClaims]
 
@@ -61,7 +61,7 @@ class Envelope(BaseModel, Generic[ItemT]):
 
 
 class Later(BaseModel):
-    """A body whose field is defined further down."""
+    """A body whose field type is defined below."""
 
     inner: "Defined"
 
@@ -89,7 +89,7 @@ class GenericRecord(Generic[ItemT]):
 
 @dataclasses.dataclass
 class Unresolved:
-    """A dataclass of which one name cannot be resolved."""
+    """A dataclass with one unresolvable name."""
 
     other: "Nowhere"  # noqa: F821
     claims: ShopClaims
@@ -106,14 +106,14 @@ class UnresolvedHarmless:
 
 @dataclasses.dataclass
 class Initial:
-    """A dataclass that takes claims for its constructor alone."""
+    """A dataclass that takes claims only in its constructor."""
 
     claims: dataclasses.InitVar[ShopClaims]
 
 
 @pydantic.dataclasses.dataclass
 class PydanticRecord:
-    """A dataclass of Pydantic."""
+    """A Pydantic dataclass."""
 
     claims: tuple[ShopClaims, ...]
 
@@ -131,14 +131,14 @@ class Row(NamedTuple):
 
 
 class Struct:
-    """What msgspec's classes look like."""
+    """A class with the attributes of an msgspec class."""
 
     __struct_fields__ = ("claims",)
     claims: ShopClaims
 
 
 class Service:
-    """A class that is no record: its attributes are not filled from outside."""
+    """A class that is not a record: its attributes are not filled from a request."""
 
     claims: ShopClaims
 
@@ -211,11 +211,11 @@ FREE = [
 
 @pytest.mark.parametrize("annotation", HOLDING, ids=str)
 def test_a_type_that_contains_a_claims_model_is_found(annotation):
-    """At any depth, in unions, containers, generics, aliases and every kind of record."""
+    """Claims models are found at any depth, in unions, containers, generics, aliases and records."""
     assert contains_claims_model(annotation)
 
 
 @pytest.mark.parametrize("annotation", FREE, ids=str)
 def test_a_type_without_claims_is_let_through(annotation):
-    """Nor does the search loop on a type that refers to itself."""
+    """Other types pass, and the search ends for types that refer to themselves."""
     assert not contains_claims_model(annotation)

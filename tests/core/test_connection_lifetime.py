@@ -1,4 +1,4 @@
-"""A block that runs for as long as a token is good."""
+"""A block that runs while a token is valid."""
 
 import asyncio
 import contextlib
@@ -23,20 +23,20 @@ SOON, LATE = timedelta(milliseconds=1), timedelta(hours=1)
 
 
 async def forever() -> None:
-    """Wait for what never comes."""
+    """Wait forever."""
     await asyncio.Event().wait()
 
 
 async def turns(count: int) -> None:
-    """Let everything else have that many turns of the loop."""
+    """Let other tasks run for a number of event loop turns."""
     for _ in range(count):
         await asyncio.sleep(0)
 
 
 async def run(engine, claims, block, *, check_every=SOON, closed=None) -> list[tuple[int, str]]:
-    """Run a block for as long as claims are good; give how the connection was closed, if it was.
+    """Run a block while claims are valid; return how the connection was closed, if it was.
 
-    Whatever becomes of the block, no task is left behind.
+    Check that no task is left, however the block ends.
     """
     closed = [] if closed is None else closed
 
@@ -57,15 +57,15 @@ async def run(engine, claims, block, *, check_every=SOON, closed=None) -> list[t
 
 @pytest.fixture
 async def claims(engine):
-    """Give the claims of a good access token."""
+    """Return the claims of a valid access token."""
     return await engine.decode(await engine.issue("alice"))
 
 
 class Asked(MemoryStore):
-    """A store that says how often it was asked, and fails when told to."""
+    """A store that counts its queries, and can be made to fail."""
 
     def __init__(self):
-        """Start well."""
+        """Start without failures."""
         super().__init__()
         self.times, self.is_down, self.often = 0, False, asyncio.Event()
 
@@ -79,7 +79,7 @@ class Asked(MemoryStore):
 
 
 async def test_a_block_that_ends_by_itself_closes_nothing(engine, claims):
-    """At once, or after the token was found good a few times."""
+    """A block that ends by itself closes nothing, at once or after a few checks."""
     store = Asked()
     assert await run(engine, claims, lambda: turns(0)) == []
     assert await run(engine, claims, lambda: turns(5)) == []
@@ -89,7 +89,7 @@ async def test_a_block_that_ends_by_itself_closes_nothing(engine, claims):
 
 @pytest.mark.parametrize("check_every", [SOON, LATE, timedelta.max], ids=["soon", "late", "never"])
 async def test_an_expiry_is_seen_at_its_time(claims, check_every):
-    """However rarely the store is asked."""
+    """An expired token is noticed at its expiry, whatever the interval of checks."""
     start = time.monotonic()
     engine = engine_with(lambda: claims.exp - 0.02 + time.monotonic() - start)
     assert await engine.revalidate(claims) <= 0.02
@@ -97,7 +97,7 @@ async def test_an_expiry_is_seen_at_its_time(claims, check_every):
 
 
 async def test_a_check_that_hangs_does_not_outlive_the_token(claims):
-    """A hook of the user may wait for ever; the expiry is seen all the same."""
+    """The expiry is noticed even if a user's hook never returns."""
     start, asked = time.monotonic(), 0
     engine = engine_with(lambda: claims.exp - 0.05 + time.monotonic() - start)
 
@@ -115,7 +115,7 @@ async def test_a_check_that_hangs_does_not_outlive_the_token(claims):
 
 @pytest.mark.parametrize("what", ["token", "session", "subject"])
 async def test_a_revocation_ends_the_block(engine, what):
-    """By the token, its session or its subject, while the block waits."""
+    """A revocation of the token, its session or its subject ends the block."""
     pair = await engine.issue_pair("alice")
     claims = await engine.decode(pair.access_token)
 
@@ -131,13 +131,13 @@ async def test_a_revocation_ends_the_block(engine, what):
 
 
 async def test_the_first_check_is_made_at_once(engine, claims):
-    """What was revoked since the handshake does not live until the next check."""
+    """The first check is made at once, for revocations since the handshake."""
     await engine.revoke(claims)
     assert await run(engine, claims, forever, check_every=LATE) == [(1008, "token_revoked")]
 
 
 async def test_a_hook_may_refuse_in_its_own_words(engine, claims):
-    """Its TokenError names the reason of the closing."""
+    """The TokenError of a hook is the reason of the close."""
 
     @engine.is_revoked
     async def refuse(claims):
@@ -147,7 +147,7 @@ async def test_a_hook_may_refuse_in_its_own_words(engine, claims):
 
 
 async def test_an_outage_of_the_store_closes_with_try_again(clock, claims):
-    """RFC 6455 §7.4.1, registered 1013: nobody can say whether the token is good."""
+    """An outage closes with the registered code 1013 (RFC 6455 §7.4.1)."""
     store = Asked()
 
     async def block():
@@ -160,7 +160,7 @@ async def test_an_outage_of_the_store_closes_with_try_again(clock, claims):
 
 
 async def test_an_outage_that_the_policy_accepts_closes_nothing(clock, claims):
-    """It is asked again and again."""
+    """With a policy that accepts outages the store is queried again and again."""
     store = Asked()
     store.is_down = True
     engine = engine_with(clock, store=store, policy=TokenPolicy(store_outage="accept"))
@@ -172,7 +172,7 @@ async def test_an_outage_that_the_policy_accepts_closes_nothing(clock, claims):
     [LookupError, TimeoutError, MissingTokenError, TokenExpiredError, asyncio.CancelledError],
 )
 async def test_an_error_of_the_block_passes_unchanged(engine, claims, error):
-    """Also one that looks like one of ours; the connection is then the framework's to close."""
+    """An error of the block passes unchanged, also a TokenError; the framework closes the connection."""
     closed, raised = [], error()
 
     async def block():
@@ -186,7 +186,7 @@ async def test_an_error_of_the_block_passes_unchanged(engine, claims, error):
 
 
 async def test_a_block_may_have_time_limits_of_its_own(engine, claims):
-    """Their TimeoutError is theirs."""
+    """A TimeoutError of the block's own time limit passes unchanged."""
 
     async def block():
         for _ in range(3):
@@ -201,7 +201,7 @@ async def test_a_block_may_have_time_limits_of_its_own(engine, claims):
 
 
 async def test_a_cancellation_from_outside_passes(engine, claims):
-    """The task is cancelled, and nothing is closed behind its back."""
+    """A cancellation from outside passes, and closes nothing."""
     closed = []
     task = asyncio.create_task(run(engine, claims, forever, closed=closed))
     await turns(3)
@@ -213,7 +213,7 @@ async def test_a_cancellation_from_outside_passes(engine, claims):
 
 
 async def test_a_cancellation_from_outside_wins(engine, claims):
-    """Where it comes while the block is being ended already, which has closed the connection."""
+    """A cancellation from outside passes even while the block is being cancelled."""
     closed, cleaning = [], asyncio.Event()
 
     async def block():
@@ -233,7 +233,7 @@ async def test_a_cancellation_from_outside_wins(engine, claims):
 
 
 async def test_a_cancellation_from_outside_does_not_wait_for_the_closing(engine, claims):
-    """A close that never ends, as with a peer that is gone, does not keep the task alive."""
+    """A close that never ends, for example without a peer, does not keep a cancelled task alive."""
     await engine.revoke(claims)
     closing = asyncio.Event()
 
@@ -259,7 +259,7 @@ async def test_a_cancellation_from_outside_does_not_wait_for_the_closing(engine,
 
 
 async def test_the_connection_is_closed_before_the_block_is_cancelled(engine, claims):
-    """The block sees its cancellation at an await, on a closed connection, and may clean up."""
+    """The block is cancelled at an await, after the connection is closed, and can clean up."""
     seen = []
 
     async def block():
@@ -281,7 +281,7 @@ async def test_the_connection_is_closed_before_the_block_is_cancelled(engine, cl
 
 
 async def test_a_block_that_is_about_to_send_is_cancelled_first(engine, claims):
-    """Nothing is sent on a connection that is closed, however busy the block is."""
+    """A busy block sends nothing on a closed connection."""
     closed, sent_late = [], []
 
     async def block():
@@ -295,7 +295,7 @@ async def test_a_block_that_is_about_to_send_is_cancelled_first(engine, claims):
 
 
 async def test_a_block_that_swallows_its_cancellation_is_closed_all_the_same(engine, claims):
-    """Whether it ends then or goes on: the connection does not wait for it."""
+    """The connection is closed even if the block suppresses its cancellation."""
     await engine.revoke(claims)
 
     async def ends():
@@ -316,7 +316,7 @@ async def test_a_block_that_swallows_its_cancellation_is_closed_all_the_same(eng
 
 
 async def test_an_error_while_cleaning_up_passes(engine, claims):
-    """It is the block's own, and nobody is told in its place that all went well."""
+    """An error of the block while it cleans up passes unchanged."""
     await engine.revoke(claims)
 
     async def block():
@@ -330,7 +330,7 @@ async def test_an_error_while_cleaning_up_passes(engine, claims):
 
 
 async def test_a_hook_that_is_wrong_is_not_swallowed(engine, claims):
-    """The programmer's mistake ends the block, and is raised where it can be seen."""
+    """An error of a hook ends the block and is raised."""
     closed = []
 
     async def block():
@@ -343,7 +343,7 @@ async def test_a_hook_that_is_wrong_is_not_swallowed(engine, claims):
 
 
 async def test_what_closing_raises_passes(engine, claims):
-    """As when the other side is gone already."""
+    """An error of the close passes, for example without a peer."""
     await engine.revoke(claims)
 
     async def close(code, reason):
@@ -357,7 +357,7 @@ async def test_what_closing_raises_passes(engine, claims):
 
 @pytest.mark.parametrize("check_every", [timedelta(0), -SOON, timedelta.min], ids=repr)
 async def test_check_every_is_above_zero(engine, claims, check_every):
-    """Nothing is run, and nothing asked."""
+    """An invalid `check_every` is refused before the block runs."""
     ran = []
 
     async def block():
@@ -369,7 +369,7 @@ async def test_check_every_is_above_zero(engine, claims, check_every):
 
 
 async def test_one_connection_may_have_several_tokens(engine, claims):
-    """The one that is refused says so, and the other is silent."""
+    """With several tokens the first invalid one closes the connection, the others do not."""
     other, closed = await engine.decode(await engine.issue("bob")), []
 
     async def both():
@@ -382,7 +382,7 @@ async def test_one_connection_may_have_several_tokens(engine, claims):
 
 @pytest.mark.parametrize("is_late", [False, True])
 async def test_a_refusal_that_comes_as_the_block_ends_is_no_error(is_late):
-    """In the same turn of the loop the first of both counts, and nothing is logged anywhere."""
+    """If refusal and end come in the same loop turn, the first counts, and nothing is logged."""
     told, closed, gate = [], [], asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(lambda _, context: told.append(context))

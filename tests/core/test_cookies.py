@@ -1,4 +1,4 @@
-"""The cookies that hand a pair to a browser, and have it forget them."""
+"""The cookies that store a pair in a browser, and remove it."""
 
 import re
 from dataclasses import replace
@@ -16,7 +16,7 @@ SHOP = "https://shop.example"
 
 
 def test_the_cookies_of_the_defaults():
-    """Word for word."""
+    """The cookies match exactly."""
     assert CookieCarrier().set_cookies(PAIR) == (
         "__Host-access_token=a.b.c; Max-Age=900; Path=/; SameSite=Lax; Secure; HttpOnly",
         (
@@ -68,7 +68,7 @@ OPTIONS = {
 
 @pytest.mark.parametrize("row", OPTIONS.values(), ids=OPTIONS)
 def test_every_option_is_in_the_cookies(row):
-    """Word for word."""
+    """The cookies match exactly."""
     carrier, *cookies = row
     assert carrier.set_cookies(PAIR) == tuple(cookies)
 
@@ -83,7 +83,7 @@ CARRIERS = {
 
 @pytest.mark.parametrize("carrier", CARRIERS.values(), ids=CARRIERS)
 def test_clearing_repeats_every_attribute(carrier):
-    """A browser deletes a cookie of the same name, domain and path alone (RFC 6265 §5.3)."""
+    """A browser removes only a cookie with the same name, domain and path (RFC 6265 §5.3)."""
     for kept, cleared in zip(carrier.set_cookies(PAIR), carrier.clear_cookies(), strict=True):
         assert cleared.startswith(kept.partition("=")[0] + "=;")
         assert attributes_of(cleared) == {**attributes_of(kept), "max-age": "0"}
@@ -91,7 +91,7 @@ def test_clearing_repeats_every_attribute(carrier):
 
 @pytest.mark.parametrize("carrier", CARRIERS.values(), ids=CARRIERS)
 def test_a_browser_keeps_them_and_forgets_them(carrier):
-    """The refresh token goes to its path alone, and nothing is left after the clearing."""
+    """A browser sends the refresh token only to its path, and keeps nothing after clearing."""
     site = "http://localhost:8000" if carrier.development else SHOP
     browser = Browser()
     browser.receive(f"{site}/login", carrier.set_cookies(PAIR))
@@ -104,7 +104,7 @@ def test_a_browser_keeps_them_and_forgets_them(carrier):
 
 
 def test_the_path_of_the_refresh_token_is_the_public_one():
-    """Behind a prefix a browser sends the refresh token only if the path names the prefix."""
+    """Behind a prefix a browser sends the refresh token only if the path includes the prefix."""
     for path, is_sent in (("/session", False), ("/api/session", True)):
         browser = Browser()
         browser.receive(f"{SHOP}/api/session", CookieCarrier(refresh_path=path).set_cookies(PAIR))
@@ -113,7 +113,7 @@ def test_the_path_of_the_refresh_token_is_the_public_one():
 
 
 def test_a_browser_sends_them_to_the_own_host_alone():
-    """Never by http; to a subdomain only where a domain says so."""
+    """Cookies are never sent over http, and to subdomains only with a domain."""
     for carrier, shared in ((CookieCarrier(), False), (SHARED, True)):
         browser = Browser()
         browser.receive(SHOP, carrier.set_cookies(PAIR))
@@ -133,7 +133,7 @@ def test_a_browser_sends_them_to_the_own_host_alone():
     ids=["defaults", "strict", "prefixes", "no prefixes"],
 )
 def test_development_drops_secure_and_the_prefixes_and_nothing_else(carrier):
-    """A prefix is at the beginning, in any case, or it is none (RFC 6265bis §4.1.3)."""
+    """A prefix is recognised only at the start of the name, in any case (RFC 6265bis §4.1.3)."""
     relaxed = replace(carrier, development=True)
     dropped = tuple(
         re.sub("^(__host-|__secure-)*", "", each, flags=re.IGNORECASE).replace("; Secure", "")
@@ -146,7 +146,7 @@ def test_development_drops_secure_and_the_prefixes_and_nothing_else(carrier):
 
 
 async def test_max_age_is_the_life_of_each_token(clock):
-    """Of the CSRF token, that of the refresh token; zero is zero, and NEVER gives none."""
+    """The CSRF cookie has the Max-Age of the refresh token; NEVER omits Max-Age."""
     policy = TokenPolicy(required_claims={"iat", "sub", "jti", "type"}, access_lifetime=NEVER)
     engine, carrier = engine_with(clock, policy=policy), CookieCarrier()
 
@@ -166,7 +166,7 @@ async def test_max_age_is_the_life_of_each_token(clock):
 
 
 async def test_a_session_that_ends_ends_its_cookies(clock):
-    """No cookie outlives its token."""
+    """No cookie lives longer than its token."""
     policy = TokenPolicy(session_lifetime=timedelta(hours=1))
     engine = engine_with(clock, policy=policy)
     pair = await engine.issue_pair("alice")
@@ -240,20 +240,20 @@ WRONG |= {
 
 @pytest.mark.parametrize("options", WRONG.values(), ids=WRONG)
 def test_what_browsers_would_refuse_is_refused_when_built(options):
-    """Nobody wonders later why a cookie is not there, or is there for others."""
+    """Settings that browsers would reject, or that share cookies by mistake, are refused at once."""
     with pytest.raises(ConfigurationError):
         CookieCarrier(**options)
 
 
 def test_names_that_differ_by_their_prefix_alone_are_two_names():
-    """Outside development nothing is dropped."""
+    """Outside development the prefixes are kept, so the names differ."""
     carrier = CookieCarrier(access_name="__Host-token", refresh_name="__Secure-token")
     assert len({cookie.partition("=")[0] for cookie in carrier.set_cookies(PAIR)}) == 3
 
 
 @pytest.mark.parametrize("kind", ["access", "refresh", "csrf"])
 def test_a_cookie_that_browsers_would_drop_is_refused_when_set(kind):
-    """At 4,096 bytes it is set, at 4,097 refused by name, before any is given."""
+    """A cookie of 4,096 bytes is set; one of 4,097 is refused by name, before any is returned."""
     carrier, field = CookieCarrier(), f"{kind}_token"
     place = ["access", "refresh", "csrf"].index(kind)
     room = 4097 - len(carrier.set_cookies(replace(PAIR, **{field: "x"}))[place])
@@ -264,7 +264,7 @@ def test_a_cookie_that_browsers_would_drop_is_refused_when_set(kind):
 
 
 def test_a_pair_without_csrf_token_is_refused():
-    """Its cookies would be refused later, at the first POST."""
+    """A pair without a CSRF token is refused: its cookies would fail at the first POST."""
     with pytest.raises(ConfigurationError, match="issue_pair or refresh"):
         CookieCarrier().set_cookies(TokenPair("a.b.c", "d.e.f", 900))
 
@@ -286,14 +286,14 @@ def test_a_pair_without_csrf_token_is_refused():
     ids=repr,
 )
 def test_what_is_no_token_is_put_into_no_header(field, value):
-    """Nothing in a pair ends a cookie or a line, and the error does not repeat it."""
+    """No value can end a cookie or a line, and the error does not repeat it."""
     with pytest.raises(ConfigurationError) as caught:
         CookieCarrier().set_cookies(replace(PAIR, **{field: value}))
     assert str(caught.value) == "The value of the cookie is not a token."
 
 
 def test_openapi_is_told_the_name_of_the_access_cookie():
-    """As it is sent: without prefix in development."""
+    """OpenAPI has the name as sent: in development without the prefix."""
     said = {"type": "apiKey", "in": "cookie", "name": "__Host-access_token"}
     assert CookieCarrier().security_scheme == said
     relaxed = CookieCarrier(development=True)
@@ -302,7 +302,7 @@ def test_openapi_is_told_the_name_of_the_access_cookie():
 
 
 async def test_an_authenticator_gives_its_first_carrier_of_cookies(engine):
-    """And says what to do where it has none."""
+    """The first CookieCarrier is used; without one the error names the fix."""
     first, second = CookieCarrier(), CookieCarrier(**BARE)
     assert Authenticator(engine, carriers=[first, second]).cookies is first
     assert Authenticator(engine, carriers=[BearerHeader(), second]).cookies is second

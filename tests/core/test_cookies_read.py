@@ -1,4 +1,4 @@
-"""Reading tokens from cookies: whose they are, and on which host."""
+"""Reading tokens from cookies: which cookie, and on which host."""
 
 import pytest
 
@@ -11,13 +11,13 @@ ACCESS, REFRESH = b"__Host-access_token", b"__Secure-refresh_token"
 
 
 def read(*cookies: bytes, type: str = "access", host: bytes = b"shop.example") -> bytes | None:
-    """Read the cookies of the defaults."""
+    """Read cookies with the default settings."""
     headers = ((b"cookie", cookie) for cookie in cookies)
     return CookieCarrier().read_token(view((b"host", host), *headers), type)
 
 
 def test_each_type_has_a_cookie_of_its_own():
-    """An access token is never taken from the refresh cookie, nor the other way round."""
+    """An access token is never read from the refresh cookie, and vice versa."""
     both = ACCESS + b"=a.b.c; " + REFRESH + b"=d.e.f; __Host-csrf_token=0"
     assert read(both) == b"a.b.c"
     assert read(both, type="refresh") == b"d.e.f"
@@ -43,7 +43,7 @@ def test_each_type_has_a_cookie_of_its_own():
     ids=repr,
 )
 def test_names_are_exact(cookie):
-    """A name that only looks alike may be set by a subdomain, without the prefix's protection."""
+    """Names must match exactly: a similar name lacks the protection of the prefix."""
     assert read(cookie) is None
 
 
@@ -61,7 +61,7 @@ def test_names_are_exact(cookie):
     ids=repr,
 )
 def test_a_value_is_given_as_it_came(cookie, value):
-    """Empty is there and bad; nothing is decoded and nothing unquoted."""
+    """The value is returned as sent; an empty value is invalid but not absent."""
     assert read(ACCESS + cookie) == value
 
 
@@ -76,24 +76,24 @@ def test_a_value_is_given_as_it_came(cookie, value):
     ids=["two", "alike", "two headers", "one empty"],
 )
 def test_a_cookie_that_comes_twice_is_refused(cookies):
-    """One of them may be set by somebody else, for a longer path or a subdomain."""
+    """A cookie that is sent twice is refused: one of them may be an attacker's."""
     with pytest.raises(InvalidRequestError):
         read(*cookies)
 
 
 def test_another_cookie_may_come_twice():
-    """It is not asked for."""
+    """Another cookie may be sent twice."""
     assert read(b"x=1; x=2; " + REFRESH + b"=r; " + REFRESH + b"=s", ACCESS + b"=a") == b"a"
 
 
 def test_cookies_are_found_in_many_headers():
-    """HTTP/2 may split them into one header each (RFC 9113 §8.2.3)."""
+    """Cookies may be split into several headers, as in HTTP/2 (RFC 9113 §8.2.3)."""
     crumbs = [b"x%d=1" % number for number in range(500)]
     assert read(*crumbs, ACCESS + b"=a", *crumbs) == b"a"
 
 
 def test_a_socket_brings_its_cookies():
-    """Its handshake is a request like others."""
+    """A WebSocket handshake sends cookies like any request."""
     assert CookieCarrier().read_token(socket((b"cookie", ACCESS + b"=a")), "access") == b"a"
 
 
@@ -112,7 +112,7 @@ def test_a_socket_brings_its_cookies():
     ],
 )
 def test_development_reads_cookies_on_this_machine(host):
-    """With any port and without."""
+    """Development reads cookies on the local machine, with and without a port."""
     carrier = CookieCarrier(development=True)
     assert (
         carrier.read_token(view((b"host", host), (b"cookie", b"access_token=a")), "access") == b"a"
@@ -144,7 +144,7 @@ def test_development_reads_cookies_on_this_machine(host):
     ids=repr,
 )
 def test_development_reads_no_cookie_on_another_host(host):
-    """One that was deployed by mistake lets nobody in by cookies that any network can read."""
+    """If development is deployed by mistake, its insecure cookies are ignored."""
     carrier = CookieCarrier(development=True)
     request = view((b"host", host), (b"cookie", b"access_token=a; refresh_token=r"))
     assert carrier.read_token(request, "access") is None
@@ -153,14 +153,14 @@ def test_development_reads_no_cookie_on_another_host(host):
 
 @pytest.mark.parametrize("hosts", [[], [b"localhost", b"localhost"], [b"localhost", b"evil"]])
 def test_development_wants_one_host(hosts):
-    """None, or two, could be any."""
+    """Development requires exactly one Host header."""
     headers = [(b"host", host) for host in hosts]
     request = view(*headers, (b"cookie", b"access_token=a"))
     assert CookieCarrier(development=True).read_token(request, "access") is None
 
 
 def test_development_does_not_read_the_prefixed_names():
-    """A cookie of the deployed service is not the developer's, and not the other way round."""
+    """Development ignores the cookies of the deployed service, and vice versa."""
     local = view((b"host", b"localhost"), (b"cookie", ACCESS + b"=a"))
     assert CookieCarrier(development=True).read_token(local, "access") is None
     assert CookieCarrier().read_token(local, "access") == b"a"
@@ -170,7 +170,7 @@ def test_development_does_not_read_the_prefixed_names():
 
 @pytest.mark.parametrize("development", [False, True])
 def test_what_a_browser_was_given_it_brings_back(development):
-    """Each cookie in its place; the refresh token on its path alone."""
+    """A browser returns each cookie on its path, the refresh token only on its own."""
     carrier = CookieCarrier(development=development)
     site = "http://localhost:8000" if development else "https://shop.example"
     pair = TokenPair("a.b.c", "d.e.f", 900, refresh_expires_in=60, csrf_token="0123")

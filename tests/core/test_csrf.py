@@ -1,4 +1,4 @@
-"""What must come beside a cookie: the session's CSRF token."""
+"""A request with a cookie needs the CSRF token of its session."""
 
 import pytest
 
@@ -13,12 +13,12 @@ SAME = (b"sec-fetch-site", b"same-origin")
 
 
 async def check(request: RequestView, claims: Claims = CLAIMS, **options) -> None:
-    """Check a request of a service that is reached by https."""
+    """Check a request of a service that is reached over https."""
     await CsrfCheck(**options).check(request, claims, is_secure=True)
 
 
 def post(*headers: tuple[bytes, bytes], method: str = "POST") -> RequestView:
-    """Make a request that changes something, from a page of the service itself."""
+    """Return an unsafe request from a page of the service itself."""
     return view(SAME, *headers, method=method)
 
 
@@ -26,7 +26,7 @@ def post(*headers: tuple[bytes, bytes], method: str = "POST") -> RequestView:
     "method", ["POST", "PUT", "PATCH", "DELETE", "CONNECT", "PROPFIND", "QUERY"]
 )
 async def test_a_method_that_is_not_safe_repeats_the_claim(method):
-    """The right value passes, none and another are refused, each for its own reason."""
+    """The right value passes; no value and another value are refused, with different errors."""
     await check(post((b"x-csrf-token", GOOD), method=method))
     with pytest.raises(CsrfMissingError):
         await check(post(method=method))
@@ -36,7 +36,7 @@ async def test_a_method_that_is_not_safe_repeats_the_claim(method):
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "TRACE"])
 async def test_a_safe_method_needs_nothing(method):
-    """RFC 9110 §9.2.1, and wherever it comes from: a link to the service is no attack."""
+    """A safe method passes from any page (RFC 9110 §9.2.1): a link to the service is no attack."""
     await check(view(method=method))
     await check(view((b"origin", b"https://evil.example"), method=method))
     await check(view((b"sec-fetch-site", b"cross-site"), (b"x-csrf-token", b"x"), method=method))
@@ -44,7 +44,7 @@ async def test_a_safe_method_needs_nothing(method):
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "TRACE"])
 async def test_a_safe_method_is_checked_where_it_is_not_trusted(method):
-    """A request that changes something whatever its method needs the origin and the token."""
+    """If safe methods are not trusted, they need the origin and the CSRF token too."""
 
     async def check(request):
         await CsrfCheck().check(request, CLAIMS, is_secure=True, trust_safe_methods=False)
@@ -66,7 +66,7 @@ async def test_a_method_is_safe_in_upper_case_alone(method):
 
 
 async def test_a_request_without_method_is_not_safe():
-    """What is not said is not assumed."""
+    """A request without a method is not assumed to be safe."""
     with pytest.raises(CsrfMissingError):
         await check(RequestView({"type": "http", "headers": []}))
 
@@ -88,7 +88,7 @@ async def test_a_request_without_method_is_not_safe():
     ids=lambda value: repr(value[:12]),
 )
 async def test_another_value_is_refused(value):
-    """Compared in bytes and in constant time, so that no byte makes an error of another kind."""
+    """Other values are refused with the same error, whatever their bytes."""
     with pytest.raises(CsrfMismatchError):
         await check(post((b"x-csrf-token", value)))
     with pytest.raises(CsrfMismatchError):
@@ -96,7 +96,7 @@ async def test_another_value_is_refused(value):
 
 
 async def test_a_claim_out_of_ascii_is_compared_in_bytes_too():
-    """As some other issuer may have set it."""
+    """A csrf claim that is not ASCII is compared as bytes too; another issuer may set one."""
     claims = Claims(csrf="schlüssel")
     await check(post((b"x-csrf-token", "schlüssel".encode())), claims)
     with pytest.raises(CsrfMismatchError):
@@ -106,7 +106,7 @@ async def test_a_claim_out_of_ascii_is_compared_in_bytes_too():
 @pytest.mark.parametrize("claims", [Claims(), Claims(csrf="")], ids=["none", "empty"])
 @pytest.mark.parametrize("value", [b"", b"None", b"null", b"0123abcd"])
 async def test_a_token_without_the_claim_is_good_for_safe_methods_alone(claims, value):
-    """Nothing is what repeats nothing; that none was sent is still said first."""
+    """A token without the csrf claim passes only for safe methods; a missing value is reported first."""
     await check(view(), claims)
     with pytest.raises(CsrfMismatchError):
         await check(post((b"x-csrf-token", value)), claims)
@@ -117,13 +117,13 @@ async def test_a_token_without_the_claim_is_good_for_safe_methods_alone(claims, 
 
 
 async def test_the_header_twice_is_refused():
-    """Also where both are right."""
+    """Two headers are refused, even if both are right."""
     with pytest.raises(CsrfMismatchError):
         await check(post((b"x-csrf-token", GOOD), (b"x-csrf-token", GOOD)))
 
 
 async def test_a_cookie_or_a_query_repeats_nothing():
-    """What the browser adds by itself is what the check is about, and addresses are seen by many."""
+    """A cookie or a query parameter does not count: browsers add cookies, and URLs are logged."""
     cookies = (b"cookie", b"X-CSRF-Token=0123abcd; csrf_token=0123abcd; __Host-csrf_token=0123abcd")
     query = b"csrf_token=0123abcd&X-CSRF-Token=0123abcd"
     with pytest.raises(CsrfMissingError):
@@ -131,7 +131,7 @@ async def test_a_cookie_or_a_query_repeats_nothing():
 
 
 async def test_a_form_repeats_it_in_a_field():
-    """For pages without scripts; its value is decoded as forms are."""
+    """A form field repeats the claim, for pages without scripts; its value is decoded."""
     await check(form(b"a=1&csrf_token=0123abcd&b=2", SAME))
     await check(form(b"csrf%5Ftoken=0123%61bcd", SAME))
     with pytest.raises(CsrfMismatchError):
@@ -150,20 +150,20 @@ async def test_a_form_repeats_it_in_a_field():
     ],
 )
 async def test_a_field_twice_or_wrong_is_refused(body):
-    """Also where one is right."""
+    """A field that is sent twice, or is wrong, is refused."""
     with pytest.raises(CsrfMismatchError):
         await check(form(body, SAME))
 
 
 @pytest.mark.parametrize("body", [b"", b"a=1", b"csrf_token2=0123abcd", b"x=&0123abcd", b"{}"])
 async def test_a_form_without_the_field_misses_it(body):
-    """That is not the same as a wrong one."""
+    """A form without the field is reported as missing, not as mismatch."""
     with pytest.raises(CsrfMissingError):
         await check(form(body, SAME))
 
 
 async def test_the_header_comes_before_the_form():
-    """A form is not read where there is a header, and does not mend a wrong one."""
+    """If the header is sent, the form is not read, even if the header is wrong."""
     read = []
 
     async def body():
@@ -197,13 +197,13 @@ async def test_the_header_comes_before_the_form():
     ids=["no length", "two", "long", "huge", "no number", "text", "json", "no type"],
 )
 async def test_a_body_that_is_no_short_form_repeats_nothing(headers):
-    """It is not read at all; see test_http for every limit."""
+    """Other bodies are not read at all; see test_http for the limits."""
     with pytest.raises(CsrfMissingError):
         await check(view(SAME, *headers, method="POST", body=b"csrf_token=0123abcd"))
 
 
 async def test_header_and_field_can_be_named():
-    """And the default ones then repeat nothing."""
+    """Header and field can be renamed; the default names then do not count."""
     named = {"header": "X-Guard", "form_field": "guard"}
     await check(post((b"x-guard", GOOD)), **named)
     await check(form(b"guard=0123abcd", SAME), **named)
@@ -213,7 +213,7 @@ async def test_header_and_field_can_be_named():
 
 
 async def test_the_origin_is_judged_before_the_token():
-    """A page elsewhere is not told whether it guessed right."""
+    """The origin is checked first, so another page does not learn whether its guess was right."""
     for value in (GOOD, b"other"):
         with pytest.raises(OriginNotAllowedError):
             await check(
@@ -222,7 +222,7 @@ async def test_the_origin_is_judged_before_the_token():
 
 
 async def test_a_socket_repeats_nothing():
-    """A page cannot add a header to a handshake: the origin alone decides."""
+    """A handshake needs only the origin, because a page cannot add a header to it."""
     await check(socket(SAME))
     with pytest.raises(OriginNotAllowedError):
         await check(socket((b"x-csrf-token", GOOD)))
@@ -230,7 +230,7 @@ async def test_a_socket_repeats_nothing():
 
 @pytest.mark.parametrize("name", ["", " ", "a b", " a", "a\n", "é", None, b"x", 7], ids=repr)
 def test_the_names_are_words(name):
-    """What could never match is refused when built."""
+    """A name that could never match is refused at once."""
     with pytest.raises(ConfigurationError):
         CsrfCheck(header=name)
     with pytest.raises(ConfigurationError):

@@ -1,4 +1,4 @@
-"""Where a request with a cookie may come from."""
+"""The origins from which a request with a cookie is accepted."""
 
 import pytest
 
@@ -15,35 +15,35 @@ def headers_of(
     site: bytes | None = None,
     host: bytes | None = b"shop.example",
 ) -> list[tuple[bytes, bytes]]:
-    """Give what a browser says of where a request comes from."""
+    """Return the headers by which a browser reports the origin of a request."""
     said = {b"origin": origin, b"sec-fetch-site": site, b"host": host}
     return [(name, value) for name, value in said.items() if value is not None]
 
 
 async def lets_in(request: RequestView, *origins: str, is_secure: bool = True) -> bool:
-    """Tell whether the origin of a request is allowed."""
+    """Whether the origin of a request is allowed."""
     try:
         await CsrfCheck(allowed_origins=origins).check(request, CLAIMS, is_secure=is_secure)
     except OriginNotAllowedError:
         return False
-    except CsrfMissingError:  # which is asked after the origin
+    except CsrfMissingError:  # which is checked after the origin
         return True
     return True
 
 
 async def posts(*origins: str, is_secure: bool = True, **said) -> bool:
-    """Tell whether a POST passes that says so much of its origin."""
+    """Whether a POST with these origin headers passes."""
     request = view(*headers_of(**said), method="POST")
     return await lets_in(request, *origins, is_secure=is_secure)
 
 
 async def opens(*origins: str, is_secure: bool = True, **said) -> bool:
-    """Tell whether the handshake of a WebSocket passes that says so much of its origin."""
+    """Whether a WebSocket handshake with these origin headers passes."""
     return await lets_in(socket(*headers_of(**said)), *origins, is_secure=is_secure)
 
 
 async def logs_in(*origins: str, is_secure: bool = True, **said) -> bool:
-    """Tell whether a request without any token passes that says so much of its origin."""
+    """Whether a login with these origin headers passes."""
     request = view(*headers_of(**said), method="POST")
     try:
         CsrfCheck(allowed_origins=origins).check_origin(request, is_secure=is_secure)
@@ -54,7 +54,7 @@ async def logs_in(*origins: str, is_secure: bool = True, **said) -> bool:
 
 @pytest.mark.parametrize("ask", [posts, opens, logs_in])
 async def test_the_own_origin_is_allowed(ask):
-    """By what the browser says of the site, or by Origin and Host."""
+    """The own origin is allowed, by Sec-Fetch-Site or by Origin and Host."""
     assert await ask(site=b"same-origin", origin=b"https://shop.example")
     assert await ask(site=b"same-origin")
     assert await ask(origin=b"https://shop.example")
@@ -99,12 +99,12 @@ FOREIGN = {
 @pytest.mark.parametrize("said", FOREIGN.values(), ids=FOREIGN)
 @pytest.mark.parametrize("ask", [posts, opens, logs_in])
 async def test_every_other_origin_is_refused(ask, said):
-    """Whatever alone looks like the own one."""
+    """Every other origin is refused, however similar."""
     assert not await ask(**said)
 
 
 async def test_a_request_may_be_silent_and_a_socket_not():
-    """What is no browser, or an old one, is left to the CSRF token; a socket has none."""
+    """A request without an origin passes, because the CSRF token protects it; a WebSocket does not."""
     for ask in (posts, logs_in):
         assert await ask()
         assert await ask(site=b"none")
@@ -115,7 +115,7 @@ async def test_a_request_may_be_silent_and_a_socket_not():
 @pytest.mark.parametrize("name", [b"origin", b"sec-fetch-site", b"host"])
 @pytest.mark.parametrize("build", [lambda *headers: view(*headers, method="POST"), socket])
 async def test_a_header_that_comes_twice_is_refused(build, name):
-    """Also where both are right: another reader might take another one."""
+    """A header that is sent twice is refused, even if both are right."""
     site = [] if name == b"host" else [(b"sec-fetch-site", b"none")]
     headers = [*headers_of(origin=b"https://shop.example"), *site]
     assert await lets_in(build(*headers))
@@ -127,7 +127,7 @@ async def test_a_header_that_comes_twice_is_refused(build, name):
 
 @pytest.mark.parametrize("ask", [posts, opens, logs_in])
 async def test_allowed_origins_are_allowed_from_everywhere(ask):
-    """Word for word, and the own origin stays allowed."""
+    """Allowed origins are compared exactly, and the own origin stays allowed."""
     allowed = ("https://app.example", "http://localhost:3000", "https://[::1]:8443")
     for origin in allowed:
         assert await ask(*allowed, origin=origin.encode(), site=b"cross-site")
@@ -145,7 +145,7 @@ async def test_allowed_origins_are_allowed_from_everywhere(ask):
 
 @pytest.mark.parametrize("ask", [posts, opens, logs_in])
 async def test_development_takes_its_own_http_for_its_own(ask):
-    """And no other port of the same machine, where somebody else's page may be."""
+    """Development allows the own http origin, but no other port of the same machine."""
     for origin in (b"http://localhost:8000", b"https://localhost:8000"):
         assert await ask(is_secure=False, origin=origin, host=b"localhost:8000")
     assert not await ask(is_secure=False, origin=b"http://localhost:3000", host=b"localhost:8000")
@@ -174,7 +174,7 @@ async def test_development_takes_its_own_http_for_its_own(ask):
     ids=repr,
 )
 def test_what_no_browser_writes_is_no_origin(origin):
-    """It could never match: no path, no wildcard, no default port (RFC 6454 §6.2)."""
+    """An origin that could never match is refused: no path, wildcard or default port (RFC 6454 §6.2)."""
     with pytest.raises(ConfigurationError, match="allowed origin"):
         CsrfCheck(allowed_origins=["https://app.example", origin])
 
@@ -204,18 +204,18 @@ def test_what_no_browser_writes_is_no_origin(origin):
     ],
 )
 def test_what_browsers_write_is_an_origin(origin):
-    """Scheme, host, and a port that is not the scheme's own."""
+    """An origin is a scheme, a host and optionally a non-default port."""
     assert CsrfCheck(allowed_origins={origin}).allowed_origins == {origin}
 
 
 def test_one_text_is_not_several_origins():
-    """Its letters would be taken one by one."""
+    """A string instead of a list is refused."""
     with pytest.raises(ConfigurationError, match="allowed_origins must be a list"):
         CsrfCheck(allowed_origins="https://app.example")
 
 
 async def test_origins_are_the_checks_own():
-    """A list that is changed later changes nothing."""
+    """Later changes to the list have no effect."""
     origins = ["https://app.example"]
     check = CsrfCheck(allowed_origins=origins)
     origins.append("https://evil.example")

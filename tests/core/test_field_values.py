@@ -1,4 +1,4 @@
-"""What a client sends is searched for one field, however many others it sends."""
+"""Finding one field is cheap, however many other fields a client sends."""
 
 import sys
 import time
@@ -49,7 +49,7 @@ def filled(piece: bytes, length: int, begin: bytes = b"") -> bytes:
 
 
 def is_cheap(read: Callable[[], object]) -> bool:
-    """Whether reading takes few steps in Python, and little time at its best of five."""
+    """Whether reading takes few Python steps, and little time in the best of five runs."""
     steps, spent = 0, []
 
     def count(*_: object) -> None:
@@ -66,12 +66,12 @@ def is_cheap(read: Callable[[], object]) -> bool:
         read()
     finally:
         sys.setprofile(before)
-    # A slow machine takes some milliseconds; one step for each field took hundreds.
+    # A slow machine takes a few milliseconds; one step per field would take hundreds.
     return steps < 10_000 and min(spent) < 0.025
 
 
 def finished(coroutine) -> list[bytes]:
-    """Run a coroutine that waits for nothing."""
+    """Run a coroutine that never suspends."""
     with pytest.raises(StopIteration) as caught:
         coroutine.send(None)
     return caught.value.value
@@ -79,7 +79,7 @@ def finished(coroutine) -> list[bytes]:
 
 @pytest.mark.parametrize("piece", FIELDS)
 def test_a_form_of_256_kib_costs_little(piece):
-    """A form is searched for one field and not taken apart."""
+    """A form is searched for one field, not split into all fields."""
     body = filled(FIELDS[piece], FORM, b"csrf_token=" if "then" in piece else b"")
     assert is_cheap(lambda: finished(form(body).form_values(b"csrf_token")))
 
@@ -102,7 +102,7 @@ def test_a_query_of_64_kib_costs_little(piece):
 @pytest.mark.parametrize("begin", [b"", b"__Host-access_token=a;"])
 @pytest.mark.parametrize("piece", COOKIES)
 def test_a_cookie_header_of_64_kib_costs_little(piece, begin):
-    """The cookies of others are not taken apart."""
+    """Other cookies are not split."""
     header = (b"cookie", filled(COOKIES[piece], HEADER, begin))
     assert is_cheap(lambda: view(header).cookie_values(b"__Host-access_token"))
 
@@ -110,7 +110,7 @@ def test_a_cookie_header_of_64_kib_costs_little(piece, begin):
 @pytest.mark.parametrize("begin", [b"", b"bearer,"])
 @pytest.mark.parametrize("piece", PROTOCOLS)
 def test_a_list_of_subprotocols_of_64_kib_costs_little(piece, begin):
-    """The subprotocols of others are not taken apart."""
+    """Other subprotocols are not split."""
     offered = filled(PROTOCOLS[piece], HEADER, begin)
     carrier = WebSocketProtocolCarrier()
 
@@ -125,7 +125,7 @@ def test_a_list_of_subprotocols_of_64_kib_costs_little(piece, begin):
 
 @pytest.mark.parametrize("piece", [b",", b'"a",', b'W/"a" , ', b"*,"])
 def test_a_list_of_entity_tags_of_64_kib_costs_little(piece):
-    """The tags of others are not taken apart."""
+    """Other entity tags are not split."""
     publisher = KeyPublisher(KeyRing.generate("EdDSA"))
     tags = (b"if-none-match", filled(piece, HEADER))
     path = next(iter(publisher.paths))
@@ -134,7 +134,7 @@ def test_a_list_of_entity_tags_of_64_kib_costs_little(piece):
 
 @pytest.mark.parametrize("piece", [b"a.", b"a", b"localhost", b"."])
 def test_a_host_of_64_kib_costs_little(piece):
-    """In development the Host header of a request with a cookie is looked at."""
+    """Checking the Host header in development is cheap."""
     carrier = CookieCarrier(development=True)
     headers = (b"host", filled(piece, HEADER)), (b"cookie", b"access_token=a")
     assert is_cheap(lambda: carrier.read_token(view(*headers), "access"))
@@ -143,13 +143,13 @@ def test_a_host_of_64_kib_costs_little(piece):
 
 @pytest.mark.parametrize("piece", [b" ", b"Bearer ", b"a"])
 def test_a_bearer_header_of_64_kib_costs_little(piece):
-    """And so does the header that most requests have."""
+    """A long Authorization header is cheap too."""
     header = (b"authorization", filled(piece, HEADER, b"Bearer "))
     assert is_cheap(lambda: BearerHeader().read_token(view(header), "access"))
 
 
 def test_a_host_that_ends_too_late_is_not_this_machine():
-    """A name that is longer than any host is none, whatever it ends in."""
+    """A name that is longer than any host is refused, whatever its end."""
     carrier, cookie = CookieCarrier(development=True), (b"cookie", b"access_token=a")
 
     def is_read(host: bytes) -> bool:
@@ -161,7 +161,7 @@ def test_a_host_that_ends_too_late_is_not_this_machine():
 
 
 async def values_of(data: bytes) -> list[bytes]:
-    """Read a field from a query and from a form, which are alike."""
+    """Read a field from a query and from a form; the results must be equal."""
     request: RequestView = form(data)
     found = await request.form_values(b"a")
     assert view(query_string=data).query_values(b"a") == found
@@ -169,7 +169,7 @@ async def values_of(data: bytes) -> list[bytes]:
 
 
 async def test_values_are_decoded_up_to_a_bound():
-    """A value with 4,096 escapes is decoded, and 16 values; more are given as they came."""
+    """Up to 4,096 escapes and 16 values are decoded; more are returned as sent."""
     assert await values_of(b"a=" + b"%41" * 4096) == [b"A" * 4096]
     assert await values_of(b"a=" + b"%41" * 4097) == [b"%41" * 4097]
     assert await values_of(b"a=" + b"%41" * 4096 + b"&a=%41") == [b"%41" * 4096, b"%41"]

@@ -1,4 +1,4 @@
-"""What is seen of a request, and how refusals are said in HTTP."""
+"""The view of a request, and the responses to refused requests."""
 
 import inspect
 
@@ -80,7 +80,7 @@ SAID = [
     ids=["missing", "invalid", "request", "scope", "permission", "age", "fresh"],
 )
 def test_an_error_has_one_status_and_one_challenge(error, status, challenge):
-    """RFC 6750 §3.1, RFC 9470 §3; no `error` where no token was sent."""
+    """Each error has one status and challenge (RFC 6750 §3.1, RFC 9470 §3); no `error` without a token."""
     refusal = Refusal.from_error(error)
     assert (refusal.status, dict(refusal.headers)) == (status, {"WWW-Authenticate": challenge})
     assert refusal.body == {"detail": str(error), "code": error.code}
@@ -88,14 +88,14 @@ def test_an_error_has_one_status_and_one_challenge(error, status, challenge):
 
 
 def test_an_outage_is_not_the_clients_fault():
-    """503 with Retry-After, no challenge, and a close code that says to come again."""
+    """An outage is a 503 with Retry-After, without a challenge, and the close code 1013."""
     refusal = Refusal.from_error(StoreUnavailableError())
     assert (refusal.status, dict(refusal.headers)) == (503, {"Retry-After": "1"})
     assert (refusal.code, refusal.close_code) == ("store_unavailable", 1013)
 
 
 def test_scheme_and_realm_are_said_as_configured():
-    """The challenge names the scheme of the carrier, and the realm without breaking its quotes."""
+    """The challenge has the carrier's scheme, and the realm in safe quotes."""
     refusal = Refusal.from_error(MissingTokenError(), scheme="JWT", realm='a "b"\r\n\\é')
     assert refusal.headers["WWW-Authenticate"] == 'JWT realm="a b"'
 
@@ -110,14 +110,14 @@ def test_scheme_and_realm_are_said_as_configured():
     ids=lambda kind: kind.__name__,
 )
 def test_every_refusal_has_a_status(kind):
-    """Also those that a user derives from ours."""
+    """Every error has a status, also subclasses of users."""
     derived = type("Derived", (kind,), {"code": "derived"})
     error = derived("x") if "ClaimError" in kind.__name__ else derived()
     assert Refusal.from_error(error).status in {400, 401, 403, 503}
 
 
 def test_a_request_remembers_what_was_found_out():
-    """The memory is the request's own, and is shared by all views of it."""
+    """The memo belongs to the request, and all views of the request share it."""
     scope = {"type": "http", "headers": []}
     RequestView(scope).memo["x"] = 1
     assert RequestView(scope).memo == {"x": 1}
@@ -135,7 +135,7 @@ def test_a_request_remembers_what_was_found_out():
     ids=["csrf", "missing", "mismatch", "origin"],
 )
 def test_a_csrf_refusal_is_a_403_and_no_missing_token(error, description):
-    """The token was there: logging in again would change nothing."""
+    """A CSRF refusal is a 403 and not a 401: logging in again would not help."""
     refusal = Refusal.from_error(error)
     challenge = f'Bearer realm="api", error="invalid_request", error_description="{description}"'
     assert (refusal.status, dict(refusal.headers)) == (403, {"WWW-Authenticate": challenge})
@@ -144,14 +144,14 @@ def test_a_csrf_refusal_is_a_403_and_no_missing_token(error, description):
 
 
 def test_headers_are_found_by_their_exact_name_in_order():
-    """ASGI has names in lower case; a longer or shorter name is another header."""
+    """Header names match exactly, in lower case as in ASGI, and keep their order."""
     request = view((b"x", b"1"), (b"xx", b"2"), (b"x", b"3"))
     assert request.header_values(b"x") == [b"1", b"3"]
     assert request.header_values(b"") == []
 
 
 def test_a_socket_has_no_method():
-    """Only a request has, in the case in which it came."""
+    """Only a request has a method, in the case that the client sent."""
     assert (socket().method, socket().is_websocket) == ("", True)
     assert (view(method="post").method, view().is_websocket) == ("post", False)
 
@@ -166,7 +166,7 @@ def test_a_socket_has_no_method():
     ],
 )
 def test_a_server_says_whether_it_sends_denial_responses(scope, expected):
-    """ASGI lets a server leave its extensions out, or name none."""
+    """In ASGI the extensions may be absent or None."""
     assert socket(**scope).supports_denial_response is expected
 
 
@@ -189,13 +189,13 @@ def test_a_server_says_whether_it_sends_denial_responses(scope, expected):
     ],
 )
 async def test_a_query_and_a_form_are_read_alike(query, values):
-    """WHATWG URL §5.1: in bytes, and no byte is an error."""
+    """Queries and forms are parsed alike, as bytes, without errors (WHATWG URL §5.1)."""
     assert view(query_string=query).query_values(b"a") == values
     assert await form(query).form_values(b"a") == values
 
 
 def test_a_scope_without_query_has_no_parameters():
-    """ASGI lets a server leave it out."""
+    """In ASGI the query string may be absent."""
     assert view().query_values(b"a") == []
 
 
@@ -203,7 +203,7 @@ def test_a_scope_without_query_has_no_parameters():
     "kind", [FORM, FORM.upper(), FORM + b";charset=utf-8", b" " + FORM + b"\t; charset=latin-1"]
 )
 async def test_a_form_says_what_it_is(kind):
-    """In any case, and with any parameter."""
+    """The content type of a form matches in any case, and with parameters."""
     request = view((b"content-type", kind), (b"content-length", b"3"), body=b"a=1")
     assert await request.form_values(b"a") == [b"1"]
 
@@ -227,7 +227,7 @@ NO_FORM |= {
 
 @pytest.mark.parametrize("headers", NO_FORM.values(), ids=NO_FORM)
 async def test_what_is_no_short_form_is_not_read(headers):
-    """The body is not even asked for: it may be endless."""
+    """Other bodies are not read at all: they may be endless."""
     asked = []
 
     async def body():
@@ -240,7 +240,7 @@ async def test_what_is_no_short_form_is_not_read(headers):
 
 
 async def test_a_form_may_be_256_kib_long():
-    """To the byte; and where nobody can read the body there is no form."""
+    """A form may have exactly 256 KiB; without a readable body there are no values."""
     body = b"a=" + b"x" * (262_144 - 2)
     assert await form(body).form_values(b"a") == [body[2:]]
     assert await form(body + b"x").form_values(b"a") == []
@@ -261,6 +261,6 @@ async def test_a_form_may_be_256_kib_long():
     ids=["one", "spaces", "several headers", "as it came", "no value", "other names"],
 )
 def test_cookies_are_found_by_their_exact_name(headers, values):
-    """RFC 6265 §5.4: names are case-sensitive, and nothing is decoded."""
+    """Cookie names are case-sensitive, and values are not decoded (RFC 6265 §5.4)."""
     request = view(*((b"cookie", header) for header in headers))
     assert request.cookie_values(b"a") == values

@@ -1,4 +1,4 @@
-"""Properties of HTTP: what holds for every request that anybody can send."""
+"""Properties of HTTP that hold for every possible request."""
 
 import asyncio
 from urllib.parse import parse_qsl, quote_from_bytes
@@ -26,7 +26,7 @@ from tokenward.stores import Consumed
 
 
 class Forgetful(MemoryStore):
-    """A store that no second use revokes, so that the next example finds a good session."""
+    """A store in which reuse revokes nothing, so that the session stays valid for all examples."""
 
     async def consume(self, consumption, *, now):
         return Consumed(is_first=True)
@@ -52,12 +52,12 @@ AUTHENTICATORS = [
 
 @pytest.fixture(scope="module")
 def run():
-    """Give a way to run a coroutine to its end: one loop serves all examples."""
+    """Return a function that runs a coroutine; all examples share one loop."""
     with asyncio.Runner() as runner:
         yield runner.run
 
 
-# What means something somewhere in a request, so that more of what is sent gets further.
+# Fragments with a meaning in requests, so that more examples get past the first check.
 WORDS = st.sampled_from(
     [
         *(PAIR.access_token.encode(), PAIR.refresh_token.encode(), CSRF, b"alice", b"a.b.c"),
@@ -107,7 +107,7 @@ NAMES = st.sampled_from(
     ]
 )
 VALUES = st.lists(WORDS | st.binary(max_size=6), max_size=6).map(b"".join)
-# Requests that would be good, to which the others are put.
+# Valid parts of requests, to which the arbitrary parts are added.
 GOOD = st.sampled_from(
     [
         [],
@@ -123,7 +123,7 @@ METHODS = st.sampled_from(["GET", "POST", "get", "", "\xff"])
 
 @st.composite
 def requests(draw):
-    """Draw a request, or the handshake of a WebSocket, of arbitrary bytes."""
+    """Draw a request or a WebSocket handshake of arbitrary bytes."""
     headers = draw(GOOD) + draw(st.lists(st.tuples(NAMES, VALUES), max_size=6))
     query = draw(VALUES)
     if draw(st.booleans()):
@@ -133,7 +133,7 @@ def requests(draw):
 
 @given(requests(), st.sampled_from(AUTHENTICATORS), st.sampled_from(TYPES), st.booleans())
 def test_whatever_is_requested_only_a_token_error_comes_out(run, request_, judge, type, optional):
-    """Arbitrary headers, cookies, queries and bodies are let in or refused, and can be answered."""
+    """Arbitrary requests are accepted or refused with a TokenError that has a response."""
     requirement = Requirement(type=type, optional=optional)
     for question in (judge.authenticate(request_, requirement), judge.refresh(request_)):
         try:
@@ -152,7 +152,7 @@ CONFIGURED = st.text(max_size=6) | st.sampled_from(
 
 @given(TOKENS, TOKENS, st.booleans(), st.lists(st.binary(max_size=8), max_size=4))
 def test_a_rendered_cookie_read_back_gives_the_token(access, refresh, development, others):
-    """Among whatever other cookies a browser may have."""
+    """A rendered cookie is read back among arbitrary other cookies."""
     carrier = CookieCarrier(development=development)
     cookies = carrier.set_cookies(TokenPair(access, refresh, 900, csrf_token="0"))
     crumbs = [cookie.partition(";")[0].encode() for cookie in cookies]
@@ -177,7 +177,7 @@ def test_a_rendered_cookie_read_back_gives_the_token(access, refresh, developmen
     TOKENS | st.text(max_size=6),
 )
 def test_nothing_is_put_into_a_cookie_that_was_not_meant(options, token):
-    """Whatever is configured and whatever is in the pair: one line, and the attributes meant."""
+    """Arbitrary settings and pairs give one line with the intended attributes, or an error."""
     pair = TokenPair(token, "r", 900, refresh_expires_in=60, csrf_token="0")
     try:
         carrier = CookieCarrier(**options)
@@ -199,7 +199,7 @@ def test_nothing_is_put_into_a_cookie_that_was_not_meant(options, token):
 
 @given(st.data())
 def test_a_csrf_token_that_differs_in_any_byte_is_refused(run, data):
-    """In the header and in the form: a byte changed, put in or left out, or all of it."""
+    """A CSRF token with any changed, added or removed byte is refused, in header and form."""
     place, byte = data.draw(st.integers(0, len(CSRF) - 1)), data.draw(st.binary(max_size=2))
     wrong = data.draw(
         st.sampled_from(
@@ -225,7 +225,7 @@ def test_a_csrf_token_that_differs_in_any_byte_is_refused(run, data):
 @example(b"https://shop.example", False)
 @example(b"https://a.b", True)
 def test_an_origin_is_the_own_an_allowed_one_or_refused(run, origin, is_socket):
-    """By equality, whatever bytes it is."""
+    """An origin is accepted only if it equals the own or an allowed one."""
     headers = (b"host", b"shop.example"), (b"origin", origin)
     request = socket(*headers) if is_socket else view(*headers, method="POST")
     check = CsrfCheck(allowed_origins=["https://a.b"])
@@ -249,7 +249,7 @@ def test_an_origin_is_the_own_an_allowed_one_or_refused(run, origin, is_socket):
 )
 @example(b"a=1&a=%&a=%%41&a=%2B+&%61=x")
 def test_forms_are_read_as_the_standard_library_reads_them(run, body):
-    """Every field of every body, in latin-1, where a byte is a letter."""
+    """Every field of every body is parsed as by the standard library, in latin-1."""
     pairs = parse_qsl(body.decode("latin-1"), keep_blank_values=True, encoding="latin-1")
     for name in {name for name, _ in pairs if name} | {"a"}:
         expected = [value.encode("latin-1") for key, value in pairs if key == name]

@@ -1,4 +1,4 @@
-"""What a service publishes of its keys: the documents, their caching, and what never stands in them."""
+"""The published keys of a service: the documents, their caching, and what they never contain."""
 
 import json
 from datetime import timedelta
@@ -16,29 +16,29 @@ OPENID = "/.well-known/openid-configuration"
 
 
 class CountingKey(Key):
-    """A key that counts how often it is shown."""
+    """A key that counts how often it is exported."""
 
     __slots__ = ("shown",)
 
     def public_jwk(self):
-        """Count, and show."""
+        """Count the call, then export."""
         self.shown = getattr(self, "shown", 0) + 1
         return super().public_jwk()
 
 
 def request(*conditions, method="GET"):
-    """Give a request, with what it says in If-None-Match."""
+    """Return a request with these If-None-Match values."""
     headers = [(b"if-none-match", value) for value in conditions]
     return RequestView({"type": "http", "method": method, "headers": headers})
 
 
 def ask(publisher, path=JWKS, *conditions, method="GET"):
-    """Give the answer to a request."""
+    """Return the response to a request."""
     return publisher.respond(request(*conditions, method=method), path)
 
 
 def test_the_key_set_is_that_of_the_ring():
-    """Pending, active and verify-only keys are in the set (RFC 7517 §5), by their media type."""
+    """The key set has the pending, active and verify-only keys, with its media type (RFC 7517 §5)."""
     old = Key.generate("RS256", kid="old")
     ring = KeyRing(Key.generate(kid="now"), verifiers=[old], pending=[Key.generate(kid="next")])
     answer = ask(KeyPublisher(ring))
@@ -50,7 +50,7 @@ def test_the_key_set_is_that_of_the_ring():
 
 
 def test_no_secret_and_no_private_member_is_published():
-    """Of a ring with secrets and private keys only the public members are shown."""
+    """For a ring with secrets and private keys only public members are published."""
     ring = KeyRing(
         Key.generate("RS256"), verifiers=[Key.from_secret(SECRET, kid="s"), Key.generate("ES256")]
     )
@@ -62,7 +62,7 @@ def test_no_secret_and_no_private_member_is_published():
 
 
 def test_the_metadata_lead_to_the_keys():
-    """Issuer, address and algorithms are at both well-known places (RFC 8414 §3 and §5)."""
+    """Issuer, key set URL and algorithms are at both well-known paths (RFC 8414 §3 and §5)."""
     ring = KeyRing(Key.generate(), verifiers=[Key.generate("ES256"), Key.from_secret(SECRET)])
     publisher = KeyPublisher(ring, issuer=ISSUER)
 
@@ -90,7 +90,7 @@ def test_the_metadata_lead_to_the_keys():
     ],
 )
 def test_an_issuer_with_a_path(issuer, origin, paths):
-    """The path of an issuer stands after one well-known part and before the other; a last slash goes."""
+    """The issuer's path follows one well-known path and precedes the other, without a final slash."""
     publisher = KeyPublisher(KeyRing.generate(), issuer=issuer)
 
     assert publisher.paths == (JWKS, *paths)
@@ -100,12 +100,12 @@ def test_an_issuer_with_a_path(issuer, origin, paths):
 
 
 def test_without_an_issuer_there_is_the_key_set_alone():
-    """Metadata without an issuer would say nothing, and are not there."""
+    """Without an issuer there is only the key set."""
     assert KeyPublisher(KeyRing.generate()).paths == (JWKS,)
 
 
 def test_further_metadata_are_added():
-    """What only the service knows, such as its endpoints, stands beside what the publisher says."""
+    """Additional metadata, such as endpoints, are added to those of the publisher."""
     further = {"token_endpoint": f"{ISSUER}/token", "response_types_supported": ["code"]}
     publisher = KeyPublisher(KeyRing.generate(), issuer=ISSUER, metadata=further)
 
@@ -114,7 +114,7 @@ def test_further_metadata_are_added():
 
 @pytest.mark.parametrize("max_age", [0, 1, 300, 86_400])
 def test_how_long_a_copy_is_good(max_age):
-    """Others may keep a copy for as long as was said; zero is not "not given"."""
+    """Clients may cache a document for `max_age`; zero is a valid value."""
     publisher = KeyPublisher(KeyRing.generate(), max_age=timedelta(seconds=max_age))
     unsaid = KeyPublisher(KeyRing.generate())
 
@@ -149,19 +149,19 @@ def test_how_long_a_copy_is_good(max_age):
     ],
 )
 def test_settings_that_cannot_be_meant(settings, fault):
-    """What would be published wrongly is refused when the publisher is built."""
+    """Invalid settings are refused when the publisher is created."""
     with pytest.raises(ConfigurationError, match=fault):
         KeyPublisher(KeyRing.generate(), **settings)
 
 
 def test_secrets_alone_are_not_published():
-    """A ring that has nothing to show is refused when the publisher is built."""
+    """A ring without public keys is refused when the publisher is created."""
     with pytest.raises(ConfigurationError, match="only secrets"):
         KeyPublisher(KeyRing.from_secret(SECRET))
 
 
 def test_a_ring_that_comes_to_hold_secrets_alone_shows_an_empty_set():
-    """What was built once goes on to answer: with no keys, and no algorithms (RFC 8414 §3.2)."""
+    """If a ring loses its public keys, the key set is empty and the algorithms omitted (RFC 8414 §3.2)."""
     ring = KeyRing.generate()
     publisher = KeyPublisher(ring, issuer=ISSUER)
     ring.replace(KeyRing.from_secret(SECRET))
@@ -174,7 +174,7 @@ def test_a_ring_that_comes_to_hold_secrets_alone_shows_an_empty_set():
 
 
 def test_a_change_of_the_ring_is_seen_at_once():
-    """The request after a publish, a rotation, a retirement or the end of a key sees it."""
+    """The next request after a publish, a rotation, a retirement or a key's expiry shows the change."""
     ring = KeyRing.generate(kid="a")
     publisher = KeyPublisher(ring, issuer=ISSUER)
 
@@ -193,7 +193,7 @@ def test_a_change_of_the_ring_is_seen_at_once():
 
 @pytest.mark.parametrize("with_now", [True, False])
 def test_an_expired_key_is_not_shown(clock, with_now):
-    """The request after the end of a key does not see it, also when no engine uses the ring."""
+    """An expired key is no longer published, even if no engine uses the ring."""
     ring = KeyRing.generate(kid="a")
     publisher = KeyPublisher(ring, issuer=ISSUER, clock=clock)
     ring.rotate(
@@ -211,7 +211,7 @@ def test_an_expired_key_is_not_shown(clock, with_now):
 
 
 def test_documents_are_rendered_when_the_ring_changes_and_not_before():
-    """However often a document is asked for, a key is shown once for each change of the ring."""
+    """A key is exported once per change of the ring, whatever the number of requests."""
     key = CountingKey.generate()
     ring = KeyRing(key)
     publisher = KeyPublisher(ring)
@@ -227,7 +227,7 @@ def test_documents_are_rendered_when_the_ring_changes_and_not_before():
 
 
 def test_a_tag_is_strong_and_belongs_to_the_bytes():
-    """The same content has the same tag, in every process; another content has another."""
+    """Equal content has the same tag in every process; other content has another tag."""
     ring = KeyRing.generate()
     one, same = KeyPublisher(ring, issuer=ISSUER), KeyPublisher(ring, issuer=ISSUER)
     tag = ask(one).headers["ETag"]
@@ -257,7 +257,7 @@ def test_a_tag_is_strong_and_belongs_to_the_bytes():
 )
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_who_has_the_document_is_told_so(conditions, method):
-    """A tag that matches by weak comparison, or any at all, gets 304 (RFC 9110 §13.1.2, §15.4.5)."""
+    """A tag that matches by weak comparison, or ``*``, gets 304 (RFC 9110 §13.1.2, §15.4.5)."""
     publisher = KeyPublisher(KeyRing.generate())
     tag = ask(publisher).headers["ETag"]
     sent = [value.replace("{}", tag).encode("latin-1") for value in conditions]
@@ -291,7 +291,7 @@ def test_who_has_the_document_is_told_so(conditions, method):
     ids=lambda value: str(value)[:12],
 )
 def test_who_has_something_else_gets_the_document(conditions):
-    """A tag of something else, or what is no tag at all, gets the document."""
+    """Another tag, or a malformed one, gets the document."""
     publisher = KeyPublisher(KeyRing.generate())
     tag = ask(publisher).headers["ETag"]
     sent = [
@@ -303,7 +303,7 @@ def test_who_has_something_else_gets_the_document(conditions):
 
 
 def test_an_old_tag_gets_the_new_document():
-    """Who has the set from before a rotation gets the one from after it."""
+    """A client with the tag from before a rotation gets the new document."""
     ring = KeyRing.generate()
     publisher = KeyPublisher(ring)
     tag = ask(publisher).headers["ETag"].encode()
@@ -313,7 +313,7 @@ def test_an_old_tag_gets_the_new_document():
 
 
 def test_head_has_the_headers_of_get():
-    """HEAD gets what GET gets, but for the body (RFC 9110 §9.3.2)."""
+    """HEAD gets the headers of GET without the body (RFC 9110 §9.3.2)."""
     publisher = KeyPublisher(KeyRing.generate())
     get, head = ask(publisher), ask(publisher, method="HEAD")
 
