@@ -96,7 +96,7 @@ def test_loaded(auth: type[AuthJWT], name: str) -> None:
     assert getattr(auth, f"_{name}") == getattr(auth(), f"_{name}") == CHANGES[name]
 
 
-def test_the_list_of_settings_is_whole() -> None:
+def test_the_tables_contain_every_setting() -> None:
     """The tables above contain every setting."""
     assert CHANGES.keys() == DEFAULTS.keys()
     assert len(DEFAULTS) == 32
@@ -208,7 +208,7 @@ BAD = [
 
 
 @pytest.mark.parametrize(("name", "value"), BAD)
-def test_a_bad_value_leaves_the_old_configuration(
+def test_an_invalid_value_keeps_the_old_configuration(
     auth: type[AuthJWT], name: str, value: object
 ) -> None:
     """An invalid value raises a ValidationError that does not contain the value."""
@@ -239,7 +239,7 @@ def test_a_subclass_has_its_parents_configuration_until_it_loads_one(auth: type[
     assert (Child._header_name, auth._header_name) == ("X-Child", "X-Parent")
 
 
-async def test_an_object_lives_with_the_configuration_of_the_moment(auth: type[AuthJWT]) -> None:
+async def test_an_object_uses_the_current_configuration(auth: type[AuthJWT]) -> None:
     """An object created before `load_config` issues and reads tokens with the new settings."""
     authorize = auth()
     before = await authorize.create_access_token("alice")
@@ -252,7 +252,7 @@ async def test_an_object_lives_with_the_configuration_of_the_moment(auth: type[A
         await authorize.get_jti(before)
 
 
-def test_locations_can_be_asked(auth: type[AuthJWT]) -> None:
+def test_properties_of_the_locations(auth: type[AuthJWT]) -> None:
     """An object has a property for each location of tokens."""
     assert (auth().jwt_in_headers, auth().jwt_in_cookies) == (True, False)
     configure(auth, token_location={"cookies"})

@@ -168,7 +168,7 @@ async def test_a_foreign_token_is_verified_before_it_is_set(auth: type[AuthJWT])
             await auth().set_access_cookies(token, response)
 
 
-async def test_a_cookie_that_browsers_would_drop(auth: type[AuthJWT]) -> None:
+async def test_a_cookie_that_is_too_long_for_browsers(auth: type[AuthJWT]) -> None:
     """A token that is too long for a cookie is refused, and no cookie is set."""
     configure(auth, **COOKIES)
     authorize, response = auth(), Response()
@@ -214,7 +214,7 @@ async def test_optional_cookie(service: Service) -> None:
     assert (await service.send("/optional", access_token_cookie="a"))[0] == 422
 
 
-async def test_headers_do_not_count_where_cookies_alone_are_a_location(service: Service) -> None:
+async def test_headers_are_ignored_if_only_cookies_are_a_location(service: Service) -> None:
     """If only cookies are a location, a token in the header is ignored, also without a guard."""
     configure(service.auth, **COOKIES)
 
@@ -250,7 +250,7 @@ async def test_cookies_without_a_request(auth: type[AuthJWT], guard: str) -> Non
         auth("no request")  # type: ignore[arg-type]
 
 
-async def test_a_request_by_hand(auth: type[AuthJWT]) -> None:
+async def test_an_object_created_with_a_request(auth: type[AuthJWT]) -> None:
     """An object can be created with a request outside FastAPI's dependencies."""
     headers = [(b"authorization", f"Bearer {old_token()}".encode())]
     authorize = auth(Request({"type": "http", "method": "GET", "headers": headers}))

@@ -51,7 +51,9 @@ async def test_safe_methods(service: Service, path: str) -> None:
 
 @pytest.mark.parametrize("path", KINDS)
 @pytest.mark.parametrize("claim", ["proof", None])
-async def test_a_proof_that_is_not_ascii(service: Service, path: str, claim: str | None) -> None:
+async def test_a_csrf_token_that_is_not_ascii(
+    service: Service, path: str, claim: str | None
+) -> None:
     """A CSRF token with bytes outside ASCII is refused without an internal error."""
     configure(service.auth, **COOKIES)
     kind = KINDS[path]
@@ -68,7 +70,7 @@ async def test_a_proof_that_is_not_ascii(service: Service, path: str, claim: str
 
 
 @pytest.mark.parametrize("path", KINDS)
-async def test_a_token_without_the_claim(service: Service, path: str) -> None:
+async def test_a_token_without_the_csrf_claim(service: Service, path: str) -> None:
     """A token without a CSRF claim is refused for unsafe methods."""
     configure(service.auth, **COOKIES)
     answer = await service.send(
@@ -106,7 +108,7 @@ async def test_protection_is_off(service: Service) -> None:
     assert (await service.send("/required", method="POST", **cookie_of("required")))[0] == 200
 
 
-async def test_a_header_needs_no_proof(service: Service) -> None:
+async def test_a_header_needs_no_csrf_token(service: Service) -> None:
     """A token in a header needs no CSRF token, because browsers do not send it by themselves."""
     configure(service.auth, **BOTH)
 

@@ -20,7 +20,7 @@ LATER = int(time.time()) + 86_400
 
 
 @pytest.mark.parametrize("path", GUARDS)
-async def test_good_tokens(service: Service, path: str) -> None:
+async def test_valid_tokens(service: Service, path: str) -> None:
     """Each guard accepts the type of token that it requires, and the handler gets the claims."""
     authorize = service.auth()
     refresh = await authorize.create_refresh_token("alice")
@@ -48,14 +48,14 @@ async def test_optional_without_a_token(service: Service) -> None:
 
 
 @pytest.mark.parametrize("path", ["required", "optional", "fresh"])
-async def test_refresh_token_where_an_access_token_is_wanted(service: Service, path: str) -> None:
+async def test_refresh_token_where_an_access_token_is_required(service: Service, path: str) -> None:
     """A refresh token is refused where an access token is required."""
     token = await service.auth().create_refresh_token("alice")
 
     assert await service.send(f"/{path}", token) == (422, "Only access tokens are allowed")
 
 
-async def test_access_token_where_a_refresh_token_is_wanted(service: Service) -> None:
+async def test_access_token_where_a_refresh_token_is_required(service: Service) -> None:
     """An access token is refused where a refresh token is required."""
     token = await service.auth().create_access_token("alice")
 
@@ -79,7 +79,7 @@ async def test_bad_header(service: Service, path: str, value: str) -> None:
 
 @pytest.mark.parametrize("value", ["Basic YTpi", "Token a", "a.b.c", "Bearerabc"])
 @pytest.mark.parametrize("path", ["nothing", "unasked", "optional"])
-async def test_headers_of_others_are_nobodys_business(
+async def test_headers_of_other_schemes_are_ignored(
     service: Service, path: str, value: str
 ) -> None:
     """If no token is required, a header with another scheme is ignored."""
@@ -89,7 +89,7 @@ async def test_headers_of_others_are_nobodys_business(
 
 
 @pytest.mark.parametrize("path", ["optional", "unasked"])
-async def test_a_bad_token_is_refused_where_it_is_optional(service: Service, path: str) -> None:
+async def test_an_invalid_token_is_refused_if_optional(service: Service, path: str) -> None:
     """An invalid token is refused, even if the token is optional."""
     assert await service.send(f"/{path}", headers={"Authorization": "Bearer a b"}) == BAD_HEADER
     assert await service.send(f"/{path}", old_token(key=Key.from_secret(OTHER_SECRET))) == (
@@ -169,7 +169,7 @@ DECODING = [
 
 
 @pytest.mark.parametrize(("changes", "message"), DECODING)
-async def test_what_is_said_of_bad_claims(
+async def test_messages_of_invalid_claims(
     service: Service, changes: dict[str, object], message: str
 ) -> None:
     """Invalid claims are refused with PyJWT's messages, if PyJWT has one."""
@@ -194,12 +194,12 @@ async def test_what_is_said_of_bad_claims(
         ),
     ],
 )
-async def test_what_is_said_of_bad_tokens(service: Service, token: str, message: str) -> None:
+async def test_messages_of_invalid_tokens(service: Service, token: str, message: str) -> None:
     """Invalid tokens are refused with messages that contain no part of them."""
     assert await service.send("/required", token) == (422, message)
 
 
-async def test_unreadable_tokens_go_by_both_names() -> None:
+async def test_an_unreadable_token_raises_both_exceptions_of_the_reference() -> None:
     """The reference raises one exception for text that is not a token, and documents another."""
     authorize = configure(type("Own", (AuthJWT,), {}))()
     for kind in (JWTDecodeError, InvalidHeaderError):
@@ -235,7 +235,7 @@ async def test_issuer_on_every_path(service: Service, path: str) -> None:
             await call
 
 
-async def test_tokens_that_name_no_issuer(service: Service) -> None:
+async def test_tokens_without_issuer(service: Service) -> None:
     """Refresh tokens without issuer are accepted, as the reference wrote them; access tokens are not."""
     configure(service.auth, decode_issuer="urn:us")
     status, body = await service.send("/refresh", old_token(type="refresh"))
@@ -266,7 +266,7 @@ async def test_audience(
 
 
 @pytest.mark.parametrize("guard", GUARDS.values())
-async def test_misspelt_place_lets_nobody_in(auth: type[AuthJWT], guard: str) -> None:
+async def test_a_misspelt_auth_from_is_refused(auth: type[AuthJWT], guard: str) -> None:
     """An `auth_from` that is neither of the two words raises a ValueError."""
     with pytest.raises(ValueError, match="auth_from must be between 'request' or 'websocket'"):
         await getattr(auth(), guard)("websockets", token=old_token())

@@ -120,7 +120,7 @@ async def test_hostile_texts(auth: type[AuthJWT], token: Any) -> None:
 
 
 @pytest.mark.parametrize("number", range(len(TOKENS)))
-async def test_headers_that_nobody_vouches_for(auth: type[AuthJWT], number: int) -> None:
+async def test_unverified_headers(auth: type[AuthJWT], number: int) -> None:
     """Reading an unverified header returns a dictionary or raises an exception of the reference."""
     found: object = None
     try:
@@ -141,7 +141,7 @@ async def test_without_a_handler(auth: type[AuthJWT]) -> None:
     )
 
 
-async def test_no_token_hangs_on_an_exception(auth: type[AuthJWT]) -> None:
+async def test_no_exception_holds_a_token(auth: type[AuthJWT]) -> None:
     """No cause or context of an exception contains a token."""
     for token in (old_token(exp=1), old_token(sub=1.5), "a.b.c"):
         with pytest.raises(Exception, match="422: ") as caught:

@@ -58,7 +58,7 @@ async def test_key_pairs(auth: type[AuthJWT], algorithm: str) -> None:
     assert (await auth().get_raw_jwt(token))["sub"] == "alice"
 
 
-async def test_a_public_key_of_another_pair_verifies_its_own(auth: type[AuthJWT]) -> None:
+async def test_keys_that_are_not_a_pair(auth: type[AuthJWT]) -> None:
     """If the two keys are not a pair, tokens of the private key are refused."""
     other = public_text(PAIRS["ES256"]).decode()
     configure(auth, **{**pair_of("RS256"), "public_key": other}, decode_algorithms=["ES256"])
@@ -118,7 +118,7 @@ async def test_unknown_algorithm(auth: type[AuthJWT]) -> None:
         await auth().get_raw_jwt(old_token())
 
 
-async def test_unfit_keys_are_not_shown(auth: type[AuthJWT]) -> None:
+async def test_an_unusable_key_is_not_in_the_error(auth: type[AuthJWT]) -> None:
     """An unusable key raises a ValueError that contains no part of it."""
     configure(auth, algorithm="RS256", private_key="not a key", public_key="not a key")
     for call in (auth().create_access_token("alice"), auth().get_jti(old_token())):

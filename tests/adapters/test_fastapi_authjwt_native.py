@@ -48,7 +48,9 @@ def add_native(service: Service, engine: TokenEngine[Claims]) -> None:
 
 @pytest.mark.parametrize("algorithm", CONFIGURATIONS)
 @pytest.mark.parametrize("is_own", [True, False])
-async def test_each_takes_the_others_tokens(service: Service, algorithm: str, is_own: bool) -> None:
+async def test_each_accepts_tokens_of_the_other(
+    service: Service, algorithm: str, is_own: bool
+) -> None:
     """With the same keys, this holds for the engine of the drop-in and for a native engine."""
     settings, ring = CONFIGURATIONS[algorithm]
     configure(service.auth, **settings)
@@ -64,7 +66,7 @@ async def test_each_takes_the_others_tokens(service: Service, algorithm: str, is
     assert (await service.send("/native", await service.auth().create_refresh_token("a")))[0] == 401
 
 
-async def test_a_refresh_token_of_ours_begins_a_native_session(service: Service) -> None:
+async def test_a_refresh_token_of_the_drop_in_starts_a_native_session(service: Service) -> None:
     """A native engine with a store exchanges the drop-in's refresh tokens for pairs."""
     engine = TokenEngine(KeyRing.from_secret(SECRET), store=MemoryStore())
     pair = await engine.refresh(await service.auth().create_refresh_token("alice"))
@@ -72,7 +74,7 @@ async def test_a_refresh_token_of_ours_begins_a_native_session(service: Service)
     assert (await service.send("/required", pair.access_token))[1]["sub"] == "alice"
 
 
-async def test_the_engine_behind(auth: type[AuthJWT]) -> None:
+async def test_engine_returns_one_engine_for_each_configuration(auth: type[AuthJWT]) -> None:
     """`engine()` returns one engine for each configuration, which uses the denylist."""
     configure(auth, **BOTH, denylist_enabled=True)
     auth.token_in_denylist_loader(lambda raw: raw["sub"] == "mallory")
@@ -99,7 +101,7 @@ async def test_integer_subjects_of_the_reference(service: Service, subject: int)
 
 
 @pytest.mark.parametrize("subject", ["alice", "9" * 5000])
-async def test_a_false_note_of_an_integer_subject(service: Service, subject: str) -> None:
+async def test_a_false_marker_of_an_integer_subject(service: Service, subject: str) -> None:
     """A signed token that falsely claims an integer subject is refused without an internal error."""
     assert (await service.send("/required", old_token(sub=subject, int_sub=True)))[0] == 422
 
@@ -117,9 +119,7 @@ async def test_keys_of_other_algorithms_are_separate(auth: type[AuthJWT]) -> Non
 
 
 @pytest.mark.parametrize("private", [EC, OTHER_RSA])
-async def test_a_private_key_of_another_pair_does_not_stop_verifying(
-    auth: type[AuthJWT], private: str
-) -> None:
+async def test_verifying_needs_no_usable_private_key(auth: type[AuthJWT], private: str) -> None:
     """A service that only verifies needs no usable private key, and trusts only the public one."""
     settings, _ = CONFIGURATIONS["RS256"]
     token = await configure(auth, **settings)().create_access_token("alice")

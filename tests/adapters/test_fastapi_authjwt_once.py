@@ -47,7 +47,7 @@ def add_busy_route(service: Service) -> None:
 
 
 @pytest.mark.parametrize("is_cookie", [False, True])
-async def test_one_verification_a_request(service: Service, is_cookie: bool) -> None:
+async def test_one_verification_for_each_request(service: Service, is_cookie: bool) -> None:
     """A token is decoded once and looked up in the denylist once, however often it is used."""
     asked: list[object] = []
     configure(service.auth, **(COOKIES if is_cookie else {}), denylist_enabled=True)
@@ -64,7 +64,7 @@ async def test_one_verification_a_request(service: Service, is_cookie: bool) -> 
     assert (len(service.decoded), len(asked)) == (1, 1)
 
 
-async def test_each_request_verifies_anew(service: Service) -> None:
+async def test_each_request_verifies_its_token(service: Service) -> None:
     """A request does not reuse the verification of another request."""
     service.count_decoding()
     token = old_token()
@@ -83,7 +83,7 @@ async def test_cookies_are_set_without_verifying(service: Service) -> None:
     assert service.decoded == []
 
 
-async def test_an_object_without_a_request_looks_at_the_time_again(auth: type[AuthJWT]) -> None:
+async def test_an_object_without_a_request_checks_the_denylist_again(auth: type[AuthJWT]) -> None:
     """Without a request, an object checks the denylist again each time a token is read."""
     denied: list[str] = []
     configure(auth, denylist_enabled=True)

@@ -74,7 +74,7 @@ async def test_origin_of_a_service_with_secure_cookies(service: Service) -> None
 
 
 @pytest.mark.parametrize("path", ["required", "request/required"])
-async def test_origin_of_another_token_is_not_looked_at(service: Service, path: str) -> None:
+async def test_origin_is_not_checked_without_a_cookie(service: Service, path: str) -> None:
     """The origin is not checked for a token in a header or in the query: other pages do not have it."""
     configure(service.auth, **BOTH)
     headers = [*EVIL, (b"authorization", f"Bearer {old_token()}".encode())]

@@ -72,7 +72,7 @@ async def login(client: httpx.AsyncClient, password: str = "test") -> httpx.Resp
     return await client.post("/login", json={"username": "test", "password": password})
 
 
-async def test_the_page_answers_as_it_says(app: FastAPI) -> None:
+async def test_the_program_runs(app: FastAPI) -> None:
     """A login returns a token, and the token contains the additional claims."""
     async with client_of(app) as client:
         token = (await login(client)).json()["access_token"]
@@ -81,7 +81,7 @@ async def test_the_page_answers_as_it_says(app: FastAPI) -> None:
     assert (response.status_code, response.json()) == (200, {"foo": ["fiz", "baz"]})
 
 
-async def test_the_page_refuses(app: FastAPI) -> None:
+async def test_the_program_refuses(app: FastAPI) -> None:
     """A wrong password, no token and an invalid token are refused with the reference's messages."""
     async with client_of(app) as client:
         wrong = await login(client, "wrong")
@@ -95,7 +95,7 @@ async def test_the_page_refuses(app: FastAPI) -> None:
     ]
 
 
-async def test_its_secret_warns_once(app: FastAPI) -> None:
+async def test_the_short_secret_warns_once(app: FastAPI) -> None:
     """A configuration with a short secret warns once, not for each request."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -171,7 +171,7 @@ def test_exceptions_are_made_as_in_the_reference(name: str) -> None:
     )
 
 
-def test_the_root_of_the_exceptions_has_a_status() -> None:
+def test_the_base_exception_has_a_status() -> None:
     """An AuthJWTException without arguments has status 400 and an empty message."""
     error = AuthJWTException()
 

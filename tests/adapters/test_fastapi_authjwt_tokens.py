@@ -90,7 +90,9 @@ async def test_audience_is_written(
 
 
 @pytest.mark.parametrize("given", [None, "", []])
-async def test_no_audience_is_written_unasked(auth: type[AuthJWT], given: object) -> None:
+async def test_the_audience_of_the_settings_is_not_written(
+    auth: type[AuthJWT], given: object
+) -> None:
     """The audience of the settings is required of tokens, but not written into them."""
     token = await auth().create_access_token("alice", audience=given)
     configure(auth, decode_audience="a")
@@ -102,7 +104,9 @@ async def test_no_audience_is_written_unasked(auth: type[AuthJWT], given: object
 
 @pytest.mark.parametrize("maker", MAKERS)
 @pytest.mark.parametrize("subject", [0, 1, -7, 10**30])
-async def test_integer_subject_comes_back(auth: type[AuthJWT], maker: str, subject: int) -> None:
+async def test_integer_subject_stays_an_integer(
+    auth: type[AuthJWT], maker: str, subject: int
+) -> None:
     """An integer subject is read as an integer; the token holds its text and a marker."""
     token = await getattr(auth(), maker)(subject)
     claims = await auth.engine().decode(token, type=None)
@@ -123,7 +127,7 @@ async def test_user_claims(auth: type[AuthJWT]) -> None:
     assert (raw["foo"], raw["scope"]) == (["fiz", {"n": 1}], "read write")
 
 
-async def test_what_is_read_is_the_callers_own(auth: type[AuthJWT]) -> None:
+async def test_returned_claims_are_a_copy(auth: type[AuthJWT]) -> None:
     """Changing the returned claims does not change what the next call returns."""
     token = await auth().create_access_token("alice", user_claims={"foo": ["fiz"]})
     authorize = auth()
@@ -158,9 +162,7 @@ async def test_reserved_claims_are_refused(auth: type[AuthJWT], maker: str, name
 
 
 @pytest.mark.parametrize("scope", [["a"], " a", "a  b", 1])
-async def test_scope_that_would_not_come_back_is_refused(
-    auth: type[AuthJWT], scope: object
-) -> None:
+async def test_scope_that_would_change_is_refused(auth: type[AuthJWT], scope: object) -> None:
     """Scopes must be text with single spaces, because the token could not hold anything else unchanged."""
     with pytest.raises(ValueError, match="scope in user_claims"):
         await auth().create_access_token("alice", user_claims={"scope": scope})
@@ -201,7 +203,7 @@ async def test_lifetime(auth: type[AuthJWT], maker: str, given: Any, seconds: in
 
 
 @pytest.mark.parametrize("maker", MAKERS)
-async def test_no_end(auth: type[AuthJWT], maker: str) -> None:
+async def test_tokens_that_never_expire(auth: type[AuthJWT], maker: str) -> None:
     """False never expires, as an argument and in the settings; True is the lifetime of the settings."""
     assert "exp" not in await made(auth, maker, expires_time=False)
     configure(auth, access_token_expires=False, refresh_token_expires=False)

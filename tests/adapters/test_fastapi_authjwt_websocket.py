@@ -42,7 +42,7 @@ async def by_cookie(
 
 
 @pytest.mark.parametrize("path", KINDS)
-async def test_token_by_hand(service: Service, path: str) -> None:
+async def test_token_as_an_argument(service: Service, path: str) -> None:
     """A token from the query opens the socket, and the handler gets its subject."""
     outcome = await by_token(service, path, old_token(type=KINDS[path], fresh=True))
 
@@ -50,7 +50,7 @@ async def test_token_by_hand(service: Service, path: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["required", "fresh", "refresh"])
-async def test_no_token_by_hand(service: Service, path: str) -> None:
+async def test_no_token_as_an_argument(service: Service, path: str) -> None:
     """Without a token the socket is closed; the reason says where a token was expected."""
     outcome = await by_token(service, path, None)
 
@@ -79,7 +79,7 @@ async def test_optional_without_a_token(service: Service) -> None:
         ("\udcff\u20ac.\x00.é", "Invalid header string: must be a json object"),
     ],
 )
-async def test_bad_token_by_hand(
+async def test_invalid_token_as_an_argument(
     auth: type[AuthJWT], token: str, reason: str, has_handler: bool, extensions: dict[str, object]
 ) -> None:
     """An invalid token closes the socket, with or without an exception handler in the app."""
@@ -178,7 +178,7 @@ async def test_an_open_socket_is_closed(service: Service) -> None:
     assert (outcome.accepted, outcome.close_code) == (True, 1008)
 
 
-async def test_a_request_may_bring_its_token_by_hand(service: Service) -> None:
+async def test_a_token_as_an_argument_on_a_request(service: Service) -> None:
     """On an HTTP route a token from the query works too; a missing one is a 401."""
 
     @service.app.get("/download")
@@ -239,7 +239,7 @@ RECHECKS = [
 
 @pytest.mark.parametrize("is_dependency", [True, False])
 @pytest.mark.parametrize("recheck", RECHECKS, ids=[case.id for case in RECHECKS])
-async def test_a_refused_recheck_leaves_nobody(
+async def test_no_subject_after_a_refused_check(
     service: Service, recheck: Recheck, is_dependency: bool
 ) -> None:
     """After a refused check, a handler has no subject and no claims until a check is accepted."""
@@ -268,7 +268,7 @@ async def test_a_refused_recheck_leaves_nobody(
     assert outcome.messages == ["alice", "None", "None", "bob"]
 
 
-async def test_a_revoked_token_leaves_nobody(service: Service) -> None:
+async def test_no_subject_after_a_revoked_token(service: Service) -> None:
     """After the denylist refuses a token that was accepted before, its subject is gone."""
     configure(service.auth, denylist_enabled=True)
     denied: set[str] = set()

@@ -37,7 +37,7 @@ def test_a_peer_that_is_an_older_release_pins_itself() -> None:
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_tokens_of_every_size_pass_the_engine(size: str) -> None:
+def test_the_engine_accepts_tokens_of_every_size(size: str) -> None:
     """Two tokens of one size differ, so that each is new to the engine."""
     one, other = claims_of(size, NOW), claims_of(size, NOW)
     assert one["jti"] != other["jti"]
@@ -50,7 +50,7 @@ def test_the_large_claims_are_two_kilobytes() -> None:
     assert len(json.dumps(claims_of("2KB", NOW), separators=(",", ":"))) == 2048
 
 
-async def test_tokens_that_must_not_pass_do_not_pass() -> None:
+async def test_the_engine_refuses_the_refused_tokens() -> None:
     """Each token is refused for its own fault; the revoked one is valid until it is revoked."""
     secret, _ = key_texts("HS256")
     policy = TokenPolicy(issuer=ISSUER, audience=AUDIENCE)
@@ -72,7 +72,7 @@ async def test_tokens_that_must_not_pass_do_not_pass() -> None:
     }
 
 
-def test_garbage_is_as_long_as_a_token_may_be_and_a_little_longer() -> None:
+def test_the_lengths_of_garbage() -> None:
     """The longer kinds exceed the longest token, the others are just within it."""
     good = jwt.encode(claims_of("usual", NOW), "x" * 32, algorithm="HS256")
     made = dict(zip(GARBAGE, garbage(good), strict=True))
@@ -82,7 +82,7 @@ def test_garbage_is_as_long_as_a_token_may_be_and_a_little_longer() -> None:
         assert text.count(".") == (0 if "without a dot" in name else 2)
 
 
-def test_no_token_of_a_pool_comes_twice_in_a_block() -> None:
+def test_no_token_is_repeated_in_a_block() -> None:
     """A pool has enough tokens for a block, not counting the first, which is for warming up."""
     assert POOL - 1 >= MOST_CALLS
 

@@ -12,7 +12,7 @@ def test_a_ratio_is_the_median_of_the_ratios_of_each_block() -> None:
     assert (found.ratio, found.ours, found.theirs) == (0.3, 3.0, 10.0)
 
 
-def test_blocks_that_do_not_pair_are_refused() -> None:
+def test_different_numbers_of_blocks_are_refused() -> None:
     """Different numbers of blocks are an error of the runner."""
     with pytest.raises(ValueError, match="argument 2 is longer"):
         outcome("decode", [1.0], [2.0, 2.0])

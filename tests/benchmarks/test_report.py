@@ -128,7 +128,7 @@ def test_the_chart_is_well_formed_and_has_a_bar_and_a_figure_for_each() -> None:
     assert svg.find(f"{SVG}title") is not None
 
 
-def test_the_chart_is_wide_enough_for_all_that_is_in_it() -> None:
+def test_everything_in_the_chart_is_inside_the_picture() -> None:
     """Every bar and every line of the grid is inside the picture."""
     svg = ET.fromstring(draw([Bar("g", "b", 7.0, is_own=True)], title="t", unit="µs", notes=[]))  # noqa: S314
     width, height = (float(each) for each in svg.attrib["viewBox"].split()[2:])

@@ -44,7 +44,7 @@ def test_a_weak_secret_warns_once(algorithm):
     key.verify(b"message", key.sign(b"message"))
 
 
-def test_a_long_secret_is_quiet():
+def test_a_long_secret_does_not_warn():
     """A secret that is long enough makes the same key as `from_secret`, without a warning."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -55,7 +55,7 @@ def test_a_long_secret_is_quiet():
 
 
 @pytest.mark.parametrize("secret", ["", *KEY_TEXTS.values()], ids=["empty", *KEY_TEXTS])
-def test_no_weakness_excuses_these(secret):
+def test_an_empty_secret_and_key_text_are_refused(secret):
     """An empty secret and the text of a key that may be public are refused."""
     with pytest.raises(InvalidKeyError):
         Key.from_weak_secret(secret)
@@ -68,13 +68,13 @@ def test_a_weak_secret_is_for_hmac(algorithm):
         Key.from_weak_secret("sesame", algorithm=algorithm)
 
 
-def test_from_secret_takes_no_weak_one():
+def test_from_secret_refuses_a_short_secret():
     """`from_secret` refuses a short secret."""
     with pytest.raises(InvalidKeyError, match="at least 32 bytes"):
         Key.from_secret("sesame")
 
 
-async def test_identities_of_the_users_own(clock):
+async def test_new_jti_of_the_caller(clock):
     """`new_jti` makes the identities of access tokens, refresh tokens and both tokens of a pair."""
     engine = TokenEngine(
         KeyRing.from_secret(SECRET),
@@ -131,7 +131,7 @@ async def test_an_unknown_type_is_never_decoded(engine, changes):
 
 
 @pytest.mark.parametrize("also", [(), {"nbf"}, {"csrf"}, ["nbf", "csrf"]])
-async def test_claims_that_are_written_besides(clock, also):
+async def test_additional_registered_claims(clock, also):
     """Each of the two claims is written into every token if the policy names it, and only then."""
     engine = engine_with(clock, policy=TokenPolicy(extra_registered_claims=also))
     for kind in ("access", "refresh"):
@@ -140,7 +140,7 @@ async def test_claims_that_are_written_besides(clock, also):
         assert payload.get("nbf", payload["iat"]) == payload["iat"]
 
 
-async def test_the_csrf_token_of_a_session_stays_its_own(clock):
+async def test_the_tokens_of_a_session_share_a_csrf_token(clock):
     """With `csrf` in the policy, the tokens of a session still share one CSRF token."""
     engine = engine_with(clock, policy=TokenPolicy(extra_registered_claims={"csrf"}))
     pair = await engine.issue_pair("alice")
@@ -151,7 +151,7 @@ async def test_the_csrf_token_of_a_session_stays_its_own(clock):
 
 
 @pytest.mark.parametrize("also", [{"exp"}, {"nbf", "sub"}, "nbf"])
-def test_other_claims_cannot_be_written_besides(also):
+def test_other_claims_cannot_be_added(also):
     """The policy accepts only the two names."""
     with pytest.raises(ConfigurationError, match="extra_registered_claims takes 'csrf' and 'nbf'"):
         TokenPolicy(extra_registered_claims=also)

@@ -68,7 +68,7 @@ def test_a_refresh_replaces_both_tokens(page, site):
     click(page, "Read orders", 200, "orders_of: test")
 
 
-def test_a_form_of_another_site_comes_without_cookies(page, site, elsewhere):
+def test_a_form_of_another_site_is_sent_without_cookies(page, site, elsewhere):
     """A form of another site is sent without cookies because of SameSite=Lax, and is refused."""
     log_in(page)
     with page.expect_response(f"{site.origin}/orders") as answer:
@@ -151,7 +151,7 @@ def test_the_websocket_closes_when_the_session_is_revoked(page, site):
     click(page, "Read orders", 401, "token_revoked")
 
 
-def test_the_page_has_one_picture(page):
+def test_the_screenshot_of_the_page(page):
     """Save a screenshot of every action for the docs, to the path in TOKENWARD_TEST_SCREENSHOT."""
     click(page, "Read orders", 401, "token_missing")
     log_in(page)

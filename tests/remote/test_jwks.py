@@ -29,7 +29,7 @@ def without_id(key):
     return {name: value for name, value in key.public_jwk().items() if name != "kid"}
 
 
-async def test_tokens_of_the_issuer_are_good(verifier, issuer):
+async def test_tokens_of_the_issuer_are_accepted(verifier, issuer):
     """Keys are fetched for the first token and cached for later ones."""
     assert issuer.asked == []
     for _ in range(3):
@@ -37,7 +37,7 @@ async def test_tokens_of_the_issuer_are_good(verifier, issuer):
     assert issuer.asked == [JWKS]
 
 
-async def test_it_is_what_an_engine_takes_and_says_little_of_itself(keys, verifier, issuer):
+async def test_a_remote_key_set_is_a_key_source_without_a_url_in_its_repr(keys, verifier, issuer):
     """A remote key set is a source of keys, and its repr contains no URL."""
     assert isinstance(keys, KeySource)
     assert repr(keys) == "RemoteKeySet(keys=0)"
@@ -47,7 +47,7 @@ async def test_it_is_what_an_engine_takes_and_says_little_of_itself(keys, verifi
     assert repr(keys) == "RemoteKeySet(keys=1)"
 
 
-async def test_such_an_engine_issues_nothing(verifier):
+async def test_an_engine_with_remote_keys_cannot_issue(verifier):
     """Such an engine cannot issue tokens, because it has no private key."""
     with pytest.raises(SigningKeyError):
         await verifier.issue("alice")
@@ -104,7 +104,7 @@ async def test_ten_thousand_unknown_key_ids_make_one_fetch_and_no_growth(verifie
     assert await verifier.decode(issuer.token(OLD))
 
 
-async def test_strangers_make_one_fetch_a_cool_down_for_ever(verifier, issuer, clock):
+async def test_unknown_key_ids_cause_one_fetch_in_each_cool_down(verifier, issuer, clock):
     """A thousand key ids in turn, or one of them repeatedly, cause one fetch every 30 seconds."""
     await verifier.decode(issuer.token(OLD))
     for number in range(1000):
@@ -114,7 +114,7 @@ async def test_strangers_make_one_fetch_a_cool_down_for_ever(verifier, issuer, c
     assert len(issuer.asked) == 501
 
 
-async def test_nobody_can_delay_a_new_key_by_naming_it_in_advance(verifier, issuer, clock):
+async def test_a_new_key_cannot_be_delayed_by_requests_in_advance(verifier, issuer, clock):
     """A new key is accepted after the cool-down, even if its id was requested in advance."""
     await verifier.decode(issuer.token(OLD))
     for _ in range(60):
@@ -137,7 +137,7 @@ async def test_a_key_without_an_id_verifies_tokens_that_name_one(verifier, issue
     assert issuer.asked == [JWKS, JWKS]
 
 
-async def test_an_issuer_that_begins_to_name_its_keys_is_understood(verifier, issuer, clock):
+async def test_an_issuer_that_adds_key_ids(verifier, issuer, clock):
     """A token with a new key id is accepted as soon as the cool-down allows a fetch."""
     issuer.replies[JWKS] = says({"keys": [without_id(OLD)]})
     assert await verifier.decode(issuer.token(OLD))
@@ -150,7 +150,7 @@ async def test_an_issuer_that_begins_to_name_its_keys_is_understood(verifier, is
         await verifier.decode(issuer.token(OLD))
 
 
-async def test_a_rotated_set_is_seen_at_the_first_token_of_the_new_key(verifier, issuer, clock):
+async def test_a_token_of_a_new_key_causes_a_fetch(verifier, issuer, clock):
     """A token of the new key is refused within the cool-down and accepted after it."""
     await verifier.decode(issuer.token(OLD))
     issuer.publish(NEW, OLD)
@@ -164,7 +164,7 @@ async def test_a_rotated_set_is_seen_at_the_first_token_of_the_new_key(verifier,
     assert issuer.asked == [JWKS, JWKS]
 
 
-async def test_a_key_that_is_gone_verifies_nothing(keys, verifier, issuer, clock):
+async def test_a_removed_key_no_longer_verifies(keys, verifier, issuer, clock):
     """A removed key is refused, even if the token's header is cached."""
     await verifier.decode(issuer.token(OLD))
     issuer.publish(NEW)
@@ -186,7 +186,7 @@ async def test_a_key_that_is_replaced_under_its_id_is_replaced(verifier, issuer,
     assert await verifier.decode(issuer.token(second))
 
 
-async def test_a_set_that_stays_keeps_what_was_remembered(keys, verifier, issuer, clock):
+async def test_an_unchanged_set_keeps_cached_headers(keys, verifier, issuer, clock):
     """A set with the same keys in another order does not clear cached headers."""
     issuer.publish(OLD, NEW)
     await verifier.decode(issuer.token(OLD))
@@ -199,7 +199,7 @@ async def test_a_set_that_stays_keeps_what_was_remembered(keys, verifier, issuer
     assert keys.version == version
 
 
-async def test_keys_are_fetched_anew_before_their_life_is_over(verifier, issuer, clock):
+async def test_keys_are_refreshed_in_the_background(verifier, issuer, clock):
     """Keys are refreshed in the background before they expire; no token waits for it."""
     await verifier.decode(issuer.token(OLD))
     clock.advance(479)
@@ -250,7 +250,7 @@ async def test_cache_control_is_honoured_within_bounds(issuer, clock, said, seco
 
 
 @pytest.mark.parametrize(("age", "seconds"), [("40", 60), ("99999", 30), ("-5", 100), ("x", 100)])
-async def test_what_a_cache_held_for_a_while_is_that_much_older(issuer, clock, age, seconds):
+async def test_the_age_header_shortens_the_lifetime(issuer, clock, age, seconds):
     """The Age header shortens the lifetime of the keys (RFC 9111 §4.2.3)."""
     issuer.publish(OLD, cache_control="max-age=100", age=age)
     async with RemoteKeySet(issuer.jwks_url) as keys:
@@ -261,14 +261,14 @@ async def test_what_a_cache_held_for_a_while_is_that_much_older(issuer, clock, a
         assert len(issuer.asked) == 2
 
 
-async def test_a_clock_that_is_set_back_stops_nothing(keys, issuer, clock):
+async def test_a_clock_that_is_set_back(keys, issuer, clock):
     """If the clock is set back, keys are not trusted for longer."""
     await keys.prepare(clock.now)
     await keys.prepare(clock.now - 86_400)
     assert len(issuer.asked) == 2
 
 
-async def test_stale_keys_serve_for_an_hour_and_then_nobody_is_let_in(verifier, issuer, clock):
+async def test_stale_keys_are_used_for_an_hour_during_an_outage(verifier, issuer, clock):
     """During an outage, known keys are used for an hour, with one fetch in each cool-down."""
     began = clock.now
     await verifier.decode(issuer.token(OLD))
@@ -290,9 +290,7 @@ async def test_stale_keys_serve_for_an_hour_and_then_nobody_is_let_in(verifier, 
     assert await ask()
 
 
-async def test_keys_past_their_life_are_not_used_before_the_issuer_was_asked(
-    verifier, issuer, clock
-):
+async def test_expired_keys_are_fetched_again_before_use(verifier, issuer, clock):
     """If the keys have expired, the first token waits for the new set."""
     await verifier.decode(issuer.token(OLD))
     issuer.publish(NEW)
@@ -309,7 +307,7 @@ async def test_one_set_serves_several_engines(keys, issuer, clock):
     assert len(issuer.asked) == 1
 
 
-async def test_lives_can_be_set(issuer, clock):
+async def test_lifetimes_can_be_set(issuer, clock):
     """The lifetimes of the constructor are used."""
     second = timedelta(seconds=1)
     async with RemoteKeySet(
@@ -324,7 +322,7 @@ async def test_lives_can_be_set(issuer, clock):
         assert len(issuer.asked) == 3
 
 
-async def test_only_the_algorithms_that_are_wanted_are_accepted(issuer, clock):
+async def test_only_the_allowed_algorithms_are_accepted(issuer, clock):
     """Keys of other algorithms in the set are ignored."""
     other = Key.generate("EdDSA")
     issuer.publish(OLD, other)

@@ -29,7 +29,7 @@ OAUTH = "/.well-known/oauth-authorization-server"
         "http://[::1]:8000/keys",
     ],
 )
-def test_https_is_taken_and_plain_http_of_this_machine(url):
+def test_https_is_accepted_and_http_of_this_machine(url):
     """The key set accepts https, and http only for this machine, by one of its three names."""
     assert RemoteKeySet(url)
 
@@ -76,7 +76,7 @@ def test_https_is_taken_and_plain_http_of_this_machine(url):
         b"https://login.example/keys",
     ],
 )
-def test_every_other_address_is_refused_and_not_repeated(url):
+def test_every_other_url_is_refused_and_not_in_the_error(url):
     """Every other URL is refused when the key set is built, and the error contains no part of it."""
     for build in (RemoteKeySet, RemoteKeySet.from_issuer):
         with pytest.raises(ConfigurationError, match="https URL") as caught:
@@ -104,7 +104,7 @@ def test_every_other_address_is_refused_and_not_repeated(url):
     ],
     ids=repr,
 )
-def test_options_that_cannot_be_meant_are_refused_when_built(options):
+def test_invalid_options_are_refused_when_built(options):
     """Both constructors refuse invalid options."""
     for build in (RemoteKeySet, RemoteKeySet.from_issuer):
         with pytest.raises(ConfigurationError):
@@ -166,7 +166,7 @@ def test_an_issuer_has_no_query():
     ],
     ids=repr,
 )
-async def test_what_an_issuer_says_must_be_of_itself_and_safe(issuer, clock, change):
+async def test_a_well_known_document_must_name_its_issuer_and_a_safe_url(issuer, clock, change):
     """The issuer must match exactly, and the URL of its keys must follow the same rules."""
     document = {"issuer": issuer.url, "jwks_uri": issuer.jwks_url} | change
     text = {
@@ -202,7 +202,7 @@ async def test_the_well_known_document_is_fetched_with_the_same_care(issuer, clo
     assert issuer.asked == [OPENID]
 
 
-async def test_keys_that_moved_are_found(issuer, clock):
+async def test_keys_that_moved_to_another_url_are_found(issuer, clock):
     """The URL of the keys is looked up again with each fetch."""
     issuer.replies[OPENID] = says({"issuer": issuer.url, "jwks_uri": issuer.jwks_url})
     async with RemoteKeySet.from_issuer(issuer.url) as keys:
@@ -215,7 +215,7 @@ async def test_keys_that_moved_are_found(issuer, clock):
         assert await engine.decode(issuer.token(NEW))
 
 
-async def test_a_distant_issuer_sends_nobody_to_this_machine(issuer, clock):
+async def test_a_remote_issuer_cannot_name_this_machine(issuer, clock):
     """A remote issuer cannot make the service fetch from this machine."""
 
     def answer(request):
@@ -253,7 +253,7 @@ async def test_certificates_are_checked(clock):
             assert keys.find(kid=OLD.kid, algorithm="ES256")
 
 
-async def test_a_proxy_of_the_environment_is_not_asked_for_this_machine(issuer, clock, monkeypatch):
+async def test_no_proxy_for_this_machine(issuer, clock, monkeypatch):
     """Plain http to this machine does not go through a proxy from the environment."""
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     monkeypatch.delenv("NO_PROXY", raising=False)

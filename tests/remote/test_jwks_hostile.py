@@ -71,7 +71,7 @@ def turn(issuer, name):
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-async def test_known_keys_go_on_working_and_no_others_come(verifier, issuer, clock, caplog, name):
+async def test_known_keys_stay_valid_and_no_others_are_added(verifier, issuer, clock, caplog, name):
     """For every response: known keys stay, with one fetch and one warning in each cool-down."""
     token = issuer.token(OLD)
     assert await verifier.decode(token)
@@ -104,7 +104,7 @@ async def test_without_known_keys_requests_are_refused(verifier, issuer, name):
     assert issuer.asked == [JWKS]
 
 
-async def test_an_issuer_that_is_not_there_is_down(issuer, clock):
+async def test_a_refused_connection_is_an_outage(issuer, clock):
     """A refused connection is an outage."""
     async with RemoteKeySet("http://127.0.0.1:1/keys") as keys:
         with pytest.raises(KeysUnavailableError):
@@ -114,7 +114,7 @@ async def test_an_issuer_that_is_not_there_is_down(issuer, clock):
 @pytest.mark.parametrize(
     "reply", [Reply(PADDED), Reply(gzip.compress(PADDED), headers=GZIP)], ids=["plain", "gzip"]
 )
-async def test_a_mebibyte_is_not_too_much(verifier, issuer, reply):
+async def test_a_set_of_one_mebibyte_is_accepted(verifier, issuer, reply):
     """A set of one mebibyte is accepted, plain or with gzip."""
     issuer.replies[JWKS] = reply
     assert await verifier.decode(issuer.token(OLD))
@@ -135,7 +135,7 @@ async def test_a_cancelled_first_caller_does_not_fail_the_others(verifier, issue
     assert issuer.asked == [JWKS]
 
 
-async def test_all_callers_may_go_and_the_fetch_ends(verifier, issuer):
+async def test_the_fetch_completes_if_all_callers_are_cancelled(verifier, issuer):
     """If all callers are cancelled, the fetch completes and the next caller has the keys."""
     issuer.gate.clear()
     call = asyncio.create_task(verifier.decode(issuer.token(OLD)))
@@ -147,7 +147,7 @@ async def test_all_callers_may_go_and_the_fetch_ends(verifier, issuer):
     assert issuer.asked == [JWKS]
 
 
-async def test_closing_ends_the_fetch_and_nobody_waits_for_ever(keys, verifier, issuer):
+async def test_closing_ends_the_fetch_and_refuses_the_waiting_callers(keys, verifier, issuer):
     """Closing refuses the waiting callers; the next caller may fetch immediately."""
     await keys.aclose()
     issuer.gate.clear()
@@ -160,7 +160,7 @@ async def test_closing_ends_the_fetch_and_nobody_waits_for_ever(keys, verifier, 
     assert await verifier.decode(issuer.token(OLD))
 
 
-async def test_the_loop_goes_on_turning_while_the_issuer_hangs(verifier, issuer):
+async def test_the_event_loop_is_not_blocked_by_a_hanging_issuer(verifier, issuer):
     """Two hundred waiting callers do not block the event loop."""
     issuer.replies[JWKS] = Reply(never_ends=True)
     loop, gaps = asyncio.get_running_loop(), []
@@ -175,7 +175,7 @@ async def test_the_loop_goes_on_turning_while_the_issuer_hangs(verifier, issuer)
     assert max(gaps) < 1
 
 
-async def test_an_unknown_key_id_during_an_outage_is_not_held_against_it(verifier, issuer, clock):
+async def test_an_unknown_key_id_during_an_outage_is_not_remembered(verifier, issuer, clock):
     """An unknown key id during an outage is not remembered as absent."""
     await verifier.decode(issuer.token(OLD))
     issuer.replies[JWKS] = HOSTILE["500"]
@@ -187,7 +187,7 @@ async def test_an_unknown_key_id_during_an_outage_is_not_held_against_it(verifie
     assert await verifier.decode(issuer.token(NEW))
 
 
-async def test_nothing_of_a_request_lives_on_in_the_fetch(issuer, clock):
+async def test_a_fetch_does_not_keep_the_context_of_a_request(issuer, clock):
     """The task of the fetch does not keep the context of a request alive."""
     user = contextvars.ContextVar("user", default="nobody")
     seen = []
@@ -236,7 +236,7 @@ def test_a_set_outlives_its_event_loop(issuer, clock):
     assert len(issuer.asked) == 3
 
 
-def test_a_loop_that_was_closed_in_the_middle_holds_up_no_other(clock, caplog):
+def test_a_fetch_of_a_closed_loop_does_not_block_another_loop(clock, caplog):
     """A fetch of a closed event loop does not block another loop, which starts its own fetch."""
     never = asyncio.Event()
     is_first = True
@@ -271,7 +271,7 @@ def test_a_loop_that_was_closed_in_the_middle_holds_up_no_other(clock, caplog):
     second.close()
 
 
-async def test_the_largest_set_is_read_in_little_time(verifier, issuer, caplog):
+async def test_the_largest_set_is_read_quickly(verifier, issuer, caplog):
     """A set of a hundred keys is read quickly; one more key is an outage."""
     caplog.set_level(logging.WARNING)
     jwk = jwks_of(OLD)["keys"][0]
