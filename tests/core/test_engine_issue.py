@@ -208,6 +208,7 @@ async def test_a_pair_is_one_session(engine):
     access, refresh = raw(pair.access_token), raw(pair.refresh_token)
     other = raw((await engine.issue_pair("alice")).access_token)
     assert access["sid"] == refresh["sid"] != other["sid"]
+    assert other["fresh"] is False
     assert (access["type"], refresh["type"]) == ("access", "refresh")
     assert (access["foo"], refresh["foo"]) == (1, 1)
     assert (access["fresh"], "fresh" in refresh) == (True, False)
