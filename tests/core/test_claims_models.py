@@ -426,6 +426,21 @@ def test_another_base_cannot_redefine_what_is_checked(base, name):
         TokenEngine(KeyRing.from_secret(SECRET), claims_model=hidden)
 
 
+async def test_a_validator_cannot_return_a_subclass_that_redefines_what_is_checked(clock):
+    """The class of the returned object is checked as the model is."""
+
+    class Open(Claims):
+        @model_validator(mode="wrap")
+        @classmethod
+        def _choose(cls, data: object, handler: object) -> object:
+            return hidden.model_validate(data) if cls is Open else handler(data)
+
+    hidden = type("Hidden", (Silent, AccessorBase, Open), {"__module__": __name__})
+
+    with pytest.raises(TypeError, match=r"Hidden redefines .*scopes"):
+        await engine_of(Open, clock).decode(signed(FULL))
+
+
 def test_a_class_that_answers_for_every_attribute_is_refused():
     """The engine reads claims as attributes."""
     with pytest.raises(TypeError, match="must not define __getattribute__"):
