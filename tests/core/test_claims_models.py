@@ -510,6 +510,73 @@ async def test_no_payload_holds_an_infinity_however_little_of_it_the_model_keeps
         await engine.decode(signed(f"{payload}, {deep.format(written)}}}".encode()))
 
 
+HIDING_FIELDS = {
+    "a member that a nested model ignores": (
+        Partial,
+        Partial(),
+        '"own": {{"kept": 1, "other": {0}}}',
+    ),
+    "a member beside an alias path": (
+        int,
+        Field(0, validation_alias=AliasPath("own", "kept")),
+        '"own": {{"kept": 1, "other": {0}}}',
+    ),
+    "an item beside an alias path": (
+        int,
+        Field(0, validation_alias=AliasPath("own", 0)),
+        '"own": [1, {0}]',
+    ),
+    "an alias path among choices": (
+        int,
+        Field(0, validation_alias=AliasChoices("none", AliasPath("own", 0))),
+        '"own": [1, {0}]',
+    ),
+    "the second of two choices": (
+        int,
+        Field(0, validation_alias=AliasChoices("first", "own")),
+        '"first": 1, "own": {0}',
+    ),
+    "the name beside an alias": (int, Field(0, alias="first"), '"first": 1, "own": {0}'),
+    "an item of any list": (list, [], '"own": [1, [{0}]]'),
+    "an item of any set": (set, set(), '"own": [1, {0}]'),
+    "a value of any dictionary": (dict, {}, '"own": {{"a": {0}}}'),
+    "an item of a union": (int | list, 0, '"own": [1, {0}]'),
+    "a list in a list": (list[list], [], '"own": [[{0}]]'),
+    "a list in a dictionary": (dict[str, list], {}, '"own": {{"a": [{0}]}}'),
+    "anything": (object, None, '"own": [{0}]'),
+    "a float that may be infinite": (
+        Annotated[float, Field(allow_inf_nan=True)],
+        0.0,
+        '"own": {0}',
+    ),
+    "a tuple of floats that may be infinite": (
+        tuple[int, Annotated[float, Field(allow_inf_nan=True)]],
+        (0, 0.0),
+        '"own": [1, {0}]',
+    ),
+}
+
+
+@pytest.mark.parametrize(("kind", "default", "written"), HIDING_FIELDS.values(), ids=HIDING_FIELDS)
+@pytest.mark.parametrize("by_name", [False, True], ids=["by alias", "by name too"])
+@pytest.mark.parametrize("extra", ["allow", "forbid", "ignore"])
+async def test_a_field_hides_no_infinity(clock, kind, default, written, by_name, extra):
+    """An infinity is refused where the field alone has read it, and neither keeps nor checks it."""
+    fields = {"own": default, "__annotations__": {"own": kind}, "__module__": __name__}
+    config = ConfigDict(extra=extra, validate_by_name=by_name, validate_by_alias=True)
+    engine = engine_of(type("Hiding", (Claims,), {**fields, "model_config": config}), clock)
+
+    def token_with(number):
+        return signed(f"{json.dumps(FULL)[:-1]}, {written.format(number)}}}".encode())
+
+    with pytest.raises((MalformedTokenError, InvalidClaimError)):
+        await engine.decode(token_with("1e999"))
+    try:
+        await engine.decode(token_with("1"))
+    except InvalidClaimError:
+        assert extra == "forbid"  # the member that the field has not read is one too many
+
+
 async def test_what_an_ignoring_model_cannot_parse_is_malformed(clock):
     """Too deep or too many digits beside a suspicious number."""
     engine = engine_of(configured(extra="ignore"), clock)
