@@ -9,9 +9,11 @@ from pydantic import (
     AliasChoices,
     AliasPath,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     PrivateAttr,
+    Tag,
     ValidationError,
     field_validator,
     model_validator,
@@ -157,6 +159,17 @@ class SpecialSibling(Sibling):
     """One of the classes."""
 
 
+class ConfiguredWrapping(Claims):
+    """Has settings that change text and names, and a validator around its fields."""
+
+    model_config = ConfigDict(alias_generator=to_camel, str_to_upper=True, str_max_length=3)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _pass_on(cls, data: object, handler: object) -> object:
+        return handler(data)
+
+
 class Recursive(Claims):
     """Holds claims of its own kind."""
 
@@ -174,7 +187,7 @@ class SlotReader(Claims):
 
 MODELS = [
     Claims, StarValidator, SubjectValidator, Before, After, Wrapping, CustomInit, PostInit,
-    OtherSchema, Sibling, Recursive, SlotReader,
+    OtherSchema, Sibling, ConfiguredWrapping, Recursive, SlotReader,
     configured(alias_generator=to_camel),
     configured(alias_generator=to_pascal, populate_by_name=True),
     configured(alias_generator=to_camel, validate_by_name=True, validate_by_alias=False),
@@ -541,8 +554,18 @@ HIDING_FIELDS = {
     "an item of any set": (set, set(), '"own": [1, {0}]'),
     "a value of any dictionary": (dict, {}, '"own": {{"a": {0}}}'),
     "an item of a union": (int | list, 0, '"own": [1, {0}]'),
+    "an item of a tagged union": (
+        Annotated[int, Tag("number")] | Annotated[list, Tag("items")],
+        0,
+        '"own": [1, {0}]',
+    ),
     "a list in a list": (list[list], [], '"own": [[{0}]]'),
     "a list in a dictionary": (dict[str, list], {}, '"own": {{"a": [{0}]}}'),
+    "an item that a validator drops": (
+        Annotated[list[int], BeforeValidator(lambda items: items[:1])],
+        [],
+        '"own": [1, {0}]',
+    ),
     "anything": (object, None, '"own": [{0}]'),
     "a float that may be infinite": (
         Annotated[float, Field(allow_inf_nan=True)],
