@@ -38,7 +38,7 @@ def jwks_of(*keys: Key) -> dict[str, Any]:
     return {"keys": [key.public_jwk() for key in keys]}
 
 
-def says(document: object, **headers: str) -> Reply:
+def json_reply(document: object, **headers: str) -> Reply:
     """Return a response with JSON; an underscore in a header's name becomes a hyphen."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return Reply(json.dumps(document).encode(), headers=named)
@@ -64,7 +64,7 @@ class Issuer:
 
     def publish(self, *keys: Key, **headers: str) -> None:
         """Publish these keys from now on."""
-        self.replies[JWKS] = says(jwks_of(*keys), **headers)
+        self.replies[JWKS] = json_reply(jwks_of(*keys), **headers)
 
     def token(self, key: Key, **changes: object) -> str:
         """Issue an access token."""
@@ -124,7 +124,7 @@ def engine_for(
     )
 
 
-async def settle() -> None:
+async def run_background_tasks() -> None:
     """Wait for the background tasks."""
     others = asyncio.all_tasks() - {asyncio.current_task()}
     if others:

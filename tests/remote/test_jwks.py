@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from tests.remote.conftest import NEW, OLD
-from tests.remote.issuer import JWKS, Reply, engine_for, jwks_of, says, settle
+from tests.remote.issuer import JWKS, Reply, engine_for, json_reply, jwks_of, run_background_tasks
 from tests.support import payload_of, signed
 from tokenward import Key, RemoteKeySet
 from tokenward.errors import KeysUnavailableError, SigningKeyError, UnknownKeyError
@@ -18,13 +18,13 @@ from tokenward.keys import KeySource
 DOWN = Reply(b"Internal Server Error", status=500)
 
 
-def naming(issuer, kid):
+def token_with_kid(issuer, kid):
     """Issue a token with any key id."""
     header = {"alg": "ES256", "kid": kid}
     return signed(payload_of(iss=issuer.url), key=OLD, header=header)
 
 
-def without_id(key):
+def jwk_without_id(key):
     """Return the public JWK of a key without a key id, as issuers with a single key publish it."""
     return {name: value for name, value in key.public_jwk().items() if name != "kid"}
 
@@ -83,7 +83,7 @@ async def test_ten_thousand_unknown_key_ids_make_one_fetch_and_no_growth(verifie
     clock.advance(30)
 
     async def flood(size):
-        tokens = [naming(issuer, uuid4().hex) for _ in range(size)]
+        tokens = [token_with_kid(issuer, uuid4().hex) for _ in range(size)]
         calls = [verifier.decode(token) for token in tokens]
         answers = await asyncio.gather(*calls, return_exceptions=True)
         assert {type(answer) for answer in answers} == {UnknownKeyError}
@@ -110,7 +110,7 @@ async def test_unknown_key_ids_cause_one_fetch_in_each_cool_down(verifier, issue
     for number in range(1000):
         clock.advance(15)
         with pytest.raises(UnknownKeyError):
-            await verifier.decode(naming(issuer, str(number % 700)))
+            await verifier.decode(token_with_kid(issuer, str(number % 700)))
     assert len(issuer.asked) == 501
 
 
@@ -120,7 +120,7 @@ async def test_a_new_key_cannot_be_delayed_by_requests_in_advance(verifier, issu
     for _ in range(60):
         clock.advance(10)
         with pytest.raises(UnknownKeyError):
-            await verifier.decode(naming(issuer, NEW.kid))
+            await verifier.decode(token_with_kid(issuer, NEW.kid))
     issuer.publish(NEW, OLD)
     clock.advance(30)
     assert await verifier.decode(issuer.token(NEW, iat=clock.now, exp=clock.now + 9))
@@ -129,7 +129,7 @@ async def test_a_new_key_cannot_be_delayed_by_requests_in_advance(verifier, issu
 async def test_a_key_without_an_id_verifies_tokens_that_name_one(verifier, issuer, clock):
     """The only key of a set, and its successor, verify tokens with any key id."""
     for key in (OLD, NEW):
-        issuer.replies[JWKS] = says({"keys": [without_id(key)]})
+        issuer.replies[JWKS] = json_reply({"keys": [jwk_without_id(key)]})
         clock.advance(30)
         header = {"alg": "ES256", "kid": f"of {key.kid}"}
         token = signed(payload_of(clock.now, iss=issuer.url), key=key, header=header)
@@ -139,7 +139,7 @@ async def test_a_key_without_an_id_verifies_tokens_that_name_one(verifier, issue
 
 async def test_an_issuer_that_adds_key_ids(verifier, issuer, clock):
     """A token with a new key id is accepted as soon as the cool-down allows a fetch."""
-    issuer.replies[JWKS] = says({"keys": [without_id(OLD)]})
+    issuer.replies[JWKS] = json_reply({"keys": [jwk_without_id(OLD)]})
     assert await verifier.decode(issuer.token(OLD))
     issuer.publish(NEW)
     with pytest.raises(UnknownKeyError):
@@ -209,7 +209,7 @@ async def test_keys_are_refreshed_in_the_background(verifier, issuer, clock):
     clock.advance(1)
     await asyncio.gather(*(verifier.decode(issuer.token(OLD)) for _ in range(1000)))
     issuer.gate.set()
-    await settle()
+    await run_background_tasks()
     clock.advance(479)
     await verifier.decode(issuer.token(OLD, exp=clock.now + 9))
     assert len(issuer.asked) == 2
@@ -239,7 +239,7 @@ async def test_keys_are_refreshed_in_the_background(verifier, issuer, clock):
 async def test_cache_control_is_honoured_within_bounds(issuer, clock, said, seconds):
     """Cache-Control counts from the cool-down up to an hour; an invalid value counts as zero."""
     issuer.replies[JWKS] = lambda: Reply(
-        says(jwks_of(OLD)).body, headers={"cache-control": said.encode().decode("latin-1")}
+        json_reply(jwks_of(OLD)).body, headers={"cache-control": said.encode().decode("latin-1")}
     )
     async with RemoteKeySet(issuer.jwks_url) as keys:
         await keys.prepare(clock.now)
@@ -279,7 +279,7 @@ async def test_stale_keys_are_used_for_an_hour_during_an_outage(verifier, issuer
 
     while clock.now < began + 4199:
         assert await ask()
-        await settle()
+        await run_background_tasks()
         clock.advance(10)
     assert 100 < len(issuer.asked) < 130
     clock.now = began + 4200
@@ -316,7 +316,7 @@ async def test_lifetimes_can_be_set(issuer, clock):
         await keys.prepare(clock.now)
         issuer.replies[JWKS] = DOWN
         await keys.prepare(clock.now + 4)
-        await settle()
+        await run_background_tasks()
         with pytest.raises(KeysUnavailableError):
             await keys.prepare(clock.now + 5)
         assert len(issuer.asked) == 3

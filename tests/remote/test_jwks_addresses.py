@@ -8,7 +8,7 @@ import pytest
 
 from serving import served
 from tests.remote.conftest import NEW, OLD
-from tests.remote.issuer import JWKS, Issuer, Reply, engine_for, says
+from tests.remote.issuer import JWKS, Issuer, Reply, engine_for, json_reply
 from tests.support import everything_of
 from tokenward import ConfigurationError, RemoteKeySet
 from tokenward.errors import KeysUnavailableError
@@ -133,7 +133,7 @@ def test_without_httpx_the_error_names_the_extra(monkeypatch):
 async def test_an_issuer_says_where_its_keys_are(issuer, clock, well_known, path, asked):
     """The well-known document is fetched at the first use, and again for every set."""
     name = issuer.url + path
-    issuer.replies[asked] = says({"issuer": name, "jwks_uri": issuer.jwks_url})
+    issuer.replies[asked] = json_reply({"issuer": name, "jwks_uri": issuer.jwks_url})
     async with RemoteKeySet.from_issuer(name, well_known=well_known) as keys:
         assert issuer.asked == []
         await keys.prepare(clock.now)
@@ -173,7 +173,7 @@ async def test_a_well_known_document_must_name_its_issuer_and_a_safe_url(issuer,
         name: value.format(url=issuer.url) if isinstance(value, str) else value
         for name, value in document.items()
     }
-    issuer.replies[OPENID] = says(text)
+    issuer.replies[OPENID] = json_reply(text)
     async with RemoteKeySet.from_issuer(issuer.url) as keys:
         with pytest.raises(KeysUnavailableError):
             await keys.prepare(clock.now)
@@ -193,7 +193,7 @@ async def test_a_well_known_document_must_name_its_issuer_and_a_safe_url(issuer,
 )
 async def test_the_well_known_document_is_fetched_with_the_same_care(issuer, clock, reply):
     """One time-out covers the well-known document and the keys."""
-    elsewhere = says({"issuer": issuer.url, "jwks_uri": issuer.jwks_url})
+    elsewhere = json_reply({"issuer": issuer.url, "jwks_uri": issuer.jwks_url})
     issuer.replies |= {OPENID: reply, "/elsewhere": elsewhere}
     short = timedelta(milliseconds=200)
     async with RemoteKeySet.from_issuer(issuer.url, timeout=short) as keys:
@@ -204,13 +204,15 @@ async def test_the_well_known_document_is_fetched_with_the_same_care(issuer, clo
 
 async def test_keys_that_moved_to_another_url_are_found(issuer, clock):
     """The URL of the keys is looked up again with each fetch."""
-    issuer.replies[OPENID] = says({"issuer": issuer.url, "jwks_uri": issuer.jwks_url})
+    issuer.replies[OPENID] = json_reply({"issuer": issuer.url, "jwks_uri": issuer.jwks_url})
     async with RemoteKeySet.from_issuer(issuer.url) as keys:
         engine = engine_for(keys, issuer, clock)
         await engine.decode(issuer.token(OLD))
         issuer.publish(NEW)
         issuer.replies["/moved"] = issuer.replies.pop(JWKS)
-        issuer.replies[OPENID] = says({"issuer": issuer.url, "jwks_uri": issuer.url + "/moved"})
+        issuer.replies[OPENID] = json_reply(
+            {"issuer": issuer.url, "jwks_uri": issuer.url + "/moved"}
+        )
         clock.advance(600)
         assert await engine.decode(issuer.token(NEW))
 

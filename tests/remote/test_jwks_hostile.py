@@ -12,13 +12,13 @@ import httpx
 import pytest
 
 from tests.remote.conftest import NEW, OLD
-from tests.remote.issuer import JWKS, Reply, engine_for, jwks_of, says, settle
+from tests.remote.issuer import JWKS, Reply, engine_for, json_reply, jwks_of, run_background_tasks
 from tokenward import RemoteKeySet
 from tokenward.errors import KeysUnavailableError
 
 MIB = 1_048_576
 SHORT = timedelta(milliseconds=200)
-GOOD = says(jwks_of(OLD)).body
+GOOD = json_reply(jwks_of(OLD)).body
 PADDED = GOOD + b" " * (MIB - len(GOOD))
 BOMB = zlib.compressobj(9, wbits=31)
 BOMB = BOMB.compress(bytes(32 * MIB)) + BOMB.flush()
@@ -40,7 +40,7 @@ HOSTILE = {
     "no list": Reply(b'{"keys":{}}'),
     "two lists": Reply(b'{"keys":[],' + GOOD[1:]),
     "nested": Reply(b"[" * 100_000),
-    "only secrets": says({"keys": [{"kty": "oct", "k": "c2VjcmV0" * 8, "kid": "x"}]}),
+    "only secrets": json_reply({"keys": [{"kty": "oct", "k": "c2VjcmV0" * 8, "kid": "x"}]}),
     "10 MB": Reply(b" " * MIB, chunks=10),
     "one byte too many": Reply(PADDED + b" "),
     "bomb": Reply(BOMB, headers=GZIP),
@@ -59,14 +59,14 @@ async def keys(issuer):
         yield keys
 
 
-def turn(issuer, name):
+def set_reply(issuer, name):
     """Set the response of the issuer; its other name counts as another host."""
     reply = HOSTILE[name]
     other = issuer.url.replace("127.0.0.1", "localhost")
     headers = {key: value.format(other=other) for key, value in reply.headers.items()}
     issuer.replies |= {
         JWKS: dataclasses.replace(reply, headers=headers),
-        "/elsewhere": says(jwks_of(NEW)),
+        "/elsewhere": json_reply(jwks_of(NEW)),
     }
 
 
@@ -75,13 +75,13 @@ async def test_known_keys_stay_valid_and_no_others_are_added(verifier, issuer, c
     """For every response: known keys stay, with one fetch and one warning in each cool-down."""
     token = issuer.token(OLD)
     assert await verifier.decode(token)
-    turn(issuer, name)
+    set_reply(issuer, name)
     caplog.clear()
     for fetches in (2, 3, 4):
         clock.advance(580 if fetches == 2 else 30)
         answers = await asyncio.gather(*(verifier.decode(token) for _ in range(50)))
         assert {claims.sub for claims in answers} == {"alice"}
-        await settle()
+        await run_background_tasks()
         assert issuer.asked == [JWKS] * fetches
     said = [each for each in caplog.records if each.name == "tokenward"]
     assert len(said) == 1
@@ -95,7 +95,7 @@ async def test_known_keys_stay_valid_and_no_others_are_added(verifier, issuer, c
 @pytest.mark.parametrize("name", HOSTILE)
 async def test_without_known_keys_requests_are_refused(verifier, issuer, name):
     """Without known keys, tokens are refused with an error that contains nothing of the response."""
-    turn(issuer, name)
+    set_reply(issuer, name)
     for _ in range(2):
         with pytest.raises(KeysUnavailableError) as caught:
             await verifier.decode(issuer.token(OLD))
@@ -142,7 +142,7 @@ async def test_the_fetch_completes_if_all_callers_are_cancelled(verifier, issuer
     await asyncio.to_thread(issuer.was_asked.wait)
     call.cancel()
     issuer.gate.set()
-    await settle()
+    await run_background_tasks()
     assert await verifier.decode(issuer.token(OLD))
     assert issuer.asked == [JWKS]
 
@@ -207,7 +207,7 @@ async def test_a_fetch_does_not_keep_the_context_of_a_request(issuer, clock):
 
 async def test_redirects_are_refused_though_the_client_follows_them(issuer, clock):
     """Redirects are refused, even with a client that follows them."""
-    issuer.replies |= {JWKS: HOSTILE["redirect"], "/elsewhere": says(jwks_of(OLD))}
+    issuer.replies |= {JWKS: HOSTILE["redirect"], "/elsewhere": json_reply(jwks_of(OLD))}
     async with (
         httpx.AsyncClient(follow_redirects=True) as client,
         RemoteKeySet(issuer.jwks_url, client=client) as keys,
@@ -276,11 +276,11 @@ async def test_the_largest_set_is_read_quickly(verifier, issuer, caplog):
     caplog.set_level(logging.WARNING)
     jwk = jwks_of(OLD)["keys"][0]
     many = [jwk | {"kid": str(number)} for number in range(100)]
-    issuer.replies[JWKS] = says({"keys": [*many, jwk]})
+    issuer.replies[JWKS] = json_reply({"keys": [*many, jwk]})
     with pytest.raises(KeysUnavailableError):
         await verifier.decode(issuer.token(OLD))
     assert "UnusableKeySetError" in caplog.text
-    issuer.replies["/others"] = says({"keys": [*many[1:], jwk]})
+    issuer.replies["/others"] = json_reply({"keys": [*many[1:], jwk]})
     async with RemoteKeySet(issuer.url + "/others") as keys:
         await keys.prepare(0)
         assert repr(keys) == "RemoteKeySet(keys=100)"
