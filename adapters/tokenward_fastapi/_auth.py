@@ -9,6 +9,7 @@ from fastapi import FastAPI, Request, Response, WebSocket
 
 from tokenward import Claims, ConfigurationError, KeyPublisher, TokenPair
 from tokenward.http import BaseTokenAuth, Carrier, Requirement
+from tokenward_fastapi._cookies import add_cookies
 from tokenward_fastapi._dependency import ClaimsDependency, RequiredClaimsDependency, view_of
 from tokenward_fastapi._openapi import document_refusals
 from tokenward_fastapi._published_keys import add_key_routes
@@ -70,7 +71,7 @@ class TokenAuth(
         Raises:
             ConfigurationError: there is no `CookieCarrier`, or a token is too long for a cookie.
         """
-        _add_cookies(response, self.authenticator.cookies.set_cookies(pair))
+        add_cookies(response, self.authenticator.cookies.set_cookies(pair))
 
     def clear_cookies(self, response: Response) -> None:
         """Remove the cookies of `set_cookies` from the browser. Revoke the session as well.
@@ -78,7 +79,7 @@ class TokenAuth(
         Raises:
             ConfigurationError: there is no `CookieCarrier`.
         """
-        _add_cookies(response, self.authenticator.cookies.clear_cookies())
+        add_cookies(response, self.authenticator.cookies.clear_cookies())
 
     def while_valid(
         self,
@@ -160,9 +161,3 @@ class TokenAuth(
         self, requirement: Requirement[ClaimsT]
     ) -> Callable[..., Awaitable[ClaimsT | None]]:
         return ClaimsDependency[ClaimsT | None](self.authenticator, requirement)
-
-
-def _add_cookies(response: Response, cookies: tuple[str, ...]) -> None:
-    for cookie in cookies:
-        response.headers.append("Set-Cookie", cookie)
-    response.headers["Cache-Control"] = "no-store"

@@ -43,6 +43,7 @@ class _RequestCallable(partial[Awaitable[FoundT]]):
                 "dependencies=[Depends(auth.required())]."
             )
             raise ConfigurationError(msg)
+
         # Raises in a thread, where the coroutine would not be awaited and no token be verified.
         asyncio.get_running_loop()
         return super().__call__(*args, **keywords)
@@ -103,6 +104,7 @@ class ClaimsDependency(Depends, Generic[FoundT]):
             )
         except TokenError as error:
             self._refuse(connection, error)
+
         return cast("FoundT", claims)
 
     def _refuse(self, connection: HTTPConnection, error: TokenError) -> NoReturn:

@@ -82,6 +82,7 @@ def _lists_of_routes(app: FastAPI) -> list[list[BaseRoute]]:
         if routes is not None and not any(routes is known for known in lists):
             lists.append(routes)
             waiting.extend(routes)
+
     return lists
 
 
@@ -93,6 +94,7 @@ def _routes_of(owner: object) -> list[BaseRoute] | None:
             return cast("list[BaseRoute]", routes)
         # Since FastAPI 0.137 an included router is a single entry in the list of routes.
         owner = getattr(owner, "original_router", None) or getattr(owner, "app", None)
+
     return None
 
 
@@ -120,12 +122,14 @@ def _check_dependant(dependant: Dependant) -> None:
                 f"{field.name}: Annotated[..., Depends(auth.required())]."
             )
             raise ConfigurationError(msg)
+
     if _creates_claims(call):
         msg = (
             "A Claims model must not be a dependency, because the client would supply the claims: "
             "write Annotated[..., Depends(auth.required())]."
         )
         raise ConfigurationError(msg)
+
     for inner in dependant.dependencies:
         if isinstance(inner.call, ClaimsDependency):
             _check_annotation(call, inner.name, inner.call)
@@ -145,10 +149,12 @@ def _check_annotation(call: Any, name: str | None, dependency: ClaimsDependency[
     """Refuse a parameter whose type is not the claims model that it receives."""
     if name is None:
         return
+
     parts = _parts_of(get_typed_signature(call).parameters[name].annotation)
     expected = tuple(part for part in parts if isinstance(part, type) and issubclass(part, Claims))
     if not expected:
         return
+
     for model in dependency.authenticator.engine.claims_models:
         if not issubclass(model, expected):
             msg = (
@@ -156,6 +162,7 @@ def _check_annotation(call: Any, name: str | None, dependency: ClaimsDependency[
                 "with that model, or pass another claims_model to the TokenEngine."
             )
             raise ConfigurationError(msg)
+
     if dependency.requirement.optional and not {None, NoneType}.intersection(parts):
         msg = (
             f"The parameter '{name}' of {_name_of(call)} is None if no token was sent: "
@@ -171,6 +178,7 @@ def _parts_of(annotation: object) -> list[object]:
         return _parts_of(get_args(annotation)[0])
     if origin in {Union, UnionType}:
         return [part for each in get_args(annotation) for part in _parts_of(each)]
+
     # The value of a type alias.
     value = getattr(annotation, "__value__", None)
     return [annotation] if value is None else _parts_of(value)

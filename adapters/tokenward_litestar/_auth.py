@@ -210,4 +210,5 @@ class TokenAuth(
         ]
         if not requirements:
             return None
+
         return list(dict.fromkeys(scope for each in requirements for scope in each.scopes))

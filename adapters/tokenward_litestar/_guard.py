@@ -79,6 +79,7 @@ class ClaimsGuard(Generic[ClaimsT]):
             if (layer.opt or {}).get(self._exclude_opt_key):
                 remaining = [*outer_layers[index:], handler_layer]
                 break
+
         return not any(guard is self for layer in remaining for guard in layer.guards or ())
 
     async def __call__(
@@ -88,6 +89,7 @@ class ClaimsGuard(Generic[ClaimsT]):
         require_plugin(connection.app, self.plugin)
         if self.excludes(handler):
             return
+
         try:
             claims = await self.authenticator.authenticate(view_of(connection), self.requirement)
         except TokenError as error:

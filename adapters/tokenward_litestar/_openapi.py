@@ -27,6 +27,7 @@ def document_scheme(app_config: AppConfig, name: str, scheme: Mapping[str, str])
     """Add the security scheme to the app's document; a scheme that the user defined wins."""
     if app_config.openapi_config is None:
         return
+
     config = copy(app_config.openapi_config)
     security_scheme = SecurityScheme(
         type=cast("Literal['apiKey', 'http']", scheme["type"]),

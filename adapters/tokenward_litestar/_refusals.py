@@ -110,6 +110,7 @@ async def _send_refusal(send: Send, refusal: Refusal, *, can_deny: bool) -> None
         code, reason = refusal.close_code, refusal.code
         await send({"type": "websocket.close", "code": code, "reason": reason})
         return
+
     headers = {"Content-Type": "application/json", **refusal.headers}
     await send(
         {

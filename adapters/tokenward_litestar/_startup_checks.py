@@ -85,6 +85,7 @@ class HandlerChecks(Generic[ClaimsT]):
         data = handler.parsed_data_field  # for a listener it is not among the arguments
         for field in [*layered, *([data] if data else [])]:
             self._check_request_field(handler, field)
+
         waiting = [handler.parsed_fn_signature]
         seen = set[str]()
         while waiting:

@@ -34,6 +34,7 @@ def claims_of(authenticator: Authenticator[Any]) -> Claims | None:
             "auth.required() or auth.optional() of the TokenAuth whose claims you read."
         )
         raise RuntimeError(msg)
+
     return claims[authenticator]
 
 
@@ -45,6 +46,7 @@ def _only_claims() -> Claims:
     if len(claims) > 1:
         msg = "Two TokenAuth guard this request: read the current_claims of one TokenAuth instead."
         raise RuntimeError(msg)
+
     return require_claims(*claims.values())
 
 

@@ -37,6 +37,7 @@ def current_connection() -> Connection:
     if not (is_websocket or is_request):
         msg = "There are no claims: no request or WebSocket is being handled."
         raise RuntimeError(msg)
+
     return unwrap_proxy(websocket if is_websocket else request)
 
 

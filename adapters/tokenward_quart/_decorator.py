@@ -95,6 +95,7 @@ class GuardDecorator(Generic[ClaimsT]):
         except TokenError as error:
             remember_refusal(connection, error, authenticator.refusal(error))
             raise
+
         store_claims(connection, authenticator, claims)
         return True
 
@@ -106,6 +107,7 @@ def _only_function(views: tuple[ViewT, ...]) -> ViewT:
             "with auth.guard(blueprint)."
         )
         raise TypeError(msg)
+
     view = views[0]
     if len(views) > 1 or isclass(view) or not callable(view):
         msg = (
@@ -113,4 +115,5 @@ def _only_function(views: tuple[ViewT, ...]) -> ViewT:
             "decorators = [auth.required()], and guard a group with auth.guard(blueprint)."
         )
         raise TypeError(msg)
+
     return view

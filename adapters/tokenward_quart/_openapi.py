@@ -39,6 +39,7 @@ def document_scheme(app: Quart, name: str, scheme: Mapping[str, str]) -> None:
     extension = app.extensions.get("QUART_SCHEMA")
     if extension is None:
         return
+
     from quart_schema.openapi import APIKeySecurityScheme, HttpSecurityScheme
 
     security_scheme = (
@@ -80,6 +81,7 @@ def _document(view: Callable[..., Any], required: _RequiredScopes) -> None:
         from quart_schema.validation import QUART_SCHEMA_RESPONSE_ATTRIBUTE
     except ImportError:
         return
+
     # One object with all schemes: several objects would be alternatives (OpenAPI 3.1 §4.8.30).
     security_scheme([{name: list(scopes) for name, scopes in required.items()}])(view)
 

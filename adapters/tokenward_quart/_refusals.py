@@ -42,6 +42,7 @@ def register_refusals(app: Quart, refusal_of: Callable[[TokenError], Refusal]) -
             refusal = refusal_of(error)
         if isinstance(connection, Websocket) and await close_refused_websocket(connection, refusal):
             return None
+
         # This calls the app's own handlers for a status or for HTTPException. Raising the exception
         # instead would become a 500 with TRAP_HTTP_EXCEPTIONS.
         context = (unwrap_proxy(app_ctx),) if _TAKES_CONTEXT else ()

@@ -45,8 +45,10 @@ def check_app(app: Quart) -> None:
         _refuse_unguarded_original(app, name, function)
         _refuse_unregistered_auth(app, name, function)
         _refuse_request_models(name, function)
+
     for name, function in _functions_after_handler(app):
         _refuse_late_guard(name, function)
+
     for rule in app.url_map.iter_rules():
         view = app.view_functions.get(rule.endpoint)
         if view is None:
@@ -76,6 +78,7 @@ def _functions_after_handler(app: Quart) -> Iterator[tuple[str, View]]:
         for functions in group.values():
             for function in functions:
                 yield getattr(function, "__name__", "A function"), function
+
     for by_code in app.error_handler_spec.values():
         for by_class in by_code.values():
             for function in by_class.values():
@@ -146,9 +149,11 @@ def _refuse_claims_argument(name: str, view: View, arguments: set[str]) -> None:
     """Refuse a handler with a claims argument, because Quart would not pass it."""
     while guard_mark_of(view) is not None:
         view = view.__wrapped__  # type: ignore[attr-defined]
+
     # Another decorator may pass the claims.
     if not isinstance(view, FunctionType) or hasattr(view, "__wrapped__"):
         return
+
     hints = _hints_of(view)
     for parameter in inspect.signature(view).parameters.values():
         is_passed = parameter.name in arguments or parameter.default is not parameter.empty
@@ -178,6 +183,7 @@ def _reads_current_claims(function: View) -> bool:
     function = getattr(function, "__func__", function)  # the function of a method
     if not isinstance(function, FunctionType):
         return False
+
     # Only global names: co_names would include attributes, as in auth.current_claims.
     global_names = (
         each.argval for each in get_instructions(function) if each.opname == "LOAD_GLOBAL"
@@ -198,6 +204,7 @@ def _refuse_unguarded_websocket(app: Quart, endpoint: str, view: View) -> None:
     before = (function for group in groups for function in app.before_request_funcs.get(group, ()))
     if not any(_requires_token(function) for function in before):
         return
+
     sockets = [each for group in groups for each in app.before_websocket_funcs.get(group, ())]
     if not any(_is_guarded(function) for function in (view, *sockets)):
         msg = (

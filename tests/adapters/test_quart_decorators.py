@@ -76,7 +76,7 @@ async def test_arguments_and_names_are_kept(service: Service) -> None:
     @service.app.get("/<int:number>/<name>")
     @service.auth.required()
     async def order(number: int, name: str) -> str:
-        """Return an order."""
+        """Show an order."""
         return f"{number * 2} {name}"
 
     assert (order.__name__, order.__doc__) == ("order", "Show an order.")

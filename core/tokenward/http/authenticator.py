@@ -62,6 +62,7 @@ class Authenticator(Generic[ClaimsT]):
         if not isinstance(realm, str):
             msg = "realm must be a string, as in realm='api'."
             raise ConfigurationError(msg)
+
         self.engine = engine
         self.realm = realm
         self.carriers: tuple[Carrier, ...] = (
@@ -97,8 +98,8 @@ class Authenticator(Generic[ClaimsT]):
             if requirement.optional:
                 return None
             raise MissingTokenError
-        token, cookies = found
 
+        token, cookies = found
         claims = await self._decode(request, token, requirement.type)
         if cookies is not None:
             await _check_csrf(request, claims, cookies, requirement.type)
@@ -112,6 +113,7 @@ class Authenticator(Generic[ClaimsT]):
             and await maybe_await(requirement.check(claims)) is not True
         ):
             raise PermissionDeniedError
+
         return claims
 
     async def refresh(
@@ -134,6 +136,7 @@ class Authenticator(Generic[ClaimsT]):
         found = self._find_token(request, searched, "refresh")
         if found is None:
             raise MissingTokenError
+
         token, cookies = found
 
         async def check(claims: ClaimsT) -> bool:
@@ -226,8 +229,10 @@ class Authenticator(Generic[ClaimsT]):
                 cookies = carrier
             else:
                 is_only_in_cookies = False
+
         if found is None:
             return None
+
         return found, cookies if is_only_in_cookies else None
 
 

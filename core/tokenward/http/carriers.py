@@ -78,6 +78,7 @@ class BearerHeader:
         if not _TOKEN.fullmatch(name):
             msg = "The header name is invalid: use letters, digits and hyphens, without a colon."
             raise ConfigurationError(msg)
+
         self.scheme = scheme
         self._name = name.lower().encode()
         self._scheme = scheme.lower().encode()
@@ -93,12 +94,14 @@ class BearerHeader:
         value = _single_value(request.header_values(self._name))
         if value is None:
             return None
+
         value = value.strip(_SPACE)
         scheme, credentials = value[: len(self._scheme)], value[len(self._scheme) :]
         # A space must follow the scheme (RFC 9110 §11.4); a letter makes it a different scheme. A tab
         # is accepted here and stays in the token, which is then refused as malformed.
         if scheme.lower() != self._scheme or credentials[:1] not in _SPACE:
             return None
+
         return credentials.strip(b" ")
 
 
@@ -162,6 +165,7 @@ class WebSocketProtocolCarrier:
         """See `Carrier.read_token`."""
         if not request.is_websocket:
             return None
+
         offered = b",".join(request.header_values(b"sec-websocket-protocol"))
         marker_ends = list_item_ends(offered, self._marker)
         if not marker_ends:
@@ -190,8 +194,10 @@ def checked_carriers(carriers: Sequence[Carrier]) -> tuple[Carrier, ...]:
     if not checked:
         msg = "carriers must contain at least one carrier, as in carriers=[BearerHeader()]."
         raise ConfigurationError(msg)
+
     for carrier in checked:
         check_methods(carrier, _CARRIER_MEMBERS, "A carrier", "carriers=[BearerHeader()]")
+
     return checked
 
 

@@ -75,6 +75,7 @@ def _parts_of(annotation: object) -> Iterable[object]:
         return annotation
     if origin is not None:
         return (origin, *arguments)
+
     return [getattr(annotation, name, None) for name in _REFERENCES]
 
 
@@ -88,6 +89,7 @@ def _fields_of(kind: type) -> Iterable[object]:
         return [extra, *(field.annotation for field in kind.model_fields.values())]
     if not any(hasattr(kind, name) for name in _RECORD_ATTRIBUTES):
         return ()
+
     return _hints_of(kind).values()
 
 

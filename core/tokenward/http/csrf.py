@@ -61,6 +61,7 @@ class CsrfCheck:
             if not isinstance(name, str) or not name.isascii() or name.split() != [name]:
                 msg = "header and form_field must each be one ASCII word, without spaces."
                 raise ConfigurationError(msg)
+
         if isinstance(self.allowed_origins, str) or not isinstance(
             self.allowed_origins, Collection
         ):

@@ -158,6 +158,7 @@ class KeyPublisher:
         headers = {"Cache-Control": self._cache_control, "ETag": document.etag}
         if _matches_etag(request.header_values(b"if-none-match"), document.etag.encode()):
             return KeysResponse(304, headers, b"")
+
         headers["Content-Type"] = document.media_type
         headers["Content-Length"] = str(len(document.content))
         return KeysResponse(200, headers, b"" if request.method == "HEAD" else document.content)
@@ -174,6 +175,7 @@ class KeyPublisher:
             f"{parts['path']}/.well-known/openid-configuration",
         ):
             self._renderers[path] = self._render_metadata
+
         if len(self._renderers) != 3:  # noqa: PLR2004 - the key set and two metadata paths
             msg = "jwks_path must differ from the paths of the metadata."
             raise ConfigurationError(msg)

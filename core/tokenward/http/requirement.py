@@ -44,6 +44,7 @@ class Requirement(Generic[ClaimsT]):
         if self.type not in ("access", "refresh"):
             msg = "type must be 'access' or 'refresh'."
             raise ConfigurationError(msg)
+
         is_age = isinstance(self.fresh, timedelta) and self.fresh > timedelta(0)
         if not is_age and not isinstance(self.fresh, bool):
             msg = "fresh must be True, False or a timedelta above zero."
