@@ -51,7 +51,7 @@ async def test_a_rotation_without_a_time_counts_from_its_next_use(ring, clock):
     engine = engine_with(clock, keys=ring, policy=TokenPolicy(access_lifetime=3 * DAY))
     token = await engine.issue("alice")
     ring.rotate(key("new"), verify_for=DAY)
-    with pytest.raises(ConfigurationError, match="give rotate its now="):
+    with pytest.raises(ConfigurationError, match="pass now= to rotate"):
         ring.entries()
 
     clock.advance(10)

@@ -85,7 +85,7 @@ def duplicate_row(path, **changes):
     write_manifest(path, manifest)
 
 
-MEANT = "is not the key that ring.json means"
+MEANT = "is not the key that ring.json describes"
 NO_MANIFEST = "is not the manifest of a ring"
 FAULTS = {
     "missing": (lambda p: file_of(p, "old").unlink(), "key-old", "No such file"),
@@ -146,7 +146,7 @@ FAULTS = {
     "time is NaN": (lambda p: edit(p, verify_until=float("nan")), "ring.json", NO_MANIFEST),
     "kid is a number": (lambda p: edit(p, kid=1), "ring.json", NO_MANIFEST),
     "none active": (lambda p: edit(p, state="pending"), "ring.json", "exactly one active"),
-    "unknown algorithm": (lambda p: edit(p, algorithm="none"), "key-new", "no such algorithm"),
+    "unknown algorithm": (lambda p: edit(p, algorithm="none"), "key-new", "algorithm is unknown"),
     "other algorithm": (lambda p: edit(p, algorithm="ES256"), "key-new", "does not take"),
     "no kid": (lambda p: edit(p, kid=None), "key-new", MEANT),
     "no thumbprint": (lambda p: edit(p, thumbprint=None), "key-new", MEANT),

@@ -145,7 +145,7 @@ def test_how_long_a_copy_is_good(max_age):
         ({"metadata": {"a": "b"}}, "needs an issuer"),
         ({"metadata": {"issuer": "b"}, "issuer": ISSUER}, "must not contain"),
         ({"metadata": {"jwks_uri": "b"}, "issuer": ISSUER}, "must not contain"),
-        ({"metadata": {"a": float("nan")}, "issuer": ISSUER}, "JSON cannot say"),
+        ({"metadata": {"a": float("nan")}, "issuer": ISSUER}, "cannot be written as JSON"),
     ],
 )
 def test_settings_that_cannot_be_meant(settings, fault):

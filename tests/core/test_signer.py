@@ -54,7 +54,7 @@ async def test_a_signer_elsewhere_signs(clock):
 async def test_a_wrong_signature_is_not_handed_out(clock):
     """It is checked before anybody gets the token."""
     engine = engine_with(clock, keys=KeyRing(Liar()))
-    with pytest.raises(SigningKeyError, match="not of its key") as caught:
+    with pytest.raises(SigningKeyError, match="not made with its key") as caught:
         await engine.issue("alice")
     assert isinstance(caught.value.__cause__, InvalidSignatureError)
 

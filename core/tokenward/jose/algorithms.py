@@ -1,7 +1,7 @@
 """The table of signature algorithms (RFC 7518 §3.1, RFC 8037, RFC 8812).
 
-An entry is what the rest of the engine gets; a name from outside is only ever looked up here.
-``none`` has no entry, so it cannot be expressed.
+The engine passes entries of the table, never names: a name from outside is only looked up here.
+``none`` has no entry, so it cannot be used.
 """
 
 from collections.abc import Mapping
@@ -39,28 +39,28 @@ KeyType = Literal["oct", "RSA", "EC", "OKP"]
 
 
 class PreparedHmac(pyjwt.HMACAlgorithm):
-    """HMAC with a key that has gone into its hash already (RFC 2104 §4), once and not for each token.
+    """HMAC with a key that is hashed once instead of for each token (RFC 2104 §4).
 
-    PyJWT's own takes the bytes of a secret, and is what checks that they are one.
+    The base class of PyJWT takes the bytes of a secret, and checks them in `prepare_key`.
     """
 
     def __init__(self, name: hashes.HashAlgorithm) -> None:
-        """Take the hash."""
+        """Take the hash algorithm."""
         super().__init__(getattr(pyjwt.HMACAlgorithm, name.name.upper()))
         self._hash = name
 
     def keyed(self, secret: bytes) -> hmac.HMAC:
-        """Give a secret in the form in which `sign` and `verify` want it."""
+        """Return the HMAC state of a secret, which `sign` and `verify` take as their key."""
         return hmac.HMAC(secret, self._hash)
 
     def sign(self, msg: bytes, key: Any) -> bytes:  # noqa: ANN401 - of `keyed`
-        """Give the code of a message."""
+        """Return the authentication code of a message."""
         state: hmac.HMAC = key.copy()
         state.update(msg)
         return state.finalize()
 
     def verify(self, msg: bytes, key: Any, sig: bytes) -> bool:  # noqa: ANN401 - of `keyed`
-        """Tell whether a code is that of a message; in constant time."""
+        """Whether a code is the one of a message; compared in constant time."""
         state = key.copy()
         state.update(msg)
         try:
@@ -77,13 +77,13 @@ class Algorithm:
     name: str
     """The ``alg`` of RFC 7518."""
     key_type: KeyType
-    """The ``kty`` of the keys it takes (RFC 7518 §6.1)."""
+    """The ``kty`` of its keys (RFC 7518 §6.1)."""
     backend: pyjwt.Algorithm = field(repr=False)
-    """PyJWT's object, or `PreparedHmac`, which signs and verifies."""
+    """Signs and verifies: an object of PyJWT, or `PreparedHmac`."""
     curves: Mapping[str, int] = field(default_factory=dict)
-    """The ``crv`` values it takes, each with the length of its signature in bytes."""
+    """The ``crv`` values of its keys, each with the length of a signature in bytes."""
     digest_bytes: int = 0
-    """For HMAC: the length of the hash, which is also the least length of a secret."""
+    """For HMAC: the length of the hash, which is also the minimum length of a secret."""
 
 
 def _table() -> Mapping[str, Algorithm]:
@@ -114,14 +114,14 @@ ALGORITHMS: Final = _table()
 
 
 def algorithm_named(name: str) -> Algorithm:
-    """Look a name up that the programmer gave.
+    """Return the algorithm of a name from the configuration.
 
     Raises:
-        ConfigurationError: there is no such algorithm; the message lists those that are.
+        ConfigurationError: the algorithm is unknown; the message lists the known ones.
     """
     try:
         return ALGORITHMS[name]
     except (KeyError, TypeError):
         known = ", ".join(ALGORITHMS)
-        msg = f"There is no such algorithm. Use one of: {known}."
+        msg = f"The algorithm is unknown. Use one of: {known}."
         raise ConfigurationError(msg) from None

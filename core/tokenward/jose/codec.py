@@ -1,6 +1,6 @@
-"""Strict base64url and JSON: the two encodings that a token is made of.
+"""Strict base64url and JSON, the two encodings of a token.
 
-What two readers could understand differently is refused (RFC 7515 §2 and appendix C, RFC 8725 §2.4).
+Input that two parsers could read differently is refused (RFC 7515 §2 and appendix C, RFC 8725 §2.4).
 """
 
 import json
@@ -18,7 +18,7 @@ from pydantic_core import (
     to_json,
 )
 
-from tokenward.errors import ConfigurationError, MalformedTokenError
+from tokenward.errors import ConfigurationError, MalformedTokenError, raise_without_context
 
 __all__ = [
     "all_finite",
@@ -30,13 +30,12 @@ __all__ = [
     "loads_payload",
 ]
 
-# Pydantic's codec is strict about white space, other letters and stray bits (RFC 4648 §3.5), and
-# takes a third of the time of the standard library's.
+# Pydantic's codec refuses white space, other letters and stray bits (RFC 4648 §3.5), and takes a third
+# of the time of the standard library's codec.
 _BYTES: Final = core_schema.bytes_schema()
 _encode: Final = SchemaSerializer(_BYTES, core_schema.CoreConfig(ser_json_bytes="base64")).to_python
 _validator: Final = SchemaValidator(_BYTES, core_schema.CoreConfig(val_json_bytes="base64"))
 _decode: Final = cast("Callable[[str], bytes]", _validator.validate_strings)
-
 
 _MAX_BRACKETS: Final = 1_024
 _MAX_HEADER_BRACKETS: Final = 64  # a header is flat, or nearly so
@@ -44,43 +43,43 @@ _COLLECTIONS: Final = (list, tuple, set, frozenset)
 
 
 def b64url_encode(data: bytes) -> str:
-    """Encode without padding (RFC 7515 §2)."""
+    """Return bytes as base64url without padding (RFC 7515 §2)."""
     encoded: str = _encode(data, mode="json")
     return encoded.rstrip("=")
 
 
 def b64url_decode(segment: str) -> bytes:
-    """Decode the one spelling that `b64url_encode` gives.
+    """Decode base64url, exactly as `b64url_encode` returns it.
 
     Raises:
-        MalformedTokenError: padding, white space, a letter of another alphabet, stray bits.
+        MalformedTokenError: the segment has padding, white space, other letters or stray bits.
     """
-    # What the codec takes besides, and RFC 7515 does not have: padding, the standard alphabet.
+    # The codec also accepts padding and the standard alphabet, which RFC 7515 excludes.
     if not ("=" in segment or "+" in segment or "/" in segment):
         try:
             return _decode(segment)
         except ValidationError:
             pass
-    # Raised out here: inside `except` it would carry Pydantic's error, and that the token.
+    # Not raised in `except`: Pydantic's error, which holds the token, would be its context.
     raise MalformedTokenError
 
 
 def loads_header(data: bytes) -> dict[str, JsonValue]:
-    """Read a JOSE header: a UTF-8 JSON object in which no name stands twice (RFC 7515 §4).
+    """Return the members of a JOSE header: UTF-8 JSON without duplicate names (RFC 7515 §4).
 
     Raises:
-        MalformedTokenError: anything else, however deep or large.
+        MalformedTokenError: the data is not such an object, or has too many brackets.
     """
     return loads_object(data, max_brackets=_MAX_HEADER_BRACKETS)
 
 
 def loads_object(data: bytes, *, max_brackets: int = _MAX_BRACKETS) -> dict[str, JsonValue]:
-    """Read a UTF-8 JSON object in which no name stands twice, and few brackets.
+    """Return the members of a UTF-8 JSON object without duplicate names.
 
     Raises:
-        MalformedTokenError: anything else, however deep or large.
+        MalformedTokenError: the data is not such an object, or has more than `max_brackets`.
     """
-    # How deep Python's parser goes depends on its version.
+    # The depth that Python's parser accepts depends on its version.
     brackets = data.count(b"{") + data.count(b"[")
     parsed = _parse(data, _unique_members) if brackets <= max_brackets else None
     if type(parsed) is not dict:
@@ -89,26 +88,25 @@ def loads_object(data: bytes, *, max_brackets: int = _MAX_BRACKETS) -> dict[str,
 
 
 def loads_payload(data: bytes) -> dict[str, JsonValue]:
-    """Read the members of a payload, with the parser that claims models use.
+    """Return the members of a payload, with the parser that claims models use.
 
-    Of a name that stands twice the last counts, as in every claims model (RFC 7519 §4).
+    Of duplicate names the last counts, as in claims models (RFC 7519 §4).
 
     Raises:
-        MalformedTokenError: not a JSON object, or one that the parser refuses: nested too deeply,
-            a number with too many digits.
+        MalformedTokenError: the data is not a JSON object, is nested too deeply, or has a number with
+            too many digits.
     """
     try:
         members = from_json(data)
     except ValueError:
-        members = None
-    # Raised out here: inside `except` it would carry the parser's error, and that the payload.
+        raise_without_context(MalformedTokenError())
     if type(members) is not dict:
         raise MalformedTokenError
     return members
 
 
 def all_finite(value: object) -> bool:
-    """Tell whether a value that came from JSON holds no NaN and no infinity, however deep."""
+    """Whether a value from JSON contains no NaN and no infinity at any depth."""
     if isinstance(value, float):
         return math.isfinite(value)
     if isinstance(value, dict):
@@ -119,12 +117,12 @@ def all_finite(value: object) -> bool:
 
 
 def dumps(members: Mapping[str, object]) -> bytes:
-    """Write JSON that every reader takes for the same.
+    """Return JSON that all parsers read alike.
 
     Raises:
-        TypeError: a name is no text. JSON would make some of it: b"sub" is a second "sub".
-        ConfigurationError: a value that JSON cannot say: NaN, a lone surrogate, an object that
-            Pydantic does not know how to write.
+        TypeError: a name is not text: b"sub" would become a second "sub".
+        ConfigurationError: a value cannot be written as JSON: NaN, a lone surrogate, or an object of
+            a type that Pydantic does not know.
     """
     try:
         "".join(members)
@@ -135,13 +133,14 @@ def dumps(members: Mapping[str, object]) -> bytes:
         written = to_json(members)
     except PydanticSerializationError:
         written = b"NaN"
-    # Pydantic writes NaN and Infinity, which may stand inside a text and not as a number. Most JSON
-    # has neither letter, and one letter is found much faster than a word.
+
+    # Pydantic writes NaN and Infinity as numbers; both words are allowed inside of texts. Most JSON
+    # has neither initial, and one letter is found much faster than a word.
     has_word = (written.find(b"N") >= 0 and b"NaN" in written) or (
         written.find(b"I") >= 0 and b"Infinity" in written
     )
     if has_word and _parse(written, dict) is None:
-        msg = "A claim or a header holds a value that JSON cannot say."
+        msg = "A claim or a header holds a value that cannot be written as JSON."
         raise ConfigurationError(msg)
     return written
 
@@ -149,7 +148,7 @@ def dumps(members: Mapping[str, object]) -> bytes:
 def _parse(
     data: bytes, members: Callable[[list[tuple[str, JsonValue]]], dict[str, JsonValue]]
 ) -> JsonValue:
-    """Read strict JSON; what is none gives None, as null does."""
+    """Return the value of strict JSON; None for null and for invalid JSON."""
     try:
         # Decoded first, because json.loads would guess UTF-16 and UTF-32 from bytes.
         parsed: JsonValue = json.loads(

@@ -21,10 +21,10 @@ from tokenward.jose.key_source import KeySource, Signer
 
 __all__ = ["CompactJws", "VerifiedJws", "looks_like_token", "split_compact", "text_of_token"]
 
-# What would change how the rest is read: a critical extension, an unencoded or compressed payload.
+# These change how the token is read: a critical extension, an unencoded or compressed payload.
 _REFUSED: Final = ("crit", "b64", "zip")
-# `jwk`, `jku`, `x5u`, `x5c` name a key of the sender's own choice. They are never looked at when
-# verifying (RFC 8725 §3.10), and never written when signing.
+# With `jwk`, `jku`, `x5u` and `x5c` the sender chooses the key. They are ignored when verifying
+# (RFC 8725 §3.10), and never written when signing.
 _RESERVED: Final = frozenset(
     {"alg", "kid", "typ", "cty", "enc", *_REFUSED, "jwk", "jku", "x5u", "x5c", "x5t", "x5t#S256"}
 )
@@ -33,7 +33,7 @@ _SEGMENTS: Final = 3  # RFC 7515 §7.1
 
 
 class VerifiedJws(NamedTuple):
-    """The parts of a token that are vouched for by its signature."""
+    """The payload and header type of a token whose signature is valid."""
 
     payload: bytes
     typ: str | None
@@ -89,23 +89,23 @@ class _Header(NamedTuple):
     typ: str | None
     keys_version: int
     is_stand_in: bool
-    """Whether the header names another key id than the one of the key."""
+    """Whether the header names another key id than that of the key."""
 
 
 class CompactJws:
-    """Signs with a ring's active key, and verifies with whichever key the header belongs to."""
+    """Signs with the active key of a key source, and verifies with the key that a header names."""
 
     __slots__ = ("_headers", "_keys", "_max_bytes", "_signing_headers", "_version")
 
     def __init__(self, keys: KeySource, *, max_bytes: int) -> None:
-        """Take the keys, and the length above which a token is not even looked at."""
+        """Take the keys, and the maximum length of a token, which is checked first."""
         self._keys = keys
         self._version = keys.version
         self._max_bytes = max_bytes
-        # A service sees the same few headers all day. Only those that came with a good signature
-        # are remembered, so that no stranger can fill this.
+        # A service sees the same few headers all day. Only headers of valid tokens are cached, so
+        # that strangers cannot fill the cache.
         self._headers: dict[str, _Header] = {}
-        # With its key: another thread may rotate the ring between two looks at it.
+        # Stored with the key, because another thread may rotate the ring at any time.
         self._signing_headers: dict[str, tuple[Key, str]] = {}
 
     def sign(
@@ -137,10 +137,10 @@ class CompactJws:
     async def sign_with(
         self, signer: Signer, payload: bytes, *, typ: str, headers: Mapping[str, JsonValue] | None
     ) -> str:
-        """Give the compact form of a payload that is signed elsewhere; see `sign`.
+        """Return the compact form of a payload, signed by a `Signer`; see `sign`.
 
         Raises:
-            SigningKeyError: the signature is not of the signer's key.
+            SigningKeyError: the signature was not made with the signer's key.
         """
         key = signer.key
         message = self._begun(key, payload, typ, headers)
@@ -148,14 +148,14 @@ class CompactJws:
         try:
             key.verify(message.encode(), signature)
         except InvalidSignatureError as exc:
-            msg = "The signer gave a signature that is not of its key."
+            msg = "The signer returned a signature that was not made with its key."
             raise SigningKeyError(msg) from exc
         return f"{message}.{b64url_encode(signature)}"
 
     def _begun(
         self, key: Key, payload: bytes, typ: str, headers: Mapping[str, JsonValue] | None
     ) -> str:
-        """Return the part of a token that is signed."""
+        """Return the encoded header and payload, which are signed."""
         if headers:
             head = _encode_header(key, typ, headers)
         else:
@@ -170,30 +170,33 @@ class CompactJws:
         return text_of_token(token, max_bytes=self._max_bytes)
 
     def verify(self, token: str | bytes) -> VerifiedJws:
-        """Check a signature, after everything that can be checked without it.
+        """Verify the form, the header and then the signature of a token.
 
         Raises:
-            MalformedTokenError: not three strict base64url segments, too long, or no JSON header.
-            UnsupportedHeaderError: ``crit``, ``b64`` or ``zip``.
-            UnknownKeyError: no key of the ring, or no one key, is meant.
+            MalformedTokenError: the token is too long, not three strict base64url segments, or its
+                header is not JSON.
+            UnsupportedHeaderError: the header has ``crit``, ``b64`` or ``zip``.
+            UnknownKeyError: no key fits the header, or more than one.
             AlgorithmMismatchError: ``alg`` is not the algorithm of that key.
-            InvalidSignatureError: the signature is not that key's. Where the header names another
-                key id, this is an UnknownKeyError: the key that it names is not here.
+            InvalidSignatureError: the signature was not made with that key. If the key was chosen
+                although the header names another key id, this is an UnknownKeyError.
         """
         return self.verify_text(self.text_of(token))
 
     def verify_text(self, text: str) -> VerifiedJws:
-        """Do what `verify` does, for what `text_of` gave."""
+        """Verify a token as `text_of` returned it; see `verify`."""
         head, payload_segment, signature_segment = split_compact(text)
-        # Read before the key is found: a key that leaves meanwhile vouches for nothing.
+
+        # Read before the key is found, so that a key that is removed meanwhile is not trusted.
         version = self._keys.version
         if self._version != version:
-            self._forget(version)
+            self._clear(version)
         remembered = self._headers.get(head)
-        # Compared once more: another thread may have put it there for keys that have left since.
+        # Compared again, because another thread may have added a header of removed keys.
         if remembered is not None and remembered.keys_version != version:
             remembered = None
         header = remembered or self._read_header(head, version)
+
         signature = b64url_decode(signature_segment)
         payload = b64url_decode(payload_segment)
         message = text[: -len(signature_segment) - 1].encode()
@@ -203,12 +206,13 @@ class CompactJws:
             if not header.is_stand_in:
                 raise
             raise_without_context(UnknownKeyError())
+
         if remembered is None:
             self._remember_header(head, header)
         return VerifiedJws(payload, header.typ, version)
 
     def kid_of(self, token: str | bytes) -> str | None:
-        """Give the key id that a token names, which nobody vouches for.
+        """Return the key id in the header of a token, unverified.
 
         Raises:
             MalformedTokenError: see `verify`.
@@ -216,8 +220,8 @@ class CompactJws:
         kid = loads_header(b64url_decode(split_compact(self.text_of(token))[0])).get("kid")
         return kid if isinstance(kid, str) else None
 
-    def _forget(self, version: int) -> None:
-        # A key that left verifies nothing, also where its header was seen before.
+    def _clear(self, version: int) -> None:
+        # A removed key no longer verifies anything, even if its header is cached.
         self._headers.clear()
         self._version = version
 
@@ -225,6 +229,7 @@ class CompactJws:
         header = loads_header(b64url_decode(segment))
         if any(name in header for name in _REFUSED):
             raise UnsupportedHeaderError
+
         algorithm, kid, typ = header.get("alg"), header.get("kid"), header.get("typ")
         if not isinstance(algorithm, str):
             raise MalformedTokenError
@@ -232,6 +237,7 @@ class CompactJws:
             "typ" in header and not isinstance(typ, str)
         ):
             raise MalformedTokenError
+
         named = kid if isinstance(kid, str) else None
         key = self._keys.find(kid=named, algorithm=algorithm)
         return _Header(
@@ -254,7 +260,7 @@ def _media_type(typ: str) -> str:
 def _encode_header(key: Key, typ: str, extra: Mapping[str, JsonValue]) -> str:
     refused = sorted(_RESERVED & extra.keys())
     if refused:
-        msg = f"These headers are set by the engine alone: {', '.join(refused)}."
+        msg = f"Only the engine sets these headers: {', '.join(refused)}."
         raise ConfigurationError(msg)
     header: dict[str, JsonValue] = {"alg": key.algorithm.name, "typ": typ}
     if key.kid is not None:

@@ -1,7 +1,7 @@
-"""What good signatures vouched for, remembered: that a text is signed, and nothing besides.
+"""A cache of tokens with valid signatures. It caches nothing else about a token.
 
-Whether the token is over, meant for us or revoked is asked anew each time, of claims that are parsed
-anew. A text is kept until its ``exp``, and a quarter of an hour at most.
+For each use of a token its claims are parsed again, and expiry, audience and revocation are checked
+again. A token is cached until its ``exp``, and for at most 15 minutes.
 """
 
 from collections import deque
@@ -14,38 +14,38 @@ from tokenward.jose.compact import VerifiedJws
 
 __all__ = ["SignatureCache", "SignatureCacheUse"]
 
-# What one entry takes in CPython besides the letters of the token and of its payload, and what a
-# queue takes that may hold one alone.
-_BYTES_BESIDES: Final = 336
+# The memory of an entry in CPython without the text of the token and its payload, and of a queue,
+# which may hold only one entry.
+_BYTES_OF_ENTRY: Final = 336
 _BYTES_OF_QUEUE: Final = 840
 _LONGEST_SECONDS: Final = 900.0
 
 
 class SignatureCacheUse(NamedTuple):
-    """How well the signature cache of an engine serves."""
+    """How much the signature cache of an engine is used."""
 
     hits: int
-    """How often the signature of a token did not have to be verified."""
+    """How often the signature of a token was found in the cache."""
     misses: int
-    """How often that of an access token which passed the policy had to be; what is refused is not counted."""
+    """How often the signature of an accepted access token had to be verified."""
     entries: int
-    """How many tokens are remembered now."""
+    """How many tokens are cached now."""
     bytes: int
-    """About how much memory they take."""
+    """Approximately how much memory they use."""
 
     @property
     def hit_rate(self) -> float:
-        """The part of both that the hits are, from 0 to 1; 0 before the first."""
+        """The share of hits, from 0 to 1; 0 before the first use."""
         seen = self.hits + self.misses
         return self.hits / seen if seen else 0.0
 
 
 class SignatureCache:
-    """A bounded number of texts with good signatures; what is over first goes first.
+    """A limited number of tokens with valid signatures; the first to expire is removed first.
 
-    All that ends within the same second stands in one queue: there are about 900 of these, however
-    many texts there are, so that room is made in a time that does not grow with their number.
-    Threads that share an engine share its memory.
+    Tokens that expire within the same second share a queue. There are at most about 900 queues, so
+    the time to remove a token does not grow with the number of tokens. Threads that share an engine
+    share its cache.
     """
 
     __slots__ = (
@@ -54,11 +54,11 @@ class SignatureCache:
     )  # fmt: skip
 
     def __init__(self, *, max_entries: int, max_bytes: int) -> None:
-        """Take the bounds; where either is zero nothing is remembered."""
+        """Take the limits; if one of them is zero, nothing is cached."""
         self._max_entries = max_entries
         self._max_bytes = max_bytes
         self._verified: dict[str, VerifiedJws] = {}
-        # Each text that is in there, once, by the second in which it ends; and these, as a heap.
+        # Each cached text once, by the second in which it expires; and a heap of these seconds.
         self._ending: dict[int, deque[str]] = {}
         self._seconds: list[int] = []
         self._next_end = inf
@@ -67,28 +67,28 @@ class SignatureCache:
         self._lock = Lock()
 
     def __deepcopy__(self, memo: object) -> Self:
-        """Give an empty one of the same bounds: what was vouched for here is not for a copy to say."""
+        """Return an empty cache with the same limits: the copy may get other keys."""
         return type(self)(max_entries=self._max_entries, max_bytes=self._max_bytes)
 
     def recall(self, text: str, *, keys_version: int, now: float) -> VerifiedJws | None:
-        """Give what is remembered of a text, if it was verified by these very keys."""
+        """Return the cached result of a text if it was verified with this version of the keys."""
         if self._version != keys_version or now >= self._next_end:
             with self._lock:
-                self._forget_over(keys_version, now)
+                self._remove_expired(keys_version, now)
         found = self._verified.get(text)
-        # Compared once more: a key that has left meanwhile vouches for nothing.
+        # Compared again, because a key may have been removed meanwhile.
         if found is None or found.keys_version != keys_version:
             return None
         self._hits += 1
         return found
 
     def remember(self, text: str, verified: VerifiedJws, *, end: float | None, now: float) -> None:
-        """Take down that a text has a good signature.
+        """Cache that a text has a valid signature.
 
         Args:
-            text: the whole token; its claims have passed the policy.
-            verified: what `CompactJws.verify` gave for it.
-            end: its ``exp``, where it has one.
+            text: the whole token, whose claims have passed the policy.
+            verified: the result of `CompactJws.verify`.
+            end: its ``exp``, if it has one.
             now: the time, in seconds since 1970.
         """
         self._misses += 1
@@ -97,8 +97,9 @@ class SignatureCache:
         size = _size(text, verified)
         if second <= now or self._max_entries < 1 or size + _BYTES_OF_QUEUE > self._max_bytes:
             return
+
         with self._lock:
-            is_known = text in self._verified  # by other keys, or from a request at the same time
+            is_known = text in self._verified  # with other keys, or by a simultaneous request
             self._verified[text] = verified
             if is_known:
                 return
@@ -111,13 +112,13 @@ class SignatureCache:
                 heappush(self._seconds, second)
                 self._next_end = self._seconds[0]
             while len(self._verified) > self._max_entries or self._bytes > self._max_bytes:
-                self._forget_next()
+                self._remove_next()
 
     def use(self) -> SignatureCacheUse:
-        """Say how it serves."""
+        """Return how much the cache is used."""
         return SignatureCacheUse(self._hits, self._misses, len(self._verified), self._bytes)
 
-    def _forget_over(self, keys_version: int, now: float) -> None:
+    def _remove_expired(self, keys_version: int, now: float) -> None:
         if self._version != keys_version:
             self._version = keys_version
             self._verified.clear()
@@ -126,9 +127,9 @@ class SignatureCache:
             self._next_end = inf
             self._bytes = 0
         while now >= self._next_end:
-            self._forget_next()
+            self._remove_next()
 
-    def _forget_next(self) -> None:
+    def _remove_next(self) -> None:
         ending = self._ending[self._seconds[0]]
         text = ending.popleft()
         self._bytes -= _size(text, self._verified.pop(text))
@@ -139,4 +140,4 @@ class SignatureCache:
 
 
 def _size(text: str, verified: VerifiedJws) -> int:
-    return len(text) + len(verified.payload) + _BYTES_BESIDES
+    return len(text) + len(verified.payload) + _BYTES_OF_ENTRY

@@ -1,7 +1,7 @@
-"""Which public keys must not be used: weak ones, and those for which anybody can make signatures.
+"""Refuses public keys that are weak, or for which everyone can make signatures.
 
-The checks are cheap (well under a millisecond for usual keys) and find broken generators, damaged
-files and planted keys. None proves that a key is strong.
+The checks are cheap (well under a millisecond for usual keys). They find broken generators, damaged
+files and planted keys, but do not prove that a key is strong.
 """
 
 import math
@@ -18,7 +18,7 @@ from tokenward.jose.key_kinds import curve_of, public_part
 __all__ = ["check_key_object"]
 
 MIN_RSA_BITS: Final = 2048
-# OpenSSL verifies nothing with a longer modulus.
+# OpenSSL does not verify with a longer modulus.
 MAX_RSA_BITS: Final = 16_384
 # FIPS 186-5 §A.1.1: odd, and 2^16 < e < 2^256.
 MIN_RSA_EXPONENT: Final = 65_537
@@ -27,7 +27,7 @@ MAX_RSA_EXPONENT_BITS: Final = 256
 _SMALL_PRIMES: Final = math.prod(
     n for n in range(2, 752) if all(n % d for d in range(2, math.isqrt(n) + 1))
 )
-# Fermat's method finds primes that are close together in the first rounds (CVE-2022-26320).
+# Fermat's method finds close primes in the first rounds (CVE-2022-26320).
 _FERMAT_ROUNDS: Final = 32
 
 
@@ -39,7 +39,7 @@ class _Edwards:
     a: int
     d: int
     small_order: frozenset[int]
-    """The y of the points whose order divides the cofactor."""
+    """The y coordinates of the points whose order divides the cofactor."""
 
 
 _P25519: Final = 2**255 - 19
@@ -57,12 +57,12 @@ _EDWARDS: Final = {
 
 
 def check_key_object(key: PrivateKey | PublicKey) -> None:
-    """Refuse a parsed key that is weak, or on a curve that no algorithm of the table takes.
+    """Refuse a parsed key that is weak, or on a curve that no algorithm takes.
 
     Raises:
-        InvalidKeyError: RSA under 2,048 or over 16,384 bits, with an exponent that is even or out
-            of range, or with a modulus that is easily factored; another curve; an Edwards point of
-            small order, or one that is not on its curve.
+        InvalidKeyError: RSA under 2,048 or over 16,384 bits, with an even exponent or one out of
+            range, or with a modulus that is easily factored; an unsupported curve; an Edwards point
+            of small order, or one that is not on its curve.
 
     Not checked: that an RSA modulus is not prime and has no other weakness.
     """
@@ -81,18 +81,20 @@ def _check_rsa(public: rsa.RSAPublicKey) -> None:
     bits = public.key_size
     if not MIN_RSA_BITS <= bits <= MAX_RSA_BITS:
         msg = (
-            f"The RSA key has {bits} bits; at least {MIN_RSA_BITS} are needed, "
-            f"and at most {MAX_RSA_BITS} can be used."
+            f"The RSA key has {bits} bits; it must have at least {MIN_RSA_BITS} "
+            f"and at most {MAX_RSA_BITS}."
         )
         raise InvalidKeyError(msg)
+
     numbers = public.public_numbers()
     exponent, modulus = numbers.e, numbers.n
     too_long = exponent.bit_length() > MAX_RSA_EXPONENT_BITS
     if exponent < MIN_RSA_EXPONENT or exponent % 2 == 0 or too_long:
         msg = f"The RSA key's exponent must be odd, at least {MIN_RSA_EXPONENT}, below 2^256."
         raise InvalidKeyError(msg)
+
     if math.gcd(modulus, _SMALL_PRIMES) != 1 or _has_close_factors(modulus):
-        msg = "The RSA key's modulus is easily factored: the key is damaged or was badly made."
+        msg = "The RSA key's modulus is easily factored: the key is damaged or was generated badly."
         raise InvalidKeyError(msg)
 
 
@@ -110,13 +112,14 @@ def _check_edwards(public: ed25519.Ed25519PublicKey | ed448.Ed448PublicKey) -> N
     curve = _EDWARDS[name]
     p = curve.p
     encoded = int.from_bytes(public.public_bytes_raw(), "little")
-    # RFC 8032 §5.1.2 and §5.2.2: the last bit is the sign of x, the others are y.
+    # RFC 8032 §5.1.2 and §5.2.2: the last bit is the sign of x, the other bits are y.
     y = encoded % (1 << (8 * len(public.public_bytes_raw()) - 1))
     if y % p in curve.small_order:
-        msg = f"The {name} key is a point of small order: anybody can make signatures for it."
+        msg = f"The {name} key is a point of small order: everyone can make signatures for it."
         raise InvalidKeyError(msg)
-    # x² = (1 - y²) / (a - d * y²) has a root where the product of both is a square (Euler).
+
+    # x² = (1 - y²) / (a - d * y²) has a root if the product of both is a square (Euler).
     square = (1 - y * y) * (curve.a - curve.d * y * y)
     if y >= p or pow(square, (p - 1) // 2, p) != 1:
-        msg = f"The {name} key is not a point of its curve: it is damaged."
+        msg = f"The {name} key is not a point on its curve: it is damaged."
         raise InvalidKeyError(msg)

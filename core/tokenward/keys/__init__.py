@@ -7,9 +7,9 @@ from tokenward.jose.hmac_secrets import WeakSecretWarning
 from tokenward.jose.key import Key
 from tokenward.jose.key_source import KeySource, Signer
 from tokenward.keys.directory import KeyDirectory
-from tokenward.keys.index import KeyEntry
 from tokenward.keys.remote import RemoteKeySet, RemoteKeySetOptions
 from tokenward.keys.ring import KeyRing
+from tokenward.keys.ring_state import KeyEntry
 
 __all__ = [
     "Key",

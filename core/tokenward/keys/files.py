@@ -5,7 +5,6 @@ what is wrong with the file, never its content.
 """
 
 import os
-import secrets
 import shlex
 import stat
 from collections.abc import Callable, Iterator
@@ -25,12 +24,10 @@ from tokenward.errors import (
 from tokenward.jose.codec import dumps, loads_object
 from tokenward.jose.key import Key
 from tokenward.jose.pem_keys import is_private_pem
+from tokenward.keys.file_names import JWK_SUFFIX, LOCK_NAME, PEM_SUFFIX, temporary_name
 
 __all__ = [
-    "JWK_SUFFIX",
-    "LOCK_NAME",
     "MAX_FILE_BYTES",
-    "PEM_SUFFIX",
     "PRIVATE_MEMBERS",
     "KeyFile",
     "file_fault",
@@ -43,9 +40,6 @@ __all__ = [
     "write_file",
 ]
 
-PEM_SUFFIX: Final = ".pem"
-JWK_SUFFIX: Final = ".jwk.json"
-LOCK_NAME: Final = ".lock"
 MAX_FILE_BYTES: Final = 1_048_576
 """A JWK set of 100 private RSA keys with their certificates fits; also the limit for fetched sets."""
 PRIVATE_MEMBERS: Final = frozenset({"d", "k", "priv"})
@@ -199,7 +193,7 @@ def write_file(directory: Path, name: str, content: bytes, mode: int) -> None:
     Raises:
         OSError: the file cannot be written.
     """
-    temporary = directory / f".{secrets.token_hex(8)}.tmp"
+    temporary = directory / temporary_name()
     descriptor = os.open(temporary, _CREATE, mode)
     try:
         with open(descriptor, "wb") as file:  # noqa: PTH123 - it is open already

@@ -1,39 +1,47 @@
-"""What a set of keys is at one moment, and which of them a token's header means."""
+"""Keys by key id and by algorithm, and which of them the header of a token names."""
 
 from collections.abc import Iterable, Mapping
-from typing import Literal, NamedTuple, TypeAlias
+from typing import NamedTuple
 
 from tokenward.errors import AlgorithmMismatchError, ConfigurationError, UnknownKeyError
 from tokenward.jose.key import Key
 
-__all__ = ["KeyEntry", "KeyIndex", "KeyState", "find_key", "index_of", "indexed"]
-
-KeyState: TypeAlias = Literal["pending", "active", "verify-only"]
-
-
-class KeyEntry(NamedTuple):
-    """One key of a ring, and what it is there for."""
-
-    key: Key
-    state: KeyState
-    verify_until: float | None = None
-    """When a verify-only key is gone, in seconds since 1970; None: not until it is retired."""
+__all__ = ["KeyIndex", "index_of", "index_ring"]
 
 
 class KeyIndex(NamedTuple):
-    """Keys by what a header may say of them."""
+    """Keys by the members of a header that name them."""
 
     by_kid: Mapping[str, Key]
     by_algorithm: Mapping[str, list[Key]]
     stand_ins: Mapping[str, Key]
-    """By algorithm: the key that verifies whatever key id a token names; see `index_of`."""
+    """The key of an algorithm that verifies tokens with any unknown key id; see `index_of`."""
+
+    def find(self, *, kid: str | None, algorithm: str) -> Key:
+        """Return the key that a header names; see `KeyRing.find`."""
+        if kid is None:
+            candidates = self.by_algorithm.get(algorithm)
+            if candidates is None:
+                raise AlgorithmMismatchError
+            if len(candidates) > 1:
+                raise UnknownKeyError
+            return candidates[0]
+
+        key = self.by_kid.get(kid)
+        if key is None:
+            if algorithm not in self.stand_ins:
+                raise UnknownKeyError
+            return self.stand_ins[algorithm]
+        if key.algorithm.name != algorithm:
+            raise AlgorithmMismatchError
+        return key
 
 
 def index_of(by_kid: Mapping[str, Key], by_algorithm: Mapping[str, list[Key]]) -> KeyIndex:
-    """Add the stand-ins: keys without a given id that are the only ones of their algorithm.
+    """Return an index with stand-ins: keys without a given id, each the only one of its algorithm.
 
-    An issuer writes a key id of its own into its tokens, which a single key that was copied from its
-    page, or a shared secret, does not know. No other key could have signed such a token.
+    An issuer writes its own key id into its tokens. A single key that was copied from its page, or a
+    shared secret, does not have this id; yet no other key can have signed the token.
     """
     stand_ins = {
         algorithm: keys[0]
@@ -43,11 +51,11 @@ def index_of(by_kid: Mapping[str, Key], by_algorithm: Mapping[str, list[Key]]) -
     return KeyIndex(by_kid, by_algorithm, stand_ins)
 
 
-def indexed(keys: Iterable[Key]) -> KeyIndex:
-    """Index the keys of a ring.
+def index_ring(keys: Iterable[Key]) -> KeyIndex:
+    """Return the index of the keys of a ring.
 
     Raises:
-        ConfigurationError: two keys have the same id, or two of one algorithm have none.
+        ConfigurationError: two keys have the same id, or two keys of one algorithm have no id.
     """
     by_kid: dict[str, Key] = {}
     by_algorithm: dict[str, list[Key]] = {}
@@ -63,22 +71,3 @@ def indexed(keys: Iterable[Key]) -> KeyIndex:
             by_kid[key.kid] = key
         siblings.append(key)
     return index_of(by_kid, by_algorithm)
-
-
-def find_key(index: KeyIndex, *, kid: str | None, algorithm: str) -> Key:
-    """Find the key of a header among keys, wherever they come from; see `KeyRing.find`."""
-    if kid is None:
-        candidates = index.by_algorithm.get(algorithm)
-        if candidates is None:
-            raise AlgorithmMismatchError
-        if len(candidates) > 1:
-            raise UnknownKeyError
-        return candidates[0]
-    key = index.by_kid.get(kid)
-    if key is None:
-        if algorithm not in index.stand_ins:
-            raise UnknownKeyError
-        return index.stand_ins[algorithm]
-    if key.algorithm.name != algorithm:
-        raise AlgorithmMismatchError
-    return key

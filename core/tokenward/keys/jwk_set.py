@@ -10,7 +10,7 @@ from tokenward.errors import ConfigurationError, MalformedTokenError, raise_with
 from tokenward.jose.algorithms import ALGORITHMS
 from tokenward.jose.codec import loads_object
 from tokenward.jose.key import Key
-from tokenward.keys.index import find_key, index_of
+from tokenward.keys.index import index_of
 
 __all__ = ["KeySet", "UnusableKeySetError", "read_object"]
 
@@ -83,7 +83,7 @@ class KeySet:
             UnknownKeyError: there is none, or more than one could be meant.
             AlgorithmMismatchError: the key is bound to another algorithm, or no key has this one.
         """
-        return find_key(self._index, kid=kid, algorithm=algorithm)
+        return self._index.find(kid=kid, algorithm=algorithm)
 
     @property
     def keys(self) -> frozenset[Key]:

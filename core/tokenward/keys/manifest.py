@@ -1,19 +1,17 @@
-"""What ``ring.json`` says: which keys a ring has, in which files, and what each is there for."""
+"""The manifest ``ring.json``: the keys of a ring with their files and states."""
 
-import re
-from typing import Final, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 from pydantic_core import PydanticSerializationError
 
 from tokenward.errors import ConfigurationError, raise_without_context
 from tokenward.jose.key import Key
+from tokenward.keys.file_names import FILE_NAME
 from tokenward.keys.files import MAX_FILE_BYTES, KeyFile, key_of
-from tokenward.keys.index import KeyEntry, KeyState
+from tokenward.keys.ring_state import KeyEntry, KeyState
 
 __all__ = [
-    "FILE_NAME",
-    "MANIFEST_NAME",
     "Row",
     "key_named_by",
     "parsed_manifest",
@@ -21,13 +19,9 @@ __all__ = [
     "row_of",
 ]
 
-MANIFEST_NAME: Final = "ring.json"
-FILE_NAME: Final = re.compile(r"[^./\\\x00][^/\\\x00]*\.(pem|jwk\.json)")
-"""Of the directory itself, and not hidden; where a link leads is looked at when it is read."""
-
 
 class Row(BaseModel):
-    """What the manifest says of one key."""
+    """The row of one key in the manifest."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
@@ -38,19 +32,19 @@ class Row(BaseModel):
     verify_until: float | None = None
     """In seconds since 1970."""
     thumbprint: str | None = None
-    """RFC 7638, of an asymmetric key; may be left out where it is the key id."""
+    """RFC 7638, for an asymmetric key; may be omitted if it is the key id."""
 
     @field_validator("file")
     @classmethod
     def _check_file(cls, name: str) -> str:
         if not FILE_NAME.fullmatch(name):
-            msg = "not a name of a key's file"
+            msg = "not the name of a key file"
             raise ValueError(msg)
         return name
 
 
 class _Manifest(BaseModel):
-    """A ring. Whatever other files there are do not count."""
+    """The keys of a ring; other files in the directory are ignored."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -59,10 +53,10 @@ class _Manifest(BaseModel):
 
 
 def parsed_manifest(file: KeyFile) -> tuple[Row, ...]:
-    """Read a manifest.
+    """Return the rows of a manifest.
 
     Raises:
-        ConfigurationError: it is none.
+        ConfigurationError: the file is not a manifest.
     """
     try:
         return _Manifest.model_validate_json(file.content).keys
@@ -76,10 +70,10 @@ def parsed_manifest(file: KeyFile) -> tuple[Row, ...]:
 
 
 def rendered_manifest(rows: list[Row]) -> bytes:
-    """Write a manifest.
+    """Return the content of a manifest.
 
     Raises:
-        ConfigurationError: it would be larger than what is read again.
+        ConfigurationError: the manifest is too large to be read again.
     """
     content = _Manifest(keys=tuple(rows)).model_dump_json(indent=2).encode()
     if len(content) > MAX_FILE_BYTES:
@@ -89,10 +83,10 @@ def rendered_manifest(rows: list[Row]) -> bytes:
 
 
 def row_of(entry: KeyEntry, name: str) -> Row:
-    """Say which key a file holds.
+    """Return the row of a key and its file.
 
     Raises:
-        ConfigurationError: JSON cannot say its key id, or its time.
+        ConfigurationError: the key id or the time cannot be written as JSON.
     """
     try:
         row = Row(
@@ -105,22 +99,22 @@ def row_of(entry: KeyEntry, name: str) -> Row:
         )
         row.model_dump_json()
     except (ValidationError, PydanticSerializationError):
-        msg = "A key of the ring has an id, a time or a file's name that JSON cannot say."
+        msg = "A key of the ring has an id, a time or a file name that cannot be written as JSON."
         raise ConfigurationError(msg) from None
     return row
 
 
 def key_named_by(row: Row, file: KeyFile) -> Key:
-    """Make the key that a row means.
+    """Return the key that a row describes.
 
     Raises:
-        ConfigurationError: the file holds another one.
-        InvalidKeyError: it holds none that can be used, or a private one that others may read.
+        ConfigurationError: the file holds another key.
+        InvalidKeyError: the file holds no usable key.
     """
     key = key_of(file, algorithm=row.algorithm, kid=row.kid)
     is_secret = key.algorithm.key_type == "oct"
     thumbprint = None if is_secret else row.thumbprint or row.kid
     if (key.kid, key.thumbprint) != (row.kid, thumbprint):
-        msg = f"{str(file.path)!r} is not the key that ring.json means: its key id differs."
+        msg = f"{str(file.path)!r} is not the key that ring.json describes: its key id differs."
         raise ConfigurationError(msg)
     return key

@@ -1,16 +1,13 @@
-"""The keys that an engine holds, from the day one is published to the day it is gone.
+"""The keys of an engine: one signs, all verify.
 
-A token's header never chooses an algorithm: it may name a key, and the key knows its own. ::
-
-    pending ──rotate──▶ active ──rotate──▶ verify-only ──its time is over──▶ gone
-       published, verifies   signs            verifies         retire: from any state but active
+The header of a token never chooses an algorithm: it may name a key, and the key has its algorithm.
 """
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from threading import Lock
-from typing import NamedTuple, Self
+from typing import Self
 
 from pydantic import JsonValue
 
@@ -18,23 +15,13 @@ from tokenward._arguments import kind_of
 from tokenward.errors import ConfigurationError
 from tokenward.jose.key import Key
 from tokenward.jose.key_source import Signer
-from tokenward.keys.index import KeyEntry, KeyIndex, find_key, indexed
+from tokenward.keys.ring_state import KeyEntry, RingState
 
-__all__ = ["KeyEntry", "KeyRing"]
-
-
-class _Snapshot(NamedTuple):
-    """A ring at one moment: it is replaced as a whole, so that no reader sees half of a change."""
-
-    entries: tuple[KeyEntry, ...]
-    lookup: KeyIndex
-    signer: Signer | None
-    undated: Mapping[Key, float]
-    """How many seconds a key still verifies, from the time at which an engine next uses the ring."""
+__all__ = ["KeyRing"]
 
 
 class KeyRing:
-    """The keys of one engine: one signs, all verify.
+    """The keys of an engine: one signs, all verify.
 
     ::
 
@@ -42,75 +29,64 @@ class KeyRing:
         KeyRing(Key.from_pem(new), verifiers=[Key.from_pem(old_public)])
         ring.rotate(Key.generate("EdDSA"), verify_for=timedelta(days=30))
 
-    What changes it (`publish`, `rotate`, `retire`, `replace`, `drop_expired`) takes effect at once, in
-    every engine that holds it. Several threads may change it: the changes are made one after the other.
+    A change (`publish`, `rotate`, `retire`, `replace`, `drop_expired`) takes effect at once in every
+    engine that has the ring. Threads may change it: their changes are made one after the other.
     """
 
-    # Writers hold the lock. Readers take none: they read the snapshot once.
-    __slots__ = ("_lock", "_snapshot", "due_at", "version")
+    # Writers hold the lock. Readers take no lock: they read the state once.
+    __slots__ = ("_lock", "_state", "due_at", "version")
 
     def __init__(
         self, active: Key | Signer, *, verifiers: Iterable[Key] = (), pending: Iterable[Key] = ()
     ) -> None:
-        """Take the key that signs, and those that only verify.
+        """Take the key that signs, and the keys that only verify.
 
         Args:
-            active: the signer. Where it has no private part, the ring verifies and cannot issue.
-            verifiers: keys whose tokens are accepted too; usually those that signed before.
+            active: the key that signs. With a public key, the ring verifies and cannot issue.
+            verifiers: further keys whose tokens are accepted; usually those that signed before.
             pending: keys that are published and accepted, and will sign later.
 
         Raises:
-            ConfigurationError: two keys have the same id, or two of one algorithm have none.
+            ConfigurationError: two keys have the same id, or two keys of one algorithm have no id.
         """
         self.version: int = 0
         """A number that grows with every change."""
         self.due_at: float = math.inf
         """When the next key expires, in seconds since 1970; see `prepare`."""
         self._lock = Lock()
-        key, signer = _parts(active)
-        self._install(
-            [
-                KeyEntry(key, "active"),
-                *(
-                    KeyEntry(each, "verify-only")
-                    for each in _several(verifiers, "verifiers")
-                    if each != key
-                ),
-                *(KeyEntry(each, "pending") for each in _several(pending, "pending")),
-            ],
-            signer,
-            {},
-        )
+        key, signer = _key_and_signer(active)
+        old = [each for each in _checked_keys(verifiers, "verifiers") if each != key]
+        entries = [
+            KeyEntry(key, "active"),
+            *(KeyEntry(each, "verify-only") for each in old),
+            *(KeyEntry(each, "pending") for each in _checked_keys(pending, "pending")),
+        ]
+        self._install(RingState.of(entries, signer))
 
     def __deepcopy__(self, memo: object) -> Self:
         """Return a ring of the same keys that changes independently of this one."""
-        with self._lock:
-            entries, _, signer, undated = self._snapshot
-        twin = type(self)(signer or entries[0].key)
-        twin._install(list(entries), signer, undated)  # noqa: SLF001 - of the same class
-        return twin
+        state = self._state
+        copy = type(self)(state.signer or state.active)
+        copy._install(state)  # noqa: SLF001 - of the same class
+        return copy
 
     @classmethod
     def from_entries(cls, entries: Iterable[KeyEntry]) -> Self:
-        """Make a ring of keys with their states, as `entries` gives them.
+        """Return a ring of keys with their states, as `entries` returned them.
 
         Raises:
-            ConfigurationError: not exactly one is active, or see `KeyRing`.
+            ConfigurationError: not exactly one key is active, or see `KeyRing`.
         """
-        listed = list(entries)
-        active = [entry for entry in listed if entry.state == "active"]
-        if len(active) != 1 or any(entry.state not in _STATES for entry in listed):
-            msg = "A ring has exactly one active key; the others are pending or verify-only."
-            raise ConfigurationError(msg)
-        ring = cls(active[0].key)
-        ring._install([*active, *(each for each in listed if each.state != "active")], None, {})
+        state = RingState.loaded(entries)
+        ring = cls(state.active)
+        ring._install(state)
         return ring
 
     @classmethod
     def from_secret(
         cls, secret: str | bytes, *, algorithm: str = "HS256", kid: str | None = None
     ) -> Self:
-        """Make a ring of one `Key.from_secret`."""
+        """Return a ring of one key; see `Key.from_secret`."""
         return cls(Key.from_secret(secret, algorithm=algorithm, kid=kid))
 
     @classmethod
@@ -122,7 +98,7 @@ class KeyRing:
         password: str | bytes | None = None,
         kid: str | None = None,
     ) -> Self:
-        """Make a ring of one `Key.from_pem`."""
+        """Return a ring of one key; see `Key.from_pem`."""
         return cls(Key.from_pem(pem, algorithm=algorithm, password=password, kid=kid))
 
     @classmethod
@@ -133,129 +109,104 @@ class KeyRing:
         algorithm: str | None = None,
         kid: str | None = None,
     ) -> Self:
-        """Make a ring of one `Key.from_jwk`."""
+        """Return a ring of one key; see `Key.from_jwk`."""
         return cls(Key.from_jwk(jwk, algorithm=algorithm, kid=kid))
 
     @classmethod
     def generate(cls, algorithm: str = "EdDSA", *, kid: str | None = None) -> Self:
-        """Make a ring of one `Key.generate`."""
+        """Return a ring of one key; see `Key.generate`."""
         return cls(Key.generate(algorithm, kid=kid))
 
     @property
     def active(self) -> Key:
         """The key that signs."""
-        return self._snapshot.entries[0].key
+        return self._state.active
 
     @property
     def can_sign(self) -> bool:
-        """Whether the ring issues tokens: its active key is private, or has a `Signer`."""
-        entries, _, signer, _ = self._snapshot
-        return signer is not None or entries[0].key.can_sign
+        """Whether the ring can issue tokens: its active key is private, or has a `Signer`."""
+        state = self._state
+        return state.signer is not None or state.active.can_sign
 
     @property
     def signer(self) -> Signer | None:
-        """What signs elsewhere for the active key; None: the key itself does."""
-        return self._snapshot.signer
+        """The `Signer` of the active key; None: the key signs itself."""
+        return self._state.signer
 
     def signing_key(self) -> Key | Signer:
         """Return the active key, or the `Signer` that signs for it.
 
         Not checked: that the active key has a private part; see `can_sign`.
         """
-        entries, _, signer, _ = self._snapshot
-        return entries[0].key if signer is None else signer
+        state = self._state
+        return state.active if state.signer is None else state.signer
 
     def entries(self) -> tuple[KeyEntry, ...]:
-        """Give every key with its state, the active one first.
+        """Return each key with its state, the active key first.
 
         Raises:
-            ConfigurationError: `rotate` was given no time, and no engine has used the ring since.
+            ConfigurationError: `rotate` was called without `now`, and no engine has used the ring
+                since.
         """
-        return _dated(self._snapshot).entries
+        return self._state.checked_dates().entries
 
     def publish(self, key: Key) -> None:
         """Add a pending key: its tokens are accepted, and its public half is in `public_jwks`.
 
-        Do this a while before `rotate`, so that whoever keeps a copy of the set knows the key.
+        Do this some time before `rotate`, so that verifiers which cache the key set know the key.
 
         Raises:
-            ConfigurationError: a key of this id is there already.
+            ConfigurationError: the ring has a key of this id.
         """
         with self._lock:
-            entries, _, signer, undated = self._snapshot
-            self._install([*entries, KeyEntry(key, "pending")], signer, undated)
+            self._install(self._state.with_pending(key))
 
     def rotate(
         self, new_key: Key | Signer, *, verify_for: timedelta | None, now: float | None = None
     ) -> None:
-        """Have another key sign from now on; the one that signed before only verifies.
+        """Sign with another key from now on; the old key only verifies.
 
         Args:
-            new_key: a new one, or one that is pending or verify-only.
-            verify_for: how long the old key still verifies: at least as long as its tokens live.
-                Zero: it is gone at once. None: until it is retired.
+            new_key: a new key, or a pending or verify-only key of the ring.
+            verify_for: how long the old key verifies: at least the lifetime of its tokens. Zero: it
+                is removed at once. None: until it is retired.
             now: seconds since 1970; None: the time at which an engine next uses the ring.
 
         Raises:
-            ConfigurationError: the key is the active one, its id is that of another key, or
+            ConfigurationError: the key is the active one or has the id of another key, or
                 `verify_for` is negative.
         """
         if verify_for is not None and verify_for < timedelta(0):
             msg = "verify_for must not be negative."
             raise ConfigurationError(msg)
-        key, signer = _parts(new_key)
+        key, signer = _key_and_signer(new_key)
         seconds = None if verify_for is None else verify_for.total_seconds()
-        until = None if seconds is None or now is None else now + seconds
         with self._lock:
-            (old, *others), _, _, undated = self._snapshot
-            if key.kid == old.key.kid:
-                msg = "This key, or one of its id, is the active one: a new key needs its own id."
-                raise ConfigurationError(msg)
-            kept = [each for each in others if each.key.kid != key.kid or each.key.kid is None]
-            retiring = [] if seconds == 0 else [KeyEntry(old.key, "verify-only", until)]
-            if seconds is not None and until is None:
-                undated = {**undated, old.key: seconds}
-            self._install([KeyEntry(key, "active"), *retiring, *kept], signer, undated)
+            self._install(self._state.rotated(key, signer, verify_seconds=seconds, now=now))
 
     def retire(self, kid: str) -> None:
-        """Let a key go at once: what it signed is refused from now on.
+        """Remove a key: the tokens that it signed are refused from now on.
 
         Raises:
-            ConfigurationError: there is no such key, or it is the active one.
+            ConfigurationError: the ring has no such key, or it is the active key.
         """
         with self._lock:
-            entries, _, signer, undated = self._snapshot
-            if kid == entries[0].key.kid:
-                msg = "The active key cannot be retired: rotate to another first."
-                raise ConfigurationError(msg)
-            kept = [entry for entry in entries if entry.key.kid != kid]
-            if len(kept) == len(entries):
-                msg = "There is no key of this id in the ring."
-                raise ConfigurationError(msg)
-            self._install(kept, signer, undated)
+            self._install(self._state.without(kid))
 
     def replace(self, other: "KeyRing") -> None:
-        """Take over the keys of another ring as they are, in one step.
+        """Replace all keys by those of another ring, in one step.
 
         Raises:
             ConfigurationError: see `entries`.
         """
-        taken = _dated(other._snapshot)  # noqa: SLF001 - of the same class
+        state = other._state.checked_dates()  # noqa: SLF001 - of the same class
         with self._lock:
-            self._install(list(taken.entries), taken.signer, {})
+            self._install(state)
 
     def drop_expired(self, now: float) -> None:
-        """Let the keys go whose time is over. Engines call it through `prepare` when `due_at` has come."""
+        """Remove expired keys. Engines call this through `prepare` when `due_at` has come."""
         with self._lock:
-            entries, _, signer, undated = self._snapshot
-            dated = [
-                entry._replace(verify_until=now + undated[entry.key])
-                if entry.key in undated
-                else entry
-                for entry in entries
-            ]
-            kept = [each for each in dated if each.verify_until is None or each.verify_until > now]
-            self._install(kept, signer, {})
+            self._install(self._state.without_expired(now))
 
     async def prepare(self, now: float) -> None:
         """Call `drop_expired`; this is how an engine prepares any `KeySource`."""
@@ -266,78 +217,63 @@ class KeyRing:
         return False
 
     def public_jwks(self) -> dict[str, JsonValue]:
-        """Give the set of public keys (RFC 7517 §5): pending, active and verify-only ones.
+        """Return the set of public keys (RFC 7517 §5): pending, active and verify-only keys.
 
-        Secrets have no public half, and are not in it; nor is any private member.
+        It holds no secrets, which have no public half, and no private members.
         """
         published = [
             entry.key.public_jwk()
-            for entry in self._snapshot.entries
+            for entry in self._state.entries
             if entry.key.algorithm.key_type != "oct"
         ]
         return {"keys": [*published]}
 
     def find(self, *, kid: str | None, algorithm: str) -> Key:
-        """Find the key of a header: exactly by its ``kid``, or the only one of that algorithm.
+        """Return the key that a header names: the key of its ``kid``, or the only one of its ``alg``.
 
-        A key whose id was not given (`Key.is_named`) is also found by any ``kid`` that no key has, if
-        it is the only key of that algorithm.
+        A key without a given id (`Key.is_named`) that is the only one of its algorithm also verifies
+        tokens with any unknown ``kid``.
 
         Raises:
-            UnknownKeyError: there is none, or more than one could be meant.
-            AlgorithmMismatchError: the key is bound to another algorithm, or no key has this one.
+            UnknownKeyError: no key fits, or more than one.
+            AlgorithmMismatchError: the key has another algorithm, or no key has this algorithm.
         """
-        return find_key(self._snapshot.lookup, kid=kid, algorithm=algorithm)
+        return self._state.lookup.find(kid=kid, algorithm=algorithm)
 
     def __iter__(self) -> Iterator[Key]:
-        """Go through the keys, the signer first."""
-        return (entry.key for entry in self._snapshot.entries)
+        """Iterate over the keys, the active key first."""
+        return (entry.key for entry in self._state.entries)
 
     def __len__(self) -> int:
-        """Count the keys."""
-        return len(self._snapshot.entries)
+        """Return the number of keys."""
+        return len(self._state.entries)
 
     def __repr__(self) -> str:
-        """Say which keys there are, and nothing of what they hold."""
+        """Show the active key and the number of keys, never key material."""
         return f"KeyRing(active={self.active!r}, keys={len(self)})"
 
-    def _install(
-        self, entries: list[KeyEntry], signer: Signer | None, undated: Mapping[Key, float]
-    ) -> None:
-        """Check keys, then replace all at once. The caller holds the lock."""
-        lookup = indexed(entry.key for entry in entries)
-        ends = [entry.verify_until for entry in entries if entry.verify_until is not None]
-        waiting = {entry.key: undated[entry.key] for entry in entries if entry.key in undated}
-        self._snapshot = _Snapshot(tuple(entries), lookup, signer, waiting)
-        self.due_at = -math.inf if waiting else min(ends, default=math.inf)
-        # Last: whoever sees the number sees the keys.
+    def _install(self, state: RingState) -> None:
+        """Replace the state as a whole. The caller holds the lock."""
+        self._state = state
+        self.due_at = state.due_at
+        # Last: a reader that sees the new version sees the new keys.
         self.version += 1
 
 
-_STATES = frozenset({"pending", "active", "verify-only"})
-
-
-def _dated(snapshot: _Snapshot) -> _Snapshot:
-    if snapshot.undated:
-        msg = "The ring does not know the time yet: give rotate its now=."
-        raise ConfigurationError(msg)
-    return snapshot
-
-
-def _several(keys: Iterable[Key], argument: str) -> tuple[Key, ...]:
+def _checked_keys(keys: Iterable[Key], argument: str) -> tuple[Key, ...]:
     listed = tuple(keys) if isinstance(keys, Iterable) else (None,)
     if not all(isinstance(key, Key) for key in listed):
-        msg = f"{argument} must be several keys, as in {argument}=[Key.from_jwk(...)]."
+        msg = f"{argument} must be a list of keys, as in {argument}=[Key.from_jwk(...)]."
         raise ConfigurationError(msg)
-    # A key that was given twice is one key.
+    # A key that is given twice is one key.
     return tuple(dict.fromkeys(listed))
 
 
-def _parts(key: Key | Signer) -> tuple[Key, Signer | None]:
+def _key_and_signer(key: Key | Signer) -> tuple[Key, Signer | None]:
     if isinstance(key, type) or not isinstance(key, Key | Signer):
         msg = (
             f"A ring signs with a Key or a Signer, not {kind_of(key)}: "
-            "give KeyRing(Key.from_secret(...)), or KeyRing.from_secret(...)."
+            "pass KeyRing(Key.from_secret(...)), or KeyRing.from_secret(...)."
         )
         raise ConfigurationError(msg)
     return (key, None) if isinstance(key, Key) else (key.key, key)
