@@ -34,7 +34,7 @@ class Timed:
     case: str
     beyond: str | None = None
 
-    def one_block(self, calls: int) -> float:
+    def microseconds_of_block(self, calls: int) -> float:
         """Return the microseconds of one call; `beyond` is timed before and after the case."""
         if self.beyond is None:
             return self.side.microseconds(self.case, calls)
@@ -80,7 +80,7 @@ class Bench:
         for library, version in versions.items():
             self._versions.setdefault(library, set()).add(version)
 
-    def versions_seen(self) -> dict[str, str]:
+    def take_versions(self) -> dict[str, str]:
         """Return the versions of the sides that ran since the last call, and clear them."""
         seen = {name: " and ".join(sorted(each)) for name, each in sorted(self._versions.items())}
         self._versions.clear()
@@ -99,11 +99,11 @@ class Bench:
         blocks: tuple[list[float], list[float]] = ([], [])
         for number in range(self.effort.blocks):
             for which in (0, 1) if number % 2 else (1, 0):
-                blocks[which].append(pair[which].one_block(calls[which]))
+                blocks[which].append(pair[which].microseconds_of_block(calls[which]))
         return outcome(label, *blocks, at_most=at_most)
 
 
-def must_agree(sides: Mapping[str, Side]) -> None:
+def check_same_releases(sides: Mapping[str, Side]) -> None:
     """Check that all sides run on the same releases of the libraries that they share.
 
     Raises:

@@ -37,7 +37,7 @@ class Side:
             raise SideFailedError(self.name) from exc
         return float(self._answer())
 
-    def farewell(self) -> Any:  # noqa: ANN401 - JSON
+    def last_output(self) -> Any:  # noqa: ANN401 - JSON
         """Stop a side that serves HTTP and return its last output."""
         self._process.stdin.close()
         return self._answer()

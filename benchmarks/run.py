@@ -61,7 +61,7 @@ def measured(bench: Bench, part: str) -> dict[str, Any]:
     report: Report = PARTS[part].measure(bench)
     for warning in report.warnings:
         print(f"!!! {warning}", file=sys.stderr)
-    versions, day = bench.versions_seen(), today()
+    versions, day = bench.take_versions(), today()
     blocks = {name: table.markdown() for name, table in report.tables.items()}
     blocks[conditions_of(part)] = conditions(versions, [day])
     print("\n\n".join(f"{name}:\n\n{text}" for name, text in blocks.items()), flush=True)

@@ -4,7 +4,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from statistics import median
 
-from benchmarks.comparing import Bench, Timed, must_agree
+from benchmarks.comparing import Bench, Timed, check_same_releases
 from benchmarks.environments import OWN
 from benchmarks.processes import Side
 from benchmarks.ratios import Outcome
@@ -107,7 +107,7 @@ def _beside(bench: Bench, ours: Side, peer: Peer, algorithm: str) -> list[Outcom
     """Compare with one peer, for tokens at first sight and seen before."""
     script, arguments = peer.script, (algorithm, *peer.arguments)
     with bench.side(peer.environment, script, *arguments) as theirs:
-        must_agree({"ours": ours, "theirs": theirs})
+        check_same_releases({"ours": ours, "theirs": theirs})
         bounds = {"first": peer.first.get(algorithm), "repeat": peer.repeat}
         words = {"first": "first sight", "repeat": "seen before"}
         return [
@@ -126,9 +126,11 @@ def _parts(bench: Bench, side: Side) -> list[str]:
     bare, empty = Timed(side, "bare"), Timed(side, "empty", "bare")
     calls = bare.calls(bench.effort.block_seconds)
     blocks = range(bench.effort.blocks)
-    words = [f"A bare request takes {number(median(bare.one_block(calls) for _ in blocks))} µs."]
+    words = [
+        f"A bare request takes {number(median(bare.microseconds_of_block(calls) for _ in blocks))} µs."
+    ]
     if "empty" in side.cases:
-        cost = number(median(empty.one_block(calls) for _ in blocks))
+        cost = number(median(empty.microseconds_of_block(calls) for _ in blocks))
         words.append(
             f"A dependency that does nothing takes {cost} µs more, which each figure includes."
         )
@@ -142,7 +144,7 @@ def _drop_in(bench: Bench) -> Table:
         bench.side(OWN, script, *arguments, DROP_IN) as ours,
         bench.side("async-fastapi-jwt-auth", script, *arguments, REFERENCE) as theirs,
     ):
-        must_agree({"ours": ours, "theirs": theirs})
+        check_same_releases({"ours": ours, "theirs": theirs})
         outcomes = [
             bench.compare(
                 f"{label}, {words}",

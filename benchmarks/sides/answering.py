@@ -17,7 +17,7 @@ from typing import Any
 Call = Callable[[Any], Any]
 
 
-def unchecked(_calls: int) -> None:
+def check_nothing(_calls: int) -> None:
     """Check nothing."""
 
 
@@ -32,7 +32,7 @@ class Case:
 
     inputs: Iterator[Any]
     ready: Callable[[], Awaitable[Call]]
-    check: Callable[[int], None] = unchecked
+    check: Callable[[int], None] = check_nothing
 
 
 def steady(call: Call, inputs: Iterable[object] | None = None) -> Case:
@@ -44,7 +44,7 @@ def steady(call: Call, inputs: Iterable[object] | None = None) -> Case:
     return Case(inputs=iter(repeat(None) if inputs is None else inputs), ready=ready)
 
 
-def same(found: object, expected: object, name: str) -> None:
+def expect_equal(found: object, expected: object, name: str) -> None:
     """End the side if a result is not the expected one."""
     if found != expected:
         sys.exit(f"{sys.argv[0]}: {name}: expected {expected!r}, got {found!r}.")

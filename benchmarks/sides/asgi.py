@@ -11,7 +11,7 @@ PATH = "/user"
 PLAIN: Headers = [(b"host", b"127.0.0.1:8000"), (b"accept", b"*/*"), (b"user-agent", b"bench")]
 
 
-def bearing(token: str) -> Headers:
+def bearer_headers(token: str) -> Headers:
     """Return the headers of a request with a token."""
     return [*PLAIN, (b"authorization", f"Bearer {token}".encode())]
 

@@ -7,7 +7,7 @@ from itertools import cycle
 from pathlib import Path
 from typing import Any
 
-from answering import Call, Case, answer, same, steady
+from answering import Call, Case, answer, expect_equal, steady
 from joserfc import jwk, jwt
 from joserfc.errors import JoseError, SecurityWarning
 from material import AUDIENCE, EXTRA, ISSUER, SCOPE, SUBJECT, Material
@@ -43,7 +43,7 @@ async def main(material: Material) -> None:
         tokens = material.tokens(algorithm, "usual")
         claims = decode(tokens[0])
         found = claims["sub"], claims["tenant"], claims["roles"], claims["scope"]
-        same(found, (SUBJECT, *EXTRA.values(), SCOPE), algorithm)
+        expect_equal(found, (SUBJECT, *EXTRA.values(), SCOPE), algorithm)
         forged, expired, misaddressed, misissued, _ = material.refused(algorithm).values()
         for token in (forged, expired, misaddressed, misissued):
             try:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import jwt
-from answering import Call, Case, answer, same, steady
+from answering import Call, Case, answer, expect_equal, steady
 from material import ALGORITHMS, AUDIENCE, EXTRA, ISSUER, KEY_ID, SCOPE, SIZES, SUBJECT, Material
 
 LIFETIME_SECONDS = 900
@@ -62,7 +62,7 @@ async def main(material: Material) -> None:
         decode = decoding(material, algorithm)
         claims = decode(material.tokens(algorithm, "usual")[0])
         found = claims["sub"], claims["tenant"], claims["roles"], claims["scope"]
-        same(found, (SUBJECT, *EXTRA.values(), SCOPE), algorithm)
+        expect_equal(found, (SUBJECT, *EXTRA.values(), SCOPE), algorithm)
         forged, expired, misaddressed, misissued, _ = material.refused(algorithm).values()
         for token in (forged, expired, misaddressed, misissued):
             refusing(decode)(token)

@@ -5,10 +5,16 @@ import sys
 from itertools import cycle
 from pathlib import Path
 
-from answering import Call, Case, answer, same, steady
+from answering import Call, Case, answer, expect_equal, steady
 from material import ALGORITHMS, EXTRA, SCOPE, SERVED, SIZES, SUBJECT, Material
-from remembering import Watch, repeat
-from tokenward_engine import ShopClaims, engine_with, guarding, ring_of, watched
+from remembering import CacheWatch, repeat
+from tokenward_engine import (
+    ShopClaims,
+    cache_checks,
+    engine_with,
+    engine_with_revoked_token,
+    ring_of,
+)
 
 from tokenward import KeyRing, TokenEngine, TokenError
 
@@ -16,7 +22,7 @@ from tokenward import KeyRing, TokenEngine, TokenError
 def fresh_each_block(ring: KeyRing, tokens: list[str]) -> Case:
     """Return a case of tokens that are new to the engine: each block gets a new engine."""
     warming, *rest = tokens
-    watch = Watch(engine_with(ring))
+    watch = CacheWatch(engine_with(ring))
 
     async def ready() -> Call:
         engine = engine_with(ring)
@@ -45,14 +51,17 @@ async def check(material: Material, algorithm: str, engine: TokenEngine[ShopClai
     """End the side unless it accepts the valid token and refuses the others."""
     claims = await engine.decode(material.tokens(algorithm, "usual")[0])
     found = claims.sub, claims.tenant, list(claims.roles), claims.scope
-    same(found, (SUBJECT, *EXTRA.values(), SCOPE), algorithm)
+    expect_equal(found, (SUBJECT, *EXTRA.values(), SCOPE), algorithm)
     for token in material.refused(algorithm).values():
         await refusing(engine)(token)
 
 
 async def decoding(material: Material, algorithm: str) -> dict[str, Case]:
     """Return the cases of decoding: first sight, seen before, and first sight with a full cache."""
-    ring, engine = ring_of(material, algorithm), await guarding(material, algorithm)
+    ring, engine = (
+        ring_of(material, algorithm),
+        await engine_with_revoked_token(material, algorithm),
+    )
     await check(material, algorithm, engine)
     cases: dict[str, Case] = {}
     for size in SIZES:
@@ -61,7 +70,7 @@ async def decoding(material: Material, algorithm: str) -> dict[str, Case]:
         cases[f"decode/{algorithm}/{size}/first"] = fresh_each_block(ring, tokens)
         cases[f"decode/{algorithm}/{size}/repeat"] = again
     if algorithm in SERVED:
-        watching = await watched(engine, material, algorithm)
+        watching = await cache_checks(engine, material, algorithm)
         others = cycle(material.tokens(algorithm, "usual")[1:])
         cases[f"decode/{algorithm}/usual/full"] = watching["first"](engine.decode, others)
     return cases
@@ -72,13 +81,13 @@ async def main(material: Material) -> None:
     cases: dict[str, Case] = {}
     for algorithm in ALGORITHMS:
         cases |= await decoding(material, algorithm)
-        engine = await guarding(material, algorithm)
+        engine = await engine_with_revoked_token(material, algorithm)
 
         async def issue(_: object, engine: TokenEngine[ShopClaims] = engine) -> str:
             return await engine.issue(SUBJECT, claims=EXTRA, scopes=SCOPE.split(), fresh=True)
 
         cases[f"issue/{algorithm}"] = steady(issue)
-    refuse = refusing(await guarding(material, "HS256"))
+    refuse = refusing(await engine_with_revoked_token(material, "HS256"))
     for number, token in enumerate(material.tokens("HS256", "garbage")):
         cases[f"refuse/{number}"] = steady(refuse, cycle([token]))
     await answer(cases, ("pydantic", "pyjwt", "cryptography"))

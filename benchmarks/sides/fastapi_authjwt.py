@@ -94,9 +94,9 @@ async def build(material: Material, algorithm: str, package: str) -> Service:
     }
     if package == REFERENCE:
         return Service(**service, runs_on=(*RUNS_ON, "async-fastapi-jwt-auth"))
-    from tokenward_engine import watched
+    from tokenward_engine import cache_checks
 
-    watching = await watched(auth_jwt.engine(), material, algorithm)
+    watching = await cache_checks(auth_jwt.engine(), material, algorithm)
     return Service(**service, **watching, runs_on=RUNS_ON)
 
 

@@ -7,14 +7,14 @@ from litestar import Litestar, Request, get
 from litestar_bare import RUNS_ON, open_apps
 from material import Material
 from requesting import Service, run
-from tokenward_engine import ShopClaims, guarding, watched
+from tokenward_engine import ShopClaims, cache_checks, engine_with_revoked_token
 
 from tokenward_litestar import TokenAuth
 
 
 async def build(material: Material, algorithm: str) -> Service:
     """Build the service."""
-    engine = await guarding(material, algorithm)
+    engine = await engine_with_revoked_token(material, algorithm)
     auth = TokenAuth(engine)
 
     @get(PATH, guards=[auth.required()])
@@ -26,7 +26,7 @@ async def build(material: Material, algorithm: str) -> Service:
         open=open_apps(),
         guarded={"main": app},
         runs_on=(*RUNS_ON, "pydantic"),
-        **await watched(engine, material, algorithm),
+        **await cache_checks(engine, material, algorithm),
     )
 
 

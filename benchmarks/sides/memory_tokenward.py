@@ -8,7 +8,7 @@ import time
 import tracemalloc
 from pathlib import Path
 
-from answering import same, versions
+from answering import expect_equal, versions
 from material import Material
 from tokenward_engine import engine_with, ring_of
 
@@ -32,8 +32,8 @@ async def remembered(material: Material) -> dict[str, float]:
         for line in lines:
             await engine.decode(line.rstrip())
     used, cache = traced_bytes() - before, engine.signature_cache
-    same(cache.hits, 0, "hits")
-    same(cache.misses > cache.entries > 1, True, "a full cache")  # noqa: FBT003 - the expected value
+    expect_equal(cache.hits, 0, "hits")
+    expect_equal(cache.misses > cache.entries > 1, True, "a full cache")  # noqa: FBT003 - the expected value
     return {
         "entries": cache.entries,
         "bytes": used / (cache.entries - 1),

@@ -19,7 +19,7 @@ from statistics import median
 from typing import Any
 
 from answering import versions
-from asgi import Application, Headers, bearing, exchange
+from asgi import Application, Headers, bearer_headers, exchange
 from material import Material
 
 from tokenward import TokenEngine
@@ -110,7 +110,7 @@ async def main(folder: Path, framework: str, blocks: int) -> None:
     material = Material(folder)
     service = await importlib.import_module(f"{framework}_tokenward").build(material, "HS256")
     apps = {**service.open, **service.guarded}
-    tokens = [bearing(token) for token in material.tokens("HS256", "usual")]
+    tokens = [bearer_headers(token) for token in material.tokens("HS256", "usual")]
     gc.freeze()
     found = {
         "repeat": await profile(apps, cycle(tokens[:1]), blocks),

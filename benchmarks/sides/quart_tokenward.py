@@ -5,14 +5,14 @@ from material import Material
 from quart import Quart
 from quart_bare import RUNS_ON, open_apps
 from requesting import Service, run
-from tokenward_engine import guarding, watched
+from tokenward_engine import cache_checks, engine_with_revoked_token
 
 from tokenward_quart import TokenAuth
 
 
 async def build(material: Material, algorithm: str) -> Service:
     """Build the service."""
-    engine = await guarding(material, algorithm)
+    engine = await engine_with_revoked_token(material, algorithm)
     app, auth = Quart(__name__), TokenAuth(engine)
     auth.init_app(app)
 
@@ -25,7 +25,7 @@ async def build(material: Material, algorithm: str) -> Service:
         open=open_apps(),
         guarded={"main": app},
         runs_on=(*RUNS_ON, "pydantic"),
-        **await watched(engine, material, algorithm),
+        **await cache_checks(engine, material, algorithm),
     )
 
 

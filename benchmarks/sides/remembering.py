@@ -11,7 +11,7 @@ from answering import Call, Case
 from tokenward import TokenEngine
 
 
-class Watch:
+class CacheWatch:
     """Counts the hits and misses of a signature cache in a block."""
 
     def __init__(self, engine: TokenEngine) -> None:
@@ -42,7 +42,7 @@ class Watch:
 
 def first_sight(engine: TokenEngine, call: Call, inputs: Iterator[object]) -> Case:
     """Return a case whose inputs are repeated only after more others than the cache holds."""
-    watch = Watch(engine)
+    watch = CacheWatch(engine)
 
     async def ready() -> Call:
         watch.start()
@@ -55,7 +55,7 @@ def repeat(
     engine: TokenEngine, call: Callable[[object], Awaitable[object]], inputs: Iterator[object]
 ) -> Case:
     """Return a case of one input, which the engine has seen before each block."""
-    watch = Watch(engine)
+    watch = CacheWatch(engine)
 
     async def ready() -> Call:
         await call(next(inputs))

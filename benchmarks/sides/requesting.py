@@ -14,8 +14,8 @@ from itertools import cycle
 from pathlib import Path
 from typing import Any
 
-from answering import Case, answer, same, steady, versions
-from asgi import PLAIN, Application, Headers, bearing, exchange
+from answering import Case, answer, expect_equal, steady, versions
+from asgi import PLAIN, Application, Headers, bearer_headers, exchange
 from material import SUBJECT, Material
 
 OK, REFUSED = 200, 4
@@ -43,7 +43,7 @@ class Service:
     """Returns the counters of the signature cache; None if the side has no such cache."""
 
 
-def asking(app: Application) -> Callable[[Headers], Awaitable[None]]:
+def request_call(app: Application) -> Callable[[Headers], Awaitable[None]]:
     """Return a call that sends one request and requires a successful response."""
 
     async def ask(headers: Headers) -> None:
@@ -56,27 +56,29 @@ def asking(app: Application) -> Callable[[Headers], Awaitable[None]]:
 
 async def check(service: Service, material: Material, algorithm: str) -> None:
     """End the side unless it accepts valid tokens and refuses all others."""
-    good = bearing(material.tokens(algorithm, "usual")[0])
+    good = bearer_headers(material.tokens(algorithm, "usual")[0])
     for name, app in {**service.open, **service.guarded}.items():
         status, body = await exchange(app, good)
-        same((status, json.loads(body).get("user")), (OK, SUBJECT), f"{name}, {body!r}")
-    refused = {name: bearing(token) for name, token in material.refused(algorithm).items()}
-    refused |= {"absent": PLAIN, "garbage": bearing("garbage")}
+        expect_equal((status, json.loads(body).get("user")), (OK, SUBJECT), f"{name}, {body!r}")
+    refused = {name: bearer_headers(token) for name, token in material.refused(algorithm).items()}
+    refused |= {"absent": PLAIN, "garbage": bearer_headers("garbage")}
     for name, app in service.guarded.items():
         for fault, headers in refused.items():
             status, _ = await exchange(app, headers)
-            same(status // 100, REFUSED, f"{name}, {fault} token, hundreds of the status")
+            expect_equal(status // 100, REFUSED, f"{name}, {fault} token, hundreds of the status")
 
 
 def cases_of(service: Service, material: Material, algorithm: str) -> dict[str, Case]:
     """Return a case for each open application, and two for each guarded one: new tokens, one token."""
-    headers = [bearing(token) for token in material.tokens(algorithm, "usual")]
+    headers = [bearer_headers(token) for token in material.tokens(algorithm, "usual")]
     # One pool for all applications of the process, because they may share a signature cache.
     pool = cycle(headers[1:])
-    cases = {name: steady(asking(app), cycle(headers[:1])) for name, app in service.open.items()}
+    cases = {
+        name: steady(request_call(app), cycle(headers[:1])) for name, app in service.open.items()
+    }
     for name, app in service.guarded.items():
-        cases[f"{name}/{FIRST}"] = service.first(asking(app), pool)
-        cases[f"{name}/{REPEAT}"] = service.repeat(asking(app), cycle(headers[:1]))
+        cases[f"{name}/{FIRST}"] = service.first(request_call(app), pool)
+        cases[f"{name}/{REPEAT}"] = service.repeat(request_call(app), cycle(headers[:1]))
     return cases | service.further
 
 

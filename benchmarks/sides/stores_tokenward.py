@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from uuid import uuid4
 
-from answering import Case, answer, same, steady
+from answering import Case, answer, expect_equal, steady
 from redis.asyncio import Redis
 from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -119,10 +119,10 @@ async def cases_of(store: RevocationStore, kind: str, entries: int) -> dict[str,
         nonlocal pair
         pair = await engine.refresh(pair.refresh_token)
 
-    same(await check(None), False, kind)  # noqa: FBT003 - the expected value
+    expect_equal(await check(None), False, kind)  # noqa: FBT003 - the expected value
     if entries:
         found = await store.is_revoked(jti=f"{0:032x}", sid=None, sub="a", issued_at=now, now=now)
-        same(found, True, kind)  # noqa: FBT003 - the expected value
+        expect_equal(found, True, kind)  # noqa: FBT003 - the expected value
     return {
         f"check/{kind}": steady(check),
         f"refresh/{kind}": steady(refresh),

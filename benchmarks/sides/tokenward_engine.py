@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from answering import same
+from answering import expect_equal
 from material import AUDIENCE, ISSUER, KEY_ID, Material
 from remembering import first_sight, repeat
 
@@ -34,14 +34,14 @@ def engine_with(ring: KeyRing) -> TokenEngine[ShopClaims]:
     )
 
 
-async def guarding(material: Material, algorithm: str) -> TokenEngine[ShopClaims]:
+async def engine_with_revoked_token(material: Material, algorithm: str) -> TokenEngine[ShopClaims]:
     """Build the engine of a service with one revoked token."""
     engine = engine_with(ring_of(material, algorithm))
     await engine.revoke(material.refused(algorithm)["revoked"])
     return engine
 
 
-async def watched(
+async def cache_checks(
     engine: TokenEngine[Claims], material: Material, algorithm: str
 ) -> dict[str, object]:
     """Return the arguments with which a `Service` checks the signature cache of an engine; fill it first.
@@ -51,7 +51,7 @@ async def watched(
     tokens = material.tokens(algorithm, "usual")
     for token in tokens[1:]:
         await engine.decode(token)
-    same(engine.signature_cache.entries < len(tokens) - 1, True, "a full cache")  # noqa: FBT003
+    expect_equal(engine.signature_cache.entries < len(tokens) - 1, True, "a full cache")  # noqa: FBT003
     return {
         "first": partial(first_sight, engine),
         "repeat": partial(repeat, engine),

@@ -17,7 +17,7 @@ from benchmarks.minting import (
     refused_tokens,
 )
 from benchmarks.ratios import MOST_CALLS
-from benchmarks.sides.asgi import bearing, exchange
+from benchmarks.sides.asgi import bearer_headers, exchange
 from benchmarks.sides.material import AUDIENCE, ISSUER, REFUSED, REVOKED, SIZES
 from tokenward import KeyRing, TokenEngine, TokenError, TokenPolicy
 
@@ -97,7 +97,7 @@ async def test_an_application_is_called_as_a_server_calls_it() -> None:
         await send({"type": "http.response.body", "body": b"tea", "more_body": True})
         await send({"type": "http.response.body", "body": b"pot"})
 
-    assert await exchange(app, bearing("token")) == (418, b"teapot")
+    assert await exchange(app, bearer_headers("token")) == (418, b"teapot")
     assert seen == [
         (b"authorization", b"Bearer token"),
         {"type": "http.request", "body": b"", "more_body": False},
