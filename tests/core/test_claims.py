@@ -14,6 +14,8 @@ def test_claims_are_frozen():
     """A handler cannot change what it was given."""
     with pytest.raises(ValidationError, match="frozen"):
         Claims(sub="alice").sub = "mallory"
+    with pytest.raises(ValidationError, match="frozen"):
+        ShopClaims(tenant="acme").tenant = "other"
 
 
 @pytest.mark.parametrize(
@@ -57,6 +59,8 @@ def test_times_are_given_as_dates_in_utc():
     assert claims.issued_at == datetime(1970, 1, 1, tzinfo=UTC)
     assert claims.expires_at == datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
     assert (Claims().issued_at, Claims().expires_at) == (None, None)
+    with pytest.raises(ValidationError, match="less than or equal"):
+        Claims(exp=253_402_300_800)
 
 
 def test_what_the_model_does_not_name_is_in_extra():

@@ -16,6 +16,7 @@ def test_the_defaults_are_strict():
     policy = TokenPolicy()
     assert policy.required_claims == {"exp", "iat", "sub", "jti", "type"}
     assert (policy.leeway, policy.store_outage) == (timedelta(0), "refuse")
+    assert (policy.integer_subjects, policy.issuer_optional_in) == (False, frozenset())
     assert (policy.type_source, policy.max_token_bytes) == ("claim", 16_384)
     assert (policy.signature_cache_entries, policy.signature_cache_bytes) == (8192, 8_388_608)
     assert (policy.reuse_grace, policy.session_lifetime) == (timedelta(seconds=10), None)
