@@ -235,7 +235,7 @@ async def test_a_pair_that_never_expires_says_so(clock):
 
 def test_a_pair_does_not_show_its_tokens():
     """The repr of a pair may stand in a log."""
-    assert "secret" not in repr(TokenPair("secret-a", "secret-r", 900))
+    assert "secret" not in repr(TokenPair("secret-a", "secret-r", 900, csrf_token="secret-c"))
 
 
 async def test_a_ring_without_a_private_key_says_why_it_cannot_issue(clock):
