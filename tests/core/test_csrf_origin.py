@@ -3,7 +3,7 @@
 import pytest
 
 from tests.core.http_requests import socket, view
-from tokenward import Claims, ConfigurationError, CsrfCheck
+from tokenward import Claims, ConfigurationError, CookieCarrier, CsrfCheck
 from tokenward.errors import CsrfMissingError, OriginNotAllowedError
 from tokenward.http import RequestView
 
@@ -62,6 +62,20 @@ async def test_the_own_origin_is_allowed(ask):
     assert await ask(origin=b"https://shop.example", host=b"Shop.EXAMPLE")
     assert await ask(origin=b"https://shop.example:8443", host=b"shop.example:8443")
     assert await ask(origin=b"https://[::1]:8443", host=b"[::1]:8443")
+
+
+@pytest.mark.parametrize("development", [False, True])
+def test_a_cookie_carrier_allows_http_in_development_alone(development):
+    """Outside development, the own origin is https."""
+    carrier = CookieCarrier(development=development)
+    request = view(*headers_of(origin=b"http://localhost", host=b"localhost"), method="POST")
+
+    carrier.check_origin(view(*headers_of(origin=b"https://shop.example"), method="POST"))
+    if development:
+        carrier.check_origin(request)
+    else:
+        with pytest.raises(OriginNotAllowedError):
+            carrier.check_origin(request)
 
 
 FOREIGN = {
