@@ -63,6 +63,14 @@ def test_the_table_has_these_algorithms():
     }
 
 
+def test_the_table_cannot_be_changed():
+    """Neither a row nor the table: no code can add `none` or allow shorter secrets."""
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        ALGORITHMS["HS256"].digest_bytes = 0
+    with pytest.raises(TypeError):
+        ALGORITHMS["none"] = ALGORITHMS["HS256"]
+
+
 def test_the_thumbprint_of_rfc_7638():
     """The id of the RSA key of RFC 7638, section 3.1, is the thumbprint that is printed there."""
     jwk = {
