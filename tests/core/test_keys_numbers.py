@@ -44,7 +44,7 @@ def test_a_small_rsa_jwk_is_refused(bits):
     assert "2048" in refused(lambda: Key.from_jwk(jwk), jwk["n"])
 
 
-@pytest.mark.parametrize("bits", [2048, 2049, 4096])
+@pytest.mark.parametrize("bits", [2048, 2049, 4096, 16_384])
 def test_an_rsa_jwk_of_enough_bits_is_accepted(bits):
     """An RSA key of 2,048 bits or more is accepted, and takes signatures as long as its modulus."""
     key = Key.from_jwk(rsa_public_jwk(bits=bits))
