@@ -1,1 +1,1 @@
-"""The adapters: one contract, and what is each framework's own."""
+"""Tests of the adapters: one contract for all, and tests for each framework."""

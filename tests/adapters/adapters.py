@@ -1,6 +1,6 @@
-"""The adapters that are tested: all, or the one that ``TOKENWARD_TEST_ADAPTER`` names.
+"""The adapters to test: all, or the one in ``TOKENWARD_TEST_ADAPTER``.
 
-A framework that should be there and is not is an error, and not a test that is left out.
+A missing framework is an error; its tests are not skipped.
 """
 
 import os
@@ -20,6 +20,6 @@ WANTED = tuple(name for name in ALL if os.environ.get("TOKENWARD_TEST_ADAPTER") 
 
 
 def build_of(name: str) -> Build:
-    """Give what builds the service with one adapter."""
+    """Return the function that builds the service with one adapter."""
     build: Build = import_module(f"tests.adapters.{name}_service").build
     return build

@@ -1,4 +1,4 @@
-"""An HTTP client at the level of ASGI: it sees each message, and hides nothing; no test here."""
+"""An HTTP client at the level of ASGI, which shows each message of the app."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
@@ -18,7 +18,7 @@ async def exchange(
     body: bytes = b"",
     scheme: str = "http",
 ) -> Messages:
-    """Send one request, and give what the app sent; the client stays until it has its answer."""
+    """Send one request and return the messages of the app; disconnect after the response."""
     sent: Messages = []
     to_come = [{"type": "http.request", "body": body, "more_body": False}]
     is_answered = asyncio.Event()

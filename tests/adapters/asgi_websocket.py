@@ -1,4 +1,4 @@
-"""A WebSocket client for tests: speaks ASGI to an app, with no network, and is as strict as a server."""
+"""A WebSocket client that calls an app with ASGI, without a network, and as strictly as a server."""
 
 import asyncio
 from collections import deque
@@ -17,7 +17,7 @@ _PATIENCE_TURNS = 1_000
 
 @dataclass
 class Outcome:
-    """How a handshake ended, and what was said after it."""
+    """The result of a handshake, and the messages after it."""
 
     accepted: bool = False
     subprotocol: str | None = None
@@ -37,10 +37,10 @@ class Outcome:
     _body_is_whole: bool = False
 
     def take(self, message: Mapping[str, Any]) -> None:
-        """Take a message of the app.
+        """Accept a message of the app.
 
         Raises:
-            RuntimeError: the protocol does not allow it now.
+            RuntimeError: the protocol does not allow the message in this state.
         """
         kind = message["type"]
         if self.is_over or kind not in self._allowed():
@@ -81,16 +81,16 @@ async def open_websocket(
     extensions: Mapping[str, object] | None = DENIAL_RESPONSE,
     messages: Iterable[str] = (),
 ) -> Outcome:
-    """Open a WebSocket, send some messages, hang up, and tell what the app did.
+    """Open a WebSocket, send some messages, disconnect, and return what the app did.
 
     Args:
         app: an ASGI app.
-        path: of the socket.
-        query: of its address.
-        headers: of the handshake, as raw bytes.
-        subprotocols: that the client offers.
-        extensions: of the server; `DENIAL_RESPONSE`, an empty mapping, or None.
-        messages: texts that the client sends once it is accepted.
+        path: the path of the socket.
+        query: the query string.
+        headers: the headers of the handshake, as raw bytes.
+        subprotocols: the subprotocols that the client offers.
+        extensions: the server's ASGI extensions: `DENIAL_RESPONSE`, an empty mapping, or None.
+        messages: the texts that the client sends after the handshake is accepted.
     """
     outcome = Outcome()
     has_hung_up = False
@@ -101,7 +101,7 @@ async def open_websocket(
         nonlocal has_hung_up
         if to_come:
             return to_come.popleft()
-        # Quart reads ahead of its handler, which may still have something to say.
+        # Quart reads ahead of its handler, which may still send something.
         for _ in range(_PATIENCE_TURNS):
             await asyncio.sleep(0)
         has_hung_up = True
@@ -122,17 +122,17 @@ async def open_websocket(
 
 
 class LiveSocket:
-    """A WebSocket that stays open while a test goes on."""
+    """A WebSocket that stays open during a test."""
 
     def __init__(self) -> None:
-        """Begin with the handshake."""
+        """Start the app with the handshake."""
         self.outcome = Outcome()
         self._to_come: asyncio.Queue[MutableMapping[str, Any]] = asyncio.Queue()
         self._to_come.put_nowait({"type": "websocket.connect"})
         self._news = asyncio.Condition()
 
     async def ask(self, text: str) -> str | bytes:
-        """Send a text, and give the next message that comes back."""
+        """Send a text and return the next message from the app."""
         seen = len(self.outcome.messages)
         self._to_come.put_nowait({"type": "websocket.receive", "text": text})
         await self._wait_for(lambda: len(self.outcome.messages) > seen)
@@ -147,15 +147,15 @@ class LiveSocket:
         await self._wait_for(lambda: self.outcome.is_over)
 
     def hang_up(self) -> None:
-        """Leave."""
+        """Disconnect."""
         self._to_come.put_nowait({"type": "websocket.disconnect", "code": 1000})
 
     async def receive(self) -> MutableMapping[str, Any]:
-        """Give the app what the client sent; see ASGI."""
+        """Return the next message of the client; see ASGI."""
         return await self._to_come.get()
 
     async def send(self, message: MutableMapping[str, Any]) -> None:
-        """Take what the app sends; see ASGI."""
+        """Accept a message of the app; see ASGI."""
         async with self._news:
             self.outcome.take(message)
             self._news.notify_all()
@@ -169,7 +169,7 @@ class LiveSocket:
 async def live_websocket(
     app: Any, path: str, *, headers: Iterable[tuple[bytes, bytes]] = ()
 ) -> AsyncIterator[LiveSocket]:
-    """Open a WebSocket for as long as the block runs; then hang up, and wait for the app."""
+    """Open a WebSocket for the duration of the block, then disconnect and wait for the app."""
     socket = LiveSocket()
     scope = _scope_of(path, b"", headers, (), DENIAL_RESPONSE)
     running = asyncio.create_task(app(scope, socket.receive, socket.send))

@@ -1,8 +1,8 @@
-"""The contract of every adapter: one small service, the same questions, the same answers.
+"""The contract of every adapter: one small service, with the same responses in each framework.
 
-It knows no framework. An adapter's own tests give ``build(engine)``, which makes this service as an
-ASGI app and shows the engine to it twice, with the adapter's error handling installed: once with
-the adapter's defaults, and for the routes below ``/browser`` with `BROWSER_CARRIERS`. All else is the
+This module imports no framework. For each adapter there is a ``build(engine)``, which builds this service as an
+ASGI app with the adapter's error handling. The app uses the engine twice: once with
+the adapter's defaults, and for the routes under ``/browser`` with `BROWSER_CARRIERS`. Everything else is the
 same for all: HTTP is spoken by `client_of`, WebSocket by `asgi_websocket`.
 
 The service answers in JSON. ``required`` and ``optional`` are the adapter's own, and so are
@@ -120,12 +120,12 @@ Headers: TypeAlias = tuple[tuple[bytes, bytes], ...]
 
 
 class PatchyStore(MemoryStore):
-    """A store that breaks down for one subject."""
+    """A store that fails for one subject."""
 
     async def is_revoked(
         self, *, jti: str, sid: str | None, sub: str, issued_at: float | None, now: float
     ) -> bool:
-        """Break down, or answer."""
+        """Fail for that subject, otherwise answer."""
         if sub == OUTAGE:
             msg = f"redis://shop:{STORE_SECRET}@cache"
             raise ConnectionError(msg)
@@ -133,12 +133,12 @@ class PatchyStore(MemoryStore):
 
 
 class CountingKey(Key):
-    """A key that counts how often it is asked to verify."""
+    """A key that counts its verifications."""
 
     __slots__ = ("verified",)
 
     def verify(self, message: bytes, signature: bytes) -> None:
-        """Count, and verify."""
+        """Count the call, then verify."""
         self.verified = getattr(self, "verified", 0) + 1
         super().verify(message, signature)
 
@@ -155,7 +155,7 @@ def contract_engine(
     store: RevocationStore | None = None,
     remembers: bool = True,
 ) -> TokenEngine[ShopClaims]:
-    """Build the engine that the service is given, with the signature cache or without."""
+    """Build the engine of the service, with or without the signature cache."""
     return TokenEngine(
         KeyRing(Key.from_secret(SECRET, kid=KEY_ID) if key is None else key)
         if keys is None
@@ -170,7 +170,7 @@ def contract_engine(
 
 
 async def revoke_some(engine: TokenEngine[ShopClaims], clock: FrozenClock) -> None:
-    """Revoke the token, the session and the subject that the contract names, a minute ago."""
+    """Revoke the contract's token, session and subject, as of a minute ago."""
     clock.advance(-60)
     await engine.revoke(ShopClaims(sub="alice", tenant="acme", jti=REVOKED_TOKEN, exp=NOW + 900))
     await engine.revoke_session(ENDED_SESSION)
@@ -179,22 +179,22 @@ async def revoke_some(engine: TokenEngine[ShopClaims], clock: FrozenClock) -> No
 
 
 def shop_payload(**changes: object) -> dict[str, object]:
-    """Give the claims of a good access token of the service; a change to ... removes one."""
+    """Return the claims of a valid access token; `...` as a value removes a claim."""
     return payload_of(**{"iss": ISSUER, "aud": AUDIENCE, "tenant": "acme", **changes})
 
 
 def shop_token(**changes: object) -> str:
-    """Sign the claims of `shop_payload`."""
+    """Return a token with the claims of `shop_payload`."""
     return signed(shop_payload(**changes))
 
 
 def bearer(token: str) -> Headers:
-    """Give the one header of RFC 6750 §2.1."""
+    """Return the Authorization header of RFC 6750 §2.1."""
     return ((b"authorization", b"Bearer " + token.encode()),)
 
 
 def client_of(app: object) -> httpx.AsyncClient:
-    """Give a client that talks to an ASGI app without a network."""
+    """Return a client that calls an ASGI app without a network."""
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     return httpx.AsyncClient(transport=transport, base_url="http://shop.example")
 
@@ -209,7 +209,7 @@ _CHECK_ANSWERS: Mapping[str, object] = {
 
 
 def check(claims: ShopClaims) -> bool:
-    """Answer by tenant: True for acme, something else or an error for others."""
+    """Return True for the tenant acme; other tenants get another value or an error."""
     match claims.tenant:
         case "raises-denied":
             msg = 'Only on "weekdays".\r\nNot on Sünday.'
@@ -227,13 +227,13 @@ def check(claims: ShopClaims) -> bool:
 
 
 async def check_async(claims: ShopClaims) -> bool:
-    """Answer as `check` does."""
+    """Return the same as `check`."""
     return check(claims)
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a request must get."""
+    """The response that a request must get."""
 
     status: int
     body: Mapping[str, Any]
@@ -249,13 +249,13 @@ class Answer:
 
     @property
     def close_code(self) -> int:
-        """What a WebSocket is closed with where the server cannot send HTTP."""
+        """The close code of a WebSocket if the server cannot send an HTTP response."""
         return 1013 if self.status == 503 else 1008
 
 
 @dataclass(frozen=True)
 class Case:
-    """One request, and its answer."""
+    """A request and its expected response."""
 
     name: str
     path: str
@@ -268,7 +268,7 @@ class Case:
 
 
 def ok(**body: object) -> Answer:
-    """Give the answer of a handler."""
+    """Return the response of a handler."""
     return Answer(200, body)
 
 
@@ -358,17 +358,17 @@ FOREIGN_ORIGIN = _refused(
 
 
 def lacks(claim: str) -> Answer:
-    """Give the answer to a token without a claim."""
+    """Return the response to a token without a claim."""
     return _invalid("claim_missing", f"The token lacks a required claim. Claim: {claim}.")
 
 
 def bad(claim: str) -> Answer:
-    """Give the answer to a token with a claim that cannot be."""
+    """Return the response to a token with an invalid claim."""
     return _invalid("claim_invalid", f"A claim of the token is not valid. Claim: {claim}.")
 
 
 def too_little(scope: str) -> Answer:
-    """Give the answer to a token without some of these scopes."""
+    """Return the response to a token without all of these scopes."""
     detail = "The token lacks the required scope."
     return _refused(
         403,
@@ -380,7 +380,7 @@ def too_little(scope: str) -> Answer:
 
 
 def too_old(max_age_seconds: int) -> Answer:
-    """Give the answer to a token whose user proved who they are too long ago."""
+    """Return the response to a token whose user authenticated too long ago."""
     return Answer(401, NOT_FRESH.body, f'{NOT_FRESH.challenge}, max_age="{max_age_seconds}"')
 
 

@@ -1,6 +1,6 @@
-"""The requests and handshakes of browsers, each with the answer it must get from every adapter.
+"""The requests and handshakes of browsers, each with the response that every adapter must send.
 
-The cookies of the contract (`COOKIES`), with what must come beside them.
+They carry the cookies of the contract (`COOKIES`), CSRF tokens and origins.
 """
 
 from tests.adapters import contract as c
@@ -27,33 +27,33 @@ FORM = b"application/x-www-form-urlencoded"
 
 
 def cookie(token: str | bytes, name: bytes = ACCESS_NAME) -> tuple[bytes, bytes]:
-    """Give the header of one cookie."""
+    """Return the header of one cookie."""
     value = token.encode() if isinstance(token, str) else token
     return (b"cookie", name + b"=" + value)
 
 
 def csrf(value: str | bytes = CSRF) -> tuple[bytes, bytes]:
-    """Give the header that repeats the claim."""
+    """Return the header that repeats the CSRF claim."""
     return (b"x-csrf-token", value.encode() if isinstance(value, str) else value)
 
 
 def site(value: bytes) -> tuple[bytes, bytes]:
-    """Give what a browser says of where a request comes from."""
+    """Return the headers with which a browser states the origin of a request."""
     return (b"sec-fetch-site", value)
 
 
 def get(name: str, headers: c.Headers, answer: c.Answer) -> Case:
-    """Make a request with a safe method."""
+    """Return a request with a safe method."""
     return Case(name, "/browser/me", headers, answer)
 
 
 def post(name: str, headers: c.Headers, answer: c.Answer) -> Case:
-    """Make a request with a method that is not safe."""
+    """Return a request with an unsafe method."""
     return Case(name, "/browser/me", headers, answer, "POST")
 
 
 def form(name: str, content: bytes, answer: c.Answer, kind: bytes = FORM) -> Case:
-    """Send a form with a cookie, and no CSRF header."""
+    """Return a request with a form and a cookie, but no CSRF header."""
     headers = (cookie(ACCESS), (b"content-type", kind))
     return Case(name, "/browser/form", headers, answer, "POST", content)
 
@@ -181,7 +181,7 @@ SESSIONS = [
     Case("login, a subdomain", "/browser/login", ((b"origin", b"https://x.shop.example"), site(b"same-site")), c.FOREIGN_ORIGIN, "POST"),
     Case("login, no origin but another site", "/browser/login", (site(b"cross-site"),), c.FOREIGN_ORIGIN, "POST"),
     Case("login, null origin", "/browser/login", ((b"origin", b"null"),), c.FOREIGN_ORIGIN, "POST"),
-    # A session that no other request has: it ends here.
+    # A session that no other request uses, because this request ends it.
     Case("logout", "/browser/logout", (cookie(shop_token(csrf=CSRF, sid="s3")), csrf()), ALICE, "POST", cookies=CLEARED),
     Case("logout, no CSRF", "/browser/logout", (cookie(ACCESS),), c.CSRF_MISSING, "POST"),
     Case("logout, no cookie", "/browser/logout", (), c.MISSING, "POST"),
@@ -224,7 +224,7 @@ BROWSER_CASES = [*READ, *GUARDED, *FORMS, *SESSIONS, *QUERY]
 
 
 def offers(*protocols: str) -> tuple[bytes, bytes]:
-    """Give the header of the subprotocols that a client offers."""
+    """Return the header of the subprotocols that a client offers."""
     return (b"sec-websocket-protocol", ", ".join(protocols).encode())
 
 

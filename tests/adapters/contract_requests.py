@@ -1,7 +1,7 @@
-"""The requests and the handshakes that every adapter is asked, each with the answer it must get.
+"""The requests and handshakes of the contract, each with the response that every adapter must send.
 
-`CASES` are all requests; how a token is carried, what it is made of, what it claims, and what a
-route asks for are a table each. The answers in full are in `contract`.
+`CASES` are all requests. The carrying of a token, its form, its claims, and the requirements of
+routes have one table each. The full responses are in `contract`.
 """
 
 import json
@@ -22,23 +22,23 @@ RS256 = Key.from_jwk(JWKS["RSA"], kid="of another family")
 
 
 def header(*values: bytes) -> c.Headers:
-    """Give an Authorization header for each value."""
+    """Return an Authorization header for each value."""
     return tuple((b"authorization", value) for value in values)
 
 
 def with_header(header: dict[str, object] | bytes, **changes: object) -> c.Headers:
-    """Give a token with this JOSE header and a good signature."""
+    """Return a token with this JOSE header and a valid signature."""
     return bearer(signed(shop_payload(**changes), header=header))
 
 
 def with_json(text: str) -> c.Headers:
-    """Give a token whose payload has this text at its end, and a good signature."""
+    """Return a token whose payload ends with this text, with a valid signature."""
     good = json.dumps(shop_payload()).removesuffix("}")
     return bearer(signed(f"{good}, {text}}}".encode()))
 
 
 def says(**changes: object) -> c.Headers:
-    """Give a token that differs from a good one in some claims."""
+    """Return a token that differs from a valid one in some claims."""
     return bearer(shop_token(**changes))
 
 
@@ -329,7 +329,7 @@ CASES = [*CARRIED, *FORM, *CLAIMS, *ROUTES]
 
 
 def one_for_each_answer(cases: list[Case]) -> list[Case]:
-    """Return the first case of each different answer."""
+    """Return the first case of each different response."""
     return list({repr(case.answer): case for case in reversed(cases)}.values())
 
 

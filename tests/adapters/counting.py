@@ -1,8 +1,8 @@
-"""Counts what one request costs an app: signatures, parses, claims, keys, threads; no test here.
+"""Count the work of one request: signatures, parses, claims, keys and threads.
 
-There is no seam for a parser that somebody calls besides, or for a thread that somebody starts. So
-while a request runs, every call in the process is looked at, by its full name: of functions in
-Python and in C alike. What runs between requests is not: not the client, and not the test.
+Additional calls of a parser, or started threads, could not be seen through injected objects. So
+while a request runs, every call in the process is recorded by its full name: of functions in
+Python and in C. Calls between requests are not recorded, so the client and the test do not count.
 """
 
 import re
@@ -33,7 +33,7 @@ _HOPPED: Final = (
 )
 _WATCHED: Final = {
     "signature": r"cryptography\..*\.(\w+PublicKey\.verify|HMAC\.(verify|finalize))",
-    # An HMAC that was keyed before is copied, so what is fed and no copy was keyed just now.
+    # A prepared HMAC is copied before it is used. An HMAC that is not a copy was created just now.
     "fed": r"cryptography\..*\.HMAC\.update",
     "copied": r"cryptography\..*\.HMAC\.copy",
     "parse": (
@@ -51,19 +51,19 @@ Send = Callable[[Message], Awaitable[None]]
 
 
 def _note() -> bool:
-    """Do nothing: that this is called is enough."""
+    """Do nothing: the call itself is recorded."""
     return True
 
 
 class CountedClaims(ShopClaims):
-    """Claims of which each object that is validated is seen; without a validator, which would cost a pass."""
+    """Claims whose validation is recorded, without a validator, which would cost another pass."""
 
     noted: bool = Field(default_factory=_note, exclude=True)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Work:
-    """What a request cost."""
+    """The counted work of a request."""
 
     signatures: int = 0
     """How often a signature or a code was checked, by whatever key."""
@@ -78,15 +78,15 @@ class Work:
 
 
 class CountedApp:
-    """An ASGI app, and what each of its requests and handshakes cost."""
+    """An ASGI app that counts the work of each of its requests and handshakes."""
 
     def __init__(self, app: Any) -> None:
-        """Take the app."""
+        """Store the app."""
         self.work: list[Work] = []
         self._app = app
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        """Run the app, and take down what it does."""
+        """Run the app and count its work."""
         calls: Counter[tuple[str, str]] = Counter()
 
         def look(frame: FrameType, event: str, function: Any) -> None:
@@ -109,7 +109,7 @@ class CountedApp:
 
 
 def counted_engine(clock: FrozenClock, key: Key, **policy: int) -> TokenEngine[ShopClaims]:
-    """Build the contract's engine with a key, whose claims are counted."""
+    """Build the contract's engine with a key and counted claims."""
     return TokenEngine(
         KeyRing(key),
         policy=TokenPolicy(issuer=c.ISSUER, audience=c.AUDIENCE, **policy),  # type: ignore[arg-type] # of the memory

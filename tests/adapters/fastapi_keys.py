@@ -1,4 +1,4 @@
-"""A service in FastAPI that asks for a token everywhere, and shows its keys; no test in here."""
+"""A service in FastAPI that requires a token on every route and publishes its keys."""
 
 from fastapi import Depends, FastAPI
 
@@ -8,7 +8,7 @@ from tokenward_fastapi import TokenAuth
 
 
 def build(engine: TokenEngine[ShopClaims], publisher: KeyPublisher) -> FastAPI:
-    """Build it."""
+    """Build the service."""
     auth = TokenAuth(engine)
     app = FastAPI(dependencies=[Depends(auth.required())])
     auth.init_app(app)
@@ -22,5 +22,5 @@ def build(engine: TokenEngine[ShopClaims], publisher: KeyPublisher) -> FastAPI:
 
 
 def documented_paths(app: FastAPI) -> set[str]:
-    """Give the paths of the OpenAPI document."""
+    """Return the paths of the OpenAPI document."""
     return set(app.openapi()["paths"])

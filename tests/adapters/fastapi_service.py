@@ -1,6 +1,6 @@
-"""The contract's service in FastAPI, and what FastAPI's own tests share; no test in here.
+"""The contract's service in FastAPI, and shared helpers of the tests for FastAPI.
 
-`service` and `bare` are fixtures: a module of tests that wants them names them as its own.
+`service` and `bare` are fixtures; a test module that uses them assigns them to names of its own.
 """
 
 import asyncio
@@ -232,10 +232,10 @@ def _add_more_sockets(
 
 
 class Service:
-    """An engine, its adapter, an app of FastAPI, and a client of it."""
+    """An engine, its adapter, a FastAPI app and its client."""
 
     def __init__(self, clock: FrozenClock, *, init_app: bool = True, **options: Any) -> None:
-        """Join them."""
+        """Create the adapter of the engine."""
         self.key = CountingKey.from_secret(SECRET)
         self.engine = contract_engine(clock, key=self.key)
         self.auth = TokenAuth(self.engine, **options)
@@ -245,18 +245,18 @@ class Service:
         self.client = client_of(self.app)
 
     def get(self, path: str, token: str | None = GOOD, **more: Any) -> Any:
-        """Send a GET with a token, or without one."""
+        """Send a GET request, with or without a token."""
         headers = [] if token is None else list(bearer(token))
         return self.client.get(path, headers=headers, **more)
 
     def openapi(self) -> dict[str, Any]:
-        """Give the OpenAPI document as FastAPI makes it."""
+        """Return the OpenAPI document that FastAPI generates."""
         return self.app.openapi()
 
 
 @pytest.fixture
 async def service(clock: FrozenClock) -> AsyncIterator[Service]:
-    """Give a service whose adapter was given the app."""
+    """Return a service whose app has called `init_app`."""
     service = Service(clock)
     async with service.client:
         yield service
@@ -264,20 +264,20 @@ async def service(clock: FrozenClock) -> AsyncIterator[Service]:
 
 @pytest.fixture
 async def bare(clock: FrozenClock) -> AsyncIterator[Service]:
-    """Give a service whose app knows nothing of the adapter."""
+    """Return a service without `init_app`."""
     service = Service(clock, init_app=False)
     async with service.client:
         yield service
 
 
 def challenge_of(response: httpx.Response) -> str | None:
-    """Give the challenge of a response, or None."""
+    """Return the challenge of a response, or None."""
     value: str | None = response.headers.get("www-authenticate")
     return value
 
 
 def protect(service: Service) -> None:
-    """Add a route that asks for a token, and one that raises an HTTPException."""
+    """Add a route that requires a token, and one that raises an HTTPException."""
 
     @service.app.get("/", dependencies=[Depends(service.auth.required())])
     async def root() -> None: ...

@@ -1,7 +1,7 @@
-"""Hostile requests, each made from its own number, and which of them may be accepted.
+"""Hostile requests, each made from a number, and a check of which of them may be accepted.
 
-``request_of(number)`` makes a request, always the same. ``why_not_accepted(request)`` says what is
-wrong with it. Tokens are in `hostile_tokens`, and what browsers send in `hostile_browsers`.
+``request_of(number)`` makes the same request each time. ``why_not_accepted(request)`` returns what is
+wrong with it. Tokens are in `hostile_tokens`, and browser requests in `hostile_browsers`.
 """
 
 import random
@@ -82,12 +82,12 @@ ADDITION = re.compile(
 
 
 def is_constant(body: dict[str, str]) -> bool:
-    """Tell whether a refusal says only what stands in the library, and nothing of the request."""
+    """Whether a refusal contains only constant text and nothing of the request."""
     return MESSAGES.get(ADDITION.sub("", body["detail"])) == body["code"] and len(body) == 2
 
 
 def request_of(number: int) -> HostileRequest:
-    """Make the request of this number: always the same."""
+    """Return the request of this number, the same each time."""
     rng = random.Random(f"{SEED}-{number}")  # noqa: S311 - no secrets
     is_socket = rng.random() < 0.15
     path = rng.choice(SOCKETS if is_socket else PATHS)
@@ -112,7 +112,7 @@ def request_of(number: int) -> HostileRequest:
         add_browser(rng, request, token)
     else:
         request.headers = _headers(rng, token)
-    # RFC 9110 §5.5: no server hands a line break over.
+    # RFC 9110 §5.5: no server passes a line break on.
     request.headers = [
         (name, value.replace(b"\r", b"\v").replace(b"\n", b"\v")) for name, value in request.headers
     ]
@@ -120,7 +120,7 @@ def request_of(number: int) -> HostileRequest:
 
 
 def _in_a_target(token: bytes) -> bytes:
-    """Write as percent-encoded what no server takes in a request target (RFC 9112 §3.2)."""
+    """Percent-encode the characters that servers refuse in a request target (RFC 9112 §3.2)."""
     return quote_from_bytes(token, safe="%+&=;/?:@").encode()
 
 
@@ -141,7 +141,7 @@ def _headers(rng: random.Random, token: bytes) -> list[tuple[bytes, bytes]]:
 
 
 def why_not_accepted(request: HostileRequest) -> str | None:
-    """Say why a request must not be accepted; None: it may be."""
+    """Return why a request must not be accepted, or None if it may be."""
     if request.path in OPEN:
         return None
     if request.path == "/renew":
@@ -154,7 +154,7 @@ def why_not_accepted(request: HostileRequest) -> str | None:
 
 
 def is_routed(request: HostileRequest) -> bool:
-    """Tell whether the service has a route for a request."""
+    """Whether the service has a route for a request."""
     if request.path in NOWHERE:
         return False
     if request.path == "/browser/me":

@@ -1,7 +1,7 @@
-"""Hostile requests of browsers, and which of them may be accepted.
+"""Hostile requests of browsers, and a check of which of them may be accepted.
 
-A cookie, and what comes beside it. What must be there is written down here a second time, with
-nothing of the engine.
+They carry a cookie, a CSRF token and an origin. The rules are implemented here a second time,
+without the engine.
 """
 
 import json
@@ -44,7 +44,7 @@ UNSAID: list[list[bytes]] = [[], [b"none"]]
 
 
 def add_browser(rng: random.Random, request: HostileRequest, token: bytes) -> None:
-    """Send a token in a cookie, and something beside it."""
+    """Put a token into a cookie, with a CSRF token and an origin."""
     name = b"__Secure-refresh_token" if request.path in PAIRED else b"__Host-access_token"
     if rng.random() < 0.1:
         name = rng.choice([name.lower(), b"access_token", b"", b"\xff", b"__Host-access_token"])
@@ -86,7 +86,7 @@ def _values(request: HostileRequest, name: bytes) -> list[bytes]:
 
 
 def why_not_a_browser(request: HostileRequest, *, is_optional: bool) -> str | None:
-    """Say why a request that may bring its token in a cookie must not be accepted."""
+    """Return why a request with a token in a cookie must not be accepted."""
     kind = "refresh" if request.path in PAIRED else "access"
     wanted = b"__Secure-refresh_token" if kind == "refresh" else b"__Host-access_token"
     pairs = [
@@ -105,7 +105,7 @@ def why_not_a_browser(request: HostileRequest, *, is_optional: bool) -> str | No
 
 
 def _why_not_meant(request: HostileRequest, token: bytes) -> str | None:
-    """Say why a request may be another page's, although its cookie is good."""
+    """Return why a request with a valid cookie may come from another page."""
     origins, sites = _values(request, b"origin"), _values(request, b"sec-fetch-site")
     if sites != [b"same-origin"]:
         may_be_unsaid = not origins and not request.is_socket

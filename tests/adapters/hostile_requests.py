@@ -1,4 +1,4 @@
-"""What a hostile request is made of."""
+"""The parts of a hostile request."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 @dataclass
 class HostileRequest:
-    """One request, or one handshake."""
+    """A request or a handshake."""
 
     path: str
     method: str

@@ -1,7 +1,7 @@
-"""Hostile tokens, and what a good one is.
+"""Hostile tokens, and a check of which tokens are valid.
 
-``MAKERS`` make tokens from a random number generator. ``why_not(token, kind, scopes)`` says what is
-wrong with one: what a good token is, is written down here a second time, with nothing of the engine.
+``MAKERS`` make tokens from a random number generator. ``why_not(token, kind, scopes)`` returns what is
+wrong with a token; the rules are implemented here a second time, without the engine.
 """
 
 import base64
@@ -154,7 +154,7 @@ MAKERS: list[Callable[[random.Random], bytes]] = [
 
 
 def decoded(segment: bytes) -> bytes | None:
-    """Read base64url as RFC 7515 has it; None: it is not."""
+    """Decode base64url as RFC 7515 defines it, or return None if it is invalid."""
     if not re.fullmatch(rb"[A-Za-z0-9_-]*", segment) or len(segment) % 4 == 1:
         return None
     data = base64.urlsafe_b64decode(segment + b"=" * (-len(segment) % 4))
@@ -171,7 +171,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def why_not(token: bytes, kind: str, scopes: set[str]) -> str | None:
-    """Say why a token must not be accepted; None: it may be."""
+    """Return why a token must not be accepted, or None if it may be."""
     segments = token.split(b".")
     if len(segments) != 3 or len(token) > 16_384:
         return "form"

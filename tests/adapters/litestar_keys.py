@@ -1,4 +1,4 @@
-"""A service in Litestar that asks for a token everywhere, and shows its keys; no test in here."""
+"""A service in Litestar that requires a token on every route and publishes its keys."""
 
 from litestar import Litestar, get
 
@@ -8,7 +8,7 @@ from tokenward_litestar import TokenAuth
 
 
 def build(engine: TokenEngine[ShopClaims], publisher: KeyPublisher) -> Litestar:
-    """Build it."""
+    """Build the service."""
     auth = TokenAuth(engine)
 
     @get("/guarded")
@@ -21,5 +21,5 @@ def build(engine: TokenEngine[ShopClaims], publisher: KeyPublisher) -> Litestar:
 
 
 def documented_paths(app: Litestar) -> set[str]:
-    """Give the paths of the OpenAPI document."""
+    """Return the paths of the OpenAPI document."""
     return set(app.openapi_schema.paths or ())

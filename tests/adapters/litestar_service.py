@@ -1,4 +1,4 @@
-"""The contract's service in Litestar, and what Litestar's own tests share; no test in here."""
+"""The contract's service in Litestar, and shared helpers of the tests for Litestar."""
 
 import asyncio
 import json
@@ -32,7 +32,7 @@ from tokenward_litestar import TokenAuth
 
 try:
     from litestar.di import NamedDependency
-except ImportError:  # before Litestar 2.23, which tells a dependency by its name alone
+except ImportError:  # Before Litestar 2.23, which recognises a dependency by its name only.
     NamedDependency = Annotated[TypeVar("T"), "a dependency"]  # type: ignore[misc, assignment]
 
 GOOD = shop_token()
@@ -59,7 +59,7 @@ def build(engine: TokenEngine[ShopClaims]) -> Litestar:
 
 
 def sub_at(path: str, guard: Guard, *methods: str) -> HTTPRouteHandler:
-    """Give a handler that tells whose token it was."""
+    """Return a handler that answers with the subject of the token."""
 
     @route(path, http_method=methods or "GET", guards=[guard], status_code=200)
     async def sub(claims: NamedDependency[ShopClaims]) -> dict[str, str]:
@@ -69,7 +69,7 @@ def sub_at(path: str, guard: Guard, *methods: str) -> HTTPRouteHandler:
 
 
 def maybe_at(path: str, guard: Guard, *methods: str) -> HTTPRouteHandler:
-    """Give a handler that tells whose token it was, if there was one."""
+    """Return a handler that answers with the subject of the token, if there is one."""
 
     @route(path, http_method=methods or "GET", guards=[guard], status_code=200)
     async def maybe(claims: NamedDependency[ShopClaims | None]) -> dict[str, str | None]:
@@ -207,7 +207,7 @@ def _session_routes(auth: TokenAuth[ShopClaims]) -> list[HTTPRouteHandler]:
 
 
 def socket_at(path: str, *guards: Guard, subprotocol: str | None = None) -> WebsocketRouteHandler:
-    """Give a WebSocket that says whose token it was."""
+    """Return a WebSocket handler that sends the subject of the token."""
 
     @websocket(path, guards=guards)
     async def greet(socket: WebSocket[Any, ShopClaims | None, Any]) -> None:
@@ -220,7 +220,7 @@ def socket_at(path: str, *guards: Guard, subprotocol: str | None = None) -> Webs
 
 
 def sockets(auth: TokenAuth[ShopClaims]) -> list[WebsocketRouteHandler]:
-    """Give the WebSockets of the contract."""
+    """Return the WebSockets of the contract."""
     return [
         socket_at("/ws", auth.required()),
         socket_at("/ws/maybe", auth.optional()),
@@ -263,10 +263,10 @@ def _more_sockets(
 
 
 class Service:
-    """An engine and its adapter, for which a test builds its own app of Litestar."""
+    """An engine and its adapter; each test builds its own Litestar app."""
 
     def __init__(self, clock: FrozenClock, **options: Any) -> None:
-        """Join them."""
+        """Create the adapter of the engine."""
         self.key = CountingKey.from_secret(SECRET)
         self.engine = contract_engine(clock, key=self.key)
         self.auth = TokenAuth(self.engine, **options)
@@ -274,26 +274,26 @@ class Service:
     def app(
         self, *handlers: BaseRouteHandler | Router | type[Controller], **options: Any
     ) -> Litestar:
-        """Build an app with the plugin, or with the plugins that are named."""
+        """Build an app with the plugin, or with other plugins."""
         return Litestar(handlers, **{"plugins": [self.auth], **options})
 
 
 async def ask(
     app: Litestar, path: str = "/", token: str | None = GOOD, method: str = "GET", **more: Any
 ) -> httpx.Response:
-    """Send a request with a token, or without one."""
+    """Send a request, with or without a token."""
     headers = [] if token is None else list(bearer(token))
     async with client_of(app) as client:
         return await client.request(method, path, headers=headers, **more)
 
 
 async def connect(app: Litestar, path: str, token: str | None = GOOD, **more: Any) -> Outcome:
-    """Open a WebSocket with a token, or without one."""
+    """Open a WebSocket, with or without a token."""
     headers = () if token is None else bearer(token)
     return await open_websocket(app, path, headers=headers, **more)
 
 
 def challenge_of(response: httpx.Response) -> str | None:
-    """Give the challenge of a response, or None."""
+    """Return the challenge of a response, or None."""
     value: str | None = response.headers.get("www-authenticate")
     return value

@@ -1,4 +1,4 @@
-"""A service in Quart that asks for a token everywhere, and shows its keys; no test in here."""
+"""A service in Quart that requires a token on every route and publishes its keys."""
 
 from importlib.util import find_spec
 
@@ -10,7 +10,7 @@ from tokenward_quart import TokenAuth
 
 
 def build(engine: TokenEngine[ShopClaims], publisher: KeyPublisher) -> Quart:
-    """Build it."""
+    """Build the service."""
     auth = TokenAuth(engine)
     app = Quart(__name__)
     auth.init_app(app)
@@ -29,7 +29,7 @@ def build(engine: TokenEngine[ShopClaims], publisher: KeyPublisher) -> Quart:
 
 
 def documented_paths(app: Quart) -> set[str]:
-    """Give the paths of quart-schema's document; without it, what it would have."""
+    """Return the paths of quart-schema's document, or without quart-schema those it would have."""
     if find_spec("quart_schema") is None:
         return {"/guarded"}
     from quart_schema import QuartSchema

@@ -1,6 +1,6 @@
-"""The contract's service in Quart, and what Quart's own tests share; no test in here.
+"""The contract's service in Quart, and shared helpers of the tests for Quart.
 
-`service` and `bare` are fixtures: a module of tests that wants them names them as its own.
+`service` and `bare` are fixtures; a test module that uses them assigns them to names of its own.
 """
 
 import asyncio
@@ -167,7 +167,7 @@ def _add_browser_routes(app: Quart, auth: TokenAuth[ShopClaims]) -> None:
 
 
 async def greet() -> None:
-    """Accept the WebSocket, say whose claims let it in, and close it."""
+    """Accept the WebSocket, send the subject of its claims, and close it."""
     await websocket.accept()
     await websocket.send(current_claims.sub)
     await websocket.close(1000)
@@ -230,10 +230,10 @@ def _add_more_sockets(
 
 
 class Service:
-    """An engine, its adapter, an app of Quart, and a client of it."""
+    """An engine, its adapter, a Quart app and its client."""
 
     def __init__(self, clock: FrozenClock, *, init_app: bool = True, **options: Any) -> None:
-        """Join them."""
+        """Create the adapter of the engine."""
         self.key = CountingKey.from_secret(SECRET)
         self.engine = contract_engine(clock, key=self.key)
         self.auth = TokenAuth(self.engine, **options)
@@ -243,14 +243,14 @@ class Service:
         self.client = client_of(self.app)
 
     async def get(self, path: str, token: str | None = GOOD, **more: Any) -> httpx.Response:
-        """Send a GET with a token, or without one."""
+        """Send a GET request, with or without a token."""
         headers = [] if token is None else list(bearer(token))
         return await self.client.get(path, headers=headers, **more)
 
 
 @pytest.fixture
 async def service(clock: FrozenClock) -> AsyncIterator[Service]:
-    """Give a service whose adapter was given the app."""
+    """Return a service whose app has called `init_app`."""
     service = Service(clock)
     async with service.client:
         yield service
@@ -258,20 +258,20 @@ async def service(clock: FrozenClock) -> AsyncIterator[Service]:
 
 @pytest.fixture
 async def bare(clock: FrozenClock) -> AsyncIterator[Service]:
-    """Give a service whose app knows nothing of the adapter."""
+    """Return a service without `init_app`."""
     service = Service(clock, init_app=False)
     async with service.client:
         yield service
 
 
 def challenge_of(response: httpx.Response) -> str | None:
-    """Give the challenge of a response, or None."""
+    """Return the challenge of a response, or None."""
     value: str | None = response.headers.get("www-authenticate")
     return value
 
 
 def protect(service: Service) -> list[str]:
-    """Add a route that asks for a token, and give a list that tells whether it was run."""
+    """Add a route that requires a token, and return a list that grows when the route runs."""
     seen: list[str] = []
 
     @service.app.get("/")

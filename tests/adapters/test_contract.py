@@ -1,7 +1,7 @@
-"""One behaviour in every framework: each adapter's app is asked the same things.
+"""The contract: each adapter's app gets the same requests and must send the same responses.
 
-The service that the adapters build, and every answer in full, are in `contract`; the requests,
-each with its answer, are in `contract_requests`.
+The service of the adapters and the full responses are in `contract`; the requests,
+each with its response, are in `contract_requests`.
 """
 
 import json
@@ -30,8 +30,8 @@ from tests.adapters.contract_requests import (
 from tests.support import OTHER_SECRET, SECRET, FrozenClock, ShopClaims
 from tokenward import TokenRejectedError
 
-# What a token is made of and what it claims is checked in the core: here each different refusal is
-# enough. `test_contract_memory` asks every adapter the whole table.
+# The form and the claims of a token are checked by the core: here each different refusal is
+# enough. `test_contract_memory` sends every adapter the whole table.
 ASKED = [*CARRIED, *one_for_each_answer([*FORM, *CLAIMS]), *ROUTES]
 
 
@@ -42,7 +42,7 @@ async def ask(client: httpx.AsyncClient, case: Case) -> httpx.Response:
 
 
 def assert_answer(response: httpx.Response, expected: Answer) -> None:
-    """Hold a response against an answer, in full."""
+    """Compare all of a response with the expected one."""
     challenges = response.headers.get_list("www-authenticate")
     assert (response.status_code, challenges, response.json()) == (
         expected.status,
@@ -57,7 +57,7 @@ def assert_answer(response: httpx.Response, expected: Answer) -> None:
 
 
 def secrets_of(headers: c.Headers, content: bytes = b"") -> set[str]:
-    """Give every piece of a request that nobody may repeat."""
+    """Return every part of a request that a response must not contain."""
     sent = b" ".join([*(value for _, value in headers), content]).decode("latin-1")
     pieces = {piece for piece in re.split(r"[^\w-]+", sent) if len(piece) >= 16}
     claims = {c.REVOKED_TOKEN, c.ENDED_SESSION, c.BANNED_SUBJECT, "alice", "evil.example"}
@@ -65,7 +65,7 @@ def secrets_of(headers: c.Headers, content: bytes = b"") -> set[str]:
 
 
 def test_enough_is_asked() -> None:
-    """The table holds at least 60 requests, no two of one name."""
+    """The table has at least 60 requests with different names."""
     assert len({case.name for case in CASES}) == len(CASES) >= 60
 
 
@@ -73,7 +73,7 @@ def test_enough_is_asked() -> None:
 async def test_request(
     client: httpx.AsyncClient, case: Case, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A request gets exactly its status, challenge and body, and a refusal repeats nothing of it."""
+    """A request gets exactly its status, challenge and body; a refusal contains no part of it."""
     caplog.set_level(logging.DEBUG)
 
     response = await ask(client, case)
@@ -84,13 +84,13 @@ async def test_request(
         said += "".join(
             f"{record.getMessage()}{record.exc_text}{record.__dict__}"
             for record in caplog.records
-            if not record.name.startswith("httpx")  # the client's, which names the address
+            if not record.name.startswith("httpx")  # the client's, which contains the URL
         )
         assert not [piece for piece in secrets_of(case.headers, case.content) if piece in said]
 
 
 async def test_answers_do_not_depend_on_earlier_ones(client: httpx.AsyncClient) -> None:
-    """A request gets the same answer after a good one, and a good one after it."""
+    """A response does not depend on earlier requests, valid or invalid."""
     good = Case("good", "/me", bearer(GOOD), c.ME)
     for case in CARRIED:
         for each in (good, case):
@@ -102,7 +102,7 @@ async def test_answers_do_not_depend_on_earlier_ones(client: httpx.AsyncClient) 
 async def test_other_methods_do_not_bypass(
     client: httpx.AsyncClient, method: str, path: str
 ) -> None:
-    """HEAD and OPTIONS on a protected route give away nothing without a token."""
+    """HEAD and OPTIONS on a protected route reveal nothing without a token."""
     response = await client.request(method, path)
 
     assert response.status_code in ({401, 405} if method == "HEAD" else {200, 204, 401, 405})
@@ -111,7 +111,7 @@ async def test_other_methods_do_not_bypass(
 
 @pytest.mark.parametrize("path", ["/me", "/twice", "/admin", "/checked", "/maybe"])
 async def test_one_verification(build: Build, clock: FrozenClock, path: str) -> None:
-    """A token costs one signature check, however many requirements and requests it has to meet."""
+    """A token costs one signature verification, however many requirements and requests use it."""
     key = CountingKey.from_secret(SECRET)
     token = shop_token(scope="orders:read admin")
     async with c.client_of(build(c.contract_engine(clock, key=key))) as client:
@@ -122,7 +122,7 @@ async def test_one_verification(build: Build, clock: FrozenClock, path: str) -> 
 
 
 async def test_after_decode_runs_once(build: Build, clock: FrozenClock) -> None:
-    """The hooks of the engine see a request once, however many requirements it has to meet."""
+    """The engine's hooks run once for each request, however many requirements it has."""
     engine = c.contract_engine(clock)
     seen: list[str] = []
     engine.after_decode(lambda claims: seen.append(claims.sub))
@@ -146,7 +146,7 @@ async def test_rejected_by_a_hook(build: Build, clock: FrozenClock) -> None:
 
 
 async def test_revoked_while_in_use(build: Build, clock: FrozenClock) -> None:
-    """A token that was good a moment ago is refused once it is revoked."""
+    """A token that was accepted before is refused once it is revoked."""
     engine = c.contract_engine(clock)
     async with c.client_of(build(engine)) as client:
         assert_answer(await client.get("/me", headers=list(bearer(GOOD))), c.ME)
@@ -155,7 +155,7 @@ async def test_revoked_while_in_use(build: Build, clock: FrozenClock) -> None:
 
 
 async def test_expires_while_in_use(build: Build, clock: FrozenClock) -> None:
-    """A token that was good a moment ago is refused once its time is over."""
+    """A token that was accepted before is refused once it has expired."""
     async with c.client_of(build(c.contract_engine(clock))) as client:
         clock.advance(899)
         assert_answer(await client.get("/me", headers=list(bearer(GOOD))), c.ME)
@@ -164,7 +164,7 @@ async def test_expires_while_in_use(build: Build, clock: FrozenClock) -> None:
 
 
 async def test_second_refresh(own_client: httpx.AsyncClient, clock: FrozenClock) -> None:
-    """A refresh token that comes again after its grace is refused from within the handler."""
+    """A refresh token that is reused after the grace is refused from within the handler."""
     token = shop_token(type="refresh", scope="a")
 
     assert_answer(await own_client.post("/renew", content=token), c.ok(scope="a"))
@@ -182,20 +182,20 @@ async def test_second_refresh(own_client: httpx.AsyncClient, clock: FrozenClock)
 async def test_socket_accepted(
     app: object, path: str, headers: c.Headers, said: str, extensions: object
 ) -> None:
-    """A WebSocket with what its route asks for is accepted, and its handler has the claims."""
+    """A WebSocket that meets its requirements is accepted, and its handler gets the claims."""
     outcome = await open_websocket(app, path, headers=headers, extensions=extensions)
 
     assert (outcome.accepted, outcome.messages, outcome.close_code) == (True, [said], 1000)
 
 
 def said_by(outcome: Outcome, name: bytes) -> list[str]:
-    """Give the values of a header of a denial response."""
+    """Return the values of a header of a denial response."""
     return [value.decode() for key, value in outcome.headers if key.lower() == name]
 
 
 @pytest.mark.parametrize("case", SOCKETS_REFUSED, ids=lambda case: case.name)
 async def test_socket_denied(app: object, case: Case) -> None:
-    """A refused handshake gets the HTTP response of a refused request, where the server can."""
+    """If the server can send it, a refused handshake gets the HTTP response of a refused request."""
     outcome = await open_websocket(app, case.path, headers=case.headers)
     answer = case.answer
 
@@ -211,7 +211,7 @@ async def test_socket_denied(app: object, case: Case) -> None:
 @pytest.mark.parametrize("extensions", [{}, {"other": {}}, None], ids=["none", "other", "null"])
 @pytest.mark.parametrize("case", SOCKETS_REFUSED, ids=lambda case: case.name)
 async def test_socket_closed(app: object, case: Case, extensions: object) -> None:
-    """A refused handshake is closed before it is accepted, where the server knows no denial."""
+    """If the server cannot send an HTTP response, a refused handshake is closed."""
     outcome = await open_websocket(app, case.path, headers=case.headers, extensions=extensions)
 
     assert not outcome.accepted
@@ -220,7 +220,7 @@ async def test_socket_closed(app: object, case: Case, extensions: object) -> Non
 
 
 async def test_socket_verifies_once(build: Build, clock: FrozenClock) -> None:
-    """A handshake costs one signature check, however many requirements it has to meet."""
+    """A handshake costs one signature verification, however many requirements it has."""
     key = CountingKey.from_secret(SECRET)
     app = build(c.contract_engine(clock, key=key))
     outcome = await open_websocket(app, "/ws/orders", headers=says(scope="orders:read"))

@@ -1,4 +1,4 @@
-"""One behaviour in every framework, for browsers: cookies, CSRF, WebSockets that live long."""
+"""The contract for browsers: cookies, CSRF tokens, and WebSockets that stay open."""
 
 import asyncio
 import json
@@ -30,17 +30,17 @@ from tokenward import TokenPair
 
 
 def set_by(response: httpx.Response) -> list[str]:
-    """Give the cookies that a response sets, as they are written."""
+    """Return the Set-Cookie headers of a response."""
     return response.headers.get_list("set-cookie")
 
 
 def pair_of(response: httpx.Response) -> TokenPair:
-    """Give the pair of an answer of the service."""
+    """Return the token pair in a response of the service."""
     return TokenPair(expires_in=900, refresh_expires_in=2_592_000, **response.json())
 
 
 def test_enough_is_asked() -> None:
-    """No two requests have one name."""
+    """All requests have different names."""
     assert len({case.name for case in BROWSER_CASES}) == len(BROWSER_CASES) >= 60
 
 
@@ -48,7 +48,7 @@ def test_enough_is_asked() -> None:
 async def test_request(
     client: httpx.AsyncClient, case: Case, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A request gets exactly its status, challenge, body and cookies, and nothing of it is repeated."""
+    """A request gets exactly its status, challenge, body and cookies; the response repeats no part of it."""
     caplog.set_level(logging.DEBUG)
 
     response = await ask(client, case)
@@ -67,7 +67,7 @@ async def test_request(
 
 
 async def test_login_sets_cookies(client: httpx.AsyncClient) -> None:
-    """A login sets the three cookies in the core's own words, and no cache may keep them."""
+    """A login sets the three cookies as the core renders them, and no cache may store them."""
     response = await client.post("/browser/login")
 
     assert response.status_code == 200
@@ -83,13 +83,13 @@ async def test_login_sets_cookies(client: httpx.AsyncClient) -> None:
 async def test_a_login_of_an_allowed_page(
     client: httpx.AsyncClient, headers: list[tuple[bytes, bytes]]
 ) -> None:
-    """`check_origin` lets programs, this service's own pages and allowed ones log in."""
+    """`check_origin` accepts logins of programs, of the service's own pages and of allowed pages."""
     response = await client.post("/browser/login", headers=headers)
     assert (response.status_code, len(set_by(response))) == (200, 3)
 
 
 async def test_session_of_a_browser(own_client: httpx.AsyncClient) -> None:
-    """Log in, read, write, refresh and log out with what the cookies say, and nothing else."""
+    """Log in, read, write, refresh and log out with nothing but the cookies."""
     pair = pair_of(await own_client.post("/browser/login"))
     assert pair.csrf_token is not None
     access, proof = cookie(pair.access_token), csrf(pair.csrf_token)
@@ -113,7 +113,7 @@ async def test_session_of_a_browser(own_client: httpx.AsyncClient) -> None:
 async def test_a_refusal_uses_no_refresh_token_up(
     own_client: httpx.AsyncClient, clock: FrozenClock
 ) -> None:
-    """A forged refresh without the CSRF token loses nothing; a second use ends the session."""
+    """A forged refresh without the CSRF token does not use the token; real reuse ends the session."""
     refresh = cookie(REFRESH, REFRESH_NAME)
     assert_answer(await own_client.post("/browser/refresh", headers=[refresh]), c.CSRF_MISSING)
 
@@ -123,7 +123,7 @@ async def test_a_refusal_uses_no_refresh_token_up(
 
 
 async def test_a_tab_that_comes_late_keeps_its_session(own_client: httpx.AsyncClient) -> None:
-    """Its old cookie gets the same pair, and after a newer one is in use a refusal that sets none."""
+    """A late tab's old cookie gets the same pair, or once the pair is used a refusal without cookies."""
     old = cookie(REFRESH, REFRESH_NAME)
     first = pair_of(await own_client.post("/browser/refresh", headers=[old, csrf()]))
     assert pair_of(await own_client.post("/browser/refresh", headers=[old, csrf()])) == first
@@ -138,7 +138,7 @@ async def test_a_tab_that_comes_late_keeps_its_session(own_client: httpx.AsyncCl
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 async def test_a_refresh_is_never_safe(own_client: httpx.AsyncClient, method: str) -> None:
-    """A refresh by a safe method needs the CSRF token and the origin, and a refusal uses nothing up."""
+    """A refresh with a safe method needs the CSRF token and the origin; a refusal does not use the token."""
     token = cookie(REFRESH, REFRESH_NAME)
     foreign = [token, csrf(), site(b"cross-site")]
     for headers, answer in (([token], c.CSRF_MISSING), (foreign, c.FOREIGN_ORIGIN)):
@@ -153,14 +153,14 @@ async def test_a_refresh_is_never_safe(own_client: httpx.AsyncClient, method: st
 async def test_a_refresh_by_a_safe_method_works_with_its_proof(
     own_client: httpx.AsyncClient, method: str
 ) -> None:
-    """A refresh by GET or HEAD sets the cookies where the CSRF token comes with it."""
+    """A refresh with GET or HEAD and the CSRF token sets the cookies."""
     headers = [cookie(REFRESH, REFRESH_NAME), csrf()]
     response = await own_client.request(method, "/browser/renew", headers=headers)
     assert (response.status_code, len(set_by(response))) == (200, 3)
 
 
 async def test_a_route_for_refresh_tokens_is_never_safe(client: httpx.AsyncClient) -> None:
-    """A GET that requires a refresh token needs the CSRF token where a cookie carries it."""
+    """A GET route that requires a refresh token in a cookie needs the CSRF token."""
     token = cookie(REFRESH, REFRESH_NAME)
     foreign = [token, csrf(), site(b"cross-site")]
     assert_answer(await client.get("/browser/leave", headers=[token]), c.CSRF_MISSING)
@@ -170,7 +170,7 @@ async def test_a_route_for_refresh_tokens_is_never_safe(client: httpx.AsyncClien
 
 
 async def test_a_refresh_verifies_once(build: Build, clock: FrozenClock) -> None:
-    """A refresh from a cookie costs one signature check."""
+    """A refresh from a cookie costs one signature verification."""
     key = CountingKey.from_secret(SECRET)
     async with c.client_of(build(c.contract_engine(clock, key=key))) as client:
         headers = [cookie(REFRESH, REFRESH_NAME), csrf()]
@@ -185,7 +185,7 @@ async def test_a_refresh_verifies_once(build: Build, clock: FrozenClock) -> None
     ids=[row[0] for row in BROWSER_SOCKETS_OPEN],
 )
 async def test_socket_accepted(app: object, path: str, headers: c.Headers) -> None:
-    """A WebSocket whose token is where the route looks for it is accepted."""
+    """A WebSocket with its token in the carrier of the route is accepted."""
     outcome = await open_socket(app, path, headers)
 
     assert (outcome.accepted, outcome.messages, outcome.close_code) == (True, ["alice"], 1000)
@@ -200,7 +200,7 @@ async def open_socket(app: object, path: str, headers: c.Headers, **options: obj
 
 @pytest.mark.parametrize("case", BROWSER_SOCKETS_REFUSED, ids=lambda case: case.name)
 async def test_socket_denied(app: object, case: Case) -> None:
-    """A refused handshake gets the HTTP response of a refused request, where the server can."""
+    """If the server can send it, a refused handshake gets the HTTP response of a refused request."""
     outcome = await open_socket(app, case.path, case.headers)
 
     assert (outcome.accepted, outcome.close_code) == (False, None)
@@ -212,7 +212,7 @@ async def test_socket_denied(app: object, case: Case) -> None:
 
 @pytest.mark.parametrize("case", BROWSER_SOCKETS_REFUSED, ids=lambda case: case.name)
 async def test_socket_closed(app: object, case: Case) -> None:
-    """A refused handshake is closed before it is accepted, where the server knows no denial."""
+    """If the server cannot send an HTTP response, a refused handshake is closed."""
     outcome = await open_socket(app, case.path, case.headers, extensions={})
 
     assert (outcome.accepted, outcome.status) == (False, None)
@@ -221,7 +221,7 @@ async def test_socket_closed(app: object, case: Case) -> None:
 
 @pytest.mark.parametrize("reason", ["token_expired", "token_revoked"])
 async def test_a_live_socket_is_closed(build: Build, clock: FrozenClock, reason: str) -> None:
-    """A socket that is open is closed with 1008 once its token is over or revoked."""
+    """An open socket is closed with 1008 once its token has expired or is revoked."""
     engine = c.contract_engine(clock)
     async with live_websocket(build(engine), "/ws/live", headers=bearer(GOOD)) as socket:
         assert await socket.ask("hello") == "hello"
@@ -235,7 +235,7 @@ async def test_a_live_socket_is_closed(build: Build, clock: FrozenClock, reason:
 
 
 async def test_a_stubborn_socket_is_closed(build: Build, clock: FrozenClock) -> None:
-    """A handler that swallows its cancellation and goes on does not keep the socket open."""
+    """A handler that ignores its cancellation does not keep the socket open."""
     engine = c.contract_engine(clock)
     async with live_websocket(build(engine), "/ws/stubborn", headers=bearer(GOOD)) as socket:
         await socket.is_accepted()
@@ -246,7 +246,7 @@ async def test_a_stubborn_socket_is_closed(build: Build, clock: FrozenClock) -> 
 
 
 async def test_a_live_socket_ends_by_itself(build: Build, clock: FrozenClock) -> None:
-    """A client that hangs up ends the handler, and nothing is left running."""
+    """A client that disconnects ends the handler, and no task is left running."""
     app = build(c.contract_engine(clock))
     before = len(asyncio.all_tasks())
     async with live_websocket(app, "/ws/live", headers=bearer(GOOD)) as socket:
@@ -259,7 +259,7 @@ async def test_a_live_socket_ends_by_itself(build: Build, clock: FrozenClock) ->
 
 
 async def test_an_open_socket_is_closed_for_an_error(app: object) -> None:
-    """A TokenError that a handler raises after it accepted closes the socket with 1008."""
+    """A TokenError in a handler closes the accepted socket with 1008."""
     outcome = await open_websocket(app, "/ws/raises")
 
     assert (outcome.accepted, outcome.close_code, outcome.close_reason) == (

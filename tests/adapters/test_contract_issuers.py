@@ -1,7 +1,7 @@
-"""The contract with tokens of two issuers: each adapter takes `Issuers` where it takes an engine.
+"""The contract with tokens of two issuers: each adapter accepts `Issuers` in place of an engine.
 
-Which engine verifies a token is decided in the core, so every request of the contract is asked of
-the core's `Authenticator`; the adapters are asked one request for each different answer.
+The core decides which engine verifies a token, so every request of the contract is sent to
+the core's `Authenticator`; the adapters get one request for each different response.
 """
 
 import asyncio
@@ -34,19 +34,19 @@ from tokenward.http import Authenticator, RequestView, Requirement
 
 PARTNER = "https://partner.example"
 PARTNER_KEY = Key.from_secret(OTHER_SECRET)
-# The issuer is looked for before anything else: a token with two faults may be told this one.
+# The issuer is checked before anything else, so a token with two faults may get this error.
 CARRIED_AND_CLAIMED = [case for case in CASES if case.path == "/me"]
 SEEN_FIRST = {"claim_missing", "issuer_invalid", "token_malformed"}
 
 
 class PartnerClaims(ShopClaims):
-    """What the other issuer says; the handlers of the contract are annotated with ShopClaims."""
+    """The claims of the other issuer; the handlers of the contract are annotated with ShopClaims."""
 
     tenant: str = "partner"
 
 
 class Unreachable:
-    """Keys of an issuer that is down."""
+    """The keys of an issuer that is down."""
 
     version = 0
     due_at = -math.inf
@@ -66,10 +66,10 @@ class Unreachable:
 
 
 class ContractIssuers(Issuers[ShopClaims]):
-    """Two issuers, and an engine's verbs of issuing for the routes of the contract that log in."""
+    """Two issuers, with an engine's methods for the routes of the contract that issue tokens."""
 
     def __init__(self, clock: FrozenClock, *, keys: object = None) -> None:
-        """Join the contract's own engine with the partner's."""
+        """Combine the contract's engine with the partner's."""
         store = MemoryStore()
         self.own = c.contract_engine(clock)
         self.partner = TokenEngine(
@@ -86,20 +86,20 @@ class ContractIssuers(Issuers[ShopClaims]):
 
 
 def partner_token(**changes: object) -> str:
-    """Sign as the partner does."""
+    """Return a token of the partner."""
     claims = payload_of(**{"iss": PARTNER, "aud": "partner-api", "sub": "bob", **changes})
     return signed(claims, key=PARTNER_KEY)
 
 
 @pytest.fixture
 def issuers(clock: FrozenClock) -> ContractIssuers:
-    """Return the two."""
+    """Return the two issuers."""
     return ContractIssuers(clock)
 
 
 @pytest.fixture(scope="module")
 def app(build: Build) -> object:
-    """Return the service, with both issuers; it replaces the contract's own."""
+    """Return the service with both issuers; it replaces the fixture of the contract."""
     clock = FrozenClock()
     issuers = ContractIssuers(clock)
     asyncio.run(c.revoke_some(issuers.own, clock))
@@ -108,7 +108,7 @@ def app(build: Build) -> object:
 
 @pytest.fixture
 async def own_client(build: Build, issuers: ContractIssuers) -> AsyncIterator[httpx.AsyncClient]:
-    """Yield a client of a service of the test's own issuers."""
+    """Yield a client of a service with issuers for this test only."""
     async with c.client_of(build(issuers)) as client:
         yield client
 
@@ -126,7 +126,7 @@ async def outcome_of(authenticator: Authenticator[ShopClaims], case: Case) -> st
 async def test_the_core_answers_for_two_as_for_one(
     issuers: ContractIssuers, clock: FrozenClock, case: Case
 ) -> None:
-    """A token of the first issuer is accepted or refused as if that issuer were the only one."""
+    """The core answers for a token of the first issuer as if that issuer were the only one."""
     await c.revoke_some(issuers.own, clock)
     alone = await outcome_of(Authenticator(issuers.own), case)
     together = await outcome_of(Authenticator(issuers), case)
@@ -137,7 +137,7 @@ async def test_the_core_answers_for_two_as_for_one(
 
 @pytest.mark.parametrize("case", one_for_each_answer(CASES), ids=lambda case: case.name)
 async def test_request(client: httpx.AsyncClient, case: Case) -> None:
-    """Tokens of the first issuer are answered as if it were the only one."""
+    """Requests with tokens of the first issuer get the same responses as with one engine."""
     response = await ask(client, case)
 
     if case.answer.status == 401 and response.json()["code"] in SEEN_FIRST:
@@ -147,7 +147,7 @@ async def test_request(client: httpx.AsyncClient, case: Case) -> None:
 
 
 async def test_both_issuers_are_let_in(client: httpx.AsyncClient) -> None:
-    """Each with the claims model of its own."""
+    """Tokens of both issuers are accepted, each with the claims model of its engine."""
     assert_answer(await client.get("/me", headers=list(bearer(GOOD))), c.ME)
     mine = await client.get("/me", headers=list(bearer(partner_token())))
     assert_answer(mine, c.ok(sub="bob", tenant="partner", extra={}))
@@ -171,14 +171,14 @@ async def test_both_issuers_are_let_in(client: httpx.AsyncClient) -> None:
 async def test_each_by_its_own_rules(
     client: httpx.AsyncClient, token: str, answer: c.Answer
 ) -> None:
-    """A key, an audience and a leeway of one issuer are not those of the other."""
+    """The key, audience and leeway of one issuer do not apply to the other."""
     assert_answer(await client.get("/me", headers=list(bearer(token))), answer)
 
 
 async def test_freshness_by_the_leeway_of_the_issuer(
     own_client: httpx.AsyncClient, clock: FrozenClock
 ) -> None:
-    """A route's age of a login is judged by the engine that judged the token."""
+    """The age of a login is checked by the engine that verified the token."""
     clock.advance(610)
     mine, other = shop_token(auth_time=NOW), partner_token(auth_time=NOW)
     assert_answer(await own_client.get("/recent", headers=list(bearer(mine))), c.too_old(600))
@@ -188,7 +188,7 @@ async def test_freshness_by_the_leeway_of_the_issuer(
 async def test_refresh(
     own_client: httpx.AsyncClient, issuers: ContractIssuers, clock: FrozenClock
 ) -> None:
-    """A refresh token is traded by its issuer, once."""
+    """A refresh token is exchanged once, by the engine of its issuer."""
     pair = await issuers.partner.issue_pair("bob", scopes=["a"])
     renewed = await own_client.post("/renew", content=pair.refresh_token)
     assert_answer(renewed, c.ok(scope="a"))
@@ -200,7 +200,7 @@ async def test_refresh(
 async def test_revoked_of_one_issuer(
     own_client: httpx.AsyncClient, issuers: ContractIssuers
 ) -> None:
-    """The same jti of the other is good."""
+    """A jti that one issuer revoked is still valid for the other."""
     await issuers.revoke(partner_token())
     refused = await own_client.get("/me", headers=list(bearer(partner_token())))
     assert_answer(refused, c.REVOKED)
@@ -215,7 +215,7 @@ DOWN = c.Answer(
 
 
 async def test_one_issuer_is_down(build: Build, clock: FrozenClock) -> None:
-    """Its tokens get 503 with Retry-After, and those of the other go on working."""
+    """Tokens of an issuer that is down get 503 with Retry-After; those of the other are accepted."""
     app = build(ContractIssuers(clock, keys=Unreachable()))
     async with c.client_of(app) as client:
         for path in ("/me", "/maybe"):
@@ -229,7 +229,7 @@ async def test_one_issuer_is_down(build: Build, clock: FrozenClock) -> None:
 
 @pytest.mark.parametrize("case", one_for_each_answer(SOCKETS_REFUSED), ids=lambda case: case.name)
 async def test_socket_refused(app: object, case: Case) -> None:
-    """A handshake that one engine refuses, two refuse."""
+    """A handshake that one engine refuses is refused with two issuers too."""
     outcome = await open_websocket(app, case.path, headers=case.headers)
 
     assert not outcome.accepted
@@ -238,7 +238,7 @@ async def test_socket_refused(app: object, case: Case) -> None:
 
 @pytest.mark.parametrize(("token", "said"), [(GOOD, "alice"), (partner_token(), "bob")])
 async def test_socket_accepted(app: object, token: str, said: str) -> None:
-    """And one of either issuer is accepted."""
+    """Handshakes with a token of either issuer are accepted."""
     outcome = await open_websocket(app, "/ws", headers=bearer(token))
 
     assert (outcome.accepted, outcome.messages) == (True, [said])

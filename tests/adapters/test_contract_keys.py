@@ -1,4 +1,4 @@
-"""The documents about the keys, in every framework: the same bytes, for everybody."""
+"""The key documents: the same bytes in every framework, without a token."""
 
 import json
 from collections.abc import AsyncIterator
@@ -25,13 +25,13 @@ CONTENT = {"cache-control", "etag", "content-type", "content-length"}
 
 @pytest.fixture(params=WANTED)
 def framework(request: pytest.FixtureRequest) -> ModuleType:
-    """Give what builds the service with one adapter."""
+    """Return the module that builds the service with one adapter."""
     return import_module(f"tests.adapters.{request.param}_keys")
 
 
 @pytest.fixture
 def ring() -> KeyRing:
-    """Give a ring with a key of each state."""
+    """Return a ring with a key in each state."""
     ring = KeyRing(Key.generate("EdDSA"), verifiers=[Key.from_secret("s" * 32, kid="secret")])
     ring.publish(Key.generate("ES256", kid="next"))
     return ring
@@ -39,37 +39,37 @@ def ring() -> KeyRing:
 
 @pytest.fixture
 def publisher(ring: KeyRing) -> KeyPublisher:
-    """Give the publisher of the ring."""
+    """Return the publisher of the ring."""
     return KeyPublisher(ring, issuer=c.ISSUER)
 
 
 @pytest.fixture
 def engine(ring: KeyRing, clock: FrozenClock) -> TokenEngine[ShopClaims]:
-    """Give the engine of the ring."""
+    """Return the engine with the ring."""
     policy = TokenPolicy(issuer=c.ISSUER)
     return TokenEngine(ring, policy=policy, claims_model=ShopClaims, clock=clock)
 
 
 @pytest.fixture
 def app(framework: ModuleType, engine: TokenEngine[ShopClaims], publisher: KeyPublisher) -> object:
-    """Give the service."""
+    """Return the service."""
     return framework.build(engine, publisher)
 
 
 @pytest.fixture
 async def client(app: object) -> AsyncIterator[httpx.AsyncClient]:
-    """Give a client of the service."""
+    """Yield a client of the service."""
     async with c.client_of(app) as client:
         yield client
 
 
 def said_of_content(response: httpx.Response) -> dict[str, str]:
-    """Give the headers that have to do with the content."""
+    """Return the headers that describe the content."""
     return {name: value for name, value in response.headers.items() if name in CONTENT}
 
 
 async def raw_answer(app: Any, method: str, path: str) -> tuple[int, Headers, bytes]:
-    """Ask an app without a client, which would hide a body that should not be there."""
+    """Call an app without a client library, which could hide an unexpected body."""
     messages = await exchange(app, method, path, scheme="https")
     body = b"".join(each.get("body", b"") for each in messages)
     return messages[0]["status"], messages[0]["headers"], body
@@ -77,7 +77,7 @@ async def raw_answer(app: Any, method: str, path: str) -> tuple[int, Headers, by
 
 @pytest.mark.parametrize("path", PATHS)
 async def test_documents(client: httpx.AsyncClient, ring: KeyRing, path: str) -> None:
-    """Each document is sent with exactly the headers of the core, and asks for no token."""
+    """Each document is sent with exactly the headers of the core and requires no token."""
     response = await client.get(path)
     content = response.content
 
@@ -103,7 +103,7 @@ async def test_documents(client: httpx.AsyncClient, ring: KeyRing, path: str) ->
 async def test_everything_else_asks_for_a_token(
     client: httpx.AsyncClient, engine: TokenEngine[ShopClaims]
 ) -> None:
-    """The guard of the whole app, which lets the documents out, lets nothing else out."""
+    """The guard of the whole app protects everything except the documents."""
     token = await engine.issue("alice", claims={"tenant": "acme"})
 
     assert (await client.get("/guarded")).status_code == 401
@@ -113,7 +113,7 @@ async def test_everything_else_asks_for_a_token(
 
 @pytest.mark.parametrize("token", ["x.y.z", "", "\xff"])
 async def test_a_bad_token_is_not_looked_at(client: httpx.AsyncClient, token: str) -> None:
-    """Whoever asks for a document gets it, whatever token comes along."""
+    """A document is sent even if the request has an invalid token."""
     headers = [(b"authorization", b"Bearer " + token.encode())]
 
     assert (await client.get(JWKS, headers=headers)).status_code == 200
@@ -121,7 +121,7 @@ async def test_a_bad_token_is_not_looked_at(client: httpx.AsyncClient, token: st
 
 @pytest.mark.parametrize("path", PATHS)
 async def test_head(app: object, client: httpx.AsyncClient, path: str) -> None:
-    """HEAD gets the headers of GET, and no body."""
+    """HEAD gets the headers of GET and no body."""
     expected = said_of_content(await client.get(path))
 
     status, headers, body = await raw_answer(app, "HEAD", path)
@@ -134,7 +134,7 @@ async def test_head(app: object, client: httpx.AsyncClient, path: str) -> None:
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 @pytest.mark.parametrize("form", ["{}", "W/{}", '"a", {}', "*", ' W/"x,y" ,\t{}'])
 async def test_not_modified(client: httpx.AsyncClient, method: str, form: str) -> None:
-    """Who has the document already gets 304, with its tag and no content."""
+    """A client with the current entity tag gets 304 with the tag and no content."""
     tag = (await client.get(JWKS)).headers["etag"]
 
     response = await client.request(
@@ -150,7 +150,7 @@ HOSTILE = [b"", b",", b'"', b"W/", b"\xff\xfe", b'"\xff"', b"*, *", b"x" * 8_000
 
 @pytest.mark.parametrize("value", HOSTILE, ids=lambda value: str(value[:8]))
 async def test_hostile_conditions(client: httpx.AsyncClient, value: bytes) -> None:
-    """A condition that makes no sense is none: the document is sent."""
+    """An invalid condition is ignored and the document is sent."""
     headers = [(b"if-none-match", value), (b"if-none-match", b"nonsense")]
 
     response = await client.get(JWKS, headers=headers)
@@ -164,9 +164,9 @@ async def test_hostile_conditions(client: httpx.AsyncClient, value: bytes) -> No
 async def test_other_methods(
     client: httpx.AsyncClient, engine: TokenEngine[ShopClaims], method: str, path: str
 ) -> None:
-    """What is not GET or HEAD is not allowed, and changes nothing.
+    """Other methods than GET and HEAD are not allowed and change nothing.
 
-    Quart asks the guards of an app before it says so.
+    Quart runs the guards of an app before it refuses the method.
     """
     before = (await client.get(path)).content
     token = await engine.issue("alice", claims={"tenant": "acme"})
@@ -176,13 +176,13 @@ async def test_other_methods(
     without = await client.request(method, path, content=b'{"keys": []}')
 
     assert (response.status_code, without.status_code in {401, 405}) == (405, True)
-    allowed = response.headers.get("allow", "GET, HEAD")  # Litestar 2.19 does not say
+    allowed = response.headers.get("allow", "GET, HEAD")  # Litestar 2.19 sends no Allow header
     assert {"GET", "HEAD"} <= set(allowed.replace(" ", "").split(","))
     assert (await client.get(path)).content == before
 
 
 async def test_after_a_rotation(client: httpx.AsyncClient, ring: KeyRing) -> None:
-    """The next request after a rotation gets the new set, under a new tag; also who had the old."""
+    """After a rotation, the next request gets the new set with a new tag, even with the old tag."""
     before = await client.get(JWKS)
     ring.rotate(Key.generate("EdDSA", kid="new"), verify_for=timedelta(0), now=NOW)
 
@@ -194,7 +194,7 @@ async def test_after_a_rotation(client: httpx.AsyncClient, ring: KeyRing) -> Non
 
 
 async def test_nothing_private(client: httpx.AsyncClient) -> None:
-    """No document holds a private member or a secret."""
+    """No document contains a private member or a secret."""
     keys = (await client.get(JWKS)).json()["keys"]
 
     assert len(keys) == 2
@@ -204,7 +204,7 @@ async def test_nothing_private(client: httpx.AsyncClient) -> None:
 
 
 async def test_documentation(app: object, client: httpx.AsyncClient, framework: ModuleType) -> None:
-    """The documents stay out of OpenAPI."""
+    """The documents are not in OpenAPI."""
     await client.get(JWKS)
 
     assert framework.documented_paths(app) == {"/guarded"}
@@ -213,7 +213,7 @@ async def test_documentation(app: object, client: httpx.AsyncClient, framework: 
 async def test_all_frameworks_send_the_same(
     engine: TokenEngine[ShopClaims], publisher: KeyPublisher
 ) -> None:
-    """Status, the headers of the content, and the body are the same bytes everywhere."""
+    """The status, the content headers and the body are the same in all frameworks."""
     answers = []
     for name in WANTED:
         app = import_module(f"tests.adapters.{name}_keys").build(engine, publisher)
@@ -231,7 +231,7 @@ async def test_all_frameworks_send_the_same(
 
 
 async def test_two_rings_in_one_app(framework: ModuleType, engine: TokenEngine[ShopClaims]) -> None:
-    """A second publisher shows another ring at a path of its own."""
+    """A second publisher publishes another ring at its own path."""
     other = KeyPublisher(KeyRing.generate(kid="other"), jwks_path="/partners/jwks.json")
     app = framework.build(engine, other)
     async with c.client_of(app) as client:

@@ -1,6 +1,6 @@
-"""The contract once more, with the signature cache and without: every request gets its answer.
+"""The contract with and without the signature cache: every request gets the same response.
 
-All requests go to one app, each of them twice, so that tokens come again, good ones and others.
+All requests go to one app, each of them twice, so that valid and invalid tokens are repeated.
 """
 
 import json
@@ -22,7 +22,7 @@ USED_UP = {"/renew", "/renew-json"}
 
 @pytest.fixture
 def keys() -> KeyRing:
-    """Give the ring of the contract."""
+    """Return the ring of the contract."""
     return KeyRing.from_secret(SECRET, kid=c.KEY_ID)
 
 
@@ -30,12 +30,12 @@ def keys() -> KeyRing:
 def engine(
     request: pytest.FixtureRequest, clock: FrozenClock, keys: KeyRing
 ) -> TokenEngine[ShopClaims]:
-    """Give the engine of the contract, with a memory or without."""
+    """Return the engine of the contract, with or without the signature cache."""
     return c.contract_engine(clock, keys=keys, remembers=request.param)
 
 
 def assert_it_served(engine: TokenEngine[ShopClaims], at_least: int) -> None:
-    """Hold the memory to its task, where there is one."""
+    """Check that the signature cache, if there is one, was used."""
     use = engine.signature_cache
     if engine.policy.signature_cache_entries:
         assert use.hits >= at_least
@@ -45,7 +45,7 @@ def assert_it_served(engine: TokenEngine[ShopClaims], at_least: int) -> None:
 
 
 async def test_requests(build: Build, engine: TokenEngine[ShopClaims], clock: FrozenClock) -> None:
-    """Status, challenge and body are those of the table, at first and again."""
+    """Status, challenge and body are those of the table, the first and the second time."""
     await c.revoke_some(engine, clock)
     good = 0
     async with c.client_of(build(engine)) as client:
@@ -63,7 +63,7 @@ async def test_requests(build: Build, engine: TokenEngine[ShopClaims], clock: Fr
 
 
 async def test_sockets(build: Build, engine: TokenEngine[ShopClaims], clock: FrozenClock) -> None:
-    """Handshakes are accepted and refused as the tables say, at first and again."""
+    """Handshakes are accepted and refused as in the tables, the first and the second time."""
     await c.revoke_some(engine, clock)
     app = build(engine)
     for name, path, headers, said in SOCKETS_OPEN * 2:
@@ -80,7 +80,7 @@ async def test_sockets(build: Build, engine: TokenEngine[ShopClaims], clock: Fro
 async def test_a_key_that_leaves(
     build: Build, engine: TokenEngine[ShopClaims], keys: KeyRing
 ) -> None:
-    """A token that was good a moment ago is refused once its key is another."""
+    """A token that was accepted before is refused once its key is replaced."""
     app = build(engine)
     async with c.client_of(app) as client:
         for _ in range(2):

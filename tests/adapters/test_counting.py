@@ -1,4 +1,4 @@
-"""The counter sees what it is there to see: without this, counts of zero would mean nothing."""
+"""The counter recognises the work that it counts; otherwise counts of zero would prove nothing."""
 
 import asyncio
 import hmac
@@ -38,7 +38,7 @@ KEYS = (
 
 
 class Model(BaseModel):
-    """Nothing at all."""
+    """A model without fields."""
 
 
 def _check_of(key: Key) -> Deed:
@@ -84,7 +84,7 @@ def _ids(deeds: list[tuple[str, str, Deed]]) -> list[str]:
 
 
 async def cost_of(deed: Deed) -> dict[str, Any]:
-    """Count what an app does that does one thing."""
+    """Return the counted work of an app that does one thing."""
 
     async def app(*_: object) -> None:
         done = deed()
@@ -102,23 +102,23 @@ async def cost_of(deed: Deed) -> dict[str, Any]:
 
 @pytest.mark.parametrize(("field", "name", "deed"), SEEN_ONCE, ids=_ids(SEEN_ONCE))
 async def test_counted_once(field: str, name: str, deed: Deed) -> None:
-    """What is done once is counted as one, whichever library does it, and as nothing else."""
+    """Work that is done once is counted once, whichever library does it, and as nothing else."""
     assert await cost_of(deed) == {**asdict(Work()), field: 1}
 
 
 @pytest.mark.parametrize(("field", "name", "deed"), SEEN, ids=_ids(SEEN))
 async def test_seen(field: str, name: str, deed: Deed) -> None:
-    """A key that is prepared and a thread that is used are seen, each time."""
+    """Each prepared key and each use of a thread is counted."""
     for _ in range(2):
         assert (await cost_of(deed))[field]
 
 
 async def test_work_in_a_thread_counts() -> None:
-    """What a thread does that the request started is counted, too."""
+    """Work in a thread that the request started is counted."""
     assert (await cost_of(lambda: asyncio.to_thread(json.loads, "{}")))["parses"] == 1
 
 
 async def test_nothing_is_counted_outside() -> None:
-    """An app that does nothing costs nothing, and the counter leaves nothing behind."""
+    """An app that does nothing has no work, and the counter leaves no trace."""
     assert await cost_of(lambda: None) == asdict(Work())
     assert (sys.getprofile(), threading.getprofile()) == (None, None)

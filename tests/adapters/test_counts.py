@@ -1,4 +1,4 @@
-"""What a protected request costs in every framework, counted: each thing once, or not at all."""
+"""The work of a protected request in every framework: each step happens once or not at all."""
 
 import asyncio
 from collections.abc import Callable
@@ -29,7 +29,7 @@ NOTHING = Work()
 
 @dataclass(frozen=True)
 class Way:
-    """How a request carries its token."""
+    """The way a request carries its token."""
 
     name: str
     path: str
@@ -38,7 +38,7 @@ class Way:
     content: bytes = b""
 
     async def go(self, app: object, token: str) -> bool:
-        """Send a token, and tell whether it was let in."""
+        """Send a token and return whether it was accepted."""
         headers = self.headers(token)
         if self.method == "WebSocket":
             return (await open_websocket(app, self.path, headers=headers)).messages == ["alice"]
@@ -81,14 +81,14 @@ SIGNERS = {"HS256": Key.from_secret(SECRET), "RS256": Key.from_jwk(JWKS["RSA"])}
 
 
 def verifier(algorithm: str) -> CountingKey:
-    """Give a key that counts: the secret, or the public half of the RSA key."""
+    """Return a counting key: the secret, or the public half of the RSA key."""
     if algorithm == "HS256":
         return CountingKey.from_secret(SECRET)
     return CountingKey.from_jwk(SIGNERS[algorithm].public_jwk())
 
 
 def tokens(algorithm: str) -> tuple[str, str]:
-    """Give two tokens of one header, good for every way."""
+    """Return two tokens with the same header that are valid for every way."""
     payload = shop_payload(scope="orders:read", csrf=browser.CSRF)
     key = SIGNERS[algorithm]
     return signed(payload, key=key), signed({**payload, "jti": "another"}, key=key)
@@ -97,7 +97,7 @@ def tokens(algorithm: str) -> tuple[str, str]:
 @pytest.mark.parametrize("algorithm", SIGNERS)
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.name)
 async def test_each_thing_once(build: Build, clock: FrozenClock, way: Way, algorithm: str) -> None:
-    """From the app's very first request: one check for a token, one parse of its payload, no more."""
+    """From the first request on, a token costs one verification and one parse of its payload."""
     key = verifier(algorithm)
     app = CountedApp(build(counted_engine(clock, key)))
     one, other = tokens(algorithm)
@@ -110,7 +110,7 @@ async def test_each_thing_once(build: Build, clock: FrozenClock, way: Way, algor
 
 @pytest.mark.parametrize("algorithm", SIGNERS)
 async def test_side_by_side(build: Build, clock: FrozenClock, algorithm: str) -> None:
-    """Twenty requests at once with one new token cost one check."""
+    """Twenty concurrent requests with one new token cost one verification."""
     key = verifier(algorithm)
     app = build(counted_engine(clock, key))
     token, _ = tokens(algorithm)
@@ -122,7 +122,7 @@ async def test_side_by_side(build: Build, clock: FrozenClock, algorithm: str) ->
 
 @pytest.mark.parametrize("algorithm", SIGNERS)
 async def test_without_a_memory(build: Build, clock: FrozenClock, algorithm: str) -> None:
-    """Where nothing is remembered, a token that comes again costs what it did, and no more."""
+    """Without the signature cache, a repeated token costs the same as before."""
     engine = counted_engine(clock, verifier(algorithm), signature_cache_entries=0)
     app = CountedApp(build(engine))
     token, _ = tokens(algorithm)
@@ -134,20 +134,20 @@ async def test_without_a_memory(build: Build, clock: FrozenClock, algorithm: str
 
 @pytest.mark.parametrize("way", [BY_HEADER, SOCKET], ids=lambda way: way.name)
 async def test_a_forged_token(build: Build, clock: FrozenClock, way: Way) -> None:
-    """A forged token costs one check each time, and nobody reads its claims."""
+    """A forged token costs one verification each time, and its claims are not parsed."""
     app = CountedApp(build(counted_engine(clock, verifier("HS256"))))
     good, _ = tokens("HS256")
 
     sent = (FORGED, FORGED, good, FORGED)
     assert [await way.go(app, token) for token in sent] == [False, False, True, False]
 
-    # Its header is parsed until one with a good signature was seen.
+    # Its header is parsed until a token with this header has been verified.
     unread, known = Work(signatures=1, parses=1), Work(signatures=1)
     assert app.work == [unread, unread, FIRST, known]
 
 
 async def test_an_expired_token(build: Build, clock: FrozenClock) -> None:
-    """A token that is over costs one check, and is refused by claims of its own."""
+    """An expired token costs one verification, and its claims are parsed."""
     app = CountedApp(build(counted_engine(clock, verifier("HS256"))))
     token, _ = tokens("HS256")
     await BY_HEADER.go(app, token)
@@ -159,7 +159,7 @@ async def test_an_expired_token(build: Build, clock: FrozenClock) -> None:
 
 @pytest.mark.parametrize("path", ["/public", "/me", "/maybe"])
 async def test_no_token(build: Build, clock: FrozenClock, path: str) -> None:
-    """A request without a token costs nothing."""
+    """A request without a token costs no work."""
     app = CountedApp(build(counted_engine(clock, verifier("HS256"))))
     async with client_of(app) as client:
         response = await client.get(path)
