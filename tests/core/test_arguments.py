@@ -77,7 +77,10 @@ BUILDING = {
     "an engine to publish": (lambda: KeyPublisher(ENGINE), "the KeyRing of the engine"),
     "a secret for a key": (lambda: KeyRing(SECRET), "KeyRing.from_secret"),
     "a key's class": (lambda: KeyRing(Key), "the class Key"),
-    "one key for several": (lambda: KeyRing(Key.generate(), verifiers=Key.generate()), "a list of keys"),
+    "one key for several": (
+        lambda: KeyRing(Key.generate(), verifiers=Key.generate()),
+        "a list of keys",
+    ),
     "texts for keys": (lambda: KeyRing(Key.generate(), pending=["x"]), "pending=[Key"),
     "one audience that is no text": (lambda: TokenPolicy(audience=5), "audience must be text"),
     "one claim for several": (lambda: TokenPolicy(required_claims="sub"), "{'sub'}"),
