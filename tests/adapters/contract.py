@@ -62,7 +62,7 @@ POST /browser/form   required()                               ``{"note": note}``
 WebSocket /ws        required()                               accepts, sends ``sub`` as text, closes
 WebSocket /ws/maybe  optional()                               the same; an empty text for None
 WebSocket /ws/orders required(scopes=["orders:read"]) on the  the same
-                     socket, and required() besides
+                     socket, and required() as well
 WebSocket /ws/query  required(carriers=[QueryCarrier()])      the same
 WebSocket            required(carriers=                       the same; accepts with the subprotocol
 /ws/protocol         [WebSocketProtocolCarrier()])            ``bearer``
