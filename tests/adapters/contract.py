@@ -1,22 +1,22 @@
 """The contract of every adapter: one small service, with the same responses in each framework.
 
-This module imports no framework. For each adapter there is a ``build(engine)``, which builds this service as an
-ASGI app with the adapter's error handling. The app uses the engine twice: once with
-the adapter's defaults, and for the routes under ``/browser`` with `BROWSER_CARRIERS`. Everything else is the
-same for all: HTTP is spoken by `client_of`, WebSocket by `asgi_websocket`.
+This module imports no framework. For each adapter there is a ``build(engine)``, which builds this
+service as an ASGI app with the adapter's error handling. The app uses the engine twice: with the
+adapter's defaults, and for the routes under ``/browser`` with `BROWSER_CARRIERS`. Clients are the same
+for all: `client_of` for HTTP, `asgi_websocket` for WebSockets.
 
-The service answers in JSON. ``required`` and ``optional`` are the adapter's own, and so are
-``refresh``, ``set_cookies``, ``clear_cookies`` and ``while_valid``. Where no body is named, a route
-answers ``{"sub": claims.sub}``. The pair of a login and of a refresh is also in the answer, as
-``access_token``, ``refresh_token`` and ``csrf_token``, so that the cookies can be held against it.
+The service answers in JSON. ``required``, ``optional``, ``refresh``, ``set_cookies``,
+``clear_cookies`` and ``while_valid`` are those of the adapter. A route without a body in the table
+answers ``{"sub": claims.sub}``. After a login and after a refresh, the body also contains the pair as
+``access_token``, ``refresh_token`` and ``csrf_token``, so that tests can compare the cookies with it.
 
 ===================  =======================================  ======================================
-Route                Asks for                                 Answers
+Route                Requires                                 Response
 ===================  =======================================  ======================================
 GET /public          nothing                                  ``{"public": true}``
 GET /me              required()                               ``sub``, ``tenant``, ``extra``
-GET /maybe           optional()                               ``sub``, or null where there are none
-GET /maybe-orders    optional(scopes=["orders:read"])         ``sub``, or null where there are none
+GET /maybe           optional()                               ``sub``, or null without claims
+GET /maybe-orders    optional(scopes=["orders:read"])         ``sub``, or null without claims
 GET /orders          required(scopes=["orders:read"])
 GET /reports         required(scopes=["orders:read",
                      "reports:write"])
@@ -31,36 +31,33 @@ GET /twice           required() on the group of routes, and
 GET /crossed         required() on the group, and
                      required(type="refresh") on the route
 GET /admin           required(scopes=["admin"]), on the
-                     group alone
+                     group only
 GET /admin/users     the same group                           ``{"users": []}``
 POST /renew          nothing                                  ``{"scope": pair.scope}`` of the pair
-                                                              that ``engine.refresh(body)`` gives;
-                                                              what that raises is left to the
-                                                              adapter
-POST /renew-json     nothing                                  the same of the pair that
-                                                              ``engine.refresh(token)`` gives, where
-                                                              ``token`` is ``refresh_token`` of the
-                                                              JSON in the body, as the standard
-                                                              library's ``json`` reads it
+                                                              that ``engine.refresh(body)`` returns;
+                                                              the adapter handles its errors
+POST /renew-json     nothing                                  the same with ``refresh_token`` of the
+                                                              JSON body, parsed with the standard
+                                                              library's ``json``
 GET /download        required(carriers=[QueryCarrier()])
 GET /either          required(carriers=[QueryCarrier(),
                      BearerHeader()])
-POST /browser/login  ``check_origin(request)``                the pair that ``engine.issue_pair``
-                                                              gives alice of acme, and its cookies
+POST /browser/login  ``check_origin(request)``                a pair of ``engine.issue_pair`` for
+                                                              alice of acme, and its cookies
 GET, POST, and PUT   required()
 /browser/me
-POST /browser/maybe  optional()                               ``sub``, or null where there are none
-POST /browser/       nothing                                  the pair that ``refresh(request)``
-refresh                                                       gives, and its cookies
+POST /browser/maybe  optional()                               ``sub``, or null without claims
+POST /browser/       nothing                                  the pair of ``refresh(request)``, and
+refresh                                                       its cookies
 GET and HEAD         nothing                                  the same as /browser/refresh
 /browser/renew
 GET /browser/leave   required(type="refresh")
 POST /browser/       required()                               ``sub``; revokes the session, and
 logout                                                        clears the cookies
-POST /browser/form   required()                               ``{"note": note}``: that field of the
-                                                              form, as the framework reads it
+POST /browser/form   required()                               ``{"note": note}``: a field of the
+                                                              form, parsed by the framework
 WebSocket /ws        required()                               accepts, sends ``sub`` as text, closes
-WebSocket /ws/maybe  optional()                               the same; an empty text for None
+WebSocket /ws/maybe  optional()                               the same; empty text without claims
 WebSocket /ws/orders required(scopes=["orders:read"]) on the  the same
                      socket, and required() as well
 WebSocket /ws/query  required(carriers=[QueryCarrier()])      the same
@@ -72,7 +69,7 @@ WebSocket /ws/live   required()                               accepts, and ``whi
                                                               every millisecond, sends back each text
                                                               it receives
 WebSocket            required()                               accepts, and in ``while_valid`` reads
-/ws/stubborn                                                  once, swallows its cancellation, and
+/ws/stubborn                                                  once, ignores its cancellation, and
                                                               reads again
 WebSocket /ws/raises nothing                                  accepts, and raises TokenRevokedError
 ===================  =======================================  ======================================
