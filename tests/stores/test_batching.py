@@ -44,7 +44,7 @@ async def loop_errors():
 async def test_one_turn_is_one_call(service):
     """What is asked in one turn is answered by one call, each in its order."""
     batcher = TurnBatcher(service)
-    assert await asyncio.gather(*map(batcher.ask, range(100))) == [2 * n for n in range(100)]
+    assert await asyncio.gather(*map(batcher.submit, range(100))) == [2 * n for n in range(100)]
     assert service.batches == [list(range(100))]
 
 
@@ -52,10 +52,10 @@ async def test_the_next_turn_is_another_call(service):
     """What is asked while a batch is under way does not wait for it."""
     batcher = TurnBatcher(service)
     service.open.clear()
-    first = asyncio.create_task(batcher.ask(1))
+    first = asyncio.create_task(batcher.submit(1))
     await service.started.wait()
     service.started.clear()
-    second = asyncio.create_task(batcher.ask(2))
+    second = asyncio.create_task(batcher.submit(2))
     await service.started.wait()
     assert service.batches == [[1], [2]]
     service.open.set()
@@ -66,10 +66,10 @@ async def test_a_failure_reaches_each(service, loop_errors):
     """Every caller of the batch gets the error, nothing is left unretrieved, and the next is right."""
     batcher = TurnBatcher(service)
     service.error = LookupError("down")
-    answers = await asyncio.gather(*map(batcher.ask, range(10)), return_exceptions=True)
+    answers = await asyncio.gather(*map(batcher.submit, range(10)), return_exceptions=True)
     assert answers == [service.error] * 10
     service.error = None
-    assert await batcher.ask(4) == 8
+    assert await batcher.submit(4) == 8
     gc.collect()
     assert loop_errors == []
 
@@ -80,7 +80,7 @@ async def test_a_cancelled_caller_leaves_the_others_alone(service, loop_errors, 
     batcher = TurnBatcher(service)
     service.error = error
     service.open.clear()
-    callers = [asyncio.create_task(batcher.ask(number)) for number in range(10)]
+    callers = [asyncio.create_task(batcher.submit(number)) for number in range(10)]
     await service.started.wait()
     for caller in callers[::3]:
         caller.cancel()
@@ -101,7 +101,7 @@ async def test_callers_who_all_leave_are_no_error(service, loop_errors):
     batcher = TurnBatcher(service)
     service.error = LookupError("down")
     service.open.clear()
-    caller = asyncio.create_task(batcher.ask(1))
+    caller = asyncio.create_task(batcher.submit(1))
     await service.started.wait()
     caller.cancel()
     await asyncio.wait([caller])
@@ -119,7 +119,7 @@ async def test_an_answer_that_is_cancelled_is_an_error_to_the_callers():
 
     batcher = TurnBatcher(cancelled)
     async with asyncio.timeout(2):
-        answers = await asyncio.gather(*map(batcher.ask, range(3)), return_exceptions=True)
+        answers = await asyncio.gather(*map(batcher.submit, range(3)), return_exceptions=True)
     assert [type(answer) for answer in answers] == [RuntimeError] * 3
 
 
@@ -132,7 +132,7 @@ async def test_a_wrong_number_of_answers_is_an_error_to_all(answers):
 
     batcher = TurnBatcher(wrong)
     async with asyncio.timeout(2):
-        got = await asyncio.gather(batcher.ask(1), batcher.ask(2), return_exceptions=True)
+        got = await asyncio.gather(batcher.submit(1), batcher.submit(2), return_exceptions=True)
     assert [type(answer) for answer in got] == [RuntimeError] * 2
 
 
@@ -140,8 +140,8 @@ async def test_draining_waits_for_what_is_under_way(service):
     """Also for what was asked in this very turn, and for what nobody waits for any more."""
     batcher = TurnBatcher(service)
     await batcher.drain()
-    caller = asyncio.create_task(batcher.ask(1))
-    other = asyncio.create_task(batcher.ask(2))
+    caller = asyncio.create_task(batcher.submit(1))
+    other = asyncio.create_task(batcher.submit(2))
     await asyncio.sleep(0)
     other.cancel()
     await batcher.drain()
@@ -176,7 +176,7 @@ async def test_a_batch_of_writes_must_be_done_before_its_oldest_caller_gives_up(
     loop = asyncio.get_running_loop()
     async with slots:
         asked = loop.time()
-        tasks = [asyncio.create_task(writes.ask(number)) for number in range(3)]
+        tasks = [asyncio.create_task(writes.submit(number)) for number in range(3)]
         await asyncio.sleep(0)
         all_asked = loop.time()
     assert await asyncio.gather(*tasks) == [0, 1, 2]
@@ -189,8 +189,8 @@ async def test_a_write_that_waited_too_long_is_not_begun():
     disk, slots = Disk(), asyncio.Semaphore(1)
     writes = GroupCommit(disk, slots, timeout_seconds=1e-6)
     async with slots:
-        late = asyncio.create_task(writes.ask(1))
-        gone = asyncio.create_task(writes.ask(2))
+        late = asyncio.create_task(writes.submit(1))
+        gone = asyncio.create_task(writes.submit(2))
         await asyncio.sleep(0)
         gone.cancel()
     with pytest.raises(TimeoutError, match="was not begun"):
@@ -202,6 +202,6 @@ async def test_many_writes_are_several_batches():
     """A batch holds at most five hundred, so that no transaction grows without bound."""
     disk = Disk()
     writes = GroupCommit(disk, asyncio.Semaphore(1), timeout_seconds=20)
-    answers = await asyncio.gather(*map(writes.ask, range(1200)))
+    answers = await asyncio.gather(*map(writes.submit, range(1200)))
     assert answers == list(range(1200))
     assert [len(batch) for batch in disk.batches] == [500, 500, 200]

@@ -15,8 +15,8 @@ from tests.support import NOW
 from tokenward import ConfigurationError, Revocation
 from tokenward.stores import Consumption
 from tokenward.stores.sql import SqlStore
-from tokenward.stores.sql.answers import MismatchedAnswerError
-from tokenward.stores.sql.engine import StatementNames
+from tokenward.stores.sql.echoed_statements import MismatchedResultError
+from tokenward.stores.sql.sqlalchemy_engine import StatementNames
 from tokenward.testing import RevocationStoreContract
 
 SAFE = {"connect_args": {"statement_cache_size": 0}}
@@ -170,10 +170,10 @@ def test_a_pooler_on_one_connection_decides_for_all():
     """Names are given only while every connection is known to be direct."""
     names = StatementNames()
     assert names() == ""
-    names.found(is_direct=True)
+    names.note_connection(is_direct=True)
     assert names() != names() != ""
-    names.found(is_direct=False)
-    names.found(is_direct=True)
+    names.note_connection(is_direct=False)
+    names.note_connection(is_direct=True)
     assert names() == ""
 
 
@@ -199,7 +199,7 @@ async def test_an_answer_to_another_statement_is_an_error(postgres_place, call):
             return re.sub(r"'[0-9a-f]{16}:'", "'0123456789abcdef:'", statement), parameters
 
         event.listen(engine.sync_engine, "before_cursor_execute", swap, retval=True)
-        with pytest.raises(MismatchedAnswerError, match="another statement"):
+        with pytest.raises(MismatchedResultError, match="another statement"):
             await CALLS[call](store)
 
 
@@ -211,7 +211,7 @@ async def test_revocations_that_were_not_all_written_are_an_error(postgres_place
             return statement.replace("ON CONFLICT", "LIMIT 0 ON CONFLICT"), parameters
 
         event.listen(engine.sync_engine, "before_cursor_execute", drop, retval=True)
-        with pytest.raises(MismatchedAnswerError):
+        with pytest.raises(MismatchedResultError):
             await CALLS["revoke"](store)
 
 

@@ -13,7 +13,7 @@ from tests.support import NOW
 from tokenward import ConfigurationError, Revocation
 from tokenward.stores import CLOCK_SPARE_SECONDS, Consumed, Consumption
 from tokenward.stores.sql import SqlStore
-from tokenward.stores.sql.postgres import _unsealing
+from tokenward.stores.sql.postgres_writes import _clear_sealed
 
 SEALED = b"\x00sealed pair\xff"
 UNUSED = Consumed(is_first=False, sealed=SEALED, is_in_grace=True)
@@ -134,7 +134,7 @@ async def test_a_step_on_postgresql_reads_only_the_pairs_that_are_due(
     """Also in a plan that was made when the table was empty, and with and without statistics."""
     async with postgres_place.store() as store:
         table = store._tables.consumed
-        statement = _unsealing(table).compile(dialect=store._database.engine.dialect)
+        statement = _clear_sealed(table).compile(dialect=store._database.engine.dialect)
         values = {"BYTEA": "''", "FLOAT": f"{NOW}", "TEXT[]": "array['a', 'b']"}
         kinds = dict(re.findall(r"\$(\d)::(\S+?)(?=[\s)])", str(statement)))
         parameters = ", ".join(values[kinds[number]] for number in sorted(kinds))

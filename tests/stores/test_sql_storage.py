@@ -6,7 +6,7 @@ from tests.stores.sql_support import denies, record, use
 from tests.support import NOW
 from tokenward import ConfigurationError, Revocation
 from tokenward.stores import Consumed
-from tokenward.stores.sql import store as sql
+from tokenward.stores.sql.schema import key_of
 
 
 async def test_what_is_kept_survives_reopening(place):
@@ -28,7 +28,7 @@ async def test_odd_identities_are_kept_apart(place):
             assert (await store.consume(use(identity), now=NOW)).is_first
             await store.revoke(record(identity), now=NOW)
             assert await denies(store, identity)
-        stand_in = sql.key_of("é")
+        stand_in = key_of("é")
         assert not await denies(store, stand_in)
 
 

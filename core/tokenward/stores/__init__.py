@@ -1,6 +1,6 @@
-"""The revocation store protocol, its records, and the stores without further dependencies.
+"""The revocation store protocol, its records, and the stores that need no extra.
 
-`tokenward.stores.redis` and `tokenward.stores.sql` have the shared ones.
+The stores for several processes are in `tokenward.stores.redis` and `tokenward.stores.sql`.
 """
 
 from tokenward.stores.memory import MemoryStore, SharedMemoryWarning

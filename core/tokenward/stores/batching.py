@@ -1,4 +1,4 @@
-"""Many calls become one round trip, or one commit."""
+"""Batches: many concurrent calls become one round trip, or one commit."""
 
 import asyncio
 from abc import ABC, abstractmethod
@@ -7,125 +7,127 @@ from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 __all__ = ["GroupCommit", "TurnBatcher"]
 
-AskT = TypeVar("AskT")
-AnswerT = TypeVar("AnswerT")
+RequestT = TypeVar("RequestT")
+ResultT = TypeVar("ResultT")
 
 _LARGEST_COMMIT: Final = 500
-# A write ends a little before its caller stops waiting, so that the caller learns how it ended.
+# A write ends a little before its caller stops waiting, so that the caller learns the outcome.
 _WRITE_SHARE: Final = 0.9
-# A write that could not begin by then would have too little time left.
+# A write that has not begun after this share of the timeout would have too little time left.
 _BEGIN_SHARE: Final = 0.6
 
 
-class _Waiting(NamedTuple, Generic[AskT, AnswerT]):
-    question: AskT
-    answer: asyncio.Future[AnswerT]
-    asked_at: float
+class _Pending(NamedTuple, Generic[RequestT, ResultT]):
+    request: RequestT
+    result: asyncio.Future[ResultT]
+    submitted_at: float
 
 
-class _Batches(ABC, Generic[AskT, AnswerT]):
-    """What is asked waits, and is answered together with others.
+class _Batcher(ABC, Generic[RequestT, ResultT]):
+    """Collects requests and runs them in batches.
 
-    A caller that is cancelled leaves the others alone; a failure reaches each of them.
+    The cancellation of one caller does not affect the others. A failure reaches every caller of the
+    batch.
     """
 
     def __init__(self) -> None:
-        """Start with nothing asked."""
-        self._waiting: list[_Waiting[AskT, AnswerT]] = []
-        # The loop itself holds tasks weakly.
+        """Start without requests."""
+        self._pending: list[_Pending[RequestT, ResultT]] = []
+        # The event loop holds only weak references to its tasks.
         self._running: set[asyncio.Task[None]] = set()
 
-    async def ask(self, question: AskT) -> AnswerT:
-        """Ask one thing.
+    async def submit(self, request: RequestT) -> ResultT:
+        """Add a request to the next batch, and return its result.
 
         Raises:
-            Exception: whatever the answering raised.
+            Exception: whatever running the batch raised.
         """
         loop = asyncio.get_running_loop()
-        answer: asyncio.Future[AnswerT] = loop.create_future()
-        self._waiting.append(_Waiting(question, answer, loop.time()))
-        if len(self._waiting) == 1:
+        result: asyncio.Future[ResultT] = loop.create_future()
+        self._pending.append(_Pending(request, result, loop.time()))
+        if len(self._pending) == 1:
             self._start()
-        return await answer
+        return await result
 
     async def drain(self) -> None:
-        """Return when nothing is under way: also what those asked who were cancelled since."""
-        await asyncio.sleep(0)  # what was asked in this turn may start in the next
+        """Wait until no batch is in progress, also those of callers that were cancelled."""
+        await asyncio.sleep(0)  # requests of this turn may start in the next one
         while self._running:
             await asyncio.wait(self._running)
 
     @abstractmethod
     def _start(self) -> None:
-        """See to it that what waits is answered; called when something begins to wait."""
+        """Schedule the pending requests; called for the first request of a batch."""
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._running.add(task)
         task.add_done_callback(self._running.discard)
 
-    async def _answer(
+    async def _run_batch(
         self,
-        batch: Sequence[_Waiting[AskT, AnswerT]],
-        answer_all: Callable[[Sequence[AskT]], Awaitable[Sequence[AnswerT]]],
+        batch: Sequence[_Pending[RequestT, ResultT]],
+        run_all: Callable[[Sequence[RequestT]], Awaitable[Sequence[ResultT]]],
     ) -> None:
         try:
-            answers = await answer_all([each.question for each in batch])
-            if len(answers) != len(batch):
-                msg = "A batch must get one answer for each question."
-                raise RuntimeError(msg)  # noqa: TRY301 - it is handed on as well
-        except Exception as exc:  # noqa: BLE001 - handed on to each who asked
+            results = await run_all([each.request for each in batch])
+            if len(results) != len(batch):
+                msg = "A batch must have one result for each request."
+                raise RuntimeError(msg)  # noqa: TRY301 - passed on like any other error
+        except Exception as exc:  # noqa: BLE001 - passed on to each caller
             _fail(batch, exc)
             return
         except BaseException:
-            # Nobody cancelled those who wait: they get an error, not a cancellation of their own.
-            _fail(batch, RuntimeError("The batch was cancelled before its answer came."))
+            # The callers were not cancelled, so they get an error instead of a cancellation.
+            _fail(batch, RuntimeError("The batch was cancelled before it was finished."))
             raise
-        for each, answer in zip(batch, answers, strict=True):
-            if not each.answer.done():
-                each.answer.set_result(answer)
+
+        for each, result in zip(batch, results, strict=True):
+            if not each.result.done():
+                each.result.set_result(result)
 
 
-class TurnBatcher(_Batches[AskT, AnswerT]):
-    """Collects what is asked in one turn of the event loop, and asks it together."""
+class TurnBatcher(_Batcher[RequestT, ResultT]):
+    """Runs all requests of one turn of the event loop together."""
 
     def __init__(
-        self, answer_all: Callable[[Sequence[AskT]], Awaitable[Sequence[AnswerT]]]
+        self, run_all: Callable[[Sequence[RequestT]], Awaitable[Sequence[ResultT]]]
     ) -> None:
-        """Take what answers a batch: one answer for each, in their order."""
+        """Use a function that runs a batch and returns one result for each request, in order."""
         super().__init__()
-        self._answer_all = answer_all
+        self._run_all = run_all
 
     def _start(self) -> None:
         asyncio.get_running_loop().call_soon(self._flush)
 
     def _flush(self) -> None:
-        batch, self._waiting = self._waiting, []
-        self._run(self._answer(batch, self._answer_all))
+        batch, self._pending = self._pending, []
+        self._run(self._run_batch(batch, self._run_all))
 
 
-class GroupCommit(_Batches[AskT, AnswerT]):
-    """Collects writes until a slot is free, and has them done together.
+class GroupCommit(_Batcher[RequestT, ResultT]):
+    """Collects writes until a slot is free, and runs them together.
 
-    A database syncs its disk once for each commit: the busier it is, the more share one. A write
-    whose caller is cancelled, or has waited for most of the time-out, before a slot is free is never
-    begun. A write that has begun goes on without its caller, up to the deadline of the oldest write
-    in its batch.
+    A database syncs its disk once for each commit: under load, more writes share one. A write is not
+    begun if, before a slot is free, its caller is cancelled or has waited for most of the timeout. A
+    write that has begun continues without its caller, until the deadline of the oldest write of its
+    batch.
     """
 
     def __init__(
         self,
-        write_all: Callable[[Sequence[AskT], float], Awaitable[Sequence[AnswerT]]],
+        write_all: Callable[[Sequence[RequestT], float], Awaitable[Sequence[ResultT]]],
         slots: asyncio.Semaphore,
         *,
         timeout_seconds: float,
     ) -> None:
-        """Take what does a batch, and the slots for it.
+        """Use a function that writes a batch, and slots that limit concurrent batches.
 
         Args:
-            write_all: does a batch by a deadline, which is a time of the event loop's clock, and
-                returns one answer for each.
-            slots: how many batches may be under way.
-            timeout_seconds: how long a caller waits, from `ask` on.
+            write_all: writes a batch by a deadline, a time of the event loop's clock, and returns
+                one result for each request.
+            slots: the number of batches that may be in progress.
+            timeout_seconds: how long a caller waits from `submit` on.
         """
         super().__init__()
         self._write_all = write_all
@@ -137,20 +139,21 @@ class GroupCommit(_Batches[AskT, AnswerT]):
 
     async def _write(self) -> None:
         async with self._slots:
-            waiting = [each for each in self._waiting if not each.answer.done()]
+            pending = [each for each in self._pending if not each.result.done()]
             latest = asyncio.get_running_loop().time() - self._timeout * _BEGIN_SHARE
-            late = [each for each in waiting if each.asked_at < latest]
-            in_time = waiting[len(late) :]
-            batch, self._waiting = in_time[:_LARGEST_COMMIT], in_time[_LARGEST_COMMIT:]
+            late = [each for each in pending if each.submitted_at < latest]
+            in_time = pending[len(late) :]
+            batch, self._pending = in_time[:_LARGEST_COMMIT], in_time[_LARGEST_COMMIT:]
+
             _fail(late, TimeoutError("The write has waited too long, and was not begun."))
-            if self._waiting:
+            if self._pending:
                 self._start()
             if batch:
-                deadline = batch[0].asked_at + self._timeout * _WRITE_SHARE
-                await self._answer(batch, lambda some: self._write_all(some, deadline))
+                deadline = batch[0].submitted_at + self._timeout * _WRITE_SHARE
+                await self._run_batch(batch, lambda some: self._write_all(some, deadline))
 
 
-def _fail(batch: Sequence[_Waiting[AskT, AnswerT]], error: Exception) -> None:
+def _fail(batch: Sequence[_Pending[RequestT, ResultT]], error: Exception) -> None:
     for each in batch:
-        if not each.answer.done():
-            each.answer.set_exception(error)
+        if not each.result.done():
+            each.result.set_exception(error)

@@ -1,4 +1,4 @@
-"""Sets and maps in memory whose entries expire, split into shards that stay small."""
+"""Sets and maps in memory whose entries expire, split into small shards."""
 
 from typing import Final, Generic, TypeVar
 
@@ -10,7 +10,7 @@ ValueT = TypeVar("ValueT")
 
 # With a million entries a shard has about 4,000: its dict grows, and is swept, in well under 1 ms.
 SHARDS: Final = 256
-# Dicts place by the low bits of a hash; sharding by them as well would make the keys collide.
+# Dicts use the low bits of a hash; if the shards did too, the keys of a shard would collide.
 _SHARD_BITS_AT: Final = 40
 
 
@@ -22,9 +22,9 @@ class ExpiringSet:
     """Identities, each with the time at which it expires.
 
     An expired identity is no longer found. It is removed `CLOCK_SPARE_SECONDS` later, so that a
-    clock that was ahead for a moment removes nothing. No step walks through all identities.
+    clock that was ahead for a moment removes nothing. No step visits all identities.
 
-    Reads need no lock; whoever writes from several threads holds one.
+    Reads need no lock; writes from several threads do.
     """
 
     __slots__ = ("_next", "_shards")
@@ -34,13 +34,13 @@ class ExpiringSet:
         self._next = 0
 
     def add(self, identity: str, *, keep_until: float) -> None:
-        """Add an identity; of two times the later stands."""
+        """Add an identity; if it exists already, the later time stands."""
         shard = self._shards[_shard_of(identity)]
         shard[identity] = max(keep_until, shard.get(identity, keep_until))
 
     def has(self, identity: str, now: float) -> bool:
         """Whether the identity is in the set and has not expired."""
-        # As in _shard_of, without the call: this is asked for every token.
+        # As in _shard_of, without the call, because this method is called for every token.
         shard = self._shards[(hash(identity) >> _SHARD_BITS_AT) % SHARDS]
         return shard.get(identity, 0.0) > now
 
@@ -60,7 +60,7 @@ class ExpiringSet:
 
 
 class ExpiringMap(ExpiringSet, Generic[ValueT]):
-    """Identities with a value each."""
+    """An `ExpiringSet` with a value for each identity."""
 
     __slots__ = ("_values",)
 
@@ -70,7 +70,7 @@ class ExpiringMap(ExpiringSet, Generic[ValueT]):
 
     def put(self, identity: str, value: ValueT, *, keep_until: float) -> None:
         """Add an identity and set its value."""
-        # The value first: a thread that finds the identity finds its value too.
+        # The value first, so that a thread that finds the identity also finds its value.
         self._values[_shard_of(identity)][identity] = value
         self.add(identity, keep_until=keep_until)
 

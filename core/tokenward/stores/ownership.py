@@ -1,4 +1,4 @@
-"""The process and the event loop that a store with connections belongs to."""
+"""The process and the event loop that own a store with connections."""
 
 import asyncio
 import os
@@ -11,21 +11,21 @@ __all__ = ["Ownership"]
 class Ownership:
     """Binds a store to the process and the event loop of its first use.
 
-    Connections cannot be shared by two processes or two event loops: each call would fail or never
-    return. A store that was created before a fork, but not used, belongs to whichever process uses
-    it first.
+    Connections cannot be shared by two processes or two event loops: calls would fail or never
+    return. A store that was created but not used before a fork belongs to the process that uses it
+    first.
     """
 
     __slots__ = ("_loop", "_process", "_store")
 
     def __init__(self, store: str) -> None:
-        """Name the class of the store, for the messages."""
+        """Use the name of the store's class in error messages."""
         self._store = store
         self._process = 0
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def check(self) -> None:
-        """Return when this process and the running event loop own the store; the first caller does.
+        """Check that this process and the running event loop own the store; the first call decides.
 
         Raises:
             ConfigurationError: the store was used before a fork, or in another event loop.

@@ -1,4 +1,4 @@
-"""Several issuers in one store, without any of them seeing the records of another."""
+"""A store that is shared by several issuers, each of which sees only its own records."""
 
 from dataclasses import replace
 from typing import Self
@@ -12,7 +12,7 @@ __all__ = ["PrefixedStore"]
 
 
 class PrefixedStore:
-    """A `RevocationStore` that keeps its records in another, under a name of its own.
+    """A `RevocationStore` that keeps its records in another store, under a prefix.
 
     ::
 
@@ -20,18 +20,18 @@ class PrefixedStore:
         TokenEngine(..., policy=TokenPolicy(issuer=ours), store=PrefixedStore(store, ours))
         TokenEngine(..., policy=TokenPolicy(issuer=theirs), store=PrefixedStore(store, theirs))
 
-    A ``jti``, a ``sid`` or a ``sub`` is unique within its issuer alone (RFC 7519 §4.1.7): "alice" of
-    one issuer is not "alice" of another. Records that were written without a prefix are not seen, and
-    an engine on the inner store itself does not see, and cannot write, those with one.
+    A ``jti``, a ``sid`` or a ``sub`` is unique only within its issuer (RFC 7519 §4.1.7): "alice" of
+    one issuer is not "alice" of another. Records without the prefix are not visible here, and an
+    engine that uses the inner store directly can neither see nor write records with the prefix.
     """
 
     __slots__ = ("_inner", "_prefix")
 
     def __init__(self, inner: RevocationStore, prefix: str) -> None:
-        """Take the store that is shared, and what tells these records from others': the issuer, say.
+        """Use a shared store, and a prefix that is unique to these records, such as the issuer.
 
         Raises:
-            ConfigurationError: the prefix is no text, or empty; or `inner` is no store.
+            ConfigurationError: the prefix is not text, or is empty; or `inner` is not a store.
         """
         check_methods(inner, OF_STORES, "inner", "PrefixedStore(MemoryStore(), issuer)")
         if not isinstance(prefix, str) or not prefix:
@@ -42,52 +42,52 @@ class PrefixedStore:
 
     @property
     def timeout_seconds(self) -> float | None:
-        """That of the inner store."""
+        """The timeout of the inner store."""
         return self._inner.timeout_seconds
 
     async def is_revoked(
         self, *, jti: str, sid: str | None, sub: str, issued_at: float | None, now: float
     ) -> bool:
-        """Tell whether the token, its session or its subject is revoked, by this issuer's records."""
+        """Return whether the token, its session or its subject is revoked by this issuer."""
         return await self._inner.is_revoked(
-            jti=jti and self._own(jti),
-            sid=sid and self._own(sid),
-            sub=sub and self._own(sub),
+            jti=jti and self._prefixed(jti),
+            sid=sid and self._prefixed(sid),
+            sub=sub and self._prefixed(sub),
             issued_at=issued_at,
             now=now,
         )
 
     async def revoke(self, revocation: Revocation, *, now: float) -> None:
-        """Keep a record under the prefix."""
-        own = replace(revocation, identity=self._own(revocation.identity))
+        """Store a record under the prefix."""
+        own = replace(revocation, identity=self._prefixed(revocation.identity))
         await self._inner.revoke(own, now=now)
 
     async def consume(self, consumption: Consumption, *, now: float) -> Consumed:
-        """Use a refresh token of this issuer up."""
+        """Consume a refresh token of this issuer."""
         own = replace(
             consumption,
-            jti=self._own(consumption.jti),
-            successor=self._own(consumption.successor),
+            jti=self._prefixed(consumption.jti),
+            successor=self._prefixed(consumption.successor),
         )
         return await self._inner.consume(own, now=now)
 
     async def raise_retention(self, seconds: float) -> float:
-        """Raise the retention of the inner store, which all who share it have in common."""
+        """Raise the retention of the inner store, which is common to all issuers that share it."""
         return await self._inner.raise_retention(seconds)
 
     async def purge(self, *, now: float) -> int:
-        """Forget what is over, of all who share the inner store."""
+        """Remove the expired records of the inner store, of all issuers that share it."""
         return await self._inner.purge(now=now)
 
     async def aclose(self) -> None:
-        """Do nothing: the inner store is closed by whoever opened it, because others use it too."""
+        """Do nothing: close the inner store where you opened it, because other stores share it."""
 
     async def __aenter__(self) -> Self:
-        """Give the store itself; the inner one is not opened."""
+        """Return the store itself."""
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
-        """Close nothing."""
+        """Do nothing; see `aclose`."""
 
-    def _own(self, identity: str) -> str:
+    def _prefixed(self, identity: str) -> str:
         return self._prefix + identity

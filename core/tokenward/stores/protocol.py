@@ -1,7 +1,7 @@
-"""What a store of revocations must do, and the records that it keeps.
+"""The protocol of revocation stores, and the records that they keep.
 
-A store reads no clock: the engine passes the time in, so that there is one clock (and one to
-replace in a test). All times are seconds since 1970.
+A store reads no clock: the engine passes the time, so that there is only one clock, which a test can
+replace. All times are in seconds since 1970.
 """
 
 from dataclasses import dataclass
@@ -17,10 +17,10 @@ __all__ = [
 ]
 
 CLOCK_SPARE_SECONDS: Final = 3_900.0
-"""How long a store still holds a record after its `keep_until`: an hour and five minutes.
+"""How long a store keeps a record after its `keep_until`: an hour and five minutes.
 
-Whoever removes records may have a clock that is ahead of the clocks of the processes that still
-need them, or that was set wrong for a moment.
+The clock of the process that removes records may be ahead of the clocks of the processes that still
+need them, or may have been wrong for a moment.
 """
 
 
@@ -33,21 +33,21 @@ OF_STORES: Final = (
     "purge",
     "aclose",
 )
-"""The attributes of a `RevocationStore` that every store has."""
+"""The attributes that every `RevocationStore` must have."""
 
 
 @dataclass(frozen=True, slots=True)
 class Revocation:
-    """One token, session or subject that is no longer believed."""
+    """The revocation of one token, session or subject."""
 
     kind: Literal["token", "session", "subject"]
-    """What `identity` identifies."""
+    """The kind of `identity`."""
     identity: str
     """The ``jti`` of the token, the ``sid`` of the session, or the ``sub`` of the subject."""
     keep_until: float
-    """When nothing can be alive any more that this denies; ``math.inf``: never forget it."""
+    """The time at which everything that this denies has expired; ``math.inf``: keep it forever."""
     issued_before: float | None = None
-    """For a subject: tokens that were issued earlier than this are denied."""
+    """For a subject: tokens that were issued before this time are denied; None: all tokens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,112 +55,114 @@ class Consumption:
     """One use of a refresh token."""
 
     jti: str
-    """The token that is used up."""
+    """The token that is consumed."""
     successor: str
-    """The ``jti`` of the refresh token that takes its place."""
+    """The ``jti`` of the refresh token that replaces it."""
     sealed: bytes
-    """The new pair, encrypted under the used token; empty without grace.
+    """The new pair, encrypted under the consumed token; empty without a grace.
 
     A store removes it when the grace has ended, and when `successor` has been consumed.
     """
     grace_until: float
-    """Until when the direct predecessor may come again and get the same pair."""
+    """Until when the consumed token may be used again, for the same pair."""
     keep_until: float
-    """When the token is over by itself. Until then the record outlives everything of its session."""
+    """Kept until this time, at which the last token of the session has expired."""
 
 
 class Consumed(NamedTuple):
-    """The result of a use."""
+    """The result of one use of a refresh token."""
 
     is_first: bool
-    """True for exactly one of all uses."""
+    """True for exactly one of all uses of a token."""
     sealed: bytes = b""
-    """For a later use in the grace: the first's `Consumption.sealed` while its successor is unused."""
+    """For a later use within the grace: the first use's sealed pair, while its successor is unused."""
     is_in_grace: bool = False
-    """For a later use: whether it came before the first's `grace_until`."""
+    """For a later use: whether it happened before the first use's `grace_until`."""
 
 
 @runtime_checkable
 class RevocationStore(Protocol):
-    """The port behind which revocations are kept.
+    """A store of revocations.
 
-    Every method may raise anything; the engine takes that for an outage (see
-    `TokenPolicy.store_outage`). Each is one atomic step, and one round trip where there is a network.
-    A method that is cancelled, or whose process dies, has done all or nothing.
+    Every method may raise any exception, which the engine treats as an outage (see
+    `TokenPolicy.store_outage`). Each method is one atomic step, and one round trip if there is a
+    network. A call that is cancelled, or whose process dies, has had its full effect or none.
     """
 
     @property
     def timeout_seconds(self) -> float | None:
-        """How long the engine waits for any one call; None for a store that never waits."""
+        """How long the engine waits for one call; None for a store that never waits."""
         ...
 
     async def is_revoked(
         self, *, jti: str, sid: str | None, sub: str, issued_at: float | None, now: float
     ) -> bool:
-        """Tell whether the token, its session or its subject is revoked.
+        """Return whether the token, its session or its subject is revoked.
 
         Args:
-            jti: the token; empty where it has none.
-            sid: its session, if it has one.
-            sub: its subject; empty where it has none.
-            issued_at: its ``iat``, to the millisecond where it says that much. A token without one counts as issued before any revocation.
-            now: the time. A record whose `keep_until` has come need not be honoured.
+            jti: the token; empty if it has none.
+            sid: the session of the token, if it has one.
+            sub: the subject of the token; empty if it has none.
+            issued_at: the ``iat`` of the token, in milliseconds if it is that exact. A token without
+                ``iat`` counts as issued before any revocation.
+            now: the time. A record whose `keep_until` has passed may be ignored.
 
         Returns:
-            Whether at least one record denies it. Reads all three at one moment.
+            Whether at least one of the three records denies the token. All three are read at the
+            same moment.
         """
         ...
 
     async def revoke(self, revocation: Revocation, *, now: float) -> None:
-        """Keep a record. When this returns, every later `is_revoked` sees it.
+        """Store a record. Every `is_revoked` after this call returns sees it.
 
-        A second record of the same identity never weakens the first: the later `keep_until` and the
-        later `issued_before` stand.
+        A second record of the same identity never weakens the first one: the later `keep_until` and
+        the later `issued_before` stand.
         """
         ...
 
     async def consume(self, consumption: Consumption, *, now: float) -> Consumed:
-        """Use a refresh token up: look, and write where nothing is there, in one step.
+        """Consume a refresh token: read its record, and write one if there is none, in one step.
 
         Returns:
-            ``is_first`` for exactly one of all callers, however many and however concurrent, until
-            the record's `keep_until`. For the others ``is_in_grace`` if `now` is before the first's
-            `grace_until`; and then the first's `sealed`, unless its `successor` has been consumed.
+            ``is_first`` for exactly one of all concurrent and later callers, until the record's
+            `keep_until`. For the others, ``is_in_grace`` if `now` is before the first use's
+            `grace_until`, with the first use's `sealed` unless its `successor` has been consumed.
         """
         ...
 
     async def raise_retention(self, seconds: float) -> float:
         """Raise the time for which revocations of sessions and subjects are kept, and return it.
 
-        One number for the whole store, shared by all processes and kept as long as its records; it
-        only ever grows. It is what lets a service with short-lived tokens revoke a session whose
-        refresh token was issued by another service that shares the store. The engine reads it here
-        and sets `Revocation.keep_until` by it; a store does not apply it by itself.
+        One number for the whole store, shared by all processes and kept as long as its records. It
+        never decreases. It allows a service with short-lived tokens to revoke a session whose refresh
+        token was issued by another service that shares the store. The engine uses it to set
+        `Revocation.keep_until`; the store itself does not apply it.
 
         Args:
-            seconds: the longest life of a token under the caller's policy; zero only reads;
+            seconds: the longest lifetime of a token under the caller's policy; zero only reads;
                 ``math.inf`` for tokens that never expire.
 
         Returns:
-            The greatest value that any process has given; zero where none has.
+            The greatest value that any process has passed; zero if none has.
         """
         ...
 
     async def purge(self, *, now: float) -> int:
-        """Remove expired records and return how many. Never holds up other callers.
+        """Remove expired records and return how many, without blocking other callers.
 
         A record is removed `CLOCK_SPARE_SECONDS` after its `keep_until`, not before.
         """
         ...
 
     async def aclose(self) -> None:
-        """Give back what the store holds open; it is not used afterwards."""
+        """Close the store's connections; it must not be used afterwards."""
         ...
 
     async def __aenter__(self) -> Self:
-        """Give the store itself."""
+        """Return the store itself."""
         ...
 
     async def __aexit__(self, *exc_info: object) -> None:
-        """Close it."""
+        """Close the store."""
         ...

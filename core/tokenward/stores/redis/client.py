@@ -1,4 +1,4 @@
-"""The client of a Redis URL. No error repeats any part of the URL, which may hold a password."""
+"""The client for a Redis URL. No error repeats a part of the URL, which may contain a password."""
 
 import re
 from typing import Final
@@ -47,20 +47,20 @@ _WRONG_OPTIONS: Final = (
 
 
 def open_client(url: str, timeout_seconds: float) -> Redis:
-    """Create a client; nothing is sent yet.
+    """Return a new client; nothing is sent yet.
 
     Args:
-        url: of a server.
-        timeout_seconds: for a connection, to get one of the pool, and for each answer.
+        url: the URL of a server.
+        timeout_seconds: for opening a connection, getting one from the pool, and each reply.
 
     Raises:
-        ConfigurationError: the URL is malformed. It names the part, and has no cause or context,
-            because the errors of URL parsers repeat what they could not parse.
+        ConfigurationError: the URL is malformed. The error names the part, and has no cause or
+            context, because the errors of URL parsers repeat what they could not parse.
     """
     if not url.startswith(("redis://", "rediss://", "unix://")):
         raise ConfigurationError(_WRONG_SCHEME)
     parts = (_SOCKET if url.startswith("unix") else _SERVER).fullmatch(url)
-    # Parsers drop line breaks and tabs without a word.
+    # URL parsers silently drop line breaks and tabs.
     if parts is None or not url.isprintable() or " " in url:
         raise ConfigurationError(_WRONG_ADDRESS)
     options = parts["options"]
@@ -90,12 +90,12 @@ def _pool_of(url: str, timeout_seconds: float) -> BlockingConnectionPool | None:
             timeout=timeout_seconds,
             socket_timeout=timeout_seconds,
             socket_connect_timeout=timeout_seconds,
-            # Once more at once where a connection broke; what hangs is not asked again.
+            # One immediate retry after a broken connection; none after a timeout.
             retry=Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
-            # RESP3 brings nothing here, and redis-py 8 then lets unread data in a pool pass.
+            # RESP3 has no advantage here, and with it redis-py 8 accepts unread data in a pool.
             protocol=2,
         )
-        # Not connected: options that no connection takes would fail every call, not this one.
+        # Not connected; without this, options that no connection takes would fail at each call.
         pool.connection_class(**pool.connection_kwargs)
     except (RedisError, TypeError, ValueError):
         return None
@@ -103,10 +103,10 @@ def _pool_of(url: str, timeout_seconds: float) -> BlockingConnectionPool | None:
 
 
 def hide_arguments(error: BaseException) -> None:
-    """Remove the arguments of a command from an error of the server, and from what caused it.
+    """Remove the arguments of a command from an error of the server, and from its causes.
 
-    A server that does not know a command repeats its arguments: of AUTH that is the password, of
-    EVALSHA a key with an identity in it.
+    A server that does not know a command repeats its arguments: the password of AUTH, or a key of
+    EVALSHA with an identity in it.
     """
     seen: list[BaseException] = []
     waiting: list[BaseException | None] = [error]

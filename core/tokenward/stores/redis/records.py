@@ -1,4 +1,4 @@
-"""What a RedisStore keeps: the names of its keys, its records, and how their answers are read."""
+"""The keys and the records of a RedisStore, and the parsing of its replies."""
 
 import hashlib
 import math
@@ -21,11 +21,11 @@ __all__ = [
 ]
 
 Record: TypeAlias = object
-"""A record, as bytes or text; None where there is none, 0 for a key of another type."""
+"""A record, as bytes or text; None without a record, 0 for a key of another type."""
 Reply: TypeAlias = object
-"""What a script has returned, or the error in its place."""
+"""The value that a script has returned, or the error that it raised."""
 
-# One letter each; a capital for identities that are hashed, so that they meet no others.
+# One letter each; a capital for hashed identities, so that they match no other identity.
 _LETTERS: Final = {
     "token": b"t",
     "session": b"s",
@@ -34,25 +34,25 @@ _LETTERS: Final = {
     "pair": b"p",
 }
 _LONGEST_NAME: Final = 512
-# Some 30,000 years; Redis adds the time of day and refuses what does not fit 64 bits then.
+# About 30,000 years. Redis adds the present time, and refuses a sum above 64 bits.
 _LONGEST_LIFE_MS: Final = 10**15
 _SPARE_MS: Final = int(CLOCK_SPARE_SECONDS * 1000)
 
 
 class UnreadableRecordError(Exception):
-    """A key of the store holds what no RedisStore has written."""
+    """A key of the store holds a value that no RedisStore has written."""
 
     def __init__(self) -> None:
-        """Say so, without the key and its content."""
-        super().__init__("A key of this RedisStore holds a record that cannot be read.")
+        """Describe the fault, without the key and its value."""
+        super().__init__("A key of this RedisStore holds an unreadable record.")
 
 
 class MismatchedReplyError(Exception):
-    """A reply does not belong to the call that it was read for."""
+    """A reply belongs to another call."""
 
     def __init__(self) -> None:
-        """Say so, without the reply."""
-        super().__init__("Redis, or a proxy before it, has answered another call.")
+        """Describe the fault, without the reply."""
+        super().__init__("Redis, or a proxy in front of it, returned the reply to another call.")
 
 
 class Keys(NamedTuple):
@@ -62,13 +62,13 @@ class Keys(NamedTuple):
 
     @property
     def retention(self) -> bytes:
-        """The key of the store's retention; no record has its name, which has no colon at place 2."""
+        """The key of the store's retention; record keys differ, they have a colon after one letter."""
         return self.prefix + b"retention"
 
     def of(self, kind: str, identity: str) -> bytes:
         """Return the key of a record."""
         letter = _LETTERS[kind]
-        # No token holds a lone surrogate, but a caller's text may: it is an identity like others.
+        # Tokens contain no lone surrogate, but the text of a caller may.
         name = identity.encode("utf-8", "surrogatepass")
         if len(name) > _LONGEST_NAME:
             letter, name = letter.upper(), hashlib.sha256(name).hexdigest().encode()
@@ -79,7 +79,7 @@ def any_denies(records: Sequence[Record], issued_at: float | None, now: float) -
     """Whether any record of a token, its session and its subject denies the token.
 
     Raises:
-        UnreadableRecordError: none that can be read does, and one cannot be read.
+        UnreadableRecordError: a record is unreadable, and no other record denies the token.
     """
     is_unreadable = False
     for record in records:
@@ -89,13 +89,14 @@ def any_denies(records: Sequence[Record], issued_at: float | None, now: float) -
         if keep_until > now and (issued_at is None or issued_at < moment):
             return True
         is_unreadable |= math.isnan(keep_until) or math.isnan(moment)
+
     if is_unreadable:
         raise UnreadableRecordError
     return False
 
 
 def _numbers(record: object) -> tuple[float, float]:
-    """Return the end and the moment of a record; NaN where there is none."""
+    """Return the end and the moment of a record; NaN if it is unreadable."""
     if not isinstance(record, bytes | str):
         return math.nan, math.nan
     try:
@@ -106,10 +107,10 @@ def _numbers(record: object) -> tuple[float, float]:
 
 
 def records_of(reply: Reply, nonce: bytes, count: int) -> Sequence[Record]:
-    """Read the reply to a check of so many keys.
+    """Return the records in the reply to a check, one for each key.
 
     Raises:
-        MismatchedReplyError: it is the reply to another call.
+        MismatchedReplyError: the reply belongs to another call.
     """
     records = values_of(reply, nonce) or [None] * count
     if len(records) != count:
@@ -118,10 +119,10 @@ def records_of(reply: Reply, nonce: bytes, count: int) -> Sequence[Record]:
 
 
 def values_of(reply: Reply, nonce: bytes) -> list[object]:
-    """Return what a script has returned after the nonce.
+    """Return the values that a script returned after the nonce.
 
     Raises:
-        MismatchedReplyError: it is the reply to another call.
+        MismatchedReplyError: the reply belongs to another call.
     """
     echoed, *values = reply if isinstance(reply, list) and reply else [reply]
     if (echoed.encode() if isinstance(echoed, str) else echoed) != nonce:
@@ -130,12 +131,12 @@ def values_of(reply: Reply, nonce: bytes) -> list[object]:
 
 
 def number_text(number: float) -> str:
-    """Write a number so that it is read back exactly."""
+    """Return a number as text that is read back exactly."""
     return repr(float(number))
 
 
 def life_ms(keep_until: float, now: float) -> int:
-    """Return for how many milliseconds Redis keeps a record; 0: for ever."""
+    """Return the milliseconds after which Redis removes a record; 0: never."""
     if keep_until == math.inf:
         return 0
     return min(math.ceil(max(keep_until - now, 0) * 1000) + _SPARE_MS, _LONGEST_LIFE_MS)

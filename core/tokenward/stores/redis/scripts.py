@@ -1,19 +1,19 @@
-"""The four steps that Redis runs as one each, in Lua.
+"""The four atomic steps of a RedisStore, as Lua scripts.
 
-A record is one text: of a revocation ``keep_until moment``, of a use ``keep_until grace_until use
-pair_key``, and of a sealed pair ``use sealed``. ``pair_key`` names the key of the sealed pair, which
-is built from the successor: consuming the successor deletes the pair.
+The record of a revocation is the text ``keep_until moment``, of a use ``keep_until grace_until use
+pair_key``, and of a sealed pair ``use sealed``. ``pair_key`` is the key of the sealed pair, which is
+built from the successor: consuming the successor deletes the pair.
 
 Every script returns the nonce of its caller, alone or before other values, so that the reply to
-another call is never taken for its own. A record that cannot be read is an error, never "no record".
+another call is detected. An unreadable record is an error, never "no record".
 """
 
 from typing import Final
 
 __all__ = ["CHECK", "CONSUME", "RAISE", "REVOKE"]
 
-# Most checks find nothing, and EXISTS alone says so. MGET returns nothing for a key of another type
-# as well: only then do the two counts differ, and 0 stands for such a key.
+# Most checks find nothing, for which EXISTS is sufficient. MGET also returns nothing for a key of
+# another type: only then the two counts differ, and the script returns 0 for such a key.
 CHECK: Final = """
 local count = redis.call('EXISTS', unpack(KEYS))
 if count == 0 then return ARGV[1] end
@@ -31,7 +31,7 @@ end
 table.insert(records, 1, ARGV[1])
 return records
 """
-# Lua's own texts of numbers lose digits, so scripts compare numbers and keep the texts.
+# Lua loses digits when it formats numbers, so scripts compare numbers and store the given texts.
 _SHARED: Final = """
 local function number(text)
     if text == 'inf' then return math.huge end

@@ -1,16 +1,14 @@
 """Revocations in Redis 7 or Valkey: for many processes and machines. Needs ``tokenward[redis]``.
 
-Each record is one text under one key. What it says is judged by the time that the engine gives, as
-in every store; the key's own time to live only makes Redis forget it.
+Each record is one text under one key. As in every store, the time that the engine passes decides
+whether it still counts; the key's time to live only makes Redis remove it later.
 """
 
 import asyncio
 import base64
 import math
-import secrets
 from collections.abc import Sequence
-from itertools import islice
-from typing import Final, NamedTuple, NoReturn, Self
+from typing import NoReturn, Self
 
 from tokenward.errors import ConfigurationError
 from tokenward.stores.batching import TurnBatcher
@@ -23,8 +21,13 @@ except ImportError as _absent:
     _MISSING = "RedisStore needs the redis package: pip install 'tokenward[redis]'"
     raise ImportError(_MISSING) from _absent
 
-from tokenward.stores.redis.calls import Call, Scripts
 from tokenward.stores.redis.client import open_client
+from tokenward.stores.redis.lookups import Check, new_nonce, read_records
+from tokenward.stores.redis.loss_warnings import (
+    RedisEvictionWarning,
+    RedisPersistenceWarning,
+    warn_of_losses,
+)
 from tokenward.stores.redis.records import (
     Keys,
     MismatchedReplyError,
@@ -33,52 +36,37 @@ from tokenward.stores.redis.records import (
     any_denies,
     life_ms,
     number_text,
-    records_of,
     values_of,
 )
-from tokenward.stores.redis.scripts import CHECK, CONSUME, RAISE, REVOKE
-from tokenward.stores.redis.server import (
-    RedisEvictionWarning,
-    RedisPersistenceWarning,
-    warn_of_losses,
-)
+from tokenward.stores.redis.script_runner import Call, ScriptRunner
+from tokenward.stores.redis.scripts import CONSUME, RAISE, REVOKE
 
 __all__ = ["RedisEvictionWarning", "RedisPersistenceWarning", "RedisStore"]
-
-# Lua passes at most some 8,000 arguments in one call.
-_KEYS_PER_SCRIPT: Final = 6_000
-
-
-class _Check(NamedTuple):
-    """The keys of one check, and the event loop's time after which it is not sent."""
-
-    keys: Sequence[bytes]
-    deadline: float
 
 
 class RedisStore:
     """A `RevocationStore` in Redis 7 or Valkey.
 
-    Checks of one turn of the event loop go as one script; revocations and uses of one turn as one
-    pipeline of scripts, each of them atomic. So a burst takes a connection or two, not hundreds.
+    All checks of one turn of the event loop are one script; all revocations and uses of one turn are
+    one pipeline of scripts, each of them atomic. A burst takes one or two connections, not hundreds.
 
     ::
 
         store = RedisStore("redis://localhost:6379/0")
 
-    On the first use it looks once, in the background, whether the server may lose records, and
-    warns with `RedisEvictionWarning` where it may evict them and with `RedisPersistenceWarning`
-    where it keeps nothing on disk. A server that hides its settings (managed ones do) is not judged.
+    On first use it checks once, in the background, whether the server may lose records. It warns with
+    `RedisEvictionWarning` if the server may evict them, and with `RedisPersistenceWarning` if it
+    stores nothing on disk. A server that hides its settings, as managed servers do, is not checked.
 
-    A key under the store's names that is of another type, or holds another text, fails the calls
-    that need it: such a call is an outage, never "not revoked".
+    If a key of the store has another type or an unreadable text, the calls that need it fail: such a
+    call is an outage, never "not revoked".
 
     Not checked:
 
-    - Redis Cluster is not supported, because a script touches keys of several slots. Replicas lag,
-      so read from the primary.
-    - Persistence is the server's: with ``appendfsync everysec`` a crash may lose the last second of
-      revocations, and with snapshots alone the last minutes.
+    - Redis Cluster is not supported, because a script uses keys of several slots. Replicas lag, so
+      connect to the primary.
+    - Persistence depends on the server: with ``appendfsync everysec`` a crash may lose the last
+      second of revocations, and with snapshots only the last minutes.
     - Two prefixes of which one begins with the other may share keys.
     """
 
@@ -90,29 +78,29 @@ class RedisStore:
         timeout_seconds: float = 0.5,
         ephemeral: bool = False,
     ) -> None:
-        """Take a server; nothing is sent yet.
+        """Use a server; nothing is sent yet.
 
         Args:
-            url_or_client: the URL (``redis://``, ``rediss://``, ``unix://``) of a server, whose
-                connections (at most 50) the store then opens and closes; or your own
-                `redis.asyncio.Redis`, which `aclose` leaves open. Either value of its
-                ``decode_responses`` will do.
-            key_prefix: what all keys begin with.
-            timeout_seconds: how long any one call may take. A call that has not been sent by then
+            url_or_client: the URL (``redis://``, ``rediss://``, ``unix://``) of a server, to which
+                the store opens at most 50 connections, and closes them; or your own
+                `redis.asyncio.Redis`, with any ``decode_responses``, which `aclose` leaves open.
+            key_prefix: the beginning of all keys.
+            timeout_seconds: the maximum duration of one call. A call that has not been sent by then
                 is not sent at all.
             ephemeral: you accept that a restart of the server makes revoked tokens valid again;
-                no `RedisPersistenceWarning`.
+                turns `RedisPersistenceWarning` off.
 
         Raises:
-            ConfigurationError: an argument cannot be used; the message says which, and repeats no
-                part of a URL.
+            ConfigurationError: an argument is invalid. The message names it, and repeats no part of
+                a URL.
         """
         if not isinstance(key_prefix, str) or not key_prefix:
-            _refuse("key_prefix must be text that is not empty, as 'tokenward:'.")
+            _refuse("key_prefix must be text that is not empty, such as 'tokenward:'.")
         if type(timeout_seconds) not in {int, float} or not 0 < timeout_seconds < math.inf:
             _refuse("timeout_seconds must be a finite number above zero.")
         if not isinstance(url_or_client, str | Redis):
-            _refuse("url_or_client must be a URL or a redis.asyncio.Redis, and no other client.")
+            _refuse("url_or_client must be a URL or a redis.asyncio.Redis, not another client.")
+
         self._owns_client = isinstance(url_or_client, str)
         self._client = (
             open_client(url_or_client, timeout_seconds)
@@ -122,42 +110,42 @@ class RedisStore:
         self._timeout_seconds = timeout_seconds
         self._ephemeral = ephemeral
         self._keys = Keys(key_prefix.encode("utf-8", "surrogatepass"))
-        self._scripts = Scripts(self._client)
+        self._scripts = ScriptRunner(self._client)
         self._checks = TurnBatcher(self._read_all)
         self._calls = TurnBatcher(self._run_all)
-        self._look: asyncio.Task[None] | None = None
+        self._loss_check: asyncio.Task[None] | None = None
         self._ownership = Ownership("RedisStore")
 
     @property
     def timeout_seconds(self) -> float:
-        """How long any one call may take."""
+        """The maximum duration of one call."""
         return self._timeout_seconds
 
     async def is_revoked(
         self, *, jti: str, sid: str | None, sub: str, issued_at: float | None, now: float
     ) -> bool:
-        """See `RevocationStore.is_revoked`. One script reads the records of all checks of this turn.
+        """See `RevocationStore.is_revoked`. One script reads the records for all checks of this turn.
 
         Raises:
             ConfigurationError: the store was used before a fork, or in another event loop.
-            Exception: the client failed, or a record cannot be read and no other one denies.
+            Exception: the client failed; or a record is unreadable, and no other record denies.
         """
         named = (("token", jti), ("session", sid), ("subject", sub))
         keys = [self._keys.of(kind, identity) for kind, identity in named if identity]
         if not keys:
             return False
-        records = await self._checks.ask(_Check(keys, self._deadline()))
+        records = await self._checks.submit(Check(keys, self._deadline()))
         return any_denies(records, issued_at, now)
 
     async def revoke(self, revocation: Revocation, *, now: float) -> None:
-        """See `RevocationStore.revoke`. One script, so that engines on two machines may meet.
+        """See `RevocationStore.revoke`. One script, which merges it with an existing record.
 
         Raises:
             ConfigurationError: the store was used before a fork, or in another event loop.
-            Exception: the client failed, or the record that is there cannot be read.
+            Exception: the client failed, or an existing record is unreadable.
         """
         before = revocation.issued_before if revocation.kind == "subject" else None
-        key, nonce = self._keys.of(revocation.kind, revocation.identity), _nonce()
+        key, nonce = self._keys.of(revocation.kind, revocation.identity), new_nonce()
         reply = await self._run(
             REVOKE,
             (key,),
@@ -171,15 +159,15 @@ class RedisStore:
     async def consume(self, consumption: Consumption, *, now: float) -> Consumed:
         """See `RevocationStore.consume`. One script.
 
-        The sealed pair has a key of its own, which Redis removes when the grace ends, and which the
-        use of the successor removes. Where a client sends the script again because the connection
-        broke before the answer came, the use is known by its nonce and stays the first.
+        The sealed pair has a separate key, which Redis removes when the grace ends, and the script
+        when the successor is used. If the client repeats the script because the connection broke
+        before the reply arrived, the nonce identifies the use, which is still the first one.
 
         Raises:
             ConfigurationError: the store was used before a fork, or in another event loop.
-            Exception: the client failed, or the record that is there cannot be read.
+            Exception: the client failed, or an existing record is unreadable.
         """
-        keys, nonce = self._keys, _nonce()
+        keys, nonce = self._keys, new_nonce()
         grace_ms = math.ceil((consumption.grace_until - now) * 1000)
         sealed = base64.b64encode(consumption.sealed).decode() if grace_ms > 0 else ""
         reply = await self._run(
@@ -213,9 +201,9 @@ class RedisStore:
 
         Raises:
             ConfigurationError: the store was used before a fork, or in another event loop.
-            Exception: the client failed, or what is kept is no number.
+            Exception: the client failed, or the stored value is not a number.
         """
-        nonce = _nonce()
+        nonce = new_nonce()
         reply = await self._run(RAISE, (self._keys.retention,), number_text(seconds), nonce)
         match values_of(reply, nonce):
             case [bytes() | str() as greatest]:
@@ -227,9 +215,9 @@ class RedisStore:
         return 0
 
     async def aclose(self) -> None:
-        """Close the connections that a URL opened; your own client stays open.
+        """Close the connections to a URL; your own client stays open.
 
-        What cancelled callers left under way is awaited before, for `timeout_seconds` at most.
+        Calls of cancelled callers are awaited first, for at most `timeout_seconds`.
 
         Raises:
             ConfigurationError: the store was used before a fork, or in another event loop.
@@ -237,9 +225,9 @@ class RedisStore:
         self._ownership.check()
         await self._checks.drain()
         await self._calls.drain()
-        if self._look is not None:
-            self._look.cancel()
-            await asyncio.wait([self._look])
+        if self._loss_check is not None:
+            self._loss_check.cancel()
+            await asyncio.wait([self._loss_check])
         if self._owns_client:
             await self._client.aclose()
 
@@ -248,51 +236,33 @@ class RedisStore:
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
-        """Close it."""
+        """Close the store."""
         await self.aclose()
 
     def _deadline(self) -> float:
-        """Return when a call that begins now has to end, by the clock of the event loop."""
+        """Return the time by which a call that begins now must end, by the event loop's clock."""
         self._ownership.check()
         return asyncio.get_running_loop().time() + self._timeout_seconds
 
     async def _run(
         self, script: str, keys: Sequence[bytes], *arguments: bytes | str | int
     ) -> Reply:
-        reply = await self._calls.ask(Call(script, keys, arguments, self._deadline()))
+        reply = await self._calls.submit(Call(script, keys, arguments, self._deadline()))
         if isinstance(reply, Exception):
             raise reply
         return reply
 
-    async def _read_all(self, checks: Sequence[_Check]) -> Sequence[Sequence[Record]]:
-        keys = [key for check in checks for key in check.keys]
-        records = iter(await self._read(keys, checks[0].deadline))
-        return [list(islice(records, len(check.keys))) for check in checks]
-
-    async def _read(self, keys: Sequence[bytes], deadline: float) -> Sequence[Record]:
-        nonce, starts = _nonce(), range(0, len(keys), _KEYS_PER_SCRIPT)
-        parts = [keys[start : start + _KEYS_PER_SCRIPT] for start in starts]
-        replies = await self._run_all([Call(CHECK, part, (nonce,), deadline) for part in parts])
-        records: list[Record] = []
-        for part, reply in zip(parts, replies, strict=True):
-            if isinstance(reply, Exception):
-                raise reply
-            records += records_of(reply, nonce, len(part))
-        return records
+    async def _read_all(self, checks: Sequence[Check]) -> Sequence[Sequence[Record]]:
+        return await read_records(checks, self._run_all)
 
     async def _run_all(self, calls: Sequence[Call]) -> Sequence[Reply]:
         replies = await self._scripts.run_all(calls)
-        if self._look is None:
-            looking = warn_of_losses(
+        if self._loss_check is None:
+            check = warn_of_losses(
                 self._client, timeout_seconds=self._timeout_seconds, ephemeral=self._ephemeral
             )
-            self._look = asyncio.get_running_loop().create_task(looking)
+            self._loss_check = asyncio.get_running_loop().create_task(check)
         return replies
-
-
-def _nonce() -> bytes:
-    """Return what tells one call from every other, also from those of a forked process."""
-    return secrets.token_hex(8).encode()
 
 
 def _refuse(message: str) -> NoReturn:

@@ -1,4 +1,4 @@
-"""What a SqlStore reads, many questions in one SELECT, and how it judges the rows."""
+"""The reads of a SqlStore, many checks in one SELECT, and how the rows are evaluated."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, NamedTuple, TypeAlias
@@ -20,19 +20,19 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tokenward.stores.protocol import Consumed
-from tokenward.stores.sql.answers import Question
+from tokenward.stores.sql.echoed_statements import EchoedStatement
 from tokenward.stores.sql.schema import RETENTION_KEY, Tables, key_of, revocation_key
 
 __all__ = ["Check", "Lookups", "Replay"]
 
 _Finder: TypeAlias = Callable[[AsyncConnection, list[str]], Awaitable[dict[str, Row[Any]]]]
 
-# Three keys for each stay below the 999 parameters that an old SQLite takes.
+# The checks of one SELECT: three keys for each stay below the 999 parameters of old SQLite.
 _LARGEST: Final = 256
 
 
 class Check(NamedTuple):
-    """One question of `RevocationStore.is_revoked`."""
+    """The arguments of one call of `RevocationStore.is_revoked`."""
 
     jti: str
     sid: str | None
@@ -42,7 +42,7 @@ class Check(NamedTuple):
 
 
 class Replay(NamedTuple):
-    """A token that was not the first of its ``jti`` to be used, and when that was found."""
+    """A later use of a refresh token, and its time."""
 
     jti: str
     now: float
@@ -54,34 +54,34 @@ class Lookups:
     __slots__ = ("_find_revocations", "_find_uses")
 
     def __init__(self, tables: Tables, *, is_sqlite: bool) -> None:
-        """Build them."""
+        """Build the statements."""
         finder = _finder_on_sqlite if is_sqlite else _finder_on_postgres
         revocations, consumed = tables.revocations, tables.consumed
         self._find_revocations: _Finder = finder(select(revocations), revocations.c.identity)
         self._find_uses: _Finder = finder(_uses(consumed), consumed.c.jti)
 
-    async def judge(self, connection: AsyncConnection, checks: Sequence[Check]) -> list[bool]:
-        """Return whether each is revoked; the three records of one token are read at one moment."""
+    async def are_revoked(self, connection: AsyncConnection, checks: Sequence[Check]) -> list[bool]:
+        """Return whether each token is revoked; its three records are read at the same moment."""
         answers: list[bool] = []
         for start in range(0, len(checks), _LARGEST):
             some = checks[start : start + _LARGEST]
-            asked = [_keys_of(each) for each in some]
-            keys = list(dict.fromkeys(key for each in asked for key in each))
+            keys_of_each = [_keys_of(each) for each in some]
+            keys = list(dict.fromkeys(key for each in keys_of_each for key in each))
             found = await self._find_revocations(connection, keys)
             answers += [
-                _denies(check, keys, found) for check, keys in zip(some, asked, strict=True)
+                _denies(check, keys, found) for check, keys in zip(some, keys_of_each, strict=True)
             ]
         return answers
 
     async def retention(self, connection: AsyncConnection) -> float:
-        """Return the retention of the store; zero where nobody has set one."""
+        """Return the retention of the store; zero if none was set."""
         found = await self._find_revocations(connection, [RETENTION_KEY])
         return float(found[RETENTION_KEY].issued_before) if found else 0.0
 
-    async def look_back(
+    async def later_uses(
         self, connection: AsyncConnection, replays: Sequence[Replay]
     ) -> list[Consumed]:
-        """Return what a later use of each token gets, by what its first use has stored."""
+        """Return the result of each later use, which depends on the record of the first use."""
         keys = [key_of(replay.jti) for replay in replays]
         found: dict[str, Row[Any]] = {}
         for start in range(0, len(keys), _LARGEST):
@@ -106,7 +106,7 @@ def _finder_on_sqlite(found: Select[Any], key: ColumnElement[str]) -> _Finder:
     statement = found.where(key.in_(bindparam("keys", expanding=True)))
 
     async def find(connection: AsyncConnection, keys: list[str]) -> dict[str, Row[Any]]:
-        # Nothing stands between the store and a file: every answer is the one to its question.
+        # There is no pooler in front of a file, so no result can belong to another statement.
         result = await connection.execute(statement, {"keys": _padded(keys)})
         return {row[0]: row for row in result}
 
@@ -114,22 +114,20 @@ def _finder_on_sqlite(found: Select[Any], key: ColumnElement[str]) -> _Finder:
 
 
 def _finder_on_postgres(found: Select[Any], key: ColumnElement[str]) -> _Finder:
-    keys_of_this_call: ColumnElement[Any] = bindparam("keys", type_=ARRAY(Text))
+    keys_parameter: ColumnElement[Any] = bindparam("keys", type_=ARRAY(Text))
     nothing = [type_coerce(null(), column.type) for column in list(found.selected_columns)[1:]]
-    question = Question(
-        lambda echo: union_all(
-            found.where(key == func.any(keys_of_this_call)), select(echo, *nothing)
-        )
+    statement = EchoedStatement(
+        lambda echo: union_all(found.where(key == func.any(keys_parameter)), select(echo, *nothing))
     )
 
     async def find(connection: AsyncConnection, keys: list[str]) -> dict[str, Row[Any]]:
-        return (await question.ask(connection, {"keys": keys}))[1]
+        return (await statement.run(connection, {"keys": keys}))[1]
 
     return find
 
 
 def _padded(keys: list[str]) -> list[str]:
-    """Repeat the last key up to a power of two: the database then sees few different statements."""
+    """Repeat the last key up to a power of two, so that there are few different statements."""
     size = 1 << (len(keys) - 1).bit_length()
     return keys + keys[-1:] * (size - len(keys))
 

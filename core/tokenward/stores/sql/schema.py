@@ -1,4 +1,4 @@
-"""The tables of a SqlStore, and the texts under which identities are stored in them."""
+"""The tables of a SqlStore, and the keys of identities in them."""
 
 import hashlib
 from dataclasses import dataclass, field
@@ -28,10 +28,10 @@ _HASHED: Final = "sha256:"
 
 
 def key_of(identity: str) -> str:
-    """Give the text under which an identity is kept; different identities have different ones.
+    """Return the key of an identity; different identities have different keys.
 
-    Short, printable ASCII stands for itself. Anything else could meet a limit of the database (its
-    encoding, NUL, the size of an index row), so its SHA-256 stands in.
+    Short, printable ASCII is its own key. Other identities could exceed a limit of the database (its
+    encoding, NUL, the size of an index row), so the key is their SHA-256.
     """
     if (
         len(identity) <= _LONGEST_PLAIN
@@ -44,12 +44,12 @@ def key_of(identity: str) -> str:
 
 
 def revocation_key(kind: str, identity: str) -> str:
-    """Give the text under which a revocation is kept."""
+    """Return the key of a revocation."""
     return f"{kind}:{key_of(identity)}"
 
 
 def has_sealed(table: Table) -> ColumnElement[bool]:
-    """Return the condition that a use still has its sealed pair, as the partial indexes spell it."""
+    """Return the condition that a use has a sealed pair, exactly as in the partial indexes."""
     return func.length(table.c.sealed) > literal_column("0")
 
 
@@ -66,13 +66,13 @@ class Tables:
     def __post_init__(self) -> None:
         """Describe the tables."""
         metadata = MetaData(schema=self.schema)
-        # Identities are compared byte by byte, whatever the language of the database.
+        # Identities are compared byte by byte, whatever the collation of the database.
         key = Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
         revocations = Table(
             f"{self.prefix}revocations",
             metadata,
-            # As in "session:...": of a key of one column, PostgreSQL knows without statistics that
-            # it finds one row, and never reads the whole table instead.
+            # One column, such as "session:...": without statistics, PostgreSQL then knows that a key
+            # finds one row, and never scans the whole table.
             Column("identity", key, primary_key=True),
             Column("keep_until", Double, nullable=False),
             Column("issued_before", Double),

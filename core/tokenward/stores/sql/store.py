@@ -4,7 +4,7 @@ import asyncio
 import math
 import zlib
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Final, Self
+from typing import Final, Self
 
 try:
     from sqlalchemy import URL, MetaData, func, select
@@ -18,17 +18,18 @@ except ImportError as _exc:
 from tokenward.stores.batching import GroupCommit, TurnBatcher
 from tokenward.stores.ownership import Ownership
 from tokenward.stores.protocol import CLOCK_SPARE_SECONDS, Consumed, Consumption, Revocation
-from tokenward.stores.sql.conflicts import LARGEST_PURGE
-from tokenward.stores.sql.database import Database, is_passing
+from tokenward.stores.sql.batch_rows import first_uses, revocation_rows, use_rows
+from tokenward.stores.sql.database import Database, is_transient
 from tokenward.stores.sql.lookups import Check, Lookups, Replay
-from tokenward.stores.sql.postgres import PostgresWrites
-from tokenward.stores.sql.schema import RETENTION_KEY, Tables, key_of, revocation_key
-from tokenward.stores.sql.sqlite import SqliteWrites
+from tokenward.stores.sql.postgres_writes import PostgresWrites
+from tokenward.stores.sql.schema import RETENTION_KEY, Tables
+from tokenward.stores.sql.sqlite_writes import SqliteWrites
+from tokenward.stores.sql.upserts import LARGEST_PURGE
 
 __all__ = ["SqlStore"]
 
-# Nobody waits for a purge with a time-out, so it may wait longer for others that write. The
-# database's own time-outs end each try earlier; the seconds are for a connection that has died.
+# No caller waits for a purge with a timeout, so it may wait longer for other writers. The timeouts
+# of the database end each try earlier; the seconds are for a connection that has died.
 _PURGE_TRIES: Final = 20
 _PURGE_SECONDS: Final = 30.0
 
@@ -41,25 +42,25 @@ class SqlStore:
         store = SqlStore("sqlite+aiosqlite:///revocations.db")
         await store.create_tables()         # or by Alembic, from store.metadata
 
-    What it has kept survives a restart and, where the database keeps its word, a power failure. It
-    does not purge by itself: call `purge` now and then, from as many workers as you like.
+    Records survive a restart and, if the database is durable, a power failure. The store does not
+    purge by itself: call `purge` regularly, from any number of workers.
 
-    Each process makes its own store, and uses it in one event loop; elsewhere every call raises
-    `ConfigurationError`, and so it does while the tables are missing. Checks of one turn of the loop
-    are one SELECT; writes that come while others are under way share a commit.
+    Create one store in each process, and use it in one event loop. In another event loop, and while
+    the tables are missing, every call raises `ConfigurationError`. All checks of one turn of the
+    event loop are one SELECT; writes that arrive while others are in progress share a commit.
 
-    A write and its caller have one deadline. A write that cannot begin in time is not begun; one that
-    has begun is given up before `timeout_seconds` have passed since it was asked for, also when its
-    caller has left. What remains uncertain after an error: a commit that was under way at that
-    moment, or one whose answer was lost with the connection. No transaction stays open.
+    A write has the same deadline as its caller. A write that cannot begin in time is not begun. A
+    write that has begun is ended before `timeout_seconds` have passed since the call, even if the
+    caller was cancelled. After an error the outcome is unknown only for a commit that was in
+    progress at that moment, or whose result was lost with the connection. No transaction stays open.
 
-    Behind a connection pooler (pgbouncer in transaction mode) a store that is given a URL is safe.
-    Name the `schema` there: the search path belongs to connections that are shared.
+    Behind a connection pooler (pgbouncer in transaction mode) a store that is created from a URL is
+    safe. Set the `schema` there, because the search path belongs to shared connections.
 
-    SQLite must be 3.35 or newer, and its file on a disk of this machine: locks and the write-ahead
-    log do not work over a network.
+    SQLite must be 3.35 or newer, with its file on a local disk: locks and the write-ahead log do not
+    work over a network.
 
-    Identities are stored as they are where they are short, printable ASCII, else as their SHA-256.
+    Identities are stored unchanged if they are short, printable ASCII, otherwise as their SHA-256.
     """
 
     def __init__(
@@ -70,43 +71,44 @@ class SqlStore:
         timeout_seconds: float = 0.5,
         schema: str | None = None,
     ) -> None:
-        """Take a database; nothing is sent to it yet.
+        """Use a database; nothing is sent to it yet.
 
         Args:
             url_or_engine: ``sqlite+aiosqlite:///file`` or ``postgresql+asyncpg://...``: the store
-                makes an engine of its own, with at most 8 connections, and closes it. An SQLite
-                file is set to WAL, so that readers never wait, and to a sync at every commit.
-                On its own direct connections to PostgreSQL it sets ``statement_timeout`` and
-                ``lock_timeout`` a little below `timeout_seconds`.
-                Or your engine with one of these drivers, which stays open and as it is; make it with
-                ``hide_parameters=True``; on SQLite with a busy ``timeout`` below a third of
-                `timeout_seconds`; and behind a pooler with
+                creates an engine with at most 8 connections, and closes it. It sets an SQLite file
+                to WAL, so that readers never wait, and to a sync at every commit. On direct
+                connections to PostgreSQL it sets ``statement_timeout`` and ``lock_timeout`` a little
+                below `timeout_seconds`.
+                Or your engine with one of these drivers, which the store neither changes nor closes.
+                Create it with ``hide_parameters=True``; for SQLite with a busy ``timeout`` below a
+                third of `timeout_seconds`; behind a pooler with
                 ``connect_args={"statement_cache_size": 0}``, or its first use is refused.
-            table_prefix: begins the names of the two tables and their indexes.
-            timeout_seconds: how long any one call may take, all its tries together; `purge` and
+            table_prefix: the beginning of the names of the two tables and their indexes.
+            timeout_seconds: the maximum duration of one call, all its tries together; `purge` and
                 `create_tables` may take longer.
-            schema: where the tables are; None: where the database looks by itself.
+            schema: the schema of the tables; None: the default of the database.
 
         Raises:
             ConfigurationError: another database or driver, SQLite in memory, a driver that is not
-                installed, a ``statement_cache_size`` in a URL, or a time-out that is not above zero.
+                installed, a ``statement_cache_size`` in a URL, or a timeout that is not above zero.
 
-        Not checked: that the database is there, and the tables in it.
+        Not checked: that the database and the tables exist.
         """
-        self._owner = Ownership("SqlStore")
+        self._ownership = Ownership("SqlStore")
         self._database = Database(url_or_engine, timeout_seconds=timeout_seconds)
         self._tables = Tables(table_prefix, schema)
         self._lookups = Lookups(self._tables, is_sqlite=self._database.is_sqlite)
         writes = SqliteWrites if self._database.is_sqlite else PostgresWrites
         self._writes: SqliteWrites | PostgresWrites = writes(self._tables)
+
         self._checks = TurnBatcher(self._check_all)
-        self._replays = TurnBatcher(self._look_back)
+        self._replays = TurnBatcher(self._replay_all)
         slots = self._database.slots
         self._revocations = GroupCommit(self._revoke_all, slots, timeout_seconds=timeout_seconds)
         self._uses = GroupCommit(self._consume_all, slots, timeout_seconds=timeout_seconds)
         self._raises = GroupCommit(self._raise_all, slots, timeout_seconds=timeout_seconds)
         self.timeout_seconds: float | None = timeout_seconds
-        """How long the engine waits for any one call."""
+        """The maximum duration of one call."""
 
     @property
     def metadata(self) -> MetaData:
@@ -114,91 +116,92 @@ class SqlStore:
         return self._tables.metadata
 
     async def create_tables(self) -> None:
-        """Create the tables and indexes that are not there; any number of workers may at once.
+        """Create the missing tables and indexes; any number of workers may do this concurrently.
 
-        Tables of earlier versions get the indexes that they lack; their columns are the same.
+        Tables of earlier versions get their missing indexes; their columns are the same.
 
-        Call it when the service starts, or leave it to Alembic; ``async with`` does not do it, so
-        that a service needs no right to create tables. It waits as long as the database does.
+        Call this when the service starts, or use Alembic. ``async with`` does not create tables, so
+        that a service needs no right to do so. There is no timeout but that of the database.
 
         Raises:
             DBAPIError: the database failed or refused.
 
-        Not checked: whether tables that are there have the right columns.
+        Not checked: whether existing tables have the right columns.
         """
-        self._owner.check()
+        self._ownership.check()
         await self._database.define(self._define)
 
     async def is_revoked(
         self, *, jti: str, sid: str | None, sub: str, issued_at: float | None, now: float
     ) -> bool:
         """See `RevocationStore.is_revoked`. All checks of one turn of the loop are one SELECT."""
-        self._owner.check()
-        return await self._checks.ask(Check(jti, sid, sub, issued_at, now))
+        self._ownership.check()
+        return await self._checks.submit(Check(jti, sid, sub, issued_at, now))
 
     async def revoke(self, revocation: Revocation, *, now: float) -> None:
-        """See `RevocationStore.revoke`. It is committed when this returns."""
-        self._owner.check()
-        await self._revocations.ask((revocation, now))
+        """See `RevocationStore.revoke`. The record is committed when this method returns."""
+        self._ownership.check()
+        await self._revocations.submit((revocation, now))
 
     async def consume(self, consumption: Consumption, *, now: float) -> Consumed:
-        """See `RevocationStore.consume`. It is committed when this returns.
+        """See `RevocationStore.consume`. The use is committed when this method returns.
 
-        The first use costs one statement; a later one another, to find what the first has sealed.
+        The first use costs one statement. A later use costs another one, to read the sealed pair.
         """
-        self._owner.check()
-        if await self._uses.ask((consumption, now)):
+        self._ownership.check()
+        if await self._uses.submit((consumption, now)):
             return Consumed(is_first=True)
-        return await self._replays.ask(Replay(consumption.jti, now))
+        return await self._replays.submit(Replay(consumption.jti, now))
 
     async def raise_retention(self, seconds: float) -> float:
-        """See `RevocationStore.raise_retention`. It writes only where it raises the stored value.
+        """See `RevocationStore.raise_retention`. Writes only if the stored value is smaller.
 
         Raises:
             ValueError: `seconds` is negative or not a number.
         """
-        self._owner.check()
+        self._ownership.check()
         if not seconds >= 0:
             msg = "seconds must be zero or more."
             raise ValueError(msg)
-        kept = await self._database.read(self._lookups.retention)
-        return kept if kept >= seconds else await self._raises.ask(seconds)
+        stored = await self._database.read(self._lookups.retention)
+        return stored if stored >= seconds else await self._raises.submit(seconds)
 
     async def purge(self, *, now: float) -> int:
-        """Remove expired records, a thousand at a time, and return how many.
+        """Remove expired records, a thousand in each transaction, and return how many.
 
-        A record is removed `CLOCK_SPARE_SECONDS` after its end, a sealed pair when its grace is
-        over. Each thousand is a transaction. Several workers share the work.
+        A record is removed `CLOCK_SPARE_SECONDS` after its end, a sealed pair when its grace has
+        ended. Several workers share the work.
 
         Raises:
             DBAPIError, TimeoutError: the database failed; what was removed before stays removed.
         """
-        self._owner.check()
+        self._ownership.check()
         await self._purge_all(lambda each: self._writes.unseal(each, now))
         before = now - CLOCK_SPARE_SECONDS
         first = await self._purge_all(lambda each: self._writes.purge(each, 0, before))
         return first + await self._purge_all(lambda each: self._writes.purge(each, 1, before))
 
     async def aclose(self) -> None:
-        """Wait for what is under way; close the engine, unless it was given."""
+        """Wait for calls in progress, and close the engine if the store created it."""
         for each in (self._checks, self._revocations, self._uses, self._raises, self._replays):
             await each.drain()
         await self._database.aclose()
 
     async def __aenter__(self) -> Self:
-        """Give the store itself; see `create_tables` for the tables."""
+        """Return the store itself; see `create_tables` for the tables."""
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
-        """Close it."""
+        """Close the store."""
         await self.aclose()
 
     async def _define(self, connection: AsyncConnection) -> None:
         if not self._database.is_sqlite:
-            # Without the lock, two that find nothing there both create, and one of them fails.
+            # Without the lock, two workers that find no table would both create it, and one fails.
             name = f"tokenward:{self._tables.schema}:{self._tables.prefix}"
             lock = func.pg_advisory_xact_lock(zlib.crc32(name.encode()))
             await connection.execute(select(lock))
+
         for table in self.metadata.sorted_tables:
             await connection.execute(CreateTable(table, if_not_exists=True))
             for index in table.indexes:
@@ -215,25 +218,25 @@ class SqlStore:
         tries = 1
         while True:
             try:
-                # Released after each try, so that the writes of this process get their turn.
+                # Released after each try, so that other writes of this process get their turn.
                 async with self._database.slots:
                     deadline = asyncio.get_running_loop().time() + _PURGE_SECONDS
                     return await self._database.write(some, may_repeat=False, deadline=deadline)
             except DBAPIError as exc:
-                if tries == _PURGE_TRIES or not is_passing(exc.orig):
+                if tries == _PURGE_TRIES or not is_transient(exc.orig):
                     raise
             tries += 1
 
     async def _check_all(self, checks: Sequence[Check]) -> Sequence[bool]:
-        return await self._database.read(lambda each: self._lookups.judge(each, checks))
+        return await self._database.read(lambda each: self._lookups.are_revoked(each, checks))
 
-    async def _look_back(self, replays: Sequence[Replay]) -> Sequence[Consumed]:
-        return await self._database.read(lambda each: self._lookups.look_back(each, replays))
+    async def _replay_all(self, replays: Sequence[Replay]) -> Sequence[Consumed]:
+        return await self._database.read(lambda each: self._lookups.later_uses(each, replays))
 
     async def _revoke_all(
         self, batch: Sequence[tuple[Revocation, float]], deadline: float
     ) -> Sequence[None]:
-        rows = _merged(batch)
+        rows = revocation_rows(batch)
         now = min(now for _, now in batch)
         await self._database.write(
             lambda each: self._writes.revoke(each, rows, now), may_repeat=True, deadline=deadline
@@ -243,28 +246,15 @@ class SqlStore:
     async def _consume_all(
         self, batch: Sequence[tuple[Consumption, float]], deadline: float
     ) -> Sequence[bool]:
-        # Of several uses of one token in a batch, only the first can be the first of all.
-        firsts: dict[str, int] = {}
-        for place, (use, _) in enumerate(batch):
-            firsts.setdefault(key_of(use.jti), place)
-        rows = [
-            {
-                "jti": key,
-                "successor": key_of(use.successor),
-                "sealed": use.sealed,
-                "used_at": now,
-                "grace_until": use.grace_until,
-                "keep_until": use.keep_until,
-            }
-            for key, (use, now) in ((key, batch[firsts[key]]) for key in sorted(firsts))
-        ]
+        positions = first_uses(batch)
+        rows = use_rows(batch, positions)
         now = min(now for _, now in batch)
-        # Not repeated where it may have been done: the winner would be taken for a replay.
+        # Not repeated if the outcome is unknown: the first use would then look like a later one.
         won = await self._database.write(
             lambda each: self._writes.consume(each, rows, now), may_repeat=False, deadline=deadline
         )
-        won_places = {firsts[key] for key in won}
-        return [place in won_places for place in range(len(batch))]
+        won_positions = {positions[key] for key in won}
+        return [position in won_positions for position in range(len(batch))]
 
     async def _raise_all(self, batch: Sequence[float], deadline: float) -> Sequence[float]:
         row = {"identity": RETENTION_KEY, "keep_until": math.inf, "issued_before": max(batch)}
@@ -272,29 +262,3 @@ class SqlStore:
             lambda each: self._writes.raise_retention(each, row), may_repeat=True, deadline=deadline
         )
         return [raised] * len(batch)
-
-
-def _merged(batch: Sequence[tuple[Revocation, float]]) -> list[dict[str, Any]]:
-    """Return one row for each identity, in one order everywhere.
-
-    In one order, no two processes wait for each other.
-    """
-    found: dict[str, tuple[float, float]] = {}
-    for each, now in batch:
-        key = revocation_key(each.kind, each.identity)
-        keep_until = each.keep_until
-        # No moment stands above all moments.
-        before = math.inf if each.issued_before is None else each.issued_before
-        if key in found:
-            earlier_end, earlier_before = found[key]
-            keep_until = max(keep_until, earlier_end)
-            before = max(before, earlier_before) if earlier_end > now else before
-        found[key] = (keep_until, before)
-    return [
-        {
-            "identity": key,
-            "keep_until": keep_until,
-            "issued_before": None if before == math.inf else before,
-        }
-        for key, (keep_until, before) in sorted(found.items())
-    ]

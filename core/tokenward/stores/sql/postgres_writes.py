@@ -1,4 +1,4 @@
-"""What a SqlStore writes to PostgreSQL: each step is one statement, and so atomic by itself."""
+"""The writes of a SqlStore to PostgreSQL: one statement each, and therefore atomic."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -28,76 +28,76 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from tokenward.stores.sql.answers import MismatchedAnswerError, Question
-from tokenward.stores.sql.conflicts import (
-    LARGEST_PURGE,
-    keeping_the_greater,
-    keeping_the_stronger,
-    unless_used,
-)
+from tokenward.stores.sql.echoed_statements import EchoedStatement, MismatchedResultError
 from tokenward.stores.sql.schema import Tables, has_sealed
+from tokenward.stores.sql.upserts import (
+    LARGEST_PURGE,
+    upsert_retention,
+    upsert_revocations,
+    upsert_uses,
+)
 
 __all__ = ["PostgresWrites"]
 
 _NONE: Final[list[str]] = []
-# Written into the statements: PostgreSQL plans them for few rows, and so by an index.
+# A literal in the statements, so that PostgreSQL plans for few rows and uses an index.
 _AT_MOST: Final = literal_column(str(LARGEST_PURGE), Integer)
 
 
 class PostgresWrites:
-    """The statements that write."""
+    """The statements that write to PostgreSQL."""
 
     __slots__ = ("_consume", "_purges", "_raise", "_revoke", "_unseal")
 
     def __init__(self, tables: Tables) -> None:
-        """Build them."""
+        """Build the statements."""
         revocations, consumed = tables.revocations, tables.consumed
-        unsealing = _unsealing(consumed)
-        revoking = keeping_the_stronger(revocations, _rows_into(revocations))
-        consuming = unless_used(consumed, _rows_into(consumed))
-        raising = keeping_the_greater(revocations, _rows_into(revocations))
-        self._revoke = Question(lambda echo: _counted(revoking, echo, unsealing))
-        self._consume = Question(lambda echo: _named(consuming, consumed, echo, unsealing))
-        self._raise = Question(lambda echo: _greatest(raising, revocations, echo))
-        self._unseal = Question(lambda echo: _counted(unsealing, echo))
+        unsealing = _clear_sealed(consumed)
+        revoking = upsert_revocations(revocations, _rows_into(revocations))
+        consuming = upsert_uses(consumed, _rows_into(consumed))
+        raising = upsert_retention(revocations, _rows_into(revocations))
+        self._revoke = EchoedStatement(lambda echo: _counted(revoking, echo, unsealing))
+        self._consume = EchoedStatement(lambda echo: _named(consuming, consumed, echo, unsealing))
+        self._raise = EchoedStatement(lambda echo: _greatest(raising, revocations, echo))
+        self._unseal = EchoedStatement(lambda echo: _counted(unsealing, echo))
         self._purges = tuple(
-            Question(partial(_counted, _purge(table))) for table in (revocations, consumed)
+            EchoedStatement(partial(_counted, _purge(table))) for table in (revocations, consumed)
         )
 
     async def revoke(
         self, connection: AsyncConnection, rows: Sequence[dict[str, Any]], now: float
     ) -> None:
-        """Write revocations, no two of one identity, and remove sealed pairs whose grace is over."""
+        """Write revocations of different identities; remove sealed pairs whose grace has ended."""
         values = {**_columns(rows), "now": now, "used": _NONE}
-        written, _ = await self._revoke.ask(connection, values)
+        written, _ = await self._revoke.run(connection, values)
         if written.number != len(rows):
-            raise MismatchedAnswerError
+            raise MismatchedResultError
 
     async def consume(
         self, connection: AsyncConnection, rows: Sequence[dict[str, Any]], now: float
     ) -> set[str]:
-        """Write uses, no two of one token, and return the tokens whose first use this was.
+        """Write uses of different tokens, and return the tokens that were used for the first time.
 
-        Sealed pairs whose grace is over, or whose successor is among these uses, are removed.
+        Also removes sealed pairs whose grace has ended, or whose successor is among these uses.
         """
         columns = _columns(rows)
         values = {**columns, "now": now, "used": columns["jtis"]}
-        _, won = await self._consume.ask(connection, values)
+        _, won = await self._consume.run(connection, values)
         return set(won)
 
     async def raise_retention(self, connection: AsyncConnection, row: dict[str, Any]) -> float:
-        """Write the retention where it is greater than the stored one, and return the greater."""
-        raised, _ = await self._raise.ask(connection, _columns([row]))
+        """Raise the retention to a value, and return the greater of the value and the stored one."""
+        raised, _ = await self._raise.run(connection, _columns([row]))
         return float(raised.retention)
 
     async def unseal(self, connection: AsyncConnection, now: float) -> int:
-        """Remove some of the sealed pairs whose grace is over, and return how many."""
-        done, _ = await self._unseal.ask(connection, {"now": now, "used": _NONE})
+        """Remove sealed pairs whose grace has ended, at most `LARGEST_PURGE`; return how many."""
+        done, _ = await self._unseal.run(connection, {"now": now, "used": _NONE})
         return int(done.number)
 
     async def purge(self, connection: AsyncConnection, place: int, before: float) -> int:
-        """Remove some of the records of one table that expired before a time; return how many."""
-        gone, _ = await self._purges[place].ask(connection, {"before": before})
+        """Remove expired records of a table, at most `LARGEST_PURGE`; return how many."""
+        gone, _ = await self._purges[place].run(connection, {"before": before})
         return int(gone.number)
 
 
@@ -106,8 +106,8 @@ def _columns(rows: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
 
 
 def _rows_into(table: Table) -> Insert:
-    # Arrays: however many rows there are, the statement is the same, and they keep their order, so
-    # that no two processes wait for each other.
+    # Arrays, so that the statement is the same for any number of rows, and the rows keep their
+    # order: two processes that lock them in the same order cannot deadlock.
     kinds = {column.name: column.type for column in table.columns}
     plain = {
         name: Text if isinstance(kind, Text) else LargeBinary if name == "sealed" else Double
@@ -118,16 +118,16 @@ def _rows_into(table: Table) -> Insert:
     return insert(table).from_select(list(plain), select(new))
 
 
-def _unsealing(table: Table) -> Update:
+def _clear_sealed(table: Table) -> Update:
     used: ColumnElement[Any] = bindparam("used", type_=ARRAY(Text))
-    # Two queries, one for each index: with OR between the two conditions, PostgreSQL reads every
-    # row that has a sealed pair.
+    # Two queries, one for each index: with OR between the two conditions, PostgreSQL would read
+    # every row that has a sealed pair.
     expired = table.c.grace_until <= bindparam("now", type_=Double)
     due = _sealed(table, expired).order_by(table.c.grace_until).limit(_AT_MOST)
     superseded = _sealed(table, table.c.successor == func.any(used))
     return (
         update(table)
-        # One statement must not change one row twice.
+        # One statement must not change a row twice.
         .where(or_(table.c.jti == _any_of(due), table.c.jti == _any_of(superseded)))
         .where(table.c.jti != func.all(used))
         .values(sealed=b"")
@@ -135,7 +135,7 @@ def _unsealing(table: Table) -> Update:
 
 
 def _sealed(table: Table, condition: ColumnElement[bool]) -> Select[Any]:
-    # Rows that another process is changing are left to it.
+    # Rows that another process is changing are skipped.
     found = select(table.c.jti).where(has_sealed(table), condition)
     return found.with_for_update(skip_locked=True)
 
@@ -148,7 +148,7 @@ def _purge(table: Table) -> Delete:
 
 
 def _any_of(some: Select[Any]) -> ColumnElement[Any]:
-    # An array is made once; a plain subquery could be run, and lock rows, once for each row.
+    # An array is built once; a plain subquery could run, and lock rows, once for each row.
     return func.any(func.array(some.scalar_subquery()))
 
 

@@ -1,25 +1,25 @@
-"""What both databases do where a record exists already, and which rows are due to be cleaned."""
+"""Inserts that both databases share, and what they do if the record exists already."""
 
 from typing import Final, TypeVar
 
 from sqlalchemy import ColumnElement, Table, bindparam, case, or_
 from sqlalchemy.dialects import postgresql, sqlite
 
-__all__ = ["LARGEST_PURGE", "keeping_the_greater", "keeping_the_stronger", "unless_used"]
+__all__ = ["LARGEST_PURGE", "upsert_retention", "upsert_revocations", "upsert_uses"]
 
 InsertT = TypeVar("InsertT", sqlite.Insert, postgresql.Insert)
 
-# Cleaning so many rows takes a few milliseconds, for which an SQLite file is locked.
+# The rows that one statement removes: a few milliseconds, in which an SQLite file is locked.
 LARGEST_PURGE: Final = 1000
 
 
-def keeping_the_stronger(table: Table, insert: InsertT) -> InsertT:
-    """Insert revocations; where one exists, the later times win."""
+def upsert_revocations(table: Table, insert: InsertT) -> InsertT:
+    """Return an insert of revocations; for an existing record, the later times stand."""
     kept, new = table.c, insert.excluded
     moment = case(
-        # An expired record denies nothing, and is no reason to deny more than the new one asks.
+        # An expired record denies nothing, so its moment must not extend that of the new record.
         (kept.keep_until <= bindparam("now"), new.issued_before),
-        # No moment stands above all moments.
+        # Without a moment, everything is denied.
         (or_(kept.issued_before.is_(None), new.issued_before.is_(None)), None),
         else_=_greater(kept.issued_before, new.issued_before),
     )
@@ -29,19 +29,19 @@ def keeping_the_stronger(table: Table, insert: InsertT) -> InsertT:
     )
 
 
-def keeping_the_greater(table: Table, insert: InsertT) -> InsertT:
-    """Insert the retention; where there is one, the greater wins."""
+def upsert_retention(table: Table, insert: InsertT) -> InsertT:
+    """Return an insert of the retention; the greater value stands."""
     kept, new = table.c.issued_before, insert.excluded.issued_before
     return insert.on_conflict_do_update(
         index_elements=[table.c.identity], set_={"issued_before": _greater(kept, new)}
     )
 
 
-def unless_used(table: Table, insert: InsertT) -> InsertT:
-    """Insert uses; where one exists, nothing happens unless it has expired.
+def upsert_uses(table: Table, insert: InsertT) -> InsertT:
+    """Return an insert of uses; an existing record is replaced only if it has expired.
 
-    The existing row is locked and looked at again, so that no isolation level lets two uses be the
-    first.
+    The database locks the existing row and reads it again, so that two uses can never both be the
+    first, at any isolation level.
     """
     names = ("successor", "sealed", "used_at", "grace_until", "keep_until")
     return insert.on_conflict_do_update(

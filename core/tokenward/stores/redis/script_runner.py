@@ -1,4 +1,4 @@
-"""Scripts on a Redis server: sent together, in time or not at all, and loaded where it has none."""
+"""Runs scripts on a Redis server: sent together, in time or not at all, and loaded if missing."""
 
 import asyncio
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from tokenward.stores.redis.client import hide_arguments
 from tokenward.stores.redis.records import Reply
 from tokenward.stores.redis.scripts import CHECK, CONSUME, RAISE, REVOKE
 
-__all__ = ["Call", "Scripts"]
+__all__ = ["Call", "ScriptRunner"]
 
 
 class Call(NamedTuple):
@@ -21,14 +21,14 @@ class Call(NamedTuple):
     keys: Sequence[bytes]
     arguments: Sequence[bytes | str | int]
     deadline: float
-    """The event loop's time after which it is not sent, and its reply not awaited."""
+    """The event loop's time after which the call is not sent, and its reply not awaited."""
 
 
-class Scripts:
-    """The scripts of one store on one server."""
+class ScriptRunner:
+    """Runs the scripts of one store on one server."""
 
     def __init__(self, client: Redis) -> None:
-        """Take the client; nothing is sent yet."""
+        """Use a client; nothing is sent yet."""
         self._client = client
         scripts = (CHECK, REVOKE, CONSUME, RAISE)
         self._shas = {each: client.register_script(each).sha.encode() for each in scripts}
@@ -36,15 +36,15 @@ class Scripts:
     async def run_all(self, calls: Sequence[Call]) -> Sequence[Reply]:
         """Run scripts in one pipeline, and return the reply or the error of each.
 
-        All of them end by the deadline of the first, which is the earliest of one batch.
+        All of them end by the deadline of the first call, which is the earliest one of a batch.
 
         Raises:
-            TimeoutError: the deadline has passed. What was not sent before is not sent.
+            TimeoutError: the deadline has passed. Calls that were not sent before are not sent.
             Exception: whatever the client raised.
         """
         deadline = calls[0].deadline
         if asyncio.get_running_loop().time() >= deadline:
-            # The loop was held up. Sending alone might not let the time-out below fire.
+            # The event loop was blocked. Sending alone might not let the timeout below fire.
             raise TimeoutError
         try:
             async with asyncio.timeout_at(deadline):
@@ -58,7 +58,7 @@ class Scripts:
         return replies
 
     async def _run_one(self, calls: Sequence[Call]) -> Sequence[Reply]:
-        """Run a call without a pipeline, which would cost it a fifth more."""
+        """Run one call without a pipeline, which would take a fifth longer."""
         script, keys, arguments, _ = calls[0]
         sha, size = self._shas[script], b"%d" % len(keys)
         try:
@@ -73,7 +73,7 @@ class Scripts:
     async def _run(self, calls: Sequence[Call]) -> Sequence[Reply]:
         replies = await self._send(calls)
         if any(isinstance(reply, NoScriptError) for reply in replies):
-            # All of them once more: running a script twice is the same as once.
+            # All calls are repeated: running a script twice has the same effect as once.
             for script in self._shas:
                 await self._client.script_load(script)
             replies = await self._send(calls)
