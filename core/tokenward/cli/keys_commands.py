@@ -117,6 +117,7 @@ def _next_key(ring: KeyRing, algorithm: str | None, kid: str | None) -> Key:
     if len(chosen) > 1:
         msg = "Several keys are pending: choose one with --kid."
         raise ConfigurationError(msg)
+
     if chosen and algorithm is None:
         return chosen[0]
     return _new_key(algorithm or ring.active.algorithm.name, kid)

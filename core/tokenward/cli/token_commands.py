@@ -207,6 +207,7 @@ def _json_object(text: str) -> dict[str, JsonValue]:
         members = json.loads(text.encode(), object_pairs_hook=_unique_members)
     except (ValueError, RecursionError):
         members = None
+
     if not isinstance(members, dict):
         msg = "--claims takes a JSON object, with each name once."
         raise typer.BadParameter(msg)

@@ -22,7 +22,7 @@ __all__ = ["TokenReport", "Verdict", "report_on"]
 
 Verdict: TypeAlias = Literal["valid", "invalid", "not-verified"]
 
-# What the engine raises for a token whose signature it has not verified.
+# The errors of the engine for a token whose signature it has not verified.
 _KEY_ERRORS: Final = (UnknownKeyError, AlgorithmMismatchError, InvalidSignatureError)
 _NOT_VERIFIED: Final = (*_KEY_ERRORS, MalformedTokenError, UnsupportedHeaderError)
 _TIMES: Final = ("iat", "nbf", "exp", "auth_time", "session_exp", "fresh")

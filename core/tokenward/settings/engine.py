@@ -68,6 +68,7 @@ class SettingsEngine(TokenEngine[ClaimsT], Generic[ClaimsT]):
             store=own_store if store is None else store,
             **options,
         )
+
         self._store = own_store if store is None else store
         self._opened = [each for each in (keys, own_store) if isinstance(each, _Closable)]
 

@@ -155,6 +155,7 @@ def _with_variables(sentence: str, model: type[BaseSettings], prefix: str) -> st
     """
     names = "|".join(model.model_fields)
     long_names = "|".join(name for name in model.model_fields if "_" in name)
+
     pattern = rf"\{{({names})\}}|^({names})\b|(?<![\w'])({long_names})\b(?!=)"
     return re.sub(
         pattern, lambda found: f"{prefix}{(found[1] or found[2] or found[3]).upper()}", sentence

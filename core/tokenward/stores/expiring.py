@@ -48,6 +48,7 @@ class ExpiringSet:
         """Remove the expired entries of the next shard and return them."""
         shard = self._shards[self._next]
         self._next = (self._next + 1) % SHARDS
+
         before = now - CLOCK_SPARE_SECONDS
         expired = [identity for identity, keep_until in shard.items() if keep_until <= before]
         for identity in expired:

@@ -29,6 +29,7 @@ def _seems_one_of_several() -> bool:
     multiprocessing = sys.modules.get("multiprocessing")
     if multiprocessing is not None and multiprocessing.parent_process() is not None:
         return True
+
     workers = os.environ.get("WEB_CONCURRENCY", "")
     return (workers.isdecimal() and int(workers) > 1) or os.environ.get(
         "SERVER_SOFTWARE", ""
@@ -64,6 +65,7 @@ class MemoryStore:
         self._process = os.getpid()
         if not single_process and _seems_one_of_several():
             warnings.warn(_SHARED, SharedMemoryWarning, stacklevel=2)
+
         self._tokens = ExpiringSet()
         self._sessions = ExpiringSet()
         # For each subject, the time before which its tokens are denied.
@@ -75,6 +77,7 @@ class MemoryStore:
         # The sealed pairs by their successor, and a heap of them by the end of their grace.
         self._sealed: dict[str, bytes] = {}
         self._sealed_ends: list[tuple[float, str]] = []
+
         self._retention = 0.0
         self._swept_at = self._next_sweep = -math.inf
         # Held for every change, and never across an await. Reads do not need it.
@@ -99,6 +102,7 @@ class MemoryStore:
 
         if not self._subjects.has(sub, now):
             return False
+
         moment = self._subjects.get(sub)
         return issued_at is None or moment is None or issued_at < moment
 
@@ -177,8 +181,10 @@ class MemoryStore:
             return Consumed(is_first=False, sealed=sealed, is_in_grace=True)
 
         self._consumed.add(jti, keep_until=consumption.keep_until)
+
         # The pair that contains this token must not be returned again.
         self._sealed.pop(jti, None)
+
         if consumption.grace_until > now:
             successor = consumption.successor
             self._graces.put(jti, successor, keep_until=consumption.grace_until)
@@ -205,5 +211,6 @@ class MemoryStore:
     def _sweep_shards(self, now: float) -> int:
         while self._sealed_ends and self._sealed_ends[0][0] <= now:
             self._sealed.pop(heappop(self._sealed_ends)[1], None)
+
         self._graces.sweep_next(now)
         return sum(len(each.sweep_next(now)) for each in self._kinds)

@@ -31,6 +31,7 @@ class Ownership:
             ConfigurationError: the store was used before a fork, or in another event loop.
         """
         loop = asyncio.get_running_loop()
+
         if self._loop is None:
             self._process, self._loop = os.getpid(), loop
         elif self._process != os.getpid():

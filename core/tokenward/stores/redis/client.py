@@ -59,13 +59,16 @@ def open_client(url: str, timeout_seconds: float) -> Redis:
     """
     if not url.startswith(("redis://", "rediss://", "unix://")):
         raise ConfigurationError(_WRONG_SCHEME)
+
     parts = (_SOCKET if url.startswith("unix") else _SERVER).fullmatch(url)
     # URL parsers silently drop line breaks and tabs.
     if parts is None or not url.isprintable() or " " in url:
         raise ConfigurationError(_WRONG_ADDRESS)
+
     options = parts["options"]
     if options is not None and not _are_known(options):
         raise ConfigurationError(_WRONG_OPTIONS)
+
     pool = _pool_of(url, timeout_seconds)
     if pool is None:
         raise ConfigurationError(_WRONG_OPTIONS if options else _WRONG_ADDRESS)

@@ -47,5 +47,6 @@ async def warn_of_losses(client: Redis, *, timeout_seconds: float, ephemeral: bo
             "be valid again. Set maxmemory-policy to noeviction, or use another Redis."
         )
         warnings.warn(msg, RedisEvictionWarning, stacklevel=1)
+
     if not ephemeral and config.get("save") == "" and config.get("appendonly") == "no":
         warnings.warn(_KEEPS_NOTHING, RedisPersistenceWarning, stacklevel=1)

@@ -99,6 +99,7 @@ def _numbers(record: object) -> tuple[float, float]:
     """Return the end and the moment of a record; NaN if it is unreadable."""
     if not isinstance(record, bytes | str):
         return math.nan, math.nan
+
     try:
         keep_until, moment = map(float, record.split())
     except ValueError:
@@ -125,6 +126,7 @@ def values_of(reply: Reply, nonce: bytes) -> list[object]:
         MismatchedReplyError: the reply belongs to another call.
     """
     echoed, *values = reply if isinstance(reply, list) and reply else [reply]
+
     if (echoed.encode() if isinstance(echoed, str) else echoed) != nonce:
         raise MismatchedReplyError
     return values

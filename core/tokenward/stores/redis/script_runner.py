@@ -46,12 +46,14 @@ class ScriptRunner:
         if asyncio.get_running_loop().time() >= deadline:
             # The event loop was blocked. Sending alone might not let the timeout below fire.
             raise TimeoutError
+
         try:
             async with asyncio.timeout_at(deadline):
                 replies = await (self._run_one(calls) if len(calls) == 1 else self._run(calls))
         except Exception as exc:
             hide_arguments(exc)
             raise
+
         for reply in replies:
             if isinstance(reply, Exception):
                 hide_arguments(reply)

@@ -107,8 +107,10 @@ class RedisStore:
             if isinstance(url_or_client, str)
             else url_or_client
         )
+
         self._timeout_seconds = timeout_seconds
         self._ephemeral = ephemeral
+
         self._keys = Keys(key_prefix.encode("utf-8", "surrogatepass"))
         self._scripts = ScriptRunner(self._client)
         self._checks = TurnBatcher(self._read_all)
@@ -146,6 +148,7 @@ class RedisStore:
         """
         before = revocation.issued_before if revocation.kind == "subject" else None
         key, nonce = self._keys.of(revocation.kind, revocation.identity), new_nonce()
+
         reply = await self._run(
             REVOKE,
             (key,),
@@ -185,6 +188,7 @@ class RedisStore:
             sealed,
             grace_ms,
         )
+
         match values_of(reply, nonce):
             case []:
                 return Consumed(is_first=True)
@@ -225,6 +229,7 @@ class RedisStore:
         self._ownership.check()
         await self._checks.drain()
         await self._calls.drain()
+
         if self._loss_check is not None:
             self._loss_check.cancel()
             await asyncio.wait([self._loss_check])

@@ -21,6 +21,7 @@ def revocation_rows(batch: Sequence[tuple[Revocation, float]]) -> list[dict[str,
         keep_until = revocation.keep_until
         # Without a time, everything is denied.
         before = math.inf if revocation.issued_before is None else revocation.issued_before
+
         if key in merged:
             earlier_end, earlier_before = merged[key]
             keep_until = max(keep_until, earlier_end)

@@ -56,6 +56,7 @@ class Database:
             raise ConfigurationError(msg)
 
         self._timeout = timeout_seconds
+
         names = StatementNames()
         self._is_owned = not isinstance(url_or_engine, AsyncEngine)
         self._own_names = names if self._is_owned else None
@@ -65,6 +66,7 @@ class Database:
             # SQLite: three tries fit into the timeout, with time left to report the last error.
             else open_engine(url_or_engine, timeout_seconds, timeout_seconds / (_TRIES + 1), names)
         )
+
         self.is_sqlite: bool = self.engine.dialect.name == "sqlite"
         # On SQLite a SELECT does not begin a transaction.
         self._autocommit = (
@@ -72,6 +74,7 @@ class Database:
             if self.is_sqlite
             else self.engine.execution_options(isolation_level="AUTOCOMMIT")
         )
+
         self._limit_ms = math.ceil(timeout_seconds * _SERVER_SHARE * 1000)
         self.slots: asyncio.Semaphore = asyncio.Semaphore(1 if self.is_sqlite else CONNECTIONS // 2)
 
@@ -142,6 +145,7 @@ class Database:
             # The user's engine may already have begun a transaction.
             if not getattr(raw.driver_connection, "in_transaction", False):
                 await connection.exec_driver_sql("BEGIN IMMEDIATE")
+
             result = await work(connection)
             await connection.commit()
             return result
@@ -157,6 +161,7 @@ async def _with_retries(attempt: Callable[[], Awaitable[ResultT]], *, may_repeat
             error = exc.orig if isinstance(exc, DBAPIError) else exc
             if (fault := configuration_fault(error)) is not None:
                 raise fault from exc
+
             is_lost = may_repeat and getattr(exc, "connection_invalidated", False)
             if tries == _TRIES or not (is_lost or is_transient(error)):
                 raise

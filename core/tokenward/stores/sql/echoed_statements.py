@@ -56,6 +56,7 @@ class EchoedStatement:
         call = str(next(self._calls))
         result = await connection.execute(self._statement, {**values, "call": call})
         rows = {row[0]: row for row in result}
+
         own = rows.pop(self._prefix + call, None)
         if own is None:
             raise MismatchedResultError

@@ -67,6 +67,7 @@ class Lookups:
             some = checks[start : start + _LARGEST]
             keys_of_each = [_keys_of(each) for each in some]
             keys = list(dict.fromkeys(key for each in keys_of_each for key in each))
+
             found = await self._find_revocations(connection, keys)
             answers += [
                 _denies(check, keys, found) for check, keys in zip(some, keys_of_each, strict=True)
@@ -83,6 +84,7 @@ class Lookups:
     ) -> list[Consumed]:
         """Return the result of each later use, which depends on the record of the first use."""
         keys = [key_of(replay.jti) for replay in replays]
+
         found: dict[str, Row[Any]] = {}
         for start in range(0, len(keys), _LARGEST):
             found |= await self._find_uses(connection, keys[start : start + _LARGEST])
@@ -115,6 +117,7 @@ def _finder_on_sqlite(found: Select[Any], key: ColumnElement[str]) -> _Finder:
 
 def _finder_on_postgres(found: Select[Any], key: ColumnElement[str]) -> _Finder:
     keys_parameter: ColumnElement[Any] = bindparam("keys", type_=ARRAY(Text))
+
     nothing = [type_coerce(null(), column.type) for column in list(found.selected_columns)[1:]]
     statement = EchoedStatement(
         lambda echo: union_all(found.where(key == func.any(keys_parameter)), select(echo, *nothing))
@@ -146,6 +149,7 @@ def _denies(check: Check, keys: tuple[str, str, str], found: dict[str, Row[Any]]
         return True
     if check.sid is not None and sid is not None and sid.keep_until > check.now:
         return True
+
     if sub is None or sub.keep_until <= check.now:
         return False
     before = sub.issued_before
@@ -155,6 +159,7 @@ def _denies(check: Check, keys: tuple[str, str, str], found: dict[str, Row[Any]]
 def _later_use(first: Row[Any] | None, now: float) -> Consumed:
     if first is None or now >= first.grace_until:
         return Consumed(is_first=False)
+
     is_successor_used = first.successor_kept_until is not None and first.successor_kept_until > now
     return Consumed(
         is_first=False, sealed=b"" if is_successor_used else first.sealed, is_in_grace=True

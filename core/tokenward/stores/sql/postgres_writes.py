@@ -56,10 +56,12 @@ class PostgresWrites:
         revoking = upsert_revocations(revocations, _rows_into(revocations))
         consuming = upsert_uses(consumed, _rows_into(consumed))
         raising = upsert_retention(revocations, _rows_into(revocations))
+
         self._revoke = EchoedStatement(lambda echo: _counted(revoking, echo, unsealing))
         self._consume = EchoedStatement(lambda echo: _named(consuming, consumed, echo, unsealing))
         self._raise = EchoedStatement(lambda echo: _greatest(raising, revocations, echo))
         self._unseal = EchoedStatement(lambda echo: _counted(unsealing, echo))
+
         self._purges = tuple(
             EchoedStatement(partial(_counted, _purge(table))) for table in (revocations, consumed)
         )
@@ -70,6 +72,7 @@ class PostgresWrites:
         """Write revocations of different identities; remove sealed pairs whose grace has ended."""
         values = {**_columns(rows), "now": now, "used": _NONE}
         written, _ = await self._revoke.run(connection, values)
+
         if written.number != len(rows):
             raise MismatchedResultError
 
@@ -113,6 +116,7 @@ def _rows_into(table: Table) -> Insert:
         name: Text if isinstance(kind, Text) else LargeBinary if name == "sealed" else Double
         for name, kind in kinds.items()
     }
+
     arrays = (bindparam(f"{name}s", type_=ARRAY(kind)) for name, kind in plain.items())
     new = func.unnest(*arrays).table_valued(*plain, name="new").render_derived()
     return insert(table).from_select(list(plain), select(new))
@@ -124,7 +128,9 @@ def _clear_sealed(table: Table) -> Update:
     # every row that has a sealed pair.
     expired = table.c.grace_until <= bindparam("now", type_=Double)
     due = _sealed(table, expired).order_by(table.c.grace_until).limit(_AT_MOST)
+
     superseded = _sealed(table, table.c.successor == func.any(used))
+
     return (
         update(table)
         # One statement must not change a row twice.

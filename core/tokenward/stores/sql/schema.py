@@ -78,6 +78,7 @@ class Tables:
             Column("issued_before", Double),
             sqlite_with_rowid=False,
         )
+
         consumed = Table(
             f"{self.prefix}consumed",
             metadata,
@@ -88,6 +89,7 @@ class Tables:
             Column("grace_until", Double, nullable=False),
             Column("keep_until", Double, nullable=False),
         )
+
         for table in (revocations, consumed):
             Index(f"{table.name}_keep_until", table.c.keep_until)
         # Few rows have a sealed pair at any time, so both stay tiny.
@@ -98,6 +100,7 @@ class Tables:
                 postgresql_where=has_sealed(consumed),
                 sqlite_where=has_sealed(consumed),
             )
+
         object.__setattr__(self, "metadata", metadata)
         object.__setattr__(self, "revocations", revocations)
         object.__setattr__(self, "consumed", consumed)

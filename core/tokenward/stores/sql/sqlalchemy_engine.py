@@ -97,6 +97,7 @@ def open_engine(
     is_sqlite = url.get_backend_name() == "sqlite"
     if url.query.get(_CACHE_SIZE, "0") != "0":
         raise ConfigurationError(_CACHE_IN_URL)
+
     # Without its cache, asyncpg sends an unnamed statement with each call.
     safe = {_CACHE_SIZE: 0, "prepared_statement_name_func": names}
     own: dict[str, Any] = {"timeout": busy_seconds} if is_sqlite else safe
@@ -119,6 +120,7 @@ def open_engine(
 
     if engine is None:
         raise ConfigurationError(_WRONG_URL)
+
     if is_sqlite:
         event.listen(engine.sync_engine, "connect", _set_up_sqlite)
     return engine
@@ -178,6 +180,7 @@ async def check_connection(
         return
 
     driver: Any = (await connection.get_raw_connection()).driver_connection
+
     # Sent without parameters, so that no statement is prepared that a pooler could confuse.
     names = () if own_names is None else ("statement_timeout", "lock_timeout")
     settings = ", ".join(f"set_config('{name}', '{limit_ms}', false)" for name in names)
@@ -190,6 +193,7 @@ async def check_connection(
         own_names.note_connection(is_direct=is_direct)
     elif not is_direct and (await driver.prepare("SELECT 1")).get_name():
         raise ConfigurationError(_POOLER)
+
     connection.info[_CHECKED] = True
 
 
@@ -198,6 +202,7 @@ def configuration_fault(error: BaseException | None) -> ConfigurationError | Non
     state = getattr(error, "sqlstate", None)
     if state in _POOLER_STATES:
         return ConfigurationError(_POOLER)
+
     words = str(error)
     if state in _NO_TABLE_STATES or (state is None and any(w in words for w in _NO_TABLE_WORDS)):
         return ConfigurationError(_NO_TABLES)

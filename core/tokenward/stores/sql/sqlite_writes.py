@@ -31,6 +31,7 @@ class SqliteWrites:
         self._raise = upsert_retention(revocations, sqlite.insert(revocations)).returning(
             revocations.c.issued_before
         )
+
         self._unseal = _clear_sealed(consumed)
         self._purges = tuple(_purge(table) for table in (revocations, consumed))
 
@@ -76,6 +77,7 @@ def _clear_sealed(table: Table) -> tuple[str, str]:
     # Two queries, one for each index: with OR between the two conditions, SQLite would read every
     # row that has a sealed pair.
     sealed = f"SELECT jti FROM {name} WHERE length(sealed) > 0 AND"  # noqa: S608 - a quoted name
+
     due = f"SELECT jti FROM ({sealed} grace_until <= ? LIMIT {LARGEST_PURGE})"  # noqa: S608
     some = f"{due} UNION ALL {sealed} successor IN ("
     return f"UPDATE {name} SET sealed = x'' WHERE jti IN ({some}", ")) RETURNING 1"  # noqa: S608

@@ -177,6 +177,7 @@ class SqlStore:
         """
         self._ownership.check()
         await self._purge_all(lambda each: self._writes.unseal(each, now))
+
         before = now - CLOCK_SPARE_SECONDS
         first = await self._purge_all(lambda each: self._writes.purge(each, 0, before))
         return first + await self._purge_all(lambda each: self._writes.purge(each, 1, before))
