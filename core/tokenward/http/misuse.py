@@ -27,6 +27,9 @@ class _MustBeCalled:
         )
         raise ConfigurationError(msg)
 
+    def __repr__(self) -> str:
+        return "MUST_BE_CALLED"
+
 
 MUST_BE_CALLED = _MustBeCalled()
 
