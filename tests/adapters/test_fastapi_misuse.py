@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from tests.adapters import fastapi_service
 from tests.adapters.contract import contract_engine
 from tests.adapters.fastapi_service import Service
-from tests.adapters.test_fastapi_wiring import STARTED, refused, start
+from tests.adapters.test_fastapi_startup_checks import STARTED, refused, start
 from tests.support import SECRET, FrozenClock, ShopClaims
 from tokenward import Claims, ConfigurationError, Issuers, KeyRing, TokenEngine, TokenPolicy
 from tokenward_fastapi import TokenAuth
