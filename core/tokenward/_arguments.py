@@ -1,6 +1,6 @@
-"""Says what is wrong with an argument that a programmer gave, and what to give instead.
+"""Checks arguments of the application. Errors name the argument, the type of its value and the fix.
 
-Nothing here judges what a client sent: that is always a `TokenError`, and never raised from here.
+Nothing here checks what a client sends, which raises a `TokenError`.
 """
 
 import inspect
@@ -13,7 +13,7 @@ __all__ = ["as_bytes", "check_callable", "check_methods", "kind_of", "refuse_no_
 
 
 def kind_of(value: object) -> str:
-    """Return what a value is, never what it holds."""
+    """Return a description of the type of a value, never its content."""
     if value is None:
         return "None"
     if isinstance(value, type):
@@ -37,29 +37,29 @@ def as_bytes(value: str | bytes, name: str) -> bytes:
 
 
 def refuse_no_token(value: object) -> NoReturn:
-    """Raise a TypeError that says what to pass in place of something that is not a token's text."""
+    """Raise a TypeError that says what to pass instead of a value that is not a token."""
     fix = "pass what issue returned"
     if hasattr(value, "access_token"):
         fix = "pass pair.access_token, or pair.refresh_token to refresh"
     elif inspect.isawaitable(value):
         fix = "await it first"
     elif value is None:
-        fix = "look whether there is a token first"
+        fix = "check first whether there is a token"
     msg = f"token must be text or bytes, not {kind_of(value)}: {fix}."
     raise TypeError(msg)
 
 
 def check_callable(value: object, argument: str, example: str, *, takes: int) -> None:
-    """Refuse what cannot be called with a number of positional arguments.
+    """Refuse a value that cannot be called with a number of positional arguments.
 
     Args:
-        value: the argument.
-        argument: its name.
-        example: what to give instead.
-        takes: how many positional arguments it is called with.
+        value: the value of the argument.
+        argument: the name of the argument.
+        example: what to pass instead.
+        takes: the number of positional arguments of the call.
 
     Raises:
-        ConfigurationError: it is a class or not callable, or it takes other arguments.
+        ConfigurationError: the value is a class, cannot be called, or takes other arguments.
     """
     if isinstance(value, type) or not callable(value):
         msg = f"{argument} must be a function, not {kind_of(value)}, as in {example}."
@@ -67,7 +67,7 @@ def check_callable(value: object, argument: str, example: str, *, takes: int) ->
     try:
         signature = inspect.signature(value)
     except (TypeError, ValueError):
-        return  # some built-in functions do not say what they take
+        return  # some built-in functions have no signature
     try:
         signature.bind(*(None,) * takes)
     except TypeError:
@@ -79,10 +79,10 @@ def check_callable(value: object, argument: str, example: str, *, takes: int) ->
 
 
 def check_methods(value: object, names: Iterable[str], argument: str, example: str) -> None:
-    """Refuse what is a class, or lacks an attribute of a protocol.
+    """Refuse a class, and an object that lacks a member of a protocol.
 
     Raises:
-        ConfigurationError: it is one of these.
+        ConfigurationError: the value is one of these.
     """
     if isinstance(value, type):
         msg = f"{argument} must be an object, not {kind_of(value)}, as in {example}."
@@ -91,6 +91,6 @@ def check_methods(value: object, names: Iterable[str], argument: str, example: s
     if missing:
         msg = (
             f"{argument} cannot be {kind_of(value)}, which has no {', '.join(missing)}: "
-            f"give one as in {example}."
+            f"pass an object as in {example}."
         )
         raise ConfigurationError(msg)

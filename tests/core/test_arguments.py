@@ -121,7 +121,7 @@ BUILDING = {
 }
 
 CALLING = {
-    "decode nothing": (lambda: ENGINE.decode(None), "not None: look whether"),
+    "decode nothing": (lambda: ENGINE.decode(None), "not None: check first whether"),
     "decode a pair": (lambda: ENGINE.decode(PAIR), "pass pair.access_token"),
     "decode a number": (lambda: ENGINE.decode(5), "the type int: pass what issue"),
     "decode a list": (lambda: ENGINE.decode(["a"]), "the type list"),

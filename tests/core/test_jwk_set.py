@@ -12,7 +12,7 @@ from tests.core.key_material import EC_KEY, JWKS, OTHER_RSA, RSA_KEY
 from tokenward import Key, KeyRing
 from tokenward.errors import AlgorithmMismatchError, UnknownKeyError
 from tokenward.jose.compact import CompactJws
-from tokenward.keys.jwk_set import KeySet, UnusableKeySetError
+from tokenward.keys.jwk_set import JwkSet, UnusableJwkSetError
 
 RSA = Key.from_jwk(OTHER_RSA | {"kid": "rsa"}).public_jwk()
 EC, OTHER_EC = (Key.generate("ES256").public_jwk() for _ in range(2))
@@ -22,7 +22,7 @@ ED = Key.generate("EdDSA").public_jwk()
 def read(*members, algorithms=None, known=None):
     """Read a set of these members."""
     body = json.dumps({"keys": members}).encode()
-    return KeySet.read(body, algorithms=algorithms, known=known)
+    return JwkSet.read(body, algorithms=algorithms, known=known)
 
 
 def without(jwk, *names):
@@ -85,7 +85,7 @@ NO_KEYS = [
 def test_members_that_make_no_key_are_left_out(member):
     """Secrets and private keys among them; the others serve on, and alone they are no set."""
     assert checked_names(read(member, ED)) == [ED["kid"]]
-    with pytest.raises(UnusableKeySetError):
+    with pytest.raises(UnusableJwkSetError):
         read(member)
 
 
@@ -109,8 +109,8 @@ def test_members_that_make_no_key_are_left_out(member):
 )
 def test_what_is_no_set_of_keys_is_refused(body):
     """In one word, which repeats nothing of it."""
-    with pytest.raises(UnusableKeySetError) as caught:
-        KeySet.read(body, algorithms=None, known=None)
+    with pytest.raises(UnusableJwkSetError) as caught:
+        JwkSet.read(body, algorithms=None, known=None)
     assert str(caught.value) == ""
     assert caught.value.__context__ is None
 
@@ -159,7 +159,7 @@ def test_a_key_without_id_serves_where_it_is_the_only_one_of_its_algorithm():
 def test_a_key_is_bound_to_one_algorithm(jwk, algorithms, expected):
     """To its own, the usual one of its kind, or the first that is wanted; or it is left out."""
     if expected is None:
-        with pytest.raises(UnusableKeySetError):
+        with pytest.raises(UnusableJwkSetError):
             read(jwk, algorithms=algorithms)
     else:
         keys = read(jwk, algorithms=algorithms)
@@ -189,7 +189,7 @@ def test_a_set_that_joserfc_makes_is_read(parameters):
     theirs = JoserfcKeySet(made)
     document = theirs.as_dict(private=False)
     document["keys"] = [without(each, "key_ops", "use") | parameters for each in document["keys"]]
-    keys = KeySet.read(json.dumps(document).encode(), algorithms=None, known=None)
+    keys = JwkSet.read(json.dumps(document).encode(), algorithms=None, known=None)
     assert len(keys) == 3
     for key in made:
         header = {"alg": key.alg, "kid": key.kid}

@@ -12,7 +12,7 @@ from tests.support import signed
 from tokenward import ConfigurationError, Key, KeyDirectory, KeyRing
 from tokenward.errors import InvalidKeyError
 from tokenward.jose.codec import b64url_encode
-from tokenward.keys.jwk_set import KeySet, UnusableKeySetError
+from tokenward.keys.jwk_set import JwkSet, UnusableJwkSetError
 from tokenward.keys.jwks_file import jwks_file_ring
 
 P25519 = 2**255 - 19
@@ -184,10 +184,10 @@ def test_unfit_keys_come_in_by_no_way(tmp_path):
         with pytest.raises(ConfigurationError, match="small order"):
             build()
     body = {"keys": [planted, Key.generate("ES256", kid="other").public_jwk()]}
-    found = KeySet.read(json.dumps(body).encode(), algorithms=None, known=None)
+    found = JwkSet.read(json.dumps(body).encode(), algorithms=None, known=None)
     assert [each.kid for each in found.published] == ["other"]
-    with pytest.raises(UnusableKeySetError):
-        KeySet.read(jwks.read_bytes(), algorithms=None, known=None)
+    with pytest.raises(UnusableJwkSetError):
+        JwkSet.read(jwks.read_bytes(), algorithms=None, known=None)
 
 
 MODULUS = RSA_KEY.public_key().public_numbers().n

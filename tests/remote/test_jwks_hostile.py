@@ -253,7 +253,7 @@ def test_a_fetch_of_a_closed_loop_does_not_block_another_loop(clock, caplog):
     first, second = asyncio.new_event_loop(), asyncio.new_event_loop()
 
     async def start():
-        keys._begin_if_due(clock.now)
+        keys._start_fetch(clock.now)
         await asyncio.sleep(0)
 
     first.run_until_complete(start())
@@ -279,7 +279,7 @@ async def test_the_largest_set_is_read_quickly(verifier, issuer, caplog):
     issuer.replies[JWKS] = json_reply({"keys": [*many, jwk]})
     with pytest.raises(KeysUnavailableError):
         await verifier.decode(issuer.token(OLD))
-    assert "UnusableKeySetError" in caplog.text
+    assert "UnusableJwkSetError" in caplog.text
     issuer.replies["/others"] = json_reply({"keys": [*many[1:], jwk]})
     async with RemoteKeySet(issuer.url + "/others") as keys:
         await keys.prepare(0)

@@ -1,4 +1,4 @@
-"""Keys, signatures and the compact form (RFC 7515, RFC 7517, RFC 7518); knows no claims.
+"""Keys, signatures and the compact form (RFC 7515, RFC 7517, RFC 7518), without any claims.
 
-Nothing is public here: `tokenward.keys` exports `Key` and `Signer`.
+This package exports nothing: `tokenward.keys` exports `Key` and `Signer`.
 """

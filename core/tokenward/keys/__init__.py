@@ -1,6 +1,6 @@
 """The keys that sign and verify: in memory, in a directory, or fetched from an issuer.
 
-A ring holds the service's own keys; a `RemoteKeySet` holds those of another issuer.
+A `KeyRing` holds the keys of the service, a `RemoteKeySet` those of another issuer.
 """
 
 from tokenward.jose.hmac_secrets import WeakSecretWarning

@@ -1,4 +1,4 @@
-"""Fetches small documents over HTTPS from a server that is not trusted. Needs ``tokenward[jwks]``."""
+"""Fetches small documents over HTTPS from an untrusted server. Needs ``tokenward[jwks]``."""
 
 import re
 import ssl
@@ -11,24 +11,30 @@ from tokenward.errors import ConfigurationError
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["Answer", "Fetcher", "UnexpectedAnswerError", "checked_url", "freshness_seconds"]
+__all__ = [
+    "FetchedDocument",
+    "Fetcher",
+    "UnexpectedResponseError",
+    "checked_url",
+    "freshness_seconds",
+]
 
 MAX_BYTES: Final = 1_048_576
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
-_GZIP_WINDOW: Final = 31  # of zlib: gzip's own header and checksum
+_GZIP_WINDOW: Final = 31  # for zlib: with the header and checksum of gzip
 _OK: Final = 200
 _MAX_PORT: Final = 65_535
 _SECONDS: Final = re.compile(r"[0-9]+")
-# Seconds of more digits than this are longer than any bound that is set here.
+# More digits are more seconds than any limit that is set here.
 _MAX_DIGITS: Final = 9
 
 
-class UnexpectedAnswerError(Exception):
-    """The server answered: not with 200, too much, or in an encoding that was not asked for."""
+class UnexpectedResponseError(Exception):
+    """The response is not 200, is too large, or has an encoding that was not requested."""
 
 
-class Answer(NamedTuple):
-    """What was answered with 200."""
+class FetchedDocument(NamedTuple):
+    """The body of a response, and for how long it may be cached."""
 
     body: bytes
     cache_control: str
@@ -37,26 +43,26 @@ class Answer(NamedTuple):
 
 
 def checked_url(url: str, setting: str, *, allow_loopback: bool = True) -> "httpx.URL":
-    """Read an address of keys: https, or plain http to this machine itself, called by its name.
+    """Return a URL of keys: https, or plain http to this machine by its usual names.
 
-    Judged is what httpx will connect to, and not another reading of the same text.
+    The URL is checked as httpx parses it, because httpx connects to it.
 
     Args:
-        url: the address.
-        setting: what to call it in an error, which does not repeat it.
-        allow_loopback: whether plain http may be meant at all.
+        url: the URL.
+        setting: its name for errors, which never repeat the URL.
+        allow_loopback: whether plain http to this machine is accepted.
 
     Raises:
-        ConfigurationError: it is no such address, has a user name or a fragment, or holds letters
-            that are not printable ASCII. Names that merely resolve to this machine are refused.
+        ConfigurationError: the URL is not such a URL, has a user name or a fragment, or characters
+            that are not printable ASCII. Other names that resolve to this machine are refused.
     """
     msg = f"{setting} must be an https URL without user name, password and fragment."
-    # A name outside ASCII is to be written as it is asked for: xn--...
+    # A name outside of ASCII must be written as it is resolved: xn--...
     is_plain = isinstance(url, str) and re.fullmatch(r"[!-~]+", url) and not {*"#\\@"} & {*url}
     parsed = _parsed(url) if is_plain else None
-    # Raised outside the handler of the parser's error, which repeats parts of the address.
     if parsed is None:
         raise ConfigurationError(msg)
+
     is_loopback = parsed.scheme == "http" and parsed.host in _LOOPBACK and allow_loopback
     has_port = parsed.port is None or 0 < parsed.port <= _MAX_PORT
     if not (parsed.host and has_port and (parsed.scheme == "https" or is_loopback)):
@@ -65,27 +71,27 @@ def checked_url(url: str, setting: str, *, allow_loopback: bool = True) -> "http
 
 
 def _parsed(url: str) -> "httpx.URL | None":
+    """Return None for an invalid URL, because the parser's error would repeat parts of it."""
     installed = _httpx()
     try:
         parsed: httpx.URL = installed.URL(url)
-        parsed.host.encode()  # decodes a name in punycode
+        parsed.host.encode()  # raises for invalid punycode
     except (installed.InvalidURL, ValueError):
         return None
     return parsed
 
 
-def freshness_seconds(answer: Answer) -> float | None:
-    """Tell for how long an answer may be kept (RFC 9111 §4.2.1); None: it does not say.
+def freshness_seconds(document: FetchedDocument) -> float | None:
+    """Return for how long a document may be cached (RFC 9111 §4.2.1); None: not specified.
 
-    What is malformed, negative, or said twice and differently counts as zero or as the least of
-    it, never as more.
+    A malformed or negative value counts as zero; of several values, the smallest counts.
     """
-    named = [part.partition("=") for part in answer.cache_control.lower().split(",")]
+    named = [part.partition("=") for part in document.cache_control.lower().split(",")]
     directives = [(name.strip(), value.strip().strip('"')) for name, _, value in named]
     if any(name in {"no-store", "no-cache"} for name, _ in directives):
         return 0
     ages = [_seconds(value) for name, value in directives if name == "max-age"]
-    return max(0, min(ages) - _seconds(answer.age)) if ages else None
+    return max(0, min(ages) - _seconds(document.age)) if ages else None
 
 
 def _seconds(digits: str) -> int:
@@ -95,50 +101,50 @@ def _seconds(digits: str) -> int:
 
 
 class Fetcher:
-    """Gets a document: no redirect, no more than 1 MiB, all of it in one span of time.
+    """Fetches a document of at most 1 MiB, without redirects.
 
-    Its own client lives for one request: keys are fetched every few minutes, and connections that
-    are kept would belong to one event loop.
+    Unless you pass a client, each request has a new one: keys are fetched every few minutes, and an
+    open connection would belong to one event loop.
     """
 
     def __init__(self, client: "httpx.AsyncClient | None") -> None:
-        """Take the user's client, or None for one of its own.
+        """Take the client of the caller; None: a new client for each request.
 
         Raises:
             ConfigurationError: httpx is not installed.
         """
         self._client = client
-        # Reads the certificates from disk, so not while requests wait. It belongs to no loop.
+        # This reads the certificates from disk, so do it once, before requests wait for it.
         self._trust: ssl.SSLContext | None = (
             _httpx().create_ssl_context() if client is None else None
         )
 
-    async def get(self, url: "httpx.URL") -> Answer:
-        """Get a document. The caller bounds the time.
+    async def get(self, url: "httpx.URL") -> FetchedDocument:
+        """Fetch a document. The caller limits the time.
 
         Raises:
-            UnexpectedAnswerError: see there.
+            UnexpectedResponseError: see there.
             httpx.HTTPError: the server cannot be reached, or does not speak HTTP.
         """
         if self._client is not None:
             return await _get(self._client, url)
-        # A proxy of the environment is not given what is meant for this machine.
+        # A proxy from the environment must not get requests to this machine.
         async with _httpx().AsyncClient(
             verify=self._trust, trust_env=url.scheme == "https", timeout=None
         ) as client:
             return await _get(client, url)
 
 
-async def _get(client: "httpx.AsyncClient", url: "httpx.URL") -> Answer:
+async def _get(client: "httpx.AsyncClient", url: "httpx.URL") -> FetchedDocument:
     headers = {
         "Accept": "application/json, application/jwk-set+json",
         "Accept-Encoding": "identity",
     }
     async with client.stream("GET", url, headers=headers, follow_redirects=False) as response:
         if response.status_code != _OK:
-            raise UnexpectedAnswerError
+            raise UnexpectedResponseError
         body = await _read(response)
-        return Answer(
+        return FetchedDocument(
             body,
             ",".join(response.headers.get_list("cache-control")),
             response.headers.get("age", "0"),
@@ -146,23 +152,23 @@ async def _get(client: "httpx.AsyncClient", url: "httpx.URL") -> Answer:
 
 
 async def _read(response: "httpx.Response") -> bytes:
-    """Read a body; some servers send gzip whatever they are asked for, and it may be a bomb."""
+    """Return the body. Some servers send gzip although it was not requested; it may be a bomb."""
     encoding = response.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in {"identity", "gzip"}:
-        raise UnexpectedAnswerError
+        raise UnexpectedResponseError
     gzip = zlib.decompressobj(_GZIP_WINDOW) if encoding == "gzip" else None
     body = bytearray()
-    # A transport that answers from memory, as in tests, has read and decoded it already.
+    # A transport in memory, as in tests, has already read and decoded the body.
     if response.is_stream_consumed:
         body += response.content
     else:
         async for raw in response.aiter_raw():
-            # No more is decoded than is still allowed, and one byte to tell that there is more.
+            # Decode only up to the limit, and one byte more to detect a larger body.
             body += raw if gzip is None else gzip.decompress(raw, MAX_BYTES + 1 - len(body))
             if len(body) > MAX_BYTES:
                 break
     if len(body) > MAX_BYTES:
-        raise UnexpectedAnswerError
+        raise UnexpectedResponseError
     return bytes(body)
 
 
@@ -170,6 +176,6 @@ def _httpx() -> ModuleType:
     try:
         import httpx
     except ImportError as exc:
-        msg = "Keys of another issuer need httpx: pip install 'tokenward[jwks]'"
+        msg = "Fetching the keys of an issuer needs httpx: pip install 'tokenward[jwks]'"
         raise ConfigurationError(msg) from exc
     return httpx

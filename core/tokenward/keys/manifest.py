@@ -1,6 +1,6 @@
 """The manifest ``ring.json``: the keys of a ring with their files and states."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 from pydantic_core import PydanticSerializationError
@@ -23,7 +23,9 @@ __all__ = [
 class Row(BaseModel):
     """The row of one key in the manifest."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        frozen=True, extra="forbid", strict=True, allow_inf_nan=False
+    )
 
     kid: str | None
     file: str
@@ -46,7 +48,7 @@ class Row(BaseModel):
 class _Manifest(BaseModel):
     """The keys of a ring; other files in the directory are ignored."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     version: Literal[1] = 1
     keys: tuple[Row, ...]

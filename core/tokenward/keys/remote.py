@@ -1,4 +1,4 @@
-"""The keys of another issuer, fetched from where it publishes them. Needs ``tokenward[jwks]``."""
+"""The keys of another issuer, fetched from its JWK set. Needs ``tokenward[jwks]``."""
 
 import asyncio
 import contextvars
@@ -6,14 +6,15 @@ import logging
 import math
 from collections.abc import Collection
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final, Literal, Self, TypedDict, Unpack
+from typing import TYPE_CHECKING, Final, Self, TypedDict, Unpack
 
 from tokenward.errors import ConfigurationError, KeysUnavailableError, SigningKeyError
 from tokenward.jose.algorithms import ALGORITHMS
 from tokenward.jose.key import Key
 from tokenward.jose.key_source import Signer
-from tokenward.keys.fetching import Answer, Fetcher, checked_url, freshness_seconds
-from tokenward.keys.jwk_set import KeySet, UnusableKeySetError, read_object
+from tokenward.keys.discovery import WellKnown, jwks_url, metadata_url
+from tokenward.keys.fetching import FetchedDocument, Fetcher, checked_url, freshness_seconds
+from tokenward.keys.jwk_set import JwkSet
 
 if TYPE_CHECKING:
     import httpx
@@ -22,13 +23,11 @@ __all__ = ["RemoteKeySet", "RemoteKeySetOptions"]
 
 _logger: Final = logging.getLogger("tokenward")
 _REFRESH_AHEAD: Final = 0.8
-"""After which part of its life a set is fetched anew, while its keys go on serving."""
-
-_WellKnown = Literal["openid-configuration", "oauth-authorization-server"]
+"""The part of its lifetime after which a set is refreshed in the background."""
 
 
 class RemoteKeySetOptions(TypedDict, total=False):
-    """What `RemoteKeySet` takes besides the address; each is explained there."""
+    """The options of `RemoteKeySet`, which documents them."""
 
     algorithms: Collection[str] | None
     client: "httpx.AsyncClient | None"
@@ -47,15 +46,15 @@ class RemoteKeySet:
         keys = RemoteKeySet.from_issuer("https://login.example")     # or RemoteKeySet(jwks_url)
         engine = TokenEngine(keys, policy=TokenPolicy(issuer="https://login.example", ...))
 
-    Nothing is fetched before the first token comes. However many tokens wait, one fetch is under
-    way, and none of them can cancel it for the others; two never begin within `cooldown`. A set is
-    fetched anew in the background when four fifths of its life are over. While the issuer does not
-    answer, or not with a set of keys, the keys that are known serve on for `stale_for`; then
-    requests are refused with 503. Engines may share one, also in several event loops.
+    The set is fetched when the first token comes. All waiting tokens share one fetch, and none of
+    them can cancel it for the others. At least `cooldown` passes between the starts of two fetches.
+    After four fifths of its lifetime, the set is refreshed in the background. While the issuer does
+    not respond with a usable set, the known keys stay valid for `stale_for`; then requests are
+    refused with 503. Engines may share a set, even in several event loops.
 
-    Never used are secrets (``oct``), keys with a private part, keys that are not meant for
-    signatures, and all keys that share one key id and are not the same. A JWK without ``kid``
-    verifies tokens with any or no ``kid`` if it is the only one of its algorithm.
+    Secrets (``oct``), private keys, keys for another use than signatures, and all keys that share a
+    key id and are not the same are never used. A JWK without ``kid`` verifies tokens with any or no
+    ``kid`` if it is the only key of its algorithm.
     """
 
     def __init__(
@@ -70,26 +69,25 @@ class RemoteKeySet:
         cooldown: timedelta = timedelta(seconds=30),
         timeout: timedelta = timedelta(seconds=5),
     ) -> None:
-        """Take the address of a JWK set (RFC 7517 §5).
+        """Take the URL of a JWK set (RFC 7517 §5).
 
         Args:
-            url: https; plain http for ``localhost``, ``127.0.0.1`` and ``[::1]`` alone. Redirects
-                are refused, and so is more than 1 MiB.
-            algorithms: the only ones that are accepted; None: all but HMAC. A JWK without ``alg``
-                is taken for the usual one of its kind (RSA: RS256), else for the first of these.
-            client: in place of one that is made for every fetch; it stays yours, and is to be used
-                in its own event loop alone.
-            lifetime: of a set whose ``Cache-Control`` does not say.
-            max_lifetime: above which ``Cache-Control`` is not believed; below `cooldown` neither.
-            stale_for: how long a set serves past its life while the issuer is down.
-            cooldown: how long after a fetch began no other begins: after a failure, or for key ids
-                that are not known. It is also the longest time for which a new key of the issuer
-                is refused.
-            timeout: of all that one fetch takes.
+            url: https; plain http only for ``localhost``, ``127.0.0.1`` and ``[::1]``. Redirects and
+                more than 1 MiB are refused.
+            algorithms: the only accepted algorithms; None: all except HMAC. A JWK without ``alg``
+                gets the most common one of its kind (RSA: RS256), else the first of these.
+            client: the HTTP client, which you close, and use in its event loop only; None: a new
+                client for each fetch.
+            lifetime: the lifetime of a set without ``Cache-Control``.
+            max_lifetime: the maximum for ``Cache-Control``; the minimum is `cooldown`.
+            stale_for: how long a set stays valid after its lifetime while the issuer is down.
+            cooldown: the minimum time between the starts of two fetches, after a failure or for
+                unknown key ids. It is also the longest time for which a new key of the issuer is
+                refused.
+            timeout: the time limit of a whole fetch.
 
         Raises:
-            ConfigurationError: httpx is not installed, the address is another than these, or a
-                value cannot be meant.
+            ConfigurationError: httpx is not installed, or an argument is invalid.
         """
         self._url = checked_url(url, "url")
         self._issuer: str | None = None
@@ -108,9 +106,9 @@ class RemoteKeySet:
         self.due_at: float = -math.inf
         """Always in the past: engines call `prepare` before each use of the set."""
         self.can_sign: bool = False
-        self._keys: KeySet | None = None
-        self._life = self._lifetime
-        self._fetched_at = self._began_at = -math.inf
+        self._keys: JwkSet | None = None
+        self._fresh_for = self._lifetime
+        self._fetched_at = self._started_at = -math.inf
         self._is_down = False
         self._tasks: dict[asyncio.AbstractEventLoop, asyncio.Task[None]] = {}
 
@@ -119,87 +117,76 @@ class RemoteKeySet:
         cls,
         issuer: str,
         *,
-        well_known: _WellKnown = "openid-configuration",
+        well_known: WellKnown = "openid-configuration",
         **options: Unpack[RemoteKeySetOptions],
     ) -> Self:
-        """Find the address of the keys in what the issuer says of itself, anew for every fetch.
+        """Read the URL of the keys from the metadata of an issuer, for each fetch.
 
-        What it says must name exactly this issuer, letter by letter, and its ``jwks_uri`` is under
-        the same rules as `url`; plain http is taken from an issuer on this machine alone.
+        The metadata must name exactly this issuer. The rules for `url` apply to its ``jwks_uri``;
+        plain http is accepted only from an issuer on this machine.
 
         Args:
-            issuer: as it stands in ``iss``: the same text as the policy's `issuer`.
-            well_known: where it says so: OpenID Connect Discovery §4, or RFC 8414 §3.
+            issuer: the exact text of ``iss`` and of the policy's `issuer`.
+            well_known: the kind of metadata: OpenID Connect Discovery §4, or RFC 8414 §3.
             options: see `RemoteKeySet`.
 
         Raises:
-            ConfigurationError: see `RemoteKeySet`; or the issuer has a query.
+            ConfigurationError: see `RemoteKeySet`, or the issuer has a query.
         """
-        checked_url(issuer, "issuer")
-        scheme, _, rest = issuer.partition("://")
-        host, slash, path = rest.partition("/")
-        if "?" in issuer:
-            msg = "issuer must be a URL without a query (OpenID Connect Discovery §4)."
-            raise ConfigurationError(msg)
-        path = (slash + path).removesuffix("/")
-        # RFC 8414 §3.1 puts it before the path, OpenID after it.
-        both = f"/.well-known/{well_known}"
-        path = path + both if well_known == "openid-configuration" else both + path
-        keys = cls(f"{scheme}://{host}{path}", **options)
+        keys = cls(metadata_url(issuer, well_known), **options)
         keys._issuer = issuer
         return keys
 
     def find(self, *, kid: str | None, algorithm: str) -> Key:
-        """Find the key of a header in memory: by its ``kid``, or the only one of that algorithm.
+        """Return the cached key that a header names: by ``kid``, or the only one of its ``alg``.
 
         Raises:
-            UnknownKeyError: there is none, or more than one could be meant.
-            AlgorithmMismatchError: the key is bound to another algorithm, or no key has this one.
-            KeysUnavailableError: nothing has been fetched yet.
+            UnknownKeyError: no key fits, or more than one.
+            AlgorithmMismatchError: the key has another algorithm, or no key has this algorithm.
+            KeysUnavailableError: no set has been fetched yet.
         """
         if self._keys is None:
             raise KeysUnavailableError
         return self._keys.find(kid=kid, algorithm=algorithm)
 
     async def prepare(self, now: float) -> None:
-        """Have keys at hand: at once while they are fresh, or while a new set is on its way.
+        """Fetch the keys if they are due. Valid keys are used meanwhile, without waiting.
 
         Raises:
-            KeysUnavailableError: there are none, or they are too old, and the issuer is down.
+            KeysUnavailableError: there are no keys, or they are too old, and the issuer is down.
         """
-        if _is_within(self._life * _REFRESH_AHEAD, self._fetched_at, now):
+        if _is_within(self._fresh_for * _REFRESH_AHEAD, self._fetched_at, now):
             return
-        last = self._life + self._stale_for
-        if _is_within(last if self._is_down else self._life, self._fetched_at, now):
-            self._begin_if_due(now)
+        last = self._fresh_for + self._stale_for
+        if _is_within(last if self._is_down else self._fresh_for, self._fetched_at, now):
+            self._start_fetch(now)
             return
-        task = self._begin_if_due(now)
+        task = self._start_fetch(now)
         if task is not None:
             await asyncio.wait((task,))
-        if not _is_within(self._life + self._stale_for, self._fetched_at, now):
+        if not _is_within(self._fresh_for + self._stale_for, self._fetched_at, now):
             raise KeysUnavailableError
 
     async def fetch_for(self, kid: str | None, now: float) -> bool:
-        """Fetch the keys for a key id that is not known; return whether to try the token again.
+        """Fetch the keys for an unknown key id; return whether to try the token again.
 
-        At most one fetch begins in every cool-down, whatever comes; all who ask meanwhile wait for
-        it. Nothing is remembered of ids that a fetch did not bring: otherwise a stranger who names
-        the next key of an issuer in advance could delay it. A header without ``kid`` is no reason
-        to fetch.
+        At most one fetch starts within `cooldown`; all callers wait for it. Key ids that are not
+        found are not remembered: otherwise a stranger who names the next key of an issuer in
+        advance could delay it. A header without ``kid`` starts no fetch.
 
         Args:
-            kid: of a header that nobody vouches for.
+            kid: the key id of an unverified header.
             now: seconds since 1970.
 
         Returns:
-            True if the fetch brought this id, or any other change.
+            True if the set has this id now, or has changed otherwise.
         """
-        task = None if kid is None else self._begin_if_due(now)
+        task = None if kid is None else self._start_fetch(now)
         if kid is None or task is None:
             return False
         version = self.version
         await asyncio.wait((task,))
-        # A key without an id may have been replaced by another one.
+        # The token may be signed with a key without an id, which has been replaced.
         return self.version != version or (self._keys is not None and self._keys.has(kid))
 
     def signing_key(self) -> Key | Signer:
@@ -207,79 +194,78 @@ class RemoteKeySet:
         raise SigningKeyError
 
     async def aclose(self) -> None:
-        """End a fetch that is under way. A client that was given is not closed."""
+        """Cancel a running fetch. The client that you passed is not closed."""
         task = self._tasks.get(asyncio.get_running_loop())
         if task is not None and not task.done():
             task.cancel()
             await asyncio.wait((task,))
 
     async def __aenter__(self) -> Self:
-        """Give the set itself; nothing is fetched."""
+        """Return the set; nothing is fetched."""
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
-        """Close it."""
+        """Call `aclose`."""
         await self.aclose()
 
     def __repr__(self) -> str:
-        """Say how many keys there are, and not from where."""
+        """Show the number of keys, not the URL."""
         return f"RemoteKeySet(keys={0 if self._keys is None else len(self._keys)})"
 
-    def _begin_if_due(self, now: float) -> asyncio.Task[None] | None:
-        """Give the fetch that is under way in this loop, or a new one unless it is too soon."""
+    def _start_fetch(self, now: float) -> asyncio.Task[None] | None:
+        """Return the running fetch of this loop, else start one; None within the cooldown."""
         loop = asyncio.get_running_loop()
         pending = {each: task for each, task in self._tasks.items() if not task.done()}
         if loop in pending:
             return pending[loop]
-        # A fetch of another loop wakes nobody here, and if that loop is closed it never ends.
-        if _is_within(self._cooldown, self._began_at, now) and not pending:
+        # A task of this loop cannot wait for one of another loop, which may be closed and never end.
+        if _is_within(self._cooldown, self._started_at, now) and not pending:
             return None
-        self._began_at = now
-        # Nothing of the request that happens to be first goes on living in the task.
+        self._started_at = now
+        # An empty context, so that the task does not keep the request that starts it alive.
         task = loop.create_task(self._fetch(now), context=contextvars.Context())
         self._tasks = {each: old for each, old in pending.items() if not each.is_closed()}
         self._tasks[loop] = task
         return task
 
     async def _fetch(self, now: float) -> None:
-        """Replace the keys; whatever goes wrong is an outage, and leaves them as they are."""
+        """Replace the keys. Any error is an outage, and leaves the known keys as they are."""
         try:
             async with asyncio.timeout(self._timeout):
-                answer = await self._download()
-            keys = KeySet.read(answer.body, algorithms=self._algorithms, known=self._keys)
+                document = await self._download()
+            keys = JwkSet.read(document.body, algorithms=self._algorithms, known=self._keys)
         except asyncio.CancelledError:
-            self._began_at = -math.inf
+            self._started_at = -math.inf
             raise
-        except Exception as exc:  # noqa: BLE001 - it refuses, and httpx lets through much
+        except Exception as exc:  # noqa: BLE001 - httpx raises many kinds of errors
             if not self._is_down:
-                # The type alone: messages of httpx and of others repeat addresses.
-                _logger.warning("The keys of an issuer cannot be had (%s).", type(exc).__name__)
+                # The type only: messages of httpx and other libraries repeat URLs.
+                _logger.warning("The keys of an issuer cannot be fetched (%s).", type(exc).__name__)
             self._is_down = True
             return
-        said = freshness_seconds(answer)
-        bounded = self._lifetime if said is None else min(said, self._max_lifetime)
-        self._life = max(bounded, self._cooldown)
+
+        requested = freshness_seconds(document)
+        bounded = self._lifetime if requested is None else min(requested, self._max_lifetime)
+        self._fresh_for = max(bounded, self._cooldown)
         before, self._keys = self._keys, keys
         self._fetched_at = now
         self._is_down = False
         if before is not None and before.keys != keys.keys:
-            # Last: whoever sees the number sees the keys.
+            # Last: a reader that sees the new version sees the new keys.
             self.version += 1
 
-    async def _download(self) -> Answer:
+    async def _download(self) -> FetchedDocument:
+        document = await self._fetcher.get(self._url)
         if self._issuer is None:
-            return await self._fetcher.get(self._url)
-        document = read_object((await self._fetcher.get(self._url)).body)
-        address = document.get("jwks_uri")
-        # OpenID Connect Discovery §4.3 and RFC 8414 §3.3: identical, or another may speak for it.
-        if document.get("issuer") != self._issuer or not isinstance(address, str):
-            raise UnusableKeySetError
-        is_here = self._url.scheme == "http"
-        return await self._fetcher.get(checked_url(address, "jwks_uri", allow_loopback=is_here))
+            return document
+        is_local = self._url.scheme == "http"
+        return await self._fetcher.get(
+            jwks_url(document.body, self._issuer, allow_loopback=is_local)
+        )
 
 
 def _is_within(span: float, since: float, now: float) -> bool:
-    """Tell whether a moment is less than a span ago; or ahead, where the clock was set back."""
+    """Whether a time is less than a span ago, or ahead because the clock was set back."""
     return abs(now - since) < span
 
 
