@@ -35,7 +35,7 @@ STEPS: dict[str, tuple[type, str]] = {
     "decode": (TokenEngine, "decode"),
     "verify": (CompactJws, "verify_text"),
     "remember": (SignatureCache, "remember"),
-    "read": (ClaimsValidator, "read"),
+    "read": (ClaimsValidator, "read_claims"),
     "check": (ClaimsValidator, "check"),
     "revoked": (RevocationChecker, "refuse_revoked"),
 }

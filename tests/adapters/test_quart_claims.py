@@ -84,7 +84,7 @@ async def test_claims_of_two_authenticators(clock: FrozenClock, name: str) -> No
 
 async def test_a_request_that_two_authenticators_let_in(service: Service) -> None:
     """If both guard the request, each has its own claims, and the proxy `current_claims` raises."""
-    engine = contract_engine(service.engine._clock)  # type: ignore[arg-type]
+    engine = contract_engine(service.engine.now)  # type: ignore[arg-type]
     second = TokenAuth(engine, carriers=[QueryCarrier()])
     second.init_app(service.app)
 

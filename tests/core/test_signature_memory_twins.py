@@ -205,7 +205,7 @@ class Twins(RuleBasedStateMachine):
         assert use.entries <= MAX_ENTRIES
         assert use.bytes <= MAX_BYTES
         assert self.answer_of(self.remembering, "no.to.ken") == "MalformedTokenError"
-        kept = self.remembering._memory._verified
+        kept = self.remembering._cache._verified
         assert all(end_of(token) > self.clock.now for token in kept)
         use = self.remembering.signature_cache
         assert use.entries == len(kept)

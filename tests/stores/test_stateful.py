@@ -148,7 +148,7 @@ class Sessions(RuleBasedStateMachine):
         """One session whole, by the service itself or by another one that shares the store."""
         session = self.pick(number)
         token = session.pairs[-1][0].access_token
-        claims = self.engine._validator.read(self.engine._jws.verify(token).payload)
+        claims = self.engine._validator.read_claims(self.engine._jws.verify(token).payload)
         engine = self.other if elsewhere else self.engine
         self.wait(engine.revoke_session(claims.sid))
         session.is_over = True

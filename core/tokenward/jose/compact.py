@@ -211,6 +211,20 @@ class CompactJws:
             self._remember_header(head, header)
         return VerifiedJws(payload, header.typ, version)
 
+    async def verify_or_fetch(self, text: str, now: float) -> VerifiedJws:
+        """Do what `verify_text` does; if the key is unknown, let the key source look for it once.
+
+        Args:
+            text: the token.
+            now: the engine's time, in seconds since 1970.
+        """
+        try:
+            return self.verify_text(text)
+        except UnknownKeyError:
+            if not await self._keys.fetch_for(self.kid_of(text), now):
+                raise
+        return self.verify_text(text)
+
     def kid_of(self, token: str | bytes) -> str | None:
         """Return the key id in the header of a token, unverified.
 

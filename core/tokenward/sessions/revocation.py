@@ -16,6 +16,7 @@ from tokenward.errors import (
     TokenRevokedError,
 )
 from tokenward.hooks import IsRevoked, RegisteredHooks, maybe_await, run_hooks
+from tokenward.jose.key_source import KeySource
 from tokenward.policy import TokenPolicy
 from tokenward.sessions.outages import OutageLog, cause_of
 from tokenward.sessions.retention import Retention, end_of_life
@@ -37,21 +38,34 @@ class RevocationChecker(Generic[ClaimsT]):
     """The store of one engine, with its hooks and its policy for outages."""
 
     def __init__(
-        self, store: RevocationStore | None, policy: TokenPolicy, hooks: RegisteredHooks[ClaimsT]
+        self,
+        store: RevocationStore | None,
+        keys: KeySource,
+        policy: TokenPolicy,
+        hooks: RegisteredHooks[ClaimsT],
     ) -> None:
-        """Take the store, or None where nothing is ever revoked."""
+        """Take the store (None: nothing is ever revoked) and what the engine knows of outages.
+
+        Args:
+            store: the store of the engine.
+            keys: the keys of the engine; if they can sign, its tokens need records in the store.
+            policy: whether an outage is accepted, and how long tokens live.
+            hooks: the hooks of the engine.
+        """
         self._store = store
+        self._keys = keys
         self._timeout = None if store is None else store.timeout_seconds
         self._hooks = hooks
         self._accepts_outage = policy.store_outage == "accept"
-        self.outages = OutageLog()
-        self.retention = Retention(policy, has_store=store is not None)
+        self.outages: OutageLog = OutageLog()
+        self.retention: Retention = Retention(policy, has_store=store is not None)
 
     def __deepcopy__(self, memo: dict[int, object]) -> Self:
         """Copy all but the store: with records of its own a copy would accept used tokens again."""
         twin = copy(self)
         memo[id(self)] = twin
         twin._hooks = deepcopy(self._hooks, memo)  # noqa: SLF001 - of this class
+        twin._keys = deepcopy(self._keys, memo)  # noqa: SLF001 - of this class
         return twin
 
     async def refuse_revoked(self, claims: ClaimsT, now: float) -> None:
@@ -127,7 +141,6 @@ class RevocationChecker(Generic[ClaimsT]):
         identity: str,
         now: float,
         *,
-        is_issuer: bool,
         issued_before: float | None = None,
         claims: Claims | None = None,
     ) -> None:
@@ -137,14 +150,13 @@ class RevocationChecker(Generic[ClaimsT]):
             kind: which of the two.
             identity: its ``sid`` or ``sub``.
             now: the time.
-            is_issuer: whether the engine can issue tokens.
             issued_before: for a subject: tokens that were issued earlier are denied.
             claims: those of one of the tokens, if there are any.
 
         Raises:
             ConfigurationError, StoreUnavailableError: see `deny_token`.
         """
-        store, retention = self.store, self.retention
+        store, retention, is_issuer = self.store, self.retention, self._keys.can_sign
         async with self._outage_refused(now):
             await retention.prepare(store, is_issuer=is_issuer)
             until = retention.keep_until(now, claims)
@@ -190,6 +202,8 @@ class RevocationChecker(Generic[ClaimsT]):
             StoreUnavailableError: the store failed, and the policy does not say to accept that.
             ConfigurationError: the store cannot be used in this process or event loop.
         """
+        if not self._keys.can_sign:
+            return  # the writer refuses to issue
         try:
             async with asyncio.timeout(self._timeout):
                 await self.retention.register(self.store, now_ms)
@@ -209,11 +223,6 @@ class RevocationChecker(Generic[ClaimsT]):
             msg = "This engine has no store: give it one, as in TokenEngine(..., store=MemoryStore())."
             raise ConfigurationError(msg)
         return self._store
-
-    @property
-    def is_active(self) -> bool:
-        """Whether there is anything to ask."""
-        return self._store is not None or bool(self._hooks.is_revoked)
 
     def _refuse_outage(self, error: Exception, now: float, *, accepts_outage: bool) -> None:
         if not (accepts_outage and self._accepts_outage):

@@ -34,12 +34,12 @@ class Rotation(Generic[ClaimsT]):
 
     def __init__(
         self,
-        denial: RevocationChecker[ClaimsT],
+        revocation: RevocationChecker[ClaimsT],
         policy: TokenPolicy,
         hooks: RegisteredHooks[ClaimsT],
     ) -> None:
         """Take what knows the store, and the hooks to tell of a replay."""
-        self._revocation = denial
+        self._revocation = revocation
         self._hooks = hooks
         self._grace_seconds = policy.reuse_grace.total_seconds()
 
@@ -47,7 +47,7 @@ class Rotation(Generic[ClaimsT]):
         self,
         token: str | bytes,
         claims: ClaimsT,
-        successors: WrittenPair,
+        written: WrittenPair,
         *,
         now: float,
     ) -> TokenPair:
@@ -56,7 +56,7 @@ class Rotation(Generic[ClaimsT]):
         Args:
             token: its text, under which the pair is sealed where there is a grace.
             claims: what it says.
-            successors: made before, so that whatever fails in making them loses nothing.
+            written: made before, so that whatever fails in making them loses nothing.
             now: the time.
 
         Raises:
@@ -65,10 +65,10 @@ class Rotation(Generic[ClaimsT]):
             StoreUnavailableError: the store failed, or gave back a pair that was not sealed here;
                 whether the token is used up is not known.
         """
-        pair = successors.pair
+        pair = written.pair
         consumption = Consumption(
             claims.jti,
-            successor=successors.refresh_jti,
+            successor=written.refresh_jti,
             sealed=seal_pair(token, pair) if self._grace_seconds else b"",
             grace_until=now + self._grace_seconds,
             keep_until=end_of_life(claims),
@@ -81,9 +81,7 @@ class Rotation(Generic[ClaimsT]):
                 raise RefreshTokenSupersededError
             return self._opened(token, consumed.sealed, now)
         # Either the thief or the user was first, and nobody can tell which: both are logged out.
-        await self._revocation.deny_all(
-            "session", _session_of(claims), now, is_issuer=True, claims=claims
-        )
+        await self._revocation.deny_all("session", _session_of(claims), now, claims=claims)
         await run_hooks(self._hooks.on_reuse, claims)
         raise RefreshTokenReusedError
 

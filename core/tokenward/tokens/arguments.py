@@ -6,8 +6,9 @@ from typing import Final
 from tokenward._arguments import kind_of
 from tokenward.claims.model import TokenType
 from tokenward.errors import ConfigurationError
+from tokenward.policy import TokenPolicy
 
-__all__ = ["check_mapping", "check_type", "checked_scope"]
+__all__ = ["check_mapping", "check_refresh_tokens", "check_type", "checked_scope"]
 
 # Each is a Collection: comparing types is several times faster than asking the abstract class.
 _USUAL_COLLECTIONS: Final = frozenset({list, tuple, set, frozenset})
@@ -35,6 +36,21 @@ def check_type(type: TokenType, *, fresh: bool) -> None:
         raise ConfigurationError(msg)
     if type == "refresh" and fresh:
         msg = "A refresh token is not fresh: the tokens that it gives are not."
+        raise ConfigurationError(msg)
+
+
+def check_refresh_tokens(policy: TokenPolicy) -> None:
+    """Refuse refresh tokens if the engine could not tell them from access tokens later.
+
+    Raises:
+        ConfigurationError: the policy does not read the type from the ``type`` claim.
+    """
+    source = policy.type_source
+    if source != "claim":
+        msg = (
+            f"With type_source='{source}' a refresh token is never told from an access token: "
+            "issue access tokens alone, or use type_source='claim'."
+        )
         raise ConfigurationError(msg)
 
 

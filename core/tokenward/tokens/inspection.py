@@ -102,7 +102,7 @@ def list_faults(
     """
     lister = _FaultLister(policy, keys)
     try:
-        claims = lister.read(token.payload)
+        claims = lister.read_claims(token.payload)
     except InvalidTokenError as exc:
         return [exc]
     return list(lister.faults(claims, token, now))

@@ -71,7 +71,7 @@ class ClaimsReader(Generic[ClaimsT]):
             *(token_names(model, name) for name in model.model_fields)
         )
 
-    def read(self, payload: bytes) -> ClaimsT:
+    def read_claims(self, payload: bytes) -> ClaimsT:
         """Parse a payload; nothing but its form and the types of its claims is checked.
 
         Raises:
