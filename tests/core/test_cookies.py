@@ -1,7 +1,7 @@
 """The cookies that store a pair in a browser, and remove it."""
 
 import re
-from dataclasses import replace
+from dataclasses import FrozenInstanceError, replace
 from datetime import timedelta
 
 import pytest
@@ -79,6 +79,14 @@ CARRIERS = {
     "strict": STRICT,
     "development": CookieCarrier(development=True),
 }
+
+
+def test_cookie_carriers_and_pairs_are_frozen():
+    """Neither the settings of the cookies nor the tokens in them can be changed afterwards."""
+    with pytest.raises(FrozenInstanceError):
+        CookieCarrier().development = True
+    with pytest.raises(FrozenInstanceError):
+        PAIR.access_token = "other"
 
 
 @pytest.mark.parametrize("carrier", CARRIERS.values(), ids=CARRIERS)

@@ -1,6 +1,7 @@
 """The view of a request, and the responses to refused requests."""
 
 import inspect
+from dataclasses import FrozenInstanceError
 
 import pytest
 
@@ -114,6 +115,13 @@ def test_every_refusal_has_a_status(kind):
     derived = type("Derived", (kind,), {"code": "derived"})
     error = derived("x") if "ClaimError" in kind.__name__ else derived()
     assert Refusal.from_error(error).status in {400, 401, 403, 503}
+
+
+def test_a_refusal_is_frozen_and_two_statuses_are_documented():
+    """What every adapter sends cannot be changed on the way; 401 and 403 are what routes document."""
+    with pytest.raises(FrozenInstanceError):
+        Refusal.from_error(MissingTokenError()).status = 200
+    assert set(Refusal.documented) == {401, 403}
 
 
 def test_a_request_remembers_what_was_found_out():
