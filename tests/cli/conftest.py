@@ -1,4 +1,4 @@
-"""An environment without settings, and a directory of keys."""
+"""An environment without settings, and fixtures for keys and stores."""
 
 import os
 from pathlib import Path
@@ -11,7 +11,7 @@ from tests.support import SECRET
 
 @pytest.fixture(autouse=True)
 def _without_settings(monkeypatch):
-    """Whatever the machine is set to is no concern of a test."""
+    """Remove the settings of the machine from the environment."""
     for name in os.environ:
         if name.startswith("TOKENWARD_"):
             monkeypatch.delenv(name)
@@ -19,7 +19,7 @@ def _without_settings(monkeypatch):
 
 @pytest.fixture
 def secret_file(tmp_path) -> Path:
-    """Give a file with the secret of the tests, which its owner alone can read."""
+    """Return a file with the secret of the tests, which only its owner can read."""
     path = tmp_path / "secret"
     path.touch(mode=0o600)
     path.write_text(f"{SECRET}\n")
@@ -28,7 +28,7 @@ def secret_file(tmp_path) -> Path:
 
 @pytest.fixture
 def keys_dir(tmp_path) -> Path:
-    """Give a directory with one EdDSA key."""
+    """Return a directory with one EdDSA key."""
     path = tmp_path / "keys"
     assert run("keys", "generate", "--keys", path).exit_code == 0
     return path
@@ -36,5 +36,5 @@ def keys_dir(tmp_path) -> Path:
 
 @pytest.fixture
 def store_url(tmp_path) -> str:
-    """Give the URL of an SQLite store without tables."""
+    """Return the URL of an SQLite store without tables."""
     return f"sqlite+aiosqlite:///{tmp_path}/revocations.db"

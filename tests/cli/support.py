@@ -1,4 +1,4 @@
-"""Commands, run in this process and as a user runs them."""
+"""Runs commands, in this process or as a user does."""
 
 import os
 import subprocess
@@ -17,7 +17,7 @@ AT = "2027-01-15T08:03:00Z"
 
 
 def run(*arguments: object, stdin: str | bytes = "", **env: str) -> Result:
-    """Run a command in this process; what it raises on purpose has become its exit code."""
+    """Run a command in this process; an expected exception becomes the exit code."""
     result = CliRunner().invoke(app, list(map(str, arguments)), input=stdin, env=env)
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
@@ -25,7 +25,7 @@ def run(*arguments: object, stdin: str | bytes = "", **env: str) -> Result:
 
 
 def installed_command() -> list[str]:
-    """Give the script that is installed beside this Python; else the module, where that may be."""
+    """Return the script that is installed beside this Python, or the module if that is allowed."""
     script = Path(sys.executable).with_name("tokenward")
     if script.exists():
         return [str(script)]
@@ -35,7 +35,7 @@ def installed_command() -> list[str]:
 
 
 def run_installed(*arguments: object, stdin: str | bytes = b"", **env: str) -> str:
-    """Run the installed command; give its exit code and both of its outputs as one text."""
+    """Run the installed command; return its exit code and both outputs as one text."""
     ended = subprocess.run(  # noqa: S603 - our own command
         [*installed_command(), *map(str, arguments)],
         input=stdin if isinstance(stdin, bytes) else stdin.encode(),

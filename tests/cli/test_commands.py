@@ -33,14 +33,14 @@ def issued(*options: object, **env: str) -> str:
 
 
 def claims_of(token: str) -> dict[str, object]:
-    """Inspect it."""
+    """Return the claims of a token, from inspect."""
     result = run("inspect", "--json", stdin=token, TOKENWARD_SECRET=SECRET)
     assert json.loads(result.stdout)["verified"]
     return json.loads(result.stdout)["claims"]
 
 
-def test_issue_prints_the_token_and_nothing_else():
-    """One line, which inspect finds to be good."""
+def test_issue_prints_only_the_token():
+    """One line, which inspect finds valid."""
     token = issued()
     assert re.fullmatch(r"[\w.-]+", token)
     assert run("inspect", stdin=token, TOKENWARD_SECRET=SECRET).exit_code == 0
@@ -48,8 +48,8 @@ def test_issue_prints_the_token_and_nothing_else():
     assert list(json.loads(said)) == ["token"]
 
 
-def test_issue_takes_what_a_token_can_say():
-    """Scope, freshness, lifetime, type, and claims of the user's own."""
+def test_issue_accepts_everything_that_a_token_can_contain():
+    """Scope, freshness, lifetime, type and custom claims."""
     options = ("--scope", "a", "--scope", "b", "--fresh", "--lifetime", "5m")
     own = ("--claim", "tenant=a=b", "--claims", '{"roles": ["x"], "n": 1}')
     claims = claims_of(issued(*options, *own))
@@ -78,15 +78,15 @@ def test_issue_takes_what_a_token_can_say():
     ],
     ids=range(12),
 )
-def test_what_no_token_can_say_is_refused(options, code, message):
-    """Mistakes of the command line with 2, what the engine refuses with 1; no token is printed."""
+def test_invalid_options_of_issue_are_refused(options, code, message):
+    """Command-line mistakes with 2, errors of the engine with 1; no token is printed."""
     result = run("issue", "alice", *options, TOKENWARD_SECRET=SECRET)
     assert (result.exit_code, result.stdout) == (code, "")
     assert message in result.stderr
 
 
-def test_without_keys_that_sign_nothing_is_issued(tmp_path, keys_dir):
-    """Where none are named, and where they only verify."""
+def test_without_a_signing_key_nothing_is_issued(tmp_path, keys_dir):
+    """Without any keys, and with keys that only verify."""
     result = run("issue", "alice")
     assert (result.exit_code, "No keys are configured" in result.stderr) == (1, True)
     jwks = tmp_path / "jwks.json"
@@ -97,7 +97,7 @@ def test_without_keys_that_sign_nothing_is_issued(tmp_path, keys_dir):
 
 @pytest.fixture
 def shared(store_url) -> dict[str, str]:
-    """Give an environment with a secret, and a store that has its tables."""
+    """Return an environment with a secret and a store with tables."""
 
     async def create() -> None:
         async with TokenwardSettings(store_url=store_url).to_store() as store:
@@ -107,13 +107,13 @@ def shared(store_url) -> dict[str, str]:
     return {"TOKENWARD_SECRET": SECRET, "TOKENWARD_STORE_URL": store_url}
 
 
-def is_good(token: str, env: dict[str, str]) -> bool:
-    """Tell what inspect says."""
+def is_valid(token: str, env: dict[str, str]) -> bool:
+    """Return whether inspect finds a token valid."""
     return run("inspect", stdin=token, **env).exit_code == 0
 
 
 def test_a_token_is_revoked(shared):
-    """The token on the standard input or in a variable, and no other."""
+    """The token on the standard input or in a variable, and no other token."""
     first, second, third = issued(), issued(), issued()
     result = run("revoke", "--token-env", "MINE", MINE=first, **shared)
     assert (result.exit_code, result.stdout) == (0, "The token is revoked.\n")
@@ -121,11 +121,11 @@ def test_a_token_is_revoked(shared):
         run("revoke", "-", "--json", stdin=second, **shared).stdout
         == '{\n  "revoked": "token"\n}\n'
     )
-    assert [is_good(each, shared) for each in (first, second, third)] == [False, False, True]
+    assert [is_valid(each, shared) for each in (first, second, third)] == [False, False, True]
 
 
 def issued_by_a_service(shared, **settings: object) -> str:
-    """Issue a token for bob as a service does that shares the store."""
+    """Issue a token for bob, as a service that shares the store does."""
 
     async def pair() -> str:
         url = shared["TOKENWARD_STORE_URL"]
@@ -138,7 +138,7 @@ def issued_by_a_service(shared, **settings: object) -> str:
 
 
 def kept_for_seconds(shared) -> float:
-    """Give for how long the record of a session or a subject is kept."""
+    """Return how long the record of a session or a subject is kept."""
     path = shared["TOKENWARD_STORE_URL"].removeprefix("sqlite+aiosqlite:///")
     with contextlib.closing(sqlite3.connect(path)) as database:
         rows = database.execute("SELECT identity, keep_until FROM tokenward_revocations").fetchall()
@@ -147,18 +147,18 @@ def kept_for_seconds(shared) -> float:
 
 
 def test_a_session_and_a_subject_are_revoked_without_keys(shared):
-    """The store of the service is all that is needed, once the service has issued a token."""
+    """The store is sufficient once the service has issued a token."""
     of_bob, of_alice = issued_by_a_service(shared), issued()
     store = {"TOKENWARD_STORE_URL": shared["TOKENWARD_STORE_URL"]}
     assert run("revoke", "--session", claims_of(of_bob)["sid"], **store).exit_code == 0
-    assert (is_good(of_bob, shared), is_good(of_alice, shared)) == (False, True)
+    assert (is_valid(of_bob, shared), is_valid(of_alice, shared)) == (False, True)
     assert run("revoke", "--subject", "alice", **store).exit_code == 0
-    assert not is_good(of_alice, shared)
+    assert not is_valid(of_alice, shared)
 
 
 @pytest.mark.parametrize("kind", ["--session", "--subject"])
-def test_what_nobody_knows_how_long_to_keep_is_refused(shared, kind):
-    """A store that no service has used does not say it; the lifetime can be named."""
+def test_a_revocation_of_unknown_retention_is_refused(shared, kind):
+    """A store that no service has used has no retention; the option can set it."""
     store = {"TOKENWARD_STORE_URL": shared["TOKENWARD_STORE_URL"]}
     result = run("revoke", kind, "x", **store)
     assert (result.exit_code, result.stdout) == (1, "")
@@ -169,14 +169,14 @@ def test_what_nobody_knows_how_long_to_keep_is_refused(shared, kind):
 
 
 @pytest.mark.parametrize("env", [{"TOKENWARD_SECRET": SECRET}, {"TOKENWARD_MAX_TOKEN_AGE": "31d"}])
-def test_the_settings_of_a_service_say_how_long_its_tokens_live(shared, env):
-    """Keys that sign, or a bound for the age of tokens, are as good as an entry in the store."""
+def test_the_settings_of_a_service_contain_the_retention(shared, env):
+    """Signing keys or a maximum age of tokens replace the entry in the store."""
     store = {"TOKENWARD_STORE_URL": shared["TOKENWARD_STORE_URL"]}
     assert run("revoke", "--subject", "x", **store, **env).exit_code == 0
 
 
 def test_a_revocation_is_kept_as_long_as_the_tokens_of_any_service(shared):
-    """A service with a longer lifetime than the default has written it into the store."""
+    """A service with a longer lifetime than the default has written it to the store."""
     issued_by_a_service(shared, refresh_lifetime="120d")
     store = {"TOKENWARD_STORE_URL": shared["TOKENWARD_STORE_URL"]}
     assert run("revoke", "--subject", "x", **store).exit_code == 0
@@ -191,14 +191,14 @@ def test_a_revocation_is_kept_as_long_as_the_tokens_of_any_service(shared):
         (("-", "--longest-lifetime", "1d"), 2, "requires --session or --subject"),
     ],
 )
-def test_a_longest_lifetime_that_cannot_be_meant_is_refused(shared, options, code, message):
+def test_an_invalid_longest_lifetime_is_refused(shared, options, code, message):
     """Nothing is written."""
     result = run("revoke", *options, **shared)
     assert (result.exit_code, message in result.stderr) == (code, True)
 
 
-def test_tokens_that_never_expire_are_denied_for_ever(shared):
-    """The store is told so, and keeps it."""
+def test_tokens_that_never_expire_are_denied_forever(shared):
+    """The store keeps the unlimited retention."""
     store = {"TOKENWARD_STORE_URL": shared["TOKENWARD_STORE_URL"]}
     assert run("revoke", "--subject", "x", "--longest-lifetime", "never", **store).exit_code == 0
 
@@ -209,8 +209,8 @@ def test_tokens_that_never_expire_are_denied_for_ever(shared):
     assert asyncio.run(known()) == math.inf
 
 
-def test_what_is_no_token_of_ours_is_not_revoked(shared, keys_dir):
-    """Of another key, garbage, nothing at all, or two things at once."""
+def test_only_valid_tokens_are_revoked(shared, keys_dir):
+    """Not tokens of another key, garbage, nothing, or two arguments at once."""
     foreign = issued("--keys", keys_dir)
     assert run("revoke", "-", stdin=foreign, **shared).exit_code == 1
     assert run("revoke", "-", stdin="garbage", **shared).exit_code == 1
@@ -226,7 +226,7 @@ def test_what_is_no_token_of_ours_is_not_revoked(shared, keys_dir):
 
 @pytest.mark.parametrize("command", ["inspect", "revoke"])
 def test_a_token_is_not_an_argument(command):
-    """It is refused with what to do instead, and not repeated where a log could keep it."""
+    """The error names the alternatives, and does not repeat the token, which a log could keep."""
     token = issued()
     for arguments in ((token,), ("-", token), (token, token), ("--token-env", "MINE", "-")):
         result = run(command, *arguments, stdin=token, TOKENWARD_SECRET=SECRET, MINE=token)
@@ -240,8 +240,8 @@ def test_a_token_is_not_an_argument(command):
 @pytest.mark.parametrize(
     "command", [("revoke", "--subject", "x"), ("purge",)], ids=["revoke", "purge"]
 )
-def test_a_store_in_memory_is_no_use_to_a_command(command):
-    """It ends with it; as is none."""
+def test_a_command_requires_a_shared_store(command):
+    """A store in memory ends with the command, and no store cannot be used."""
     for env in ({}, {"TOKENWARD_STORE_URL": "memory://"}):
         result = run(*command, **env)
         assert (result.exit_code, "shared store is required" in result.stderr) == (1, True)
@@ -251,7 +251,7 @@ def test_a_store_in_memory_is_no_use_to_a_command(command):
     "command", [("revoke", "--subject", "x"), ("purge",)], ids=["revoke", "purge"]
 )
 def test_a_store_that_does_not_answer_is_unavailable(command):
-    """Exit code 3, and one line; here nothing listens at the address."""
+    """Exit code 3 and one line; nothing listens at the address of this test."""
     url = "postgresql+asyncpg://u:very-secret@127.0.0.1:1/d"
     result = run(*command, TOKENWARD_STORE_URL=url)
     assert result.exit_code == 3
@@ -263,14 +263,14 @@ def test_a_store_that_does_not_answer_is_unavailable(command):
 @pytest.mark.parametrize(
     "command", [("revoke", "--subject", "x"), ("purge",)], ids=["revoke", "purge"]
 )
-def test_a_store_without_tables_is_named_with_what_creates_them(command, store_url):
-    """Exit code 1: waiting mends nothing."""
+def test_missing_tables_are_reported_with_the_fix(command, store_url):
+    """Exit code 1, because waiting does not help."""
     result = run(*command, TOKENWARD_STORE_URL=store_url)
     assert (result.exit_code, "create_tables()" in result.stderr) == (1, True)
 
 
-def test_purge_forgets_what_is_over(shared):
-    """And says how many records that were."""
+def test_purge_removes_expired_records(shared):
+    """It prints how many records it removed."""
 
     async def put() -> None:
         async with TokenwardSettings(store_url=shared["TOKENWARD_STORE_URL"]).to_store() as store:
@@ -282,7 +282,7 @@ def test_purge_forgets_what_is_over(shared):
     assert json.loads(run("purge", "--json", **shared).stdout) == {"removed": 0}
 
 
-def test_settings_come_from_an_env_file_as_well(tmp_path):
+def test_settings_also_come_from_an_env_file(tmp_path):
     """For every command."""
     path = tmp_path / ".env"
     path.write_text(f"TOKENWARD_SECRET={SECRET}\nTOKENWARD_ISSUER=me\n")
@@ -291,7 +291,7 @@ def test_settings_come_from_an_env_file_as_well(tmp_path):
 
 
 def test_the_command_is_installed_and_is_a_module_too():
-    """Both say what commands there are."""
+    """Both list the commands."""
     assert "inspect" in run_installed("--help")
     said = subprocess.run(
         [sys.executable, "-m", "tokenward.cli", "--help"],
@@ -302,7 +302,7 @@ def test_the_command_is_installed_and_is_a_module_too():
     assert b"Usage: tokenward" in said.stdout
 
 
-def test_the_module_runs_the_command_of_its_process(monkeypatch, capsys):
+def test_the_module_runs_the_command_line_of_its_process(monkeypatch, capsys):
     """With the arguments of the process."""
     monkeypatch.setattr(sys, "argv", ["tokenward", "inspect", "--at", "x"])
     monkeypatch.delitem(sys.modules, "tokenward.cli.__main__", raising=False)
@@ -311,16 +311,16 @@ def test_the_module_runs_the_command_of_its_process(monkeypatch, capsys):
     assert "--at takes ISO 8601" in capsys.readouterr().err
 
 
-def test_output_may_go_anywhere():
-    """To a stream without an encoding, too."""
+def test_output_may_be_any_stream():
+    """Also a stream without an encoding."""
     out = io.StringIO()
     with contextlib.redirect_stdout(out), pytest.raises(SystemExit, match="0"):
         main(["--help"])
     assert "Usage: tokenward" in out.getvalue()
 
 
-def test_a_terminal_that_lacks_a_letter_gets_its_escape():
-    """Nothing fails for the sake of a letter."""
+def test_a_terminal_that_lacks_a_character_gets_its_escape():
+    """An encoding without the character does not make the command fail."""
     token = issued("--claim", "name=Zoë")
     said = run_installed("inspect", stdin=token, PYTHONIOENCODING="ascii", PYTHONUTF8="0")
     assert "exit code 1" in said
@@ -328,8 +328,8 @@ def test_a_terminal_that_lacks_a_letter_gets_its_escape():
 
 
 @pytest.mark.parametrize("package", ["typer", "rich", "pydantic_settings"])
-def test_without_the_extra_it_is_named(monkeypatch, capsys, package):
-    """With an exit code of its own."""
+def test_a_missing_extra_is_reported(monkeypatch, capsys, package):
+    """With its own exit code."""
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(SystemExit, match="4"):
         main([])
@@ -338,8 +338,8 @@ def test_without_the_extra_it_is_named(monkeypatch, capsys, package):
     )
 
 
-def test_the_package_itself_imports_nothing_of_it():
-    """Typer, rich and pydantic-settings are for those who use them."""
+def test_tokenward_does_not_import_the_command_line():
+    """Nor typer, rich and pydantic-settings."""
     code = (
         "import sys, tokenward, tokenward.cli; "
         "raise SystemExit(bool({'typer', 'rich', 'pydantic_settings'} & set(sys.modules)))"
@@ -357,7 +357,7 @@ def test_the_package_itself_imports_nothing_of_it():
     ids=" ".join,
 )  # fmt: skip
 def test_every_command_answers_in_json_and_is_documented(command):
-    """And none has an option that takes a secret."""
+    """And no command has an option that takes a secret."""
     said = run(*command).stdout
     assert "--json" in said
     assert "--env-file" in said
@@ -369,7 +369,7 @@ def test_every_command_answers_in_json_and_is_documented(command):
 
 
 def test_the_exit_codes_are_documented():
-    """All of them, and the one of a command that is not installed."""
+    """All of them, and the exit code of a missing extra."""
     rows = re.findall(r"^\| (\d) \|", DOCS.read_text(), re.MULTILINE)
     assert list(map(int, rows)) == [*Exit, 4]
     assert installed_command()

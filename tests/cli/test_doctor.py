@@ -1,4 +1,4 @@
-"""`tokenward doctor`: each finding has a configuration that has it, and one that has not."""
+"""`tokenward doctor`: for each finding, a configuration with it and one without it."""
 
 import json
 import os
@@ -20,14 +20,14 @@ SAFE = {
 
 
 def findings(*options: object, **settings: object) -> dict[str, dict[str, str]]:
-    """Run the doctor, and give what it finds by its code."""
+    """Run the doctor, and return its findings by code."""
     env = {f"TOKENWARD_{name.upper()}": str(value) for name, value in settings.items()}
     found = json.loads(run("doctor", "--json", *options, **env).stdout)["findings"]
     return {each["code"]: each for each in found}
 
 
 def test_a_safe_configuration_has_no_finding(keys_dir):
-    """And the exit code is good."""
+    """The exit code is 0."""
     assert findings(keys_dir=keys_dir, **SAFE) == {}
     env = {f"TOKENWARD_{name.upper()}": value for name, value in SAFE.items()}
     result = run("doctor", "--keys", keys_dir, "--strict", **env)
@@ -57,8 +57,8 @@ def test_a_safe_configuration_has_no_finding(keys_dir):
         ({"store_url": "postgresql+asyncpg://a@db/b"}, "store_in_clear", "warning"),
     ],
 )
-def test_what_is_unsafe_is_found(keys_dir, settings, code, severity):
-    """By its code and severity, with the variable that it is about and what to do."""
+def test_unsafe_settings_are_found(keys_dir, settings, code, severity):
+    """By code and severity, with the variable and the advice."""
     found = findings(keys_dir=keys_dir, **{**SAFE, **settings})
     assert found[code]["severity"] == severity
     assert found[code]["setting"] == f"TOKENWARD_{next(iter(settings)).upper()}"
@@ -79,8 +79,8 @@ def test_what_is_unsafe_is_found(keys_dir, settings, code, severity):
         {"store_url": "postgresql+asyncpg://a@localhost/b"},
     ],
 )
-def test_what_is_safe_is_not_found(keys_dir, settings):
-    """Values at the bound, and stores on this machine or behind TLS."""
+def test_safe_settings_are_not_found(keys_dir, settings):
+    """Values at the limit, and stores on this machine or behind TLS."""
     assert findings(keys_dir=keys_dir, **{**SAFE, **settings}) == {}
 
 
@@ -95,14 +95,14 @@ def test_what_is_safe_is_not_found(keys_dir, settings):
         "postgresql+asyncpg://u:hunter2@db.example:x/d",
     ],
 )
-def test_an_address_that_cannot_be_read_is_a_finding(keys_dir, store_url):
-    """The doctor reports it, without any part of it, where it used to end in the parser's error."""
+def test_an_unreadable_store_url_is_a_finding(keys_dir, store_url):
+    """The doctor reports it, without any part of the URL."""
     found = findings(keys_dir=keys_dir, **{**SAFE, "store_url": store_url})
     assert found["store_unusable"]["severity"] == "error"
     assert "hunter2" not in json.dumps(found)
 
 
-def test_what_is_absent_is_found():
+def test_missing_settings_are_found():
     """Keys, issuer, audience and store."""
     found = findings()
     assert set(found) == {"keys_absent", "issuer_absent", "audience_absent", "store_absent"}
@@ -111,7 +111,7 @@ def test_what_is_absent_is_found():
 
 
 def test_a_secret_is_better_in_a_file_and_for_one_service():
-    """It is inherited, and whoever verifies with it can sign."""
+    """Child processes inherit it, and every service that verifies with it can sign."""
     found = findings(**{**SAFE, "secret": SECRET, "audience": "a,b"})
     assert set(found) == {"secret_in_environment", "secret_shared"}
     assert SECRET not in json.dumps(found)
@@ -134,7 +134,7 @@ def test_a_secret_is_better_in_a_file_and_for_one_service():
     ids=range(5),
 )
 def test_files_that_others_can_read_or_write_are_found(tmp_path, setting, content, mode, found):
-    """Private ones that can be read, and public ones that can be written."""
+    """Private files that others can read, and public files that others can write."""
     path = tmp_path / "file"
     path.write_bytes(content)
     path.chmod(mode)
@@ -144,36 +144,36 @@ def test_files_that_others_can_read_or_write_are_found(tmp_path, setting, conten
 
 
 def test_a_directory_that_others_can_write_is_found(keys_dir):
-    """They could put a key of their own in it."""
+    """Others could replace a key."""
     keys_dir.chmod(0o770)
     advice = findings(keys_dir=keys_dir, **SAFE)["file_open_to_others"]["advice"]
     assert f"chmod go-w {keys_dir}" in advice
 
 
-def test_keys_that_cannot_be_used_are_found(tmp_path):
-    """A file that is not there; and a store whose URL its driver does not take."""
+def test_unusable_keys_and_stores_are_found(tmp_path):
+    """A missing file, and a store URL that its driver refuses."""
     found = findings(**{**SAFE, "secret_file": tmp_path / "none"})
     assert found["keys_unusable"]["severity"] == "error"
     found = findings(**{**SAFE, "store_url": "sqlite+aiosqlite://"})
     assert found["store_unusable"]["severity"] == "error"
 
 
-def test_keys_of_somebody_else_are_not_fetched():
-    """And what would be for issuing has no effect with them."""
+def test_remote_keys_are_not_fetched():
+    """And settings for issuing have no effect with them."""
     found = findings(**SAFE, jwks_url="https://issuer.example/keys", access_lifetime="5m")
     assert list(found) == ["setting_unused"]
     assert found["setting_unused"]["setting"] == "TOKENWARD_ACCESS_LIFETIME"
 
 
 def test_settings_without_effect_are_found(keys_dir):
-    """What is for a store, where there is none; only where somebody has set it."""
+    """Settings of a store that is not configured, if they are set explicitly."""
     found = findings(keys_dir=keys_dir, reuse_grace="1s")
     assert found["setting_unused"]["setting"] == "TOKENWARD_REUSE_GRACE"
     assert "setting_unused" not in findings(keys_dir=keys_dir)
 
 
-def test_the_keys_of_a_directory_are_looked_at(tmp_path):
-    """One that waits, one that never ends, and a short RSA key."""
+def test_the_keys_of_a_directory_are_checked(tmp_path):
+    """A pending key, a key without an end, and a short RSA key."""
     ring = KeyRing(
         Key.generate("EdDSA"), verifiers=[Key.generate("ES256")], pending=[_short_rsa_key()]
     )
@@ -183,7 +183,7 @@ def test_the_keys_of_a_directory_are_looked_at(tmp_path):
     assert {each["severity"] for each in found.values()} == {"note"}
 
 
-def test_a_public_key_set_ends_with_its_issuer(tmp_path):
+def test_a_public_key_set_has_no_findings(tmp_path):
     """Its keys need no end, and a long RSA key is fine."""
     keys = [Key.generate("RS256"), Key.generate("ES256")]
     path = tmp_path / "jwks.json"
@@ -191,8 +191,8 @@ def test_a_public_key_set_ends_with_its_issuer(tmp_path):
     assert findings(jwks_file=path, **SAFE) == {}
 
 
-def test_a_key_that_has_signed_for_long_is_found(keys_dir):
-    """By the age of its file, in a directory that has a manifest."""
+def test_an_old_signing_key_is_found(keys_dir):
+    """By the age of its file, in a directory with a manifest."""
     for file in keys_dir.glob("*.pem"):
         os.utime(file, (1, 1))
     assert "key_old" in findings(keys_dir=keys_dir, **SAFE)
@@ -203,14 +203,14 @@ def test_a_key_that_has_signed_for_long_is_found(keys_dir):
     assert findings(keys_dir=keys_dir, **SAFE) == {}
 
 
-def test_a_configuration_that_is_refused_is_an_error():
-    """The finding says what the engine would."""
+def test_a_refused_configuration_is_an_error():
+    """The finding has the message of the settings."""
     found = findings(leeway="soon")
     assert list(found) == ["configuration_invalid"]
     assert "TOKENWARD_LEEWAY" in found["configuration_invalid"]["message"]
 
 
-def test_the_exit_code_tells_errors_and_strictly_warnings_too(keys_dir):
+def test_the_exit_code_reports_errors_and_with_strict_also_warnings(keys_dir):
     """For a pipeline that deploys."""
     env = {"TOKENWARD_KEYS_DIR": str(keys_dir)}
     assert run("doctor", **env).exit_code == 0
@@ -219,8 +219,8 @@ def test_the_exit_code_tells_errors_and_strictly_warnings_too(keys_dir):
     assert run("doctor", "--max-key-age", "soon", **env).exit_code == 1
 
 
-def test_findings_are_read_by_people_too():
-    """Severity, code, variable; what is wrong and what to do; a count."""
+def test_findings_are_printed_as_text():
+    """Severity, code, variable; message and advice; and the counts."""
     lines = run("doctor").stdout.splitlines()
     assert lines[0] == "error    keys_absent  TOKENWARD_KEYS_DIR"
     assert lines[1].startswith("         No keys are configured. Set one of ")
@@ -228,7 +228,7 @@ def test_findings_are_read_by_people_too():
 
 
 def test_the_documentation_has_every_finding():
-    """The table names each code that is in the code."""
+    """The table contains each code of the source."""
     source = DOCS.parents[1] / "core" / "tokenward" / "cli"
     text = (source / "settings_checks.py").read_text() + (source / "doctor_command.py").read_text()
     codes = set(re.findall(r'(?:Finding|_fault)\(\s*"([a-z_]+)"', text))

@@ -1,4 +1,4 @@
-"""`tokenward inspect`: of good, bad and hostile tokens; the golden ones by the installed command."""
+"""`tokenward inspect`, for valid, invalid and hostile tokens; with golden files."""
 
 import asyncio
 import json
@@ -43,13 +43,13 @@ def inspect(token: str, *options: object, at: str = AT, **env: str) -> dict[str,
 
 
 def codes(token: str, *options: object, **env: str) -> list[str]:
-    """Inspect a token, and give the codes of what is wrong with it."""
+    """Inspect a token, and return the codes of its problems."""
     return [each["code"] for each in inspect(token, *options, **env)["problems"]]
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_the_installed_command_says_what_is_golden(case, secret_file):
-    """Letter by letter, with its exit code, for a good, an expired, a forged and a garbage token."""
+def test_the_installed_command_prints_the_golden_files(case, secret_file):
+    """Exactly, with the exit code: a valid, an expired, a forged and a garbage token."""
     token, options = CASES[case]
     said = run_installed(
         "inspect",
@@ -61,14 +61,14 @@ def test_the_installed_command_says_what_is_golden(case, secret_file):
     assert said == (GOLDEN / f"{case}.txt").read_text()
 
 
-def test_without_keys_nothing_is_believed():
-    """It is said first, and the exit code is not that of a good token."""
+def test_without_keys_nothing_is_verified():
+    """The first line says so, and the exit code is not 0."""
     said = run_installed("inspect", "--at", AT, "--audience", "shop-api", stdin=VALID)
     assert said == (GOLDEN / "unverified.txt").read_text()
 
 
 def test_a_token_is_read_from_the_input_or_a_variable(secret_file):
-    """With '-', with nothing, and by the name of the variable."""
+    """With '-', without arguments, and by the name of the variable."""
     for arguments, stdin in ((("--token-env", "MINE"), ""), (("-",), f"\n{VALID}\n"), ((), VALID)):
         result = run(
             "inspect",
@@ -80,8 +80,8 @@ def test_a_token_is_read_from_the_input_or_a_variable(secret_file):
         assert (result.exit_code, result.stdout[:6]) == (0, "VALID:")
 
 
-def test_a_terminal_is_asked_for_the_token(monkeypatch, capsys):
-    """Nobody waits before an empty screen without a word."""
+def test_on_a_terminal_the_command_asks_for_the_token(monkeypatch, capsys):
+    """So that nobody waits in front of an empty screen."""
     ours, terminal = os.openpty()
     os.write(ours, VALID.encode() + b"\n\x04")
     with os.fdopen(terminal) as stdin:
@@ -91,8 +91,8 @@ def test_a_terminal_is_asked_for_the_token(monkeypatch, capsys):
     assert "Paste the token" in capsys.readouterr().err
 
 
-def test_every_fault_is_told_in_the_engines_words(secret_file):
-    """Not the first alone."""
+def test_every_fault_is_listed_with_the_engines_code(secret_file):
+    """Not only the first one."""
     keys = ("--secret-file", secret_file)
     wrong = signed(payload_of(iss="x", aud=["y"], type="id", jti=..., exp=1))
     assert codes(wrong, *keys, "--issuer", ISSUER, "--audience", "shop-api") == [
@@ -107,8 +107,8 @@ def test_every_fault_is_told_in_the_engines_words(secret_file):
     assert codes(signed(payload_of(aud=[])), *keys) == ["audience_invalid"]
 
 
-def test_a_forged_token_has_its_other_faults_as_well(secret_file):
-    """They are told, of claims that nobody vouches for."""
+def test_the_other_faults_of_a_forged_token_are_listed(secret_file):
+    """From its unverified claims."""
     forged = signed(payload_of(exp=1, aud="x"), key=Key.from_secret(OTHER_SECRET))
     assert codes(forged, "--secret-file", secret_file) == [
         "signature_invalid", "audience_invalid", "token_expired",
@@ -123,23 +123,23 @@ def test_a_forged_token_has_its_other_faults_as_well(secret_file):
         ({"alg": "HS512"}, "algorithm_mismatch"),
     ],
 )
-def test_a_header_that_no_key_belongs_to_is_not_verified(secret_file, header, code):
-    """The token is shown all the same."""
+def test_a_token_with_an_unusable_header_is_not_verified(secret_file, header, code):
+    """It is shown nevertheless."""
     said = inspect(signed(payload_of(), header=header), "--secret-file", secret_file)
     assert [each["code"] for each in said["problems"]] == [code]
     assert (said["verdict"], said["verified"], said["header"]) == ("not-verified", False, header)
 
 
-def test_a_key_id_that_no_key_has_is_told(secret_file):
-    """A secret without an id verifies tokens of any key id, unless another secret signed them."""
+def test_an_unknown_key_id_is_reported(secret_file):
+    """A secret without an id verifies tokens with any key id, unless another secret signed them."""
     header = {"alg": "HS256", "kid": "x"}
     foreign = signed(payload_of(), key=Key.from_secret(OTHER_SECRET), header=header)
     assert codes(foreign, "--secret-file", secret_file) == ["key_unknown"]
     assert codes(signed(payload_of(), header=header), "--secret-file", secret_file) == []
 
 
-def test_without_keys_an_algorithm_that_is_none_is_told():
-    """Keys or not, nobody can verify that; of a good algorithm nothing can be said."""
+def test_without_keys_an_unknown_algorithm_is_reported():
+    """No key can verify such a token; a known algorithm is no fault."""
     assert codes(signed(payload_of(), header={"alg": "none"})) == ["algorithm_mismatch"]
     assert codes(signed(payload_of(), header={"alg": "HS512", "typ": "x"})) == [
         "token_type_invalid"
@@ -151,7 +151,7 @@ def test_without_keys_an_algorithm_that_is_none_is_told():
 
 
 def test_an_audience_that_is_not_configured_is_explained(secret_file):
-    """The engine refuses it, and the option that names one is told."""
+    """The engine refuses the token, and the hint names the option."""
     result = run("inspect", "--secret-file", secret_file, "--at", AT, stdin=VALID)
     assert result.stdout.startswith("INVALID: the signature is valid, but the token is refused.\n")
     assert "audience_invalid" in result.stdout
@@ -165,8 +165,8 @@ HOSTILE = "\x1b]0;owned\x07\x9b2J\x7f\r\n\u202e\u2066\u200b\u00ad\U000e0041[bold
 
 @pytest.mark.parametrize("place", ["value", "name", "nested", "header"])
 @pytest.mark.parametrize("option", [(), ("--json",)], ids=["text", "json"])
-def test_nothing_that_acts_on_a_terminal_reaches_it(place, option):
-    """Escape sequences, marks that turn the order of letters, line breaks and markup."""
+def test_nothing_that_acts_on_a_terminal_is_printed(place, option):
+    """No escape sequences, bidirectional marks, line breaks or markup."""
     claims = {
         "value": {"x": HOSTILE},
         "name": {HOSTILE: 1},
@@ -182,13 +182,13 @@ def test_nothing_that_acts_on_a_terminal_reaches_it(place, option):
 
 
 def test_a_lone_surrogate_in_a_header_is_escaped():
-    """Python reads it, and no terminal can be sent it."""
+    """Python can read it, but no terminal can print it."""
     token = signed(payload_of(), header=b'{"alg":"HS256","kid":"\\ud800"}')
     assert '"\\ud800"' in run("inspect", stdin=token).stdout
 
 
-def test_long_values_are_cut():
-    """One claim does not fill the screen; JSON has it whole."""
+def test_long_values_are_shortened():
+    """One claim does not fill the screen; JSON has the full value."""
     token = signed(payload_of(x="y" * 5_000))
     assert f'"{"y" * 399}… (5002 characters)' in run("inspect", stdin=token).stdout
     assert inspect(token)["claims"]["x"] == "y" * 5_000
@@ -234,8 +234,8 @@ def test_garbage_gives_one_line_and_no_traceback(name):
     assert result.exit_code == 1
 
 
-def test_what_is_just_not_too_deep_is_shown():
-    """In both forms; the engine's parser reads no deeper."""
+def test_the_deepest_allowed_nesting_is_shown():
+    """In both formats; the engine's parser accepts no deeper nesting."""
     nested = b"[" * 190 + b"]" * 190
     token = _token(b'{"x":' + nested + b"}")
     assert nested.decode() in run("inspect", stdin=token).stdout
@@ -245,8 +245,8 @@ def test_what_is_just_not_too_deep_is_shown():
 
 
 @given(token=st.text() | st.binary() | st.builds(_token, st.binary(), st.binary(), st.binary()))
-def test_no_input_makes_a_traceback(token):
-    """Whatever comes, an answer or one line; and it is never good."""
+def test_no_input_causes_a_traceback(token):
+    """Any input gives an answer or one line, and is never valid."""
     result = run("inspect", stdin=token, TOKENWARD_SECRET=SECRET)
     assert result.exit_code == 1
     assert result.stdout or result.stderr.count("\n") == 1
@@ -265,8 +265,8 @@ _MEMBERS = st.dictionaries(
 
 
 @given(claims=_MEMBERS, header=_MEMBERS)
-def test_what_a_stranger_has_signed_is_shown_and_escaped(claims, header):
-    """Whatever the members are, each line of the answer is plainly printable."""
+def test_claims_and_headers_of_strangers_are_escaped(claims, header):
+    """Every line of the output is printable, whatever the members are."""
     token = _token(to_json(claims), to_json({"alg": "HS256", **header}))
     for option in ((), ("--json",)):
         result = run("inspect", *option, stdin=token, TOKENWARD_SECRET=SECRET)
@@ -275,7 +275,7 @@ def test_what_a_stranger_has_signed_is_shown_and_escaped(claims, header):
 
 
 def test_the_signature_is_never_shown_whole():
-    """Its first letters, at most a quarter of it; and it is not in the JSON either."""
+    """At most a quarter of it, in text and in JSON."""
     for signature in (b"", b"x", b"x" * 12, b"x" * 64, b"x" * 3_000):
         token = _token(json.dumps(payload_of()).encode(), signature=signature)
         whole = b64url_encode(signature)
@@ -301,15 +301,15 @@ def test_the_signature_is_never_shown_whole():
         (94_608_000, "in 3 years"),
     ],
 )
-def test_times_are_dates_and_words(seconds, words):
-    """In UTC, and as far away as people say it."""
+def test_times_are_dates_and_distances(seconds, words):
+    """In UTC, and with the distance from now."""
     token = signed(payload_of(exp=NOW + seconds))
     assert inspect(token, at=str(NOW))["times"]["exp"]["relative"] == words
 
 
 @pytest.mark.parametrize("value", [True, "soon", -1, 1e300, 10**400, None, [1]])
-def test_what_is_no_time_has_no_date(value):
-    """It is shown as it is."""
+def test_a_claim_that_is_not_a_time_has_no_date(value):
+    """It is shown unchanged."""
     said = inspect(signed(payload_of(auth_time=value)))
     assert "auth_time" not in said["times"]
     assert said["claims"]["auth_time"] == value
@@ -324,26 +324,26 @@ def test_what_is_no_time_has_no_date(value):
         ("1800000000.9", "2027-01-15T08:00:00Z"),
     ],
 )
-def test_the_time_can_be_named(text, date):
+def test_the_time_can_be_set(text, date):
     """A time without a zone is in UTC."""
     assert inspect(VALID, at=text)["inspected_at"] == date
 
 
 @pytest.mark.parametrize("text", ["soon", "-1", "1e9", "999999999999", "0001-01-01T00:00:00+14:00"])
-def test_a_time_that_is_none_is_refused(text):
-    """As a mistake in the command line."""
+def test_an_invalid_time_is_refused(text):
+    """As a command-line mistake."""
     result = run("inspect", f"--at={text}", stdin=VALID)
     assert result.exit_code == 2
     assert "--at takes ISO 8601" in result.stderr
 
 
-def test_without_a_time_it_is_now():
-    """The system's clock."""
+def test_the_default_time_is_now():
+    """By the system's clock."""
     said = json.loads(run("inspect", "--json", stdin=VALID).stdout)
     assert said["inspected_at"] > "2020"
 
 
-def test_keys_come_from_anywhere(tmp_path, keys_dir, secret_file):
+def test_keys_come_from_any_source(tmp_path, keys_dir, secret_file):
     """A directory, a secret in a file or a variable, a PEM file with its password, a key set."""
     key = TokenwardSettings(keys_dir=keys_dir).to_keys().active
     token = signed(payload_of(), key=key)
@@ -374,15 +374,15 @@ def test_keys_come_from_anywhere(tmp_path, keys_dir, secret_file):
         (("--secret", "x"), "No such option"),
     ],
 )
-def test_options_that_contradict_each_other_are_refused(options, message):
-    """With the exit code of a mistake in the command line."""
+def test_contradicting_options_are_refused(options, message):
+    """With the exit code of a command-line mistake."""
     result = run("inspect", *options, stdin=VALID)
     assert result.exit_code == 2
     assert message in result.stderr
 
 
-def test_a_configuration_that_is_refused_ends_the_command():
-    """With one line; as JSON where that was asked for."""
+def test_a_refused_configuration_ends_the_command():
+    """With one line; with --json as JSON."""
     result = run("inspect", stdin=VALID, TOKENWARD_LEEWAI="1")
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr.startswith("tokenward: configuration_invalid: TOKENWARD_LEEWAI is not")
@@ -391,7 +391,7 @@ def test_a_configuration_that_is_refused_ends_the_command():
 
 
 def test_a_key_set_is_fetched_and_one_that_does_not_answer_is_unavailable():
-    """Exit code 3 says: try again."""
+    """Exit code 3 means: try again."""
     key, issuer = Key.generate("ES256"), Issuer()
     with serving(issuer) as port:
         issuer.url = f"http://127.0.0.1:{port}"
@@ -417,8 +417,8 @@ async def _revoked(store_url: str, token: str) -> None:
         await engine.revoke(token)
 
 
-async def test_a_revoked_token_is_told_where_the_store_is_known(store_url, secret_file):
-    """The exit code is 3 where the store does not answer, and 1 where it has no tables."""
+async def test_a_revoked_token_is_reported_if_a_store_is_configured(store_url, secret_file):
+    """Exit code 3 if the store does not answer, 1 if it has no tables."""
     command = ("inspect", "--token-env", "MINE", "--secret-file", secret_file, "--at", AT)
     env = {"TOKENWARD_AUDIENCE": "shop-api", "MINE": VALID}
     nowhere = "postgresql+asyncpg://u:very-secret@127.0.0.1:1/d"

@@ -1,4 +1,4 @@
-"""`tokenward keys`: a directory of keys from the first to the last."""
+"""`tokenward keys`: the life of the keys of a directory."""
 
 import json
 from datetime import datetime, timedelta
@@ -12,19 +12,19 @@ from tokenward.settings import TokenwardSettings
 
 
 def rows(keys_dir, *command: object) -> list[dict[str, object]]:
-    """Run a command on a directory, and give the keys that it shows."""
+    """Run a command on a directory, and return the keys that it prints."""
     result = run("keys", *command, "--keys", keys_dir, "--json")
     assert result.exit_code == 0, result.stderr
     return json.loads(result.stdout)["keys"]
 
 
 def states(keys_dir, *command: object) -> list[str]:
-    """Give their states alone."""
+    """Return only the states of the keys."""
     return [row["state"] for row in rows(keys_dir, *command)]
 
 
-def test_the_first_key_signs_and_the_next_waits(tmp_path):
-    """The directory is made where it is not there, and its files are the owner's alone."""
+def test_the_first_key_signs_and_the_next_is_pending(tmp_path):
+    """A missing directory is created, and only its owner can read the files."""
     path = tmp_path / "new" / "keys"
     assert states(path, "generate") == ["active"]
     assert states(path, "generate", "--algorithm", "ES256", "--kid", "next") == [
@@ -37,8 +37,8 @@ def test_the_first_key_signs_and_the_next_waits(tmp_path):
     assert {file.stat().st_mode & 0o077 for file in path.glob("*.pem")} == {0}
 
 
-def test_a_key_goes_through_its_whole_life(keys_dir):
-    """Published, signing, verifying until its day, and gone."""
+def test_a_key_goes_through_all_states(keys_dir):
+    """Pending, active, verify-only, and removed."""
     token = run("issue", "alice", "--keys", keys_dir).stdout.strip()
     first, second = (row["kid"] for row in rows(keys_dir, "generate"))
     after = rows(keys_dir, "rotate", "--verify-for", "30d")
@@ -51,8 +51,8 @@ def test_a_key_goes_through_its_whole_life(keys_dir):
     assert [row["state"] for row in after] == ["active", "verify-only"]
 
 
-def test_the_old_key_verifies_as_long_as_it_was_told(keys_dir):
-    """And not a moment longer, however long its tokens live."""
+def test_the_old_key_verifies_for_the_given_time(keys_dir):
+    """And not longer, whatever the lifetime of its tokens."""
     token = run("issue", "alice", "--keys", keys_dir, "--lifetime", "30d").stdout.strip()
     _, old = rows(keys_dir, "rotate", "--verify-for", "7d")
     until = datetime.fromisoformat(old["verify_until"])
@@ -62,8 +62,8 @@ def test_the_old_key_verifies_as_long_as_it_was_told(keys_dir):
         assert json.loads(said)["verified"] == is_verified
 
 
-def test_keys_whose_time_is_over_are_gone_with_the_next_rotation(keys_dir):
-    """They are exported no longer even before that."""
+def test_a_rotation_removes_expired_keys(keys_dir):
+    """They are not exported even before that."""
     ring = KeyDirectory(keys_dir).load()
     ring.rotate(Key.generate("EdDSA"), verify_for=timedelta(seconds=1), now=1.0)
     KeyDirectory(keys_dir).save(ring)
@@ -72,15 +72,15 @@ def test_keys_whose_time_is_over_are_gone_with_the_next_rotation(keys_dir):
     assert len(rows(keys_dir, "rotate", "--verify-for", "1h")) == 2
 
 
-def test_rotating_makes_a_new_key_where_none_is_pending(keys_dir):
-    """Of the algorithm that signed before, unless another is named."""
+def test_a_rotation_without_a_pending_key_generates_one(keys_dir):
+    """With the algorithm of the old key, unless another is chosen."""
     assert states(keys_dir, "rotate", "--verify-for", "PT1H") == ["active", "verify-only"]
     after = rows(keys_dir, "rotate", "--verify-for", "0", "--algorithm", "ES384", "--kid", "mine")
     assert (after[0]["algorithm"], after[0]["kid"], len(after)) == ("ES384", "mine", 2)
 
 
-def test_of_several_pending_keys_one_must_be_named(keys_dir):
-    """Nothing is guessed."""
+def test_one_of_several_pending_keys_must_be_chosen(keys_dir):
+    """The command does not guess."""
     for kid in ("one", "two"):
         run("keys", "generate", "--keys", keys_dir, "--kid", kid)
     result = run("keys", "rotate", "--keys", keys_dir, "--verify-for", "1d")
@@ -91,22 +91,22 @@ def test_of_several_pending_keys_one_must_be_named(keys_dir):
     ]  # fmt: skip
 
 
-def test_a_rotation_needs_to_know_for_how_long(keys_dir):
-    """There is no default that fits every lifetime, and nothing is changed before it is read."""
+def test_a_rotation_requires_verify_for(keys_dir):
+    """No default fits every lifetime; an invalid value changes nothing."""
     assert run("keys", "rotate", "--keys", keys_dir).exit_code == 2
     assert run("keys", "rotate", "--keys", keys_dir, "--verify-for", "soon").exit_code == 1
     assert states(keys_dir, "list") == ["active"]
 
 
-def test_secrets_need_an_id(tmp_path):
-    """Because others will follow them."""
+def test_secrets_require_a_key_id(tmp_path):
+    """Because later secrets have one too."""
     path = tmp_path / "keys"
     result = run("keys", "generate", "--keys", path, "--algorithm", "HS256")
     assert (result.exit_code, "--kid NAME" in result.stderr) == (1, True)
     assert states(path, "generate", "--algorithm", "HS256", "--kid", "a") == ["active"]
 
 
-def test_what_is_exported_is_public(keys_dir):
+def test_the_export_is_public(keys_dir):
     """By default; it verifies what the directory has signed."""
     result = run("keys", "export", "--keys", keys_dir)
     ring = KeyDirectory(keys_dir).load()
@@ -115,8 +115,8 @@ def test_what_is_exported_is_public(keys_dir):
 
 
 @pytest.mark.parametrize("algorithm", ["EdDSA", "ES256", "RS256", "HS256"])
-def test_private_keys_are_exported_when_asked_for(tmp_path, algorithm):
-    """As a key set that signs where it is read again; keys without a private half are left out."""
+def test_private_keys_are_exported_on_request(tmp_path, algorithm):
+    """As a key set that signs when it is loaded again, without keys that only verify."""
     path, jwks = tmp_path / "keys", tmp_path / "jwks.json"
     KeyDirectory(path).save(KeyRing(Key.generate(algorithm, kid="a"), verifiers=[_public()]))
     jwks.touch(mode=0o600)
@@ -127,8 +127,8 @@ def test_private_keys_are_exported_when_asked_for(tmp_path, algorithm):
     KeyDirectory(path).load().active.verify(message, key.sign(message))
 
 
-def test_a_list_is_read_by_people_too(keys_dir):
-    """State, algorithm, id, end, and what cannot sign; nothing of what the keys hold."""
+def test_a_list_is_printed_as_text(keys_dir):
+    """State, algorithm, id, end and public-only keys, never key material."""
     ring = KeyDirectory(keys_dir).load()
     KeyDirectory(keys_dir).save(KeyRing(ring.active, verifiers=[_public()]))
     run("keys", "rotate", "--keys", keys_dir, "--verify-for", "30d")
@@ -139,22 +139,22 @@ def test_a_list_is_read_by_people_too(keys_dir):
 
 
 def test_the_directory_can_come_from_the_environment(keys_dir):
-    """And where neither names one, that is a mistake in the command line."""
+    """Without the option and the variable, it is a command-line mistake."""
     assert run("keys", "list", TOKENWARD_KEYS_DIR=str(keys_dir)).exit_code == 0
     result = run("keys", "list")
     assert (result.exit_code, "--keys DIR" in result.stderr) == (2, True)
 
 
-def test_a_directory_that_is_broken_stays_as_it_is(keys_dir):
-    """Nothing is written over keys that cannot be read."""
+def test_a_broken_directory_stays_unchanged(keys_dir):
+    """Nothing is written over unreadable keys."""
     (keys_dir / "ring.json").write_text("{")
     result = run("keys", "generate", "--keys", keys_dir)
     assert (result.exit_code, result.stdout) == (1, "")
     assert (keys_dir / "ring.json").read_text() == "{"
 
 
-def test_a_directory_that_cannot_be_written_is_told_in_one_line(tmp_path):
-    """A file stands in its place."""
+def test_an_unwritable_directory_is_reported_in_one_line(tmp_path):
+    """There is a file at its path."""
     (tmp_path / "file").write_text("")
     result = run("keys", "generate", "--keys", tmp_path / "file" / "keys")
     assert result.exit_code == 1
@@ -166,7 +166,7 @@ def _public() -> Key:
 
 
 def test_a_rotation_waits_for_another_change_of_the_directory(keys_dir):
-    """Two rotations at once come one after the other: neither loses the key of the other."""
+    """Two concurrent rotations run one after the other, and neither loses the other's key."""
     (first,) = [key.kid for key in KeyDirectory(keys_dir).load()]
     other = Thread(target=run, args=("keys", "rotate", "--keys", keys_dir, "--verify-for", "1d"))
     with KeyDirectory(keys_dir).change() as ring:

@@ -1,4 +1,4 @@
-"""Settings: what they make, and what is refused, by name and without a value."""
+"""Settings: what they create, and that refused settings are reported by name, without a value."""
 
 import json
 import os
@@ -32,7 +32,7 @@ DOCS = Path(__file__).parents[2] / "docs" / "settings.md"
 
 @pytest.fixture
 def environment(monkeypatch):
-    """Set variables by the names of their settings."""
+    """Return a function that sets variables by the names of their settings."""
 
     def put(**values: object) -> None:
         for name, value in values.items():
@@ -42,7 +42,7 @@ def environment(monkeypatch):
 
 
 def refusal_of(**values: object) -> str:
-    """Build settings that are refused, and give the message."""
+    """Build settings that are refused, and return the message."""
     with pytest.raises(ConfigurationError) as caught:
         TokenwardSettings(**values)
     assert VALUE not in str(caught.value)
@@ -60,7 +60,7 @@ def test_every_field_of_the_policy_is_a_setting():
 
 
 def test_the_documentation_names_every_setting_once():
-    """The table has one row for each, with its default."""
+    """The table has one row for each setting, with its default."""
     rows = re.findall(r"^\| `TOKENWARD_([A-Z_]+)` \| (.*?) \|", DOCS.read_text(), re.MULTILINE)
     assert [name.lower() for name, _ in rows] == list(TokenwardSettings.model_fields)
     for name, told in rows:
@@ -73,8 +73,8 @@ def test_the_documentation_names_every_setting_once():
             assert told == f"`{default}`", name
 
 
-async def test_the_environment_makes_a_whole_engine(environment):
-    """Its tokens are good for an engine of the same settings, and hold the user's claims."""
+async def test_the_environment_configures_a_whole_engine(environment):
+    """An engine of the same settings accepts its tokens, with the user's claims."""
     environment(
         secret=SECRET,
         algorithm="HS384",
@@ -93,14 +93,14 @@ async def test_the_environment_makes_a_whole_engine(environment):
     await engine.revoke(token)
 
 
-async def test_the_system_clock_is_the_usual_one():
-    """An engine of settings tells the time where no clock is given."""
+async def test_the_system_clock_is_the_default():
+    """An engine from settings uses it if no clock is given."""
     engine = engine_from_settings(TokenwardSettings(secret=SECRET), store=MemoryStore())
     assert (await engine.decode(await engine.issue("alice"))).sub == "alice"
 
 
 def test_values_of_the_policy_are_read_from_text(environment):
-    """Durations in three spellings, lists in two, and never for a lifetime."""
+    """Durations in three forms, lists in two, and never as a lifetime."""
     environment(
         access_lifetime="never",
         refresh_lifetime="P14D",
@@ -143,20 +143,20 @@ def test_values_of_the_policy_are_read_from_text(environment):
     "text",
     ["-1", "1y", "P1Y", "soon", "", " ", "1e3", "nan", "PT", "P", "9" * 12 + "w", "P9999999999D"],
 )
-def test_a_duration_in_another_spelling_is_refused(text):
-    """Nothing is guessed, and months and years have no length."""
+def test_a_duration_in_another_form_is_refused(text):
+    """Nothing is guessed, and months and years have no fixed length."""
     assert "TOKENWARD_LEEWAY: Expected seconds" in refusal_of(leeway=text)
     assert "or 'never'" in refusal_of(access_lifetime=text)
 
 
 @pytest.mark.parametrize("text", [",", "a,,b", "[", "[1]", "[]x", ""])
-def test_a_list_in_another_spelling_is_refused(text):
+def test_a_list_in_another_form_is_refused(text):
     """An empty name, a number, half a list."""
     assert "TOKENWARD_AUDIENCE: Expected names" in refusal_of(audience=text)
 
 
-def test_values_of_python_are_taken_as_they_are():
-    """Settings can be built in code as well."""
+def test_python_values_are_accepted_unchanged():
+    """Settings can also be built in code."""
     settings = TokenwardSettings(leeway=timedelta(seconds=5), audience=("a", "b"))
     assert settings.to_policy().audiences == {"a", "b"}
 
@@ -172,33 +172,33 @@ def test_values_of_python_are_taken_as_they_are():
     ],
 )
 def test_an_unknown_variable_is_refused_with_its_nearest_name(monkeypatch, name, near):
-    """A setting that is misspelt must not be silently left out."""
+    """A misspelt setting must not be ignored silently."""
     monkeypatch.setenv(f"TOKENWARD_{name}", VALUE)
     message = refusal_of()
     assert message.startswith(f"TOKENWARD_{name} is not a setting of Tokenward.")
     assert message.endswith(f"Did you mean {near}?") == (near is not None)
 
 
-def test_variables_of_others_are_left_alone(monkeypatch):
-    """Whatever has another prefix is not Tokenward's."""
+def test_variables_with_other_prefixes_are_ignored(monkeypatch):
+    """They do not belong to Tokenward."""
     for name in ("TOKENWARDEN", "TOKEN_SECRET", "SECRET"):
         monkeypatch.setenv(name, VALUE)
     assert TokenwardSettings().model_fields_set == set()
 
 
 def test_an_unknown_argument_is_refused():
-    """Settings that are built in code are as strict."""
+    """Settings that are built in code are equally strict."""
     assert refusal_of(sekret=VALUE) == "sekret is not a setting of Tokenward."
 
 
 def test_an_empty_variable_is_refused(environment):
-    """It is a variable that somebody forgot to fill."""
+    """It was probably meant to have a value."""
     environment(issuer="")
     assert refusal_of().startswith("TOKENWARD_ISSUER is empty")
 
 
-def test_a_wrong_value_is_refused_by_name_and_not_repeated(environment):
-    """Each variable that is wrong is named, once."""
+def test_an_invalid_value_is_refused_by_name_and_not_repeated(environment):
+    """Each invalid variable is named once."""
     environment(
         max_token_bytes=VALUE, store_outage=VALUE, extra_registered_claims=f"{VALUE},{VALUE}"
     )
@@ -209,14 +209,14 @@ def test_a_wrong_value_is_refused_by_name_and_not_repeated(environment):
 
 @pytest.mark.parametrize("text", ["-1", "1.5", "many", "", "1e3", "true"])
 @pytest.mark.parametrize("name", ["signature_cache_entries", "signature_cache_bytes"])
-def test_a_bound_of_the_signature_memory_is_a_whole_number(environment, name, text):
-    """Zero is the least; what is set to anything else is refused by its name."""
+def test_a_limit_of_the_signature_cache_is_a_whole_number(environment, name, text):
+    """Zero is the minimum; any other value is refused by name."""
     environment(**{name: text})
     assert refusal_of().startswith(f"TOKENWARD_{name.upper()}")
 
 
-def test_what_the_policy_refuses_is_told_in_variables():
-    """Its own words name fields, which nobody has set."""
+def test_errors_of_the_policy_name_variables():
+    """Not the fields of the policy, which nobody has set."""
     message = refusal_of(access_lifetime="40d", max_token_age="1d")
     assert message == (
         "TOKENWARD_ACCESS_LIFETIME is longer than the policy's TOKENWARD_MAX_TOKEN_AGE."
@@ -239,13 +239,13 @@ CONTRADICTIONS = [
 
 
 @pytest.mark.parametrize(("values", "both"), CONTRADICTIONS)
-def test_settings_that_contradict_each_other_are_refused(values, both):
+def test_contradicting_settings_are_refused(values, both):
     """Both are named."""
     assert refusal_of(**values).startswith(f"TOKENWARD_{both} contradict each other: ")
 
 
-def test_an_env_file_is_read_where_it_is_named(tmp_path, environment):
-    """The environment comes before it, what others keep in it is left alone, and it is as strict."""
+def test_an_env_file_is_read(tmp_path, environment):
+    """The environment overrides it, variables of others are ignored, and it is equally strict."""
     path = tmp_path / ".env"
     path.write_text(f"DATABASE=x\nTOKENWARD_SECRET={SECRET}\nTOKENWARD_ISSUER=file\n")
     environment(issuer="environment")
@@ -258,7 +258,7 @@ def test_an_env_file_is_read_where_it_is_named(tmp_path, environment):
 
 
 def test_two_engines_have_two_prefixes(monkeypatch):
-    """Refusals name the variables of the prefix."""
+    """Errors name the variables with the prefix."""
     monkeypatch.setenv("SHOP_ISSUER", "shop")
     monkeypatch.setenv("TOKENWARD_ISSUER", "other")
     settings = TokenwardSettings(_env_prefix="SHOP_")
@@ -269,7 +269,7 @@ def test_two_engines_have_two_prefixes(monkeypatch):
 
 
 def test_secrets_are_not_shown():
-    """Not by repr, and not where the settings are dumped."""
+    """Neither by repr nor in a dump of the settings."""
     settings = TokenwardSettings(
         pem_file="x", pem_password=VALUE, store_url=f"redis://:{VALUE}@localhost"
     )
@@ -278,7 +278,7 @@ def test_secrets_are_not_shown():
 
 
 def test_settings_cannot_be_changed():
-    """What was checked stays as it is."""
+    """So they stay as they were checked."""
     with pytest.raises(ValueError, match="frozen"):
         TokenwardSettings().issuer = "x"
 
@@ -306,12 +306,12 @@ def test_keys_come_from_files(tmp_path, secret_file):
 
 
 def test_a_directory_of_keys_is_loaded(keys_dir):
-    """As the command line has made it."""
+    """As created by the command line."""
     assert TokenwardSettings(keys_dir=keys_dir).to_keys().active.can_sign
 
 
 def without(jwk, *names):
-    """Give a JWK without some members."""
+    """Return a JWK without some members."""
     return {name: value for name, value in jwk.items() if name not in names}
 
 
@@ -339,7 +339,7 @@ DAMAGED = {
 
 @pytest.mark.parametrize(("content", "told"), DAMAGED.values(), ids=DAMAGED)
 def test_a_key_set_with_a_damaged_key_is_refused(tmp_path, content, told):
-    """No other key signs in the place of one that cannot be used; its place in the file is named."""
+    """No other key signs instead of an unusable one; the error names its position."""
     path = tmp_path / "jwks.json"
     path.touch(mode=0o600)
     path.write_text(content if isinstance(content, str) else json.dumps(content))
@@ -349,8 +349,8 @@ def test_a_key_set_with_a_damaged_key_is_refused(tmp_path, content, told):
     assert SECRET_JWK["k"] not in str(caught.value)
 
 
-def test_keys_of_a_set_that_are_not_for_signatures_are_left_out(tmp_path):
-    """Keys for encryption and public keys of an unknown type do not keep a set from being used."""
+def test_keys_of_a_set_that_are_not_for_signatures_are_ignored(tmp_path):
+    """Keys for encryption, and public keys of an unknown type."""
     path = tmp_path / "jwks.json"
     others = [
         PUBLIC | {"use": "enc"},
@@ -367,7 +367,7 @@ def test_keys_of_a_set_that_are_not_for_signatures_are_left_out(tmp_path):
 
 
 def test_a_secret_can_come_from_a_pipe():
-    """As a shell's <(...) makes one."""
+    """Such as that of a shell's <(...)."""
     reading, writing = os.pipe()
     with os.fdopen(writing, "w") as pipe:
         pipe.write(SECRET)
@@ -376,8 +376,8 @@ def test_a_secret_can_come_from_a_pipe():
     os.close(reading)
 
 
-def test_files_that_cannot_be_keys_are_refused(tmp_path):
-    """One that is not there, and one that holds something else; by its path."""
+def test_files_without_keys_are_refused(tmp_path):
+    """A missing file and a file with other content, by their paths."""
     with pytest.raises(ConfigurationError, match="none' cannot be read: No such file"):
         TokenwardSettings(secret_file=tmp_path / "none").to_keys()
     (tmp_path / "text").write_text("text")
@@ -385,8 +385,8 @@ def test_files_that_cannot_be_keys_are_refused(tmp_path):
         TokenwardSettings(pem_file=tmp_path / "text").to_keys()
 
 
-def test_keys_of_somebody_else_are_fetched_later():
-    """Nothing is sent when the engine is made; an OpenID issuer is the issuer of the policy too."""
+def test_remote_keys_are_fetched_later():
+    """Creating the engine sends nothing; an OpenID issuer is also the issuer of the policy."""
     engine_from_settings(TokenwardSettings(jwks_url="https://a.example/jwks", algorithm="ES256"))
     settings = TokenwardSettings(oidc_issuer="https://a.example")
     assert engine_from_settings(settings).policy.issuer == "https://a.example"
@@ -394,15 +394,15 @@ def test_keys_of_somebody_else_are_fetched_later():
         TokenwardSettings(jwks_url="ftp://a.example").to_keys()
 
 
-def test_without_keys_there_is_no_engine():
-    """The message names every variable that could give them."""
+def test_an_engine_requires_keys():
+    """The message names every variable that can configure them."""
     with pytest.raises(ConfigurationError) as caught:
         engine_from_settings()
     assert all(f"TOKENWARD_{name.upper()}" in str(caught.value) for name in KEY_SETTINGS)
 
 
-def test_a_store_is_made_of_its_url(tmp_path):
-    """Memory, SQL and Redis, each with its prefix and time-out."""
+def test_a_store_is_created_from_its_url(tmp_path):
+    """Memory, SQL and Redis, each with its prefix and timeout."""
 
     def store(url: str, **options: object) -> object:
         return TokenwardSettings(store_url=url, **options).to_store()
@@ -420,22 +420,22 @@ def test_a_store_is_made_of_its_url(tmp_path):
     assert isinstance(store("rediss://localhost"), RedisStore)
 
 
-def test_a_memory_store_can_be_told_that_it_is_alone(monkeypatch):
-    """So that it does not warn where there seem to be several workers."""
+def test_the_warning_of_a_memory_store_can_be_turned_off(monkeypatch):
+    """For a single process that looks like one of several workers."""
     monkeypatch.setenv("WEB_CONCURRENCY", "4")
     TokenwardSettings(store_url="memory://single-process").to_store()
     with pytest.warns(RuntimeWarning, match="serves one process"):
         TokenwardSettings(store_url="memory://").to_store()
 
 
-def test_another_store_is_refused():
-    """The URL, which may hold a password, is not repeated."""
+def test_an_unknown_store_is_refused():
+    """The error does not repeat the URL, which may contain a password."""
     message = refusal_of(store_url=f"mysql://root:{VALUE}@host/db")
     assert message.startswith("TOKENWARD_STORE_URL must begin with memory://, ")
 
 
-def test_a_store_whose_extra_is_absent_names_it(monkeypatch):
-    """As the store itself does."""
+def test_a_missing_extra_of_a_store_is_reported(monkeypatch):
+    """With the command that installs it."""
     monkeypatch.setitem(sys.modules, "redis.asyncio", None)
     for name in [name for name in sys.modules if name.startswith("tokenward.stores.redis")]:
         monkeypatch.delitem(sys.modules, name)
@@ -443,7 +443,7 @@ def test_a_store_whose_extra_is_absent_names_it(monkeypatch):
         TokenwardSettings(store_url="redis://localhost").to_store()
 
 
-def test_without_pydantic_settings_the_extra_is_named(monkeypatch):
+def test_missing_pydantic_settings_are_reported(monkeypatch):
     """By an ImportError, when `tokenward.settings` is imported."""
     monkeypatch.setitem(sys.modules, "pydantic_settings", None)
     monkeypatch.delitem(sys.modules, "tokenward.settings.strict_settings")
