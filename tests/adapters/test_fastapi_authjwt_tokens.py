@@ -227,6 +227,8 @@ WRONG = [
     ("subject", True, "subject must be a string or integer"),
     ("audience", 1, "audience must be a string or sequence"),
     ("algorithm", 1, "algorithm must be a string"),
+    ("headers", "text", "headers must be a dictionary"),
+    ("headers", [], "headers must be a dictionary"),
     ("user_claims", "asd", "user_claims must be a dictionary"),
     ("user_claims", [], "user_claims must be a dictionary"),
     ("expires_time", "soon", "expires_time must be between timedelta, int, bool"),

@@ -1,7 +1,7 @@
 """Issuing tokens, and checking the arguments of `create_access_token` and `create_refresh_token`."""
 
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from datetime import timedelta
 from typing import Any, Final, NamedTuple
 
@@ -23,7 +23,7 @@ class NewToken(NamedTuple):
     type: TokenType
     subject: object
     algorithm: object
-    headers: dict[str, Any] | None
+    headers: object
     expires_time: object
     audience: object
     user_claims: object
@@ -71,7 +71,7 @@ class TokenIssuer:
             fresh=new.fresh,
             lifetime=lifetime,
             audience=_checked_audience(new.audience),
-            headers=new.headers,
+            headers=_checked_headers(new.headers),
             type=new.type,
         )
         self._issued.append(token)
@@ -101,6 +101,13 @@ def _checked_audience(audience: object) -> str | Collection[str] | None:
         msg = "audience must be a string or sequence"
         raise TypeError(msg)
     return audience
+
+
+def _checked_headers(headers: object) -> Mapping[str, Any] | None:
+    if not isinstance(headers, Mapping | None):
+        msg = "headers must be a dictionary"
+        raise TypeError(msg)
+    return headers
 
 
 def _split_user_claims(user_claims: object) -> tuple[dict[str, Any], list[str]]:
