@@ -98,6 +98,7 @@ def _table() -> Mapping[str, Algorithm]:
             Algorithm(f"RS{bits}", "RSA", pyjwt.RSAAlgorithm(crypto_hash)),
             Algorithm(f"PS{bits}", "RSA", pyjwt.RSAPSSAlgorithm(crypto_hash)),
         )
+
     for name, crypto_hash, curve, curve_name, signature_bytes in (
         ("ES256", hashes.SHA256, ec.SECP256R1, "P-256", 64),
         ("ES384", hashes.SHA384, ec.SECP384R1, "P-384", 96),
@@ -106,6 +107,7 @@ def _table() -> Mapping[str, Algorithm]:
     ):
         backend = pyjwt.ECAlgorithm(crypto_hash, curve)
         rows.append(Algorithm(name, "EC", backend, {curve_name: signature_bytes}))
+
     rows.append(Algorithm("EdDSA", "OKP", pyjwt.OKPAlgorithm(), {"Ed25519": 64, "Ed448": 114}))
     return MappingProxyType({row.name: row for row in rows})
 

@@ -100,6 +100,7 @@ def loads_payload(data: bytes) -> dict[str, JsonValue]:
         members = from_json(data)
     except ValueError:
         raise_without_context(MalformedTokenError())
+
     if type(members) is not dict:
         raise MalformedTokenError
     return members
@@ -129,6 +130,7 @@ def dumps(members: Mapping[str, object]) -> bytes:
     except TypeError:
         msg = "The names of claims and headers must be text."
         raise TypeError(msg) from None
+
     try:
         written = to_json(members)
     except PydanticSerializationError:

@@ -54,6 +54,7 @@ def text_of_token(token: str | bytes, *, max_bytes: int) -> str:
     if len(token) > max_bytes:
         msg = "The token is malformed. It is too long."
         raise MalformedTokenError(msg)
+
     if isinstance(token, str):
         return token
     if not token.isascii():
@@ -145,6 +146,7 @@ class CompactJws:
         key = signer.key
         message = self._begun(key, payload, typ, headers)
         signature = await signer.sign(message.encode())
+
         try:
             key.verify(message.encode(), signature)
         except InvalidSignatureError as exc:
@@ -191,6 +193,7 @@ class CompactJws:
         version = self._keys.version
         if self._version != version:
             self._clear(version)
+
         remembered = self._headers.get(head)
         # Compared again, because another thread may have added a header of removed keys.
         if remembered is not None and remembered.keys_version != version:
@@ -276,6 +279,7 @@ def _encode_header(key: Key, typ: str, extra: Mapping[str, JsonValue]) -> str:
     if refused:
         msg = f"Only the engine sets these headers: {', '.join(refused)}."
         raise ConfigurationError(msg)
+
     header: dict[str, JsonValue] = {"alg": key.algorithm.name, "typ": typ}
     if key.kid is not None:
         header["kid"] = key.kid

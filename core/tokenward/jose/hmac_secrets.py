@@ -57,6 +57,7 @@ def keyed_hmac(secret: bytes, algorithm: Algorithm, *, may_be_short: bool) -> HM
     text = secret.strip()
     if b"-----BEGIN " in text or text.startswith(_SSH_PREFIXES) or _is_private_der(secret):
         raise InvalidKeyError(_NOT_A_SECRET)
+
     try:
         algorithm.backend.prepare_key(secret)
     except PyJWTError:
@@ -79,6 +80,7 @@ def _is_private_der(secret: bytes) -> bool:
     """Whether this is a private key in DER (PKCS #8, PKCS #1 or SEC 1), which PyJWT does not detect."""
     if not secret.startswith(_DER_SEQUENCE):
         return False
+
     try:
         serialization.load_der_private_key(secret, password=None)
     except TypeError:  # an encrypted key

@@ -49,11 +49,13 @@ def load_jwk(jwk: Mapping[str, JsonValue]) -> PrivateKey | PublicKey | bytes:
     required, private = _JWK_MEMBERS[kty]
     for member in sorted(required | (private & jwk.keys())):
         _check_member(jwk, member)
+
     try:
         key: PrivateKey | PublicKey | bytes = _JWK_LOADERS[kty].from_jwk(dict(jwk))
     except _FAULTS:
         msg = "The JWK's members are not a valid key."
         raise InvalidKeyError(msg) from None
+
     _check_allows_verifying(jwk, is_private=isinstance(key, PrivateKey))
     return key
 
@@ -63,6 +65,7 @@ def _check_member(jwk: Mapping[str, JsonValue], member: str) -> None:
     if not isinstance(value, str) or not value:
         msg = f"The JWK's '{member}' must be base64url text."
         raise InvalidKeyError(msg)
+
     try:
         b64url_decode(value)
     except MalformedTokenError:
@@ -78,6 +81,7 @@ def _check_allows_verifying(jwk: Mapping[str, JsonValue], *, is_private: bool) -
     if jwk.get("use", "sig") != "sig":
         msg = "The JWK's 'use' is not 'sig': it is not meant for signatures."
         raise InvalidKeyError(msg)
+
     operations = jwk.get("key_ops", ["verify"])
     wanted = {"verify", "sign"} if is_private else {"verify"}
     if not isinstance(operations, list) or wanted.isdisjoint(

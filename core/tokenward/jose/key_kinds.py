@@ -87,6 +87,7 @@ def public_members(key: PublicKey) -> dict[str, JsonValue]:
         members = pyjwt.ECAlgorithm.to_jwk(key, as_dict=True)
     else:
         members = pyjwt.OKPAlgorithm.to_jwk(key, as_dict=True)
+
     members.pop("key_ops", None)
     return members
 

@@ -28,10 +28,13 @@ def load_pem(pem: bytes, password: bytes | None) -> PrivateKey | PublicKey:
     if b"-----BEGIN OPENSSH" in pem:
         msg = "This is an OpenSSH key. Convert it first: ssh-keygen -p -m pkcs8 -f FILE"
         raise InvalidKeyError(msg)
+
     if is_private_pem(pem):
         return _supported(_load_private_pem(pem, password))
+
     if password is not None:
         raise InvalidKeyError(_NOT_ENCRYPTED)
+
     try:
         key = serialization.load_pem_public_key(pem)
     except (ValueError, UnsupportedAlgorithm):

@@ -75,10 +75,12 @@ class SignatureCache:
         if self._version != keys_version or now >= self._next_end:
             with self._lock:
                 self._remove_expired(keys_version, now)
+
         found = self._verified.get(text)
         # Compared again, because a key may have been removed meanwhile.
         if found is None or found.keys_version != keys_version:
             return None
+
         self._hits += 1
         return found
 
@@ -103,6 +105,7 @@ class SignatureCache:
             self._verified[text] = verified
             if is_known:
                 return
+
             self._bytes += size
             if second in self._ending:
                 self._ending[second].append(text)
@@ -111,6 +114,7 @@ class SignatureCache:
                 self._bytes += _BYTES_OF_QUEUE
                 heappush(self._seconds, second)
                 self._next_end = self._seconds[0]
+
             while len(self._verified) > self._max_entries or self._bytes > self._max_bytes:
                 self._remove_next()
 
@@ -126,6 +130,7 @@ class SignatureCache:
             self._seconds.clear()
             self._next_end = inf
             self._bytes = 0
+
         while now >= self._next_end:
             self._remove_next()
 

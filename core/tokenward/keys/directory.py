@@ -106,9 +106,11 @@ class KeyDirectory:
         """
         if first is not None:
             self._make()
+
         if not self._path.is_dir():
             msg = f"{str(self._path)!r} is not a directory."
             raise ConfigurationError(msg)
+
         with locked(self._path):
             ring = KeyRing(first) if first is not None and self._is_empty() else self._load()
             yield ring
@@ -125,6 +127,7 @@ class KeyDirectory:
         """
         if not (self._path / MANIFEST_NAME).exists():
             return None
+
         rows = parsed_manifest(self._read(MANIFEST_NAME))
         (name,) = [row.file for row in rows if row.state == "active"]
         return (self._path / name).stat().st_mtime
@@ -165,6 +168,7 @@ class KeyDirectory:
         """Write all keys. The caller holds the lock."""
         present = self._contents()
         planned = [self._planned(entry, present) for entry in entries]
+
         manifest = rendered_manifest([row for row, _, _ in planned])
         before = self._named_before()
         self._write([each for each in planned if each[1] not in present], manifest)
@@ -177,6 +181,7 @@ class KeyDirectory:
             if os.path.lexists(self._path / MANIFEST_NAME)
             else self._plain_entries()
         )
+
         _refuse_duplicates(self._path, [(name, entry.key) for name, entry in entries])
         with path_in_errors(self._path / MANIFEST_NAME):
             return KeyRing.from_entries([entry for _, entry in entries])
@@ -195,6 +200,7 @@ class KeyDirectory:
         if not keys:
             msg = f"{str(self._path)!r} holds no keys: neither ring.json nor *.pem or *.jwk.json."
             raise ConfigurationError(msg)
+
         signing = [name for name, key in keys.items() if key.can_sign]
         if len(signing) > 1:
             msg = (
@@ -202,6 +208,7 @@ class KeyDirectory:
                 "keep one and the public halves of the others, or name the active one in ring.json."
             )
             raise ConfigurationError(msg)
+
         # If all keys are public, the ring only verifies, and any of them can be the active one.
         active = (signing or list(keys))[0]
         return [
@@ -245,6 +252,7 @@ class KeyDirectory:
         suffix, content, mode = rendered(entry.key)
         row = row_of(entry, present.get(content) or new_name(entry.key, suffix))
         key_named_by(row, KeyFile(self._path / row.file, content))
+
         return row, content, mode
 
     def _write(self, new: Sequence[tuple[Row, bytes, int]], manifest: bytes) -> None:

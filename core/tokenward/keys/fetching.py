@@ -90,6 +90,7 @@ def freshness_seconds(document: FetchedDocument) -> float | None:
     directives = [(name.strip(), value.strip().strip('"')) for name, _, value in named]
     if any(name in {"no-store", "no-cache"} for name, _ in directives):
         return 0
+
     ages = [_seconds(value) for name, value in directives if name == "max-age"]
     return max(0, min(ages) - _seconds(document.age)) if ages else None
 
@@ -128,6 +129,7 @@ class Fetcher:
         """
         if self._client is not None:
             return await _get(self._client, url)
+
         # A proxy from the environment must not get requests to this machine.
         async with _httpx().AsyncClient(
             verify=self._trust, trust_env=url.scheme == "https", timeout=None
@@ -156,6 +158,7 @@ async def _read(response: "httpx.Response") -> bytes:
     encoding = response.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in {"identity", "gzip"}:
         raise UnexpectedResponseError
+
     gzip = zlib.decompressobj(_GZIP_WINDOW) if encoding == "gzip" else None
     body = bytearray()
     # A transport in memory, as in tests, has already read and decoded the body.
@@ -167,6 +170,7 @@ async def _read(response: "httpx.Response") -> bytes:
             body += raw if gzip is None else gzip.decompress(raw, MAX_BYTES + 1 - len(body))
             if len(body) > MAX_BYTES:
                 break
+
     if len(body) > MAX_BYTES:
         raise UnexpectedResponseError
     return bytes(body)

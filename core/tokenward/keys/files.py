@@ -110,6 +110,7 @@ def read_key_file(path: Path, *, within: Path | None = None, is_secret: bool = F
             f"read it: chmod 600 {shlex.quote(str(path))}"
         )
         raise InvalidKeyError(msg)
+
     return KeyFile(path, content)
 
 
@@ -129,6 +130,7 @@ def _holds_private_key(content: bytes) -> bool:
         document = loads_object(content)
     except MalformedTokenError:
         return False
+
     members = document.get("keys")
     jwks = [document, *(members if isinstance(members, list) else ())]
     return any(isinstance(jwk, dict) and not PRIVATE_MEMBERS.isdisjoint(jwk) for jwk in jwks)
@@ -182,6 +184,7 @@ def rendered(key: Key) -> tuple[str, bytes, int]:
     """
     if key.algorithm.key_type == "oct":
         return JWK_SUFFIX, dumps(key.secret_jwk()), 0o600
+
     if key.can_sign:
         return PEM_SUFFIX, key.private_pem(), 0o600
     return JWK_SUFFIX, dumps(key.public_jwk()), 0o644

@@ -64,9 +64,11 @@ def index_ring(keys: Iterable[Key]) -> KeyIndex:
         if key.kid is None and any(sibling.kid is None for sibling in siblings):
             msg = f"Two {key.algorithm.name} keys of the ring have no id: give each its kid=."
             raise ConfigurationError(msg)
+
         if key.kid in by_kid:
             msg = "Two keys of the ring have the same id."
             raise ConfigurationError(msg)
+
         if key.kid is not None:
             by_kid[key.kid] = key
         siblings.append(key)

@@ -42,6 +42,7 @@ class JwkSet:
         for each in published:
             by_algorithm.setdefault(each.key.algorithm.name, []).append(each.key)
         by_kid = {each.kid: each.key for each in published if each.kid is not None}
+
         self._index = index_of(by_kid, by_algorithm)
 
     @classmethod
@@ -77,6 +78,7 @@ class JwkSet:
         kept = [each for each in found if each.kid is None or times[each.kid] == 1]
         if not kept:
             raise UnusableJwkSetError
+
         return cls([_kept(each, known) for each in kept])
 
     def find(self, *, kid: str | None, algorithm: str) -> Key:
@@ -118,6 +120,7 @@ def _published(member: JsonValue, algorithms: Collection[str] | None) -> _Publis
     """Return the key of a member; None if it cannot be used to verify."""
     if not isinstance(member, dict) or member.get("kty") == "oct" or "d" in member:
         return None
+
     kid = member.get("kid")
     for name in _algorithms_to_try(member, algorithms):
         try:

@@ -48,6 +48,7 @@ def jwks_file_ring(path: Path) -> KeyRing:
     ]
     if not keys:
         raise file_fault(path, "holds no key for signatures")
+
     if not keys[0].can_sign and any(key.can_sign for key in keys):
         raise file_fault(path, "begins with a public key: put the private key that signs first")
     return KeyRing(keys[0], verifiers=keys[1:])
@@ -58,6 +59,7 @@ def _members_of(path: Path, content: bytes) -> list[JsonValue]:
         parsed = loads_object(content)
     except MalformedTokenError:
         parsed = {"keys": None}
+
     members = parsed.get("keys", [parsed])
     if not isinstance(members, list):
         what = "is not a JSON Web Key Set: expected a JSON object with a list 'keys'"
@@ -77,6 +79,7 @@ def _is_for_something_else(member: JsonValue) -> bool:
     """Whether a member is a public key of an unknown type, or a key for another use than signatures."""
     if not isinstance(member, dict):
         return False
+
     kty, alg, operations = member.get("kty"), member.get("alg"), member.get("key_ops")
     return (
         member.get("use") == "enc"

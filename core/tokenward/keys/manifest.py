@@ -103,6 +103,7 @@ def row_of(entry: KeyEntry, name: str) -> Row:
     except (ValidationError, PydanticSerializationError):
         msg = "A key of the ring has an id, a time or a file name that cannot be written as JSON."
         raise ConfigurationError(msg) from None
+
     return row
 
 

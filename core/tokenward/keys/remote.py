@@ -98,14 +98,17 @@ class RemoteKeySet:
         self._stale_for = _seconds(stale_for, "stale_for", may_be_zero=True)
         self._cooldown = _seconds(cooldown, "cooldown")
         self._timeout = _seconds(timeout, "timeout")
+
         if not self._cooldown <= self._lifetime <= self._max_lifetime:
             msg = "lifetime must not be shorter than cooldown, nor longer than max_lifetime."
             raise ConfigurationError(msg)
+
         self.version: int = 0
         """A number that grows whenever the keys change."""
         self.due_at: float = -math.inf
         """Always in the past: engines call `prepare` before each use of the set."""
         self.can_sign: bool = False
+
         self._keys: JwkSet | None = None
         self._fresh_for = self._lifetime
         self._fetched_at = self._started_at = -math.inf
@@ -157,10 +160,12 @@ class RemoteKeySet:
         """
         if _is_within(self._fresh_for * _REFRESH_AHEAD, self._fetched_at, now):
             return
+
         last = self._fresh_for + self._stale_for
         if _is_within(last if self._is_down else self._fresh_for, self._fetched_at, now):
             self._start_fetch(now)
             return
+
         task = self._start_fetch(now)
         if task is not None:
             await asyncio.wait((task,))
@@ -184,6 +189,7 @@ class RemoteKeySet:
         task = None if kid is None else self._start_fetch(now)
         if kid is None or task is None:
             return False
+
         version = self.version
         await asyncio.wait((task,))
         # The token may be signed with a key without an id, which has been replaced.
@@ -218,9 +224,11 @@ class RemoteKeySet:
         pending = {each: task for each, task in self._tasks.items() if not task.done()}
         if loop in pending:
             return pending[loop]
+
         # A task of this loop cannot wait for one of another loop, which may be closed and never end.
         if _is_within(self._cooldown, self._started_at, now) and not pending:
             return None
+
         self._started_at = now
         # An empty context, so that the task does not keep the request that starts it alive.
         task = loop.create_task(self._fetch(now), context=contextvars.Context())
@@ -247,6 +255,7 @@ class RemoteKeySet:
         requested = freshness_seconds(document)
         bounded = self._lifetime if requested is None else min(requested, self._max_lifetime)
         self._fresh_for = max(bounded, self._cooldown)
+
         before, self._keys = self._keys, keys
         self._fetched_at = now
         self._is_down = False
@@ -258,6 +267,7 @@ class RemoteKeySet:
         document = await self._fetcher.get(self._url)
         if self._issuer is None:
             return document
+
         is_local = self._url.scheme == "http"
         return await self._fetcher.get(
             jwks_url(document.body, self._issuer, allow_loopback=is_local)

@@ -53,8 +53,10 @@ class KeyRing:
         """A number that grows with every change."""
         self.due_at: float = math.inf
         """When the next key expires, in seconds since 1970; see `prepare`."""
+
         self._lock = Lock()
         key, signer = _key_and_signer(active)
+
         old = [each for each in _checked_keys(verifiers, "verifiers") if each != key]
         entries = [
             KeyEntry(key, "active"),
@@ -179,6 +181,7 @@ class KeyRing:
         if verify_for is not None and verify_for < timedelta(0):
             msg = "verify_for must not be negative."
             raise ConfigurationError(msg)
+
         key, signer = _key_and_signer(new_key)
         seconds = None if verify_for is None else verify_for.total_seconds()
         with self._lock:

@@ -101,9 +101,11 @@ class RingState(NamedTuple):
         kept = [entry for entry in others if entry.key.kid != key.kid or entry.key.kid is None]
         until = None if verify_seconds is None or now is None else now + verify_seconds
         retiring = [] if verify_seconds == 0 else [KeyEntry(old.key, "verify-only", until)]
+
         expire_after = self.expire_after
         if verify_seconds is not None and until is None:
             expire_after = {**expire_after, old.key: verify_seconds}
+
         return self.of([KeyEntry(key, "active"), *retiring, *kept], signer, expire_after)
 
     def without(self, kid: str) -> Self:
@@ -111,6 +113,7 @@ class RingState(NamedTuple):
         if kid == self.active.kid:
             msg = "The active key cannot be retired: rotate to another key first."
             raise ConfigurationError(msg)
+
         kept = [entry for entry in self.entries if entry.key.kid != kid]
         if len(kept) == len(self.entries):
             msg = "The ring has no key of this id."
