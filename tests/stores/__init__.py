@@ -1,1 +1,1 @@
-"""The stores: one contract, and what is each one's own."""
+"""The stores: one contract for all, and tests of each store."""

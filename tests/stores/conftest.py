@@ -1,4 +1,4 @@
-"""Real services: where they are, and what happens where they are not.
+"""Real services: their URLs, and skipping or failing if a service is missing.
 
 The contract of `MemoryStore` runs without SQLAlchemy, so the fixtures import what needs it.
 """
@@ -14,7 +14,7 @@ REQUIRED = os.environ.get("TOKENWARD_REQUIRE_SERVICES") == "1"
 
 
 def service(variable: str, default: str, start: str) -> str:
-    """Give the URL of a service; skip with the command that starts it, or fail where it is required."""
+    """Return the URL of a service; without it, skip with the command that starts it, or fail."""
     url = os.environ.get(variable, default)
     parts = urlsplit(url)
     try:
@@ -39,7 +39,7 @@ def database_of_worker(url: str) -> str:
 
 
 def absent(message: str) -> NoReturn:
-    """Skip because a service is not there, or fail where it is required."""
+    """Skip because a service is missing, or fail if it is required."""
     if REQUIRED:
         pytest.fail(message)
     pytest.skip(message)
@@ -47,7 +47,7 @@ def absent(message: str) -> NoReturn:
 
 @pytest.fixture(scope="session")
 def redis_url() -> str:
-    """Give a Redis of the tests."""
+    """Return the URL of the Redis of the tests."""
     url = service(
         "TOKENWARD_TEST_REDIS_URL",
         "redis://127.0.0.1:6379/0",
@@ -58,7 +58,7 @@ def redis_url() -> str:
 
 @pytest.fixture(scope="session")
 def postgres_url() -> str:
-    """Give a PostgreSQL of the tests."""
+    """Return the URL of the PostgreSQL of the tests."""
     return service(
         "TOKENWARD_TEST_POSTGRES_URL",
         "postgresql+asyncpg://root@127.0.0.1:5432/test",
@@ -68,7 +68,7 @@ def postgres_url() -> str:
 
 @pytest.fixture(scope="session")
 def pgbouncer_url(postgres_url):
-    """Give the PostgreSQL of the tests through a pooler in transaction mode."""
+    """Return the URL of the PostgreSQL of the tests behind a pooler in transaction mode."""
     from tests.stores import pooler
 
     executable = pooler.program()
@@ -80,7 +80,7 @@ def pgbouncer_url(postgres_url):
 
 @pytest.fixture
 async def sqlite_place(tmp_path):
-    """Give an SQLite file with the tables in it."""
+    """Yield an SQLite file with tables."""
     from tests.stores.crash_worker import prepared
 
     async with prepared(f"sqlite+aiosqlite:///{tmp_path / 'revocations.db'}") as made:
@@ -89,7 +89,7 @@ async def sqlite_place(tmp_path):
 
 @pytest.fixture
 async def postgres_place(postgres_url):
-    """Give a schema of its own with the tables in it."""
+    """Yield a new PostgreSQL schema with tables."""
     from tests.stores.crash_worker import prepared
 
     async with prepared(postgres_url) as made:
@@ -98,7 +98,7 @@ async def postgres_place(postgres_url):
 
 @pytest.fixture(params=["sqlite", "postgres"])
 async def place(request, tmp_path):
-    """Give an empty place in each database."""
+    """Yield an empty place in each database."""
     from tests.stores.crash_worker import prepared
 
     if request.param == "sqlite":

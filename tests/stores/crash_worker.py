@@ -1,4 +1,4 @@
-"""What other processes do in the tests of shared stores; some of them are killed while doing it."""
+"""The work of other processes in the tests of shared stores; some of them are killed during it."""
 
 import asyncio
 import os
@@ -28,7 +28,7 @@ from tokenward.stores.sql import SqlStore
 
 @dataclass(frozen=True)
 class Place:
-    """Where a store keeps what it is told; can be sent to another process."""
+    """The location of a store's records; can be sent to another process."""
 
     url: str
     part: str | None = None
@@ -38,7 +38,7 @@ class Place:
     grace_seconds: int = 0
 
     def store(self) -> RevocationStore:
-        """Open a store there."""
+        """Open a store at this place."""
         if self.url.startswith("redis"):
             from tokenward.stores.redis import RedisStore
 
@@ -52,19 +52,19 @@ class Place:
 
     @asynccontextmanager
     async def engine(self) -> AsyncIterator[TokenEngine[Claims]]:
-        """Give an engine with a store there."""
+        """Yield an engine with a store at this place."""
         async with self.store() as store:
             yield self.engine_with(store)
 
     def engine_with(self, store: RevocationStore) -> TokenEngine[Claims]:
-        """Give an engine with a store; all of them know each other's tokens."""
+        """Return an engine with a store; all such engines accept each other's tokens."""
         policy = TokenPolicy(reuse_grace=timedelta(seconds=self.grace_seconds))
         return TokenEngine(KeyRing.from_secret(SECRET), policy=policy, store=store)
 
 
 @asynccontextmanager
 async def prepared(url: str) -> AsyncIterator[Place]:
-    """Give an empty place of its own in a service or a file, and leave nothing behind."""
+    """Yield a new, empty place in a service or a file, and remove it afterwards."""
     name = f"tokenward_test_{uuid.uuid4().hex[:12]}"
     if url.startswith("redis"):
         from redis.asyncio import Redis
@@ -93,7 +93,7 @@ async def _execute(url: str, statement: str) -> None:
 
 
 async def outcome_of(engine: TokenEngine[Claims], token: str) -> str:
-    """Give the new refresh token, or the code of the error."""
+    """Refresh a token; return the new refresh token, or the code of the error."""
     try:
         return (await engine.refresh(token)).refresh_token
     except TokenError as exc:
@@ -101,7 +101,7 @@ async def outcome_of(engine: TokenEngine[Claims], token: str) -> str:
 
 
 def refresh_at_once(place: Place, callers: int, parent: Connection) -> None:
-    """Refresh each token that comes with many callers at once, and send what each of them got."""
+    """Refresh each received token with many callers at once, and send the outcome of each."""
 
     async def run() -> None:
         async with place.engine() as engine:
@@ -114,7 +114,7 @@ def refresh_at_once(place: Place, callers: int, parent: Connection) -> None:
 
 
 def rotate_until_killed(place: Place, token: str, parent: Connection) -> None:
-    """Refresh one token after the other, and send each as soon as it is there."""
+    """Refresh one token after the other, and send each new one immediately."""
 
     async def run() -> None:
         following = token
@@ -130,10 +130,10 @@ def rotate_until_killed(place: Place, token: str, parent: Connection) -> None:
 
 
 def revoke_and_die(place: Place, token: str) -> None:
-    """Die between the commit of a revocation and the answer."""
+    """Die between the commit of a revocation and its return."""
 
     class Dying:
-        """Passes everything on, and ends with the first revocation."""
+        """Forwards every call, and ends the process with the first revocation."""
 
         def __init__(self, store: RevocationStore) -> None:
             self._store = store

@@ -1,4 +1,4 @@
-"""A pgbouncer of the tests' own, in transaction mode, in front of the PostgreSQL of the tests."""
+"""A pgbouncer in transaction mode, in front of the PostgreSQL of the tests."""
 
 import os
 import pwd
@@ -17,7 +17,7 @@ INSTALL = "apt-get install pgbouncer"
 
 
 def program() -> str | None:
-    """Return the path of pgbouncer, or None where it is not installed."""
+    """Return the path of pgbouncer, or None if it is not installed."""
     return shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 
 
@@ -29,7 +29,7 @@ def _free_port() -> int:
 
 
 def _unprivileged() -> dict[str, object]:
-    """Return what makes `subprocess` drop root, as which pgbouncer refuses to run."""
+    """Return the arguments of `subprocess` that drop root, which pgbouncer refuses."""
     if os.geteuid() != 0:
         return {}
     names = {each.pw_name for each in pwd.getpwall()}

@@ -1,4 +1,4 @@
-"""A service behind a pooler that it shares, in a process of its own."""
+"""A service in another process, behind a pooler that it shares."""
 
 import asyncio
 from collections import Counter
@@ -15,7 +15,7 @@ ROUNDS = 20 if IS_DEEP else 5
 
 
 def serve(url: str, schema: str, name: str, parent: Connection) -> None:
-    """Revoke, say so, wait for the word, and then count how many answers are right."""
+    """Revoke, report it, wait for the signal, and then count the correct answers."""
     asyncio.run(_serve(url, schema, name, parent))
 
 

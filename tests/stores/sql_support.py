@@ -1,4 +1,4 @@
-"""What the tests of SqlStore share: records, engines of the user's own, and what is seen of them."""
+"""Helpers for the tests of SqlStore: records, a user's own engines, and their events."""
 
 import asyncio
 from contextlib import asynccontextmanager
@@ -16,31 +16,31 @@ LOST = {"refresh_token_reused", "token_revoked"}
 
 
 async def denies(store, jti, *, now=NOW):
-    """Ask for a token alone."""
+    """Check only a token."""
     return await store.is_revoked(jti=jti, sid=None, sub="s", issued_at=now, now=now)
 
 
 def record(identity="x", **changes):
-    """Make a revocation of a token."""
+    """Return a revocation of a token."""
     return replace(Revocation("token", identity, NOW + 60), **changes)
 
 
 def use(jti="x", keep_until=NOW + 60):
-    """Make a use of a token."""
+    """Return a use of a token."""
     return Consumption(jti, "successor", b"", NOW, keep_until)
 
 
 @asynccontextmanager
-async def borrowed(place, **options):
-    """Give an engine of the user's own, and a store on it."""
+async def on_users_engine(place, **options):
+    """Yield an engine of the user, and a store on it."""
     engine = create_async_engine(place.url, **options)
     async with SqlStore(engine, schema=place.part, timeout_seconds=place.timeout_seconds) as store:
         yield engine, store
     await engine.dispose()
 
 
-def heard(engine, name, pick):
-    """Collect what `pick` makes of each event of an engine."""
+def collect_events(engine, name, pick):
+    """Collect the result of `pick` for each event of an engine."""
     events = []
     event.listen(engine.sync_engine, name, lambda *args: events.append(pick(*args)))
     return events
@@ -48,27 +48,29 @@ def heard(engine, name, pick):
 
 def statements_of(engine):
     """Collect the statements that an engine sends."""
-    return heard(engine, "before_cursor_execute", lambda _c, _cursor, statement, *_: statement)
+    return collect_events(
+        engine, "before_cursor_execute", lambda _c, _cursor, statement, *_: statement
+    )
 
 
 def errors_of(engine):
     """Collect the driver's errors."""
-    return heard(engine, "handle_error", lambda context: context.original_exception)
+    return collect_events(engine, "handle_error", lambda context: context.original_exception)
 
 
-async def turn(times):
-    """Let the event loop run."""
+async def run_turns(times):
+    """Let the event loop run some turns."""
     for _ in range(times):
         await asyncio.sleep(0)
 
 
 async def until(condition):
-    """Return when a condition holds."""
+    """Wait until a condition holds."""
     async with asyncio.timeout(20):
         while not condition():
-            await turn(1)
+            await run_turns(1)
 
 
-def named(place, **settings):
-    """Give the options of an engine whose connections can be told apart."""
+def with_application_name(place, **settings):
+    """Return the options of an engine whose connections can be identified."""
     return {"connect_args": {"server_settings": {"application_name": place.part, **settings}}}

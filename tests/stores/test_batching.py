@@ -1,4 +1,4 @@
-"""The batcher: one call for one turn of the loop, and nobody waits in vain."""
+"""Batches: one call for one turn of the loop, and every caller gets a result."""
 
 import asyncio
 import gc
@@ -9,7 +9,7 @@ from tokenward.stores.batching import GroupCommit, TurnBatcher
 
 
 class Service:
-    """Answers a batch by doubling, notes each batch, and can be held or made to fail."""
+    """Doubles the numbers of a batch, records each batch, and can be held or made to fail."""
 
     def __init__(self) -> None:
         self.batches = []
@@ -29,27 +29,27 @@ class Service:
 
 @pytest.fixture
 async def service():
-    """Give a service."""
+    """Return a service."""
     return Service()
 
 
 @pytest.fixture
 async def loop_errors():
-    """Collect what the event loop complains of."""
+    """Collect the errors that the event loop reports."""
     found = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: found.append(context))
     return found
 
 
 async def test_one_turn_is_one_call(service):
-    """What is asked in one turn is answered by one call, each in its order."""
+    """All requests of one turn are one call, with results in their order."""
     batcher = TurnBatcher(service)
     assert await asyncio.gather(*map(batcher.submit, range(100))) == [2 * n for n in range(100)]
     assert service.batches == [list(range(100))]
 
 
 async def test_the_next_turn_is_another_call(service):
-    """What is asked while a batch is under way does not wait for it."""
+    """A request during a running batch does not wait for it."""
     batcher = TurnBatcher(service)
     service.open.clear()
     first = asyncio.create_task(batcher.submit(1))
@@ -62,8 +62,8 @@ async def test_the_next_turn_is_another_call(service):
     assert await asyncio.gather(first, second) == [2, 4]
 
 
-async def test_a_failure_reaches_each(service, loop_errors):
-    """Every caller of the batch gets the error, nothing is left unretrieved, and the next is right."""
+async def test_a_failure_reaches_every_caller(service, loop_errors):
+    """No exception is left unretrieved, and the next batch succeeds."""
     batcher = TurnBatcher(service)
     service.error = LookupError("down")
     answers = await asyncio.gather(*map(batcher.submit, range(10)), return_exceptions=True)
@@ -75,8 +75,8 @@ async def test_a_failure_reaches_each(service, loop_errors):
 
 
 @pytest.mark.parametrize("error", [None, LookupError("down")])
-async def test_a_cancelled_caller_leaves_the_others_alone(service, loop_errors, error):
-    """The others get their answer or their error, also when it is the first who goes."""
+async def test_a_cancelled_caller_does_not_affect_the_others(service, loop_errors, error):
+    """They get their result or error, also if the first caller is cancelled."""
     batcher = TurnBatcher(service)
     service.error = error
     service.open.clear()
@@ -96,8 +96,8 @@ async def test_a_cancelled_caller_leaves_the_others_alone(service, loop_errors, 
     assert loop_errors == []
 
 
-async def test_callers_who_all_leave_are_no_error(service, loop_errors):
-    """A batch that nobody waits for any more may fail in silence."""
+async def test_a_batch_without_callers_may_fail(service, loop_errors):
+    """Its error is not reported if all callers were cancelled."""
     batcher = TurnBatcher(service)
     service.error = LookupError("down")
     service.open.clear()
@@ -111,8 +111,8 @@ async def test_callers_who_all_leave_are_no_error(service, loop_errors):
     assert loop_errors == []
 
 
-async def test_an_answer_that_is_cancelled_is_an_error_to_the_callers():
-    """They do not hang, and are not cancelled themselves."""
+async def test_a_cancelled_batch_is_an_error_for_its_callers():
+    """They neither hang nor are cancelled."""
 
     async def cancelled(questions):
         raise asyncio.CancelledError
@@ -124,8 +124,8 @@ async def test_an_answer_that_is_cancelled_is_an_error_to_the_callers():
 
 
 @pytest.mark.parametrize("answers", [[], [1], [1, 2, 3]])
-async def test_a_wrong_number_of_answers_is_an_error_to_all(answers):
-    """Nobody gets another's answer, and nobody hangs."""
+async def test_a_wrong_number_of_results_is_an_error_for_all(answers):
+    """No caller gets another's result, and none hangs."""
 
     async def wrong(questions):
         return answers
@@ -136,8 +136,8 @@ async def test_a_wrong_number_of_answers_is_an_error_to_all(answers):
     assert [type(answer) for answer in got] == [RuntimeError] * 2
 
 
-async def test_draining_waits_for_what_is_under_way(service):
-    """Also for what was asked in this very turn, and for what nobody waits for any more."""
+async def test_draining_waits_for_running_batches(service):
+    """Also for requests of this turn, and of cancelled callers."""
     batcher = TurnBatcher(service)
     await batcher.drain()
     caller = asyncio.create_task(batcher.submit(1))
@@ -154,7 +154,7 @@ async def test_draining_waits_for_what_is_under_way(service):
 
 
 class Disk:
-    """Does batches of writes, and can be held."""
+    """Writes batches, and can be held."""
 
     def __init__(self) -> None:
         self.batches = []
@@ -170,7 +170,7 @@ class Disk:
 
 
 async def test_a_batch_of_writes_must_be_done_before_its_oldest_caller_gives_up():
-    """Its deadline is counted from when the first was asked, not from when it begins."""
+    """Its deadline counts from the first request, not from its beginning."""
     disk, slots = Disk(), asyncio.Semaphore(1)
     writes = GroupCommit(disk, slots, timeout_seconds=20)
     loop = asyncio.get_running_loop()
@@ -185,7 +185,7 @@ async def test_a_batch_of_writes_must_be_done_before_its_oldest_caller_gives_up(
 
 
 async def test_a_write_that_waited_too_long_is_not_begun():
-    """Its caller learns that at once, and later writes are done."""
+    """Its caller gets an error at once, and later writes succeed."""
     disk, slots = Disk(), asyncio.Semaphore(1)
     writes = GroupCommit(disk, slots, timeout_seconds=1e-6)
     async with slots:
@@ -199,7 +199,7 @@ async def test_a_write_that_waited_too_long_is_not_begun():
 
 
 async def test_many_writes_are_several_batches():
-    """A batch holds at most five hundred, so that no transaction grows without bound."""
+    """A batch has at most five hundred writes, so that transactions stay bounded."""
     disk = Disk()
     writes = GroupCommit(disk, asyncio.Semaphore(1), timeout_seconds=20)
     answers = await asyncio.gather(*map(writes.submit, range(1200)))

@@ -1,4 +1,4 @@
-"""The contract, on every store."""
+"""The contract of all stores, for a MemoryStore."""
 
 import pytest
 
@@ -7,10 +7,10 @@ from tokenward.testing import RevocationStoreContract
 
 
 class TestMemoryStore(RevocationStoreContract):
-    """The store in this process's memory."""
+    """The contract, for a MemoryStore."""
 
     @pytest.fixture
     async def store(self):
-        """Give an empty store."""
+        """Return an empty store."""
         async with MemoryStore() as opened:
             yield opened

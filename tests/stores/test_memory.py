@@ -1,4 +1,4 @@
-"""What is the MemoryStore's own: its memory, its pauses, and that it forgets."""
+"""The memory of a MemoryStore, its pauses, and the removal of expired records."""
 
 import asyncio
 import copy
@@ -22,12 +22,12 @@ MANY = 1_000_000 if IS_DEEP else 100_000
 
 
 async def denies(store, jti, now=NOW):
-    """Ask for a token alone."""
+    """Check only a token."""
     return await store.is_revoked(jti=jti, sid=None, sub="", issued_at=now, now=now)
 
 
 async def test_an_expired_entry_is_removed_after_the_spare():
-    """Purging removes what has expired, of every kind, returns how many, and keeps the rest."""
+    """Purging removes expired records of every kind, returns their number, and keeps the rest."""
     store = MemoryStore()
     for kind in ("token", "session", "subject"):
         await store.revoke(Revocation(kind, "old", NOW + 10, NOW), now=NOW)
@@ -41,8 +41,8 @@ async def test_an_expired_entry_is_removed_after_the_spare():
     assert await denies(store, "new", NOW + 10)
 
 
-async def test_a_store_in_use_forgets_without_being_told():
-    """A day of revocations leaves no more than the last hour's worth, also of what is only read."""
+async def test_a_store_in_use_removes_expired_records_without_a_purge():
+    """After a day of revocations only those of the last hour remain, also with reads only."""
     store = MemoryStore()
     for second in range(0, 86_400, 10):
         now = NOW + second
@@ -54,7 +54,7 @@ async def test_a_store_in_use_forgets_without_being_told():
 
 
 async def test_a_clock_that_is_ahead_for_a_moment_removes_nothing():
-    """Sweeps and purges by a clock an hour ahead leave what is still needed."""
+    """Sweeps and purges by a clock an hour ahead keep everything that is still needed."""
     store = MemoryStore()
     for kind in ("token", "session", "subject"):
         await store.revoke(Revocation(kind, "x", NOW + 60, NOW + 1), now=NOW)
@@ -80,8 +80,8 @@ async def test_a_clock_that_was_far_ahead_does_not_end_the_sweeping():
     assert len(store) == 0
 
 
-async def test_a_sealed_pair_is_gone_when_its_grace_is():
-    """By the use of its successor, by a purge, and by any call after the end of the grace."""
+async def test_a_sealed_pair_is_removed_with_its_grace():
+    """By the use of its successor, by a purge, and by any call after the grace."""
     store = MemoryStore()
     for jti, successor in (("a", "b"), ("c", "d"), ("e", "f")):
         use = Consumption(jti, successor, b"sealed pair", NOW + 10, NOW + 60)
@@ -99,8 +99,8 @@ async def test_a_sealed_pair_is_gone_when_its_grace_is():
     assert not store._sealed_ends
 
 
-def test_threads_with_event_loops_of_their_own_may_share_a_store():
-    """Of uses of the same tokens in four threads each has one first, and no sweep is disturbed."""
+def test_threads_with_event_loops_may_share_a_store():
+    """Of uses of the same token in four threads one is the first, and no sweep is disturbed."""
     store, barrier = MemoryStore(), threading.Barrier(4)
 
     async def use_all():
@@ -125,7 +125,7 @@ def test_threads_with_event_loops_of_their_own_may_share_a_store():
 
 
 async def test_a_read_does_not_wait_for_a_writer():
-    """Also not for one that holds the lock for ever, as in a child after a fork."""
+    """Not even for one that holds the lock forever, as in a child after a fork."""
     store = MemoryStore()
     await store.revoke(Revocation("token", "x", NOW + 60), now=NOW)
     with store._lock:
@@ -133,7 +133,7 @@ async def test_a_read_does_not_wait_for_a_writer():
 
 
 async def test_a_copy_of_a_store_is_the_store():
-    """A used token does not work again with a copy of the store, or of an engine with any store."""
+    """A used token does not work with a copy of the store, or of an engine with any store."""
 
     class Copied(MemoryStore):
         def __deepcopy__(self, memo):
@@ -153,8 +153,8 @@ async def test_a_copy_of_a_store_is_the_store():
     assert copy.deepcopy(PrefixedStore(store, "x"))._inner is store
 
 
-async def test_a_subject_that_comes_back_is_denied_by_the_later_moment():
-    """A subject whose record was swept can be revoked again."""
+async def test_a_subject_can_be_revoked_again_after_its_record_was_swept():
+    """The later time counts."""
     store = MemoryStore()
     await store.revoke(Revocation("subject", "alice", NOW + 10, NOW), now=NOW)
     await store.purge(now=NOW + 10 + CLOCK_SPARE_SECONDS)
@@ -164,8 +164,8 @@ async def test_a_subject_that_comes_back_is_denied_by_the_later_moment():
     assert not await store.is_revoked(**asked, issued_at=NOW + 20)
 
 
-async def test_a_record_that_is_over_has_no_say_in_a_new_one():
-    """Swept or not: a denial of everything does not come back with the next revocation."""
+async def test_an_expired_record_does_not_affect_a_new_one():
+    """A denial of everything does not return with the next revocation, swept or not."""
     store = MemoryStore()
     await store.revoke(Revocation("subject", "alice", NOW + 10), now=NOW)
     await store.revoke(Revocation("subject", "alice", NOW + 99, NOW + 20), now=NOW + 20)
@@ -176,8 +176,8 @@ async def test_a_record_that_is_over_has_no_say_in_a_new_one():
 @pytest.mark.parametrize(
     "environment", [{"WEB_CONCURRENCY": "4"}, {"SERVER_SOFTWARE": "gunicorn/25.0"}], ids=str
 )
-def test_several_workers_are_warned_of(monkeypatch, environment):
-    """Where the environment speaks of several processes, unless the user knows better."""
+def test_several_workers_cause_a_warning(monkeypatch, environment):
+    """If the environment indicates several processes, unless the user turned the warning off."""
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     with pytest.warns(SharedMemoryWarning, match="RedisStore or SqlStore"):
@@ -186,21 +186,21 @@ def test_several_workers_are_warned_of(monkeypatch, environment):
 
 
 @pytest.mark.parametrize("workers", ["", "1", "many"])
-def test_one_worker_is_not_warned_of(monkeypatch, workers):
-    """One is what the store is for."""
+def test_one_worker_causes_no_warning(monkeypatch, workers):
+    """The store is meant for a single process."""
     monkeypatch.setenv("WEB_CONCURRENCY", workers)
     MemoryStore()
 
 
 def worker(answers):
-    """Make a store as uvicorn's workers would, and tell what was warned of."""
+    """Create a store as uvicorn's workers would, and return the warnings."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         MemoryStore()
     answers.put([each.category.__name__ for each in caught])
 
 
-def test_a_worker_process_is_warned_of():
+def test_a_worker_process_causes_a_warning():
     """A process that another one has started as its worker."""
     context = multiprocessing.get_context("spawn")
     answers = context.Queue()
@@ -210,15 +210,15 @@ def test_a_worker_process_is_warned_of():
     process.join()
 
 
-def test_a_process_that_has_a_parent_is_warned_of(monkeypatch):
-    """The same, where the measuring of coverage can see it."""
+def test_a_process_with_a_parent_causes_a_warning(monkeypatch):
+    """The same in this process, so that coverage can measure it."""
     monkeypatch.setattr(multiprocessing, "parent_process", object)
     with pytest.warns(SharedMemoryWarning):
         MemoryStore()
 
 
 async def test_a_store_of_another_process_cannot_be_written_to(monkeypatch, engine):
-    """The same as after a fork, where the measuring of coverage can see it."""
+    """The same as after a fork, in this process, so that coverage can measure it."""
     pair = await engine.issue_pair("alice")
     monkeypatch.setattr(os, "getpid", lambda: -1)
     for call in (engine.revoke_session("s"), engine.refresh(pair.refresh_token)):
@@ -227,7 +227,7 @@ async def test_a_store_of_another_process_cannot_be_written_to(monkeypatch, engi
 
 
 async def test_a_store_of_another_process_keeps_no_retention(monkeypatch):
-    """After a fork the child reads it, and tokens can still be issued there."""
+    """After a fork the child process reads it, and can still issue tokens."""
     store = MemoryStore()
     assert await store.raise_retention(60) == 60
     monkeypatch.setattr(os, "getpid", lambda: -1)
@@ -236,7 +236,7 @@ async def test_a_store_of_another_process_keeps_no_retention(monkeypatch):
 
 
 def test_a_forked_child_cannot_write(clock):
-    """What it revoked, its parent and its siblings would still accept: an error, not an outage."""
+    """Its parent would not see its revocations: a ConfigurationError, not an outage."""
     engine = engine_with(clock)
 
     async def attempt():
@@ -257,14 +257,14 @@ def test_a_forked_child_cannot_write(clock):
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
-async def test_it_holds_nothing_open():
-    """Closing gives back nothing, and may be done by `async with`."""
+async def test_a_memory_store_holds_nothing_open():
+    """Closing does nothing, and `async with` works."""
     async with MemoryStore() as store:
         assert len(store) == 0
 
 
 async def test_purging_lets_the_event_loop_run():
-    """Other callers get their turn between slices."""
+    """Other callers run between shards."""
     store, turns = MemoryStore(), 0
 
     async def other():
@@ -281,7 +281,7 @@ async def test_purging_lets_the_event_loop_run():
 
 @pytest.fixture(scope="module")
 def full() -> MemoryStore:
-    """Give a store with very many live revocations, and measure the memory that they take."""
+    """Return a store with very many live revocations, and the memory that they use."""
 
     async def fill() -> tuple[MemoryStore, int]:
         gc.collect()
@@ -300,19 +300,19 @@ def full() -> MemoryStore:
 
 
 def test_a_revocation_takes_at_most_250_bytes(full):
-    """The identities themselves are counted in."""
+    """Including its identity."""
     assert len(full) == MANY
     assert full.measured_bytes < 250 * MANY
 
 
-async def test_no_slice_touches_more_than_a_small_part_of_many(full):
-    """What one step walks through is bounded: 256 slices, none above twice the average."""
+async def test_no_shard_holds_more_than_a_small_part(full):
+    """One step is bounded: 256 shards, none above twice the average."""
     shards = full._tokens._shards
     assert max(map(len, shards)) < 2 * MANY / len(shards)
 
 
 class Counting(str):
-    """A text that counts how often it is compared."""
+    """Text that counts its comparisons."""
 
     __slots__ = ("compared",)
     __hash__ = str.__hash__
@@ -323,8 +323,8 @@ class Counting(str):
 
 
 @pytest.mark.parametrize(("identity", "denied"), [(f"{7:032x}", True), ("absent", False)])
-async def test_a_look_up_does_not_depend_on_the_size(full, identity, denied):
-    """Among very many, an identity is compared with itself and with a stray neighbour at most."""
+async def test_a_check_does_not_depend_on_the_size(full, identity, denied):
+    """Among very many, an identity is compared with itself and at most one neighbour."""
     counting = Counting(identity)
     assert await denies(full, counting) is denied
     assert getattr(counting, "compared", 0) <= 2

@@ -11,12 +11,12 @@ from tokenward.stores.ownership import Ownership
 
 
 async def check(owner):
-    """Check in the running loop."""
+    """Check in the running event loop."""
     owner.check()
 
 
-def answer_of(owner, pipe):
-    """Send what a check in this process says."""
+def outcome_of(owner, pipe):
+    """Send the outcome of a check in this process."""
     try:
         asyncio.run(check(owner))
     except ConfigurationError as exc:
@@ -25,11 +25,11 @@ def answer_of(owner, pipe):
         pipe.send("")
 
 
-def in_a_fork(owner):
-    """Return what a check in a forked process says."""
+def outcome_in_a_fork(owner):
+    """Return the outcome of a check in a forked process."""
     context = multiprocessing.get_context("fork")
     here, there = context.Pipe()
-    process = context.Process(target=answer_of, args=(owner, there))
+    process = context.Process(target=outcome_of, args=(owner, there))
     process.start()
     answer = here.recv()
     process.join()
@@ -47,14 +47,16 @@ def test_the_first_loop_owns_the_store():
 
 
 def test_a_store_that_was_used_before_a_fork_is_refused_after_it():
-    """The connections of the parent are not the child's."""
+    """The child must not use the connections of its parent."""
     owner = Ownership("RedisStore")
     asyncio.run(check(owner))
-    assert in_a_fork(owner).startswith("This RedisStore was used before a fork: create one in each")
+    assert outcome_in_a_fork(owner).startswith(
+        "This RedisStore was used before a fork: create one in each"
+    )
 
 
 def test_a_store_of_another_process_is_refused(monkeypatch):
-    """The same as after a fork, where the measuring of coverage can see it."""
+    """The same as after a fork, in this process, so that coverage can measure it."""
     owner = Ownership("RedisStore")
     asyncio.run(check(owner))
     monkeypatch.setattr(os, "getpid", lambda: -1)
@@ -65,5 +67,5 @@ def test_a_store_of_another_process_is_refused(monkeypatch):
 def test_a_store_that_was_only_created_before_a_fork_can_be_used_after_it():
     """Preloading an application is safe as long as the parent sends nothing."""
     owner = Ownership("SqlStore")
-    assert in_a_fork(owner) == ""
+    assert outcome_in_a_fork(owner) == ""
     asyncio.run(check(owner))

@@ -1,4 +1,4 @@
-"""A PrefixedStore and an engine without a prefix share a store, and never meet in it."""
+"""A PrefixedStore and an engine without a prefix share a store without collisions."""
 
 import pytest
 from hypothesis import given
@@ -36,7 +36,7 @@ async def is_denied(engine, **claims):
 @pytest.mark.parametrize("identity", SPELLED)
 @pytest.mark.parametrize("claim", ["sub", "sid", "jti"])
 async def test_an_identity_that_spells_a_prefix_is_not_seen_under_it(clock, identity, claim):
-    """Whatever a user of one service is called, no user of another is logged out by it."""
+    """Whatever the name of a user of one service, it logs no user of another service out."""
     plain, alice = engines(clock, MemoryStore(), "alice")
     kind = {"sub": "subject", "sid": "session", "jti": "token"}[claim]
     heard = []
@@ -56,15 +56,15 @@ async def test_an_identity_that_spells_a_prefix_is_not_seen_under_it(clock, iden
 
 
 async def test_no_record_under_a_prefix_is_seen_without_it(clock):
-    """Also where the subject of the other engine spells out the name of the record."""
+    """Even if the subject of the other engine spells the name of the record."""
     plain, alice = engines(clock, MemoryStore(), "alice")
     await alice.revoke_session("1")
     assert await is_denied(alice, sid="1")
     assert not await is_denied(plain, sid="5:alice1")
 
 
-async def test_a_store_has_the_names_that_it_always_had():
-    """Records of a PrefixedStore, and of engines whose identities spell no prefix, stay as they are."""
+async def test_names_in_a_store_stay_unchanged():
+    """Records of a PrefixedStore, and of identities that spell no prefix."""
     inner = MemoryStore()
     await PrefixedStore(inner, "alice").revoke(Revocation("session", "1", NOW + 60), now=NOW)
     asked = {"jti": "", "sub": "", "issued_at": NOW, "now": NOW}
@@ -73,8 +73,8 @@ async def test_a_store_has_the_names_that_it_always_had():
         assert own_name(identity) == identity
 
 
-async def test_a_refresh_token_of_one_engine_is_not_used_up_by_another(clock):
-    """Also where its ``jti`` spells the prefix of the other."""
+async def test_a_refresh_token_of_one_engine_is_not_consumed_by_another(clock):
+    """Even if its ``jti`` spells the prefix of the other."""
     inner = MemoryStore()
     # The engine names the refresh token of a pair first.
     names = iter(["5:alice1", "a1", "5:alice2", "a2"])
@@ -106,12 +106,12 @@ def name_in_the_store(place):
 
 
 @given(PLACES, PLACES)
-def test_two_places_never_have_one_name(one, other):
-    """Names are the same only for the same identity under the same prefixes, nested or not."""
+def test_two_identities_never_have_one_name(one, other):
+    """Names are equal only for the same identity under the same prefixes, nested or not."""
     assert (name_in_the_store(one) == name_in_the_store(other)) == (one == other)
 
 
-async def test_a_nested_prefix_is_a_place_of_its_own(clock):
+async def test_a_nested_prefix_is_separate(clock):
     """An engine under the outer prefix cannot spell the inner one either."""
     inner = MemoryStore()
     outer = PrefixedStore(inner, "a")

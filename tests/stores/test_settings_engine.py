@@ -1,4 +1,4 @@
-"""An engine from settings opens its store and its keys, and closes them; real services."""
+"""An engine from settings opens its store and its keys, and closes them; with real services."""
 
 import asyncio
 from collections import Counter
@@ -20,12 +20,12 @@ CLIENT = "tokenward-settings-test"
 
 
 def settings(**values: object) -> TokenwardSettings:
-    """Build settings from these values alone, whatever the environment of the tests has."""
+    """Return settings with only these values, whatever is in the environment."""
     return TokenwardSettings(_env_prefix="SHOP_", **({"secret": SECRET} | values))
 
 
 def settings_at(place, **values: object) -> TokenwardSettings:
-    """Build settings whose store is in a place of its own."""
+    """Return settings whose store is at a new place."""
     is_postgres = place.url.startswith("postgresql")
     schema = {"store_schema": place.part} if is_postgres else {}
     return settings(store_url=place.url, store_timeout_seconds=20, **schema, **values)
@@ -50,7 +50,7 @@ def connections():
 
 
 async def assert_revokes(engine: SettingsEngine[Claims]) -> None:
-    """Revoke a token, and see it refused."""
+    """Revoke a token, and check that it is refused."""
     token = await engine.issue("alice")
     assert (await engine.decode(token)).sub == "alice"
     await engine.revoke(token)
@@ -72,7 +72,7 @@ async def test_an_engine_creates_the_tables_and_closes_its_database(place, conne
 
 
 async def test_a_store_that_was_passed_in_stays_open(place, connections):
-    """Closing the engine closes no connection of the user's store, which goes on answering."""
+    """Closing the engine closes no connection of the user's store, which still works."""
     async with settings_at(place).to_store() as store:
         async with engine_from_settings(settings_at(place), store=store) as engine:
             assert engine.store is store
@@ -123,8 +123,8 @@ async def test_a_redis_store_that_was_passed_in_stays_open(redis_url):
         assert await clients_of(observer) == 0
 
 
-async def test_an_engine_can_be_used_before_the_block_and_closed_without_one(place, connections):
-    """A module makes the engine, and the service closes it when it stops; twice does no harm."""
+async def test_an_engine_works_without_async_with_and_closes_with_aclose(place, connections):
+    """As in a module that creates the engine; closing it twice is harmless."""
     engine = engine_from_settings(settings_at(place), claims_model=ShopClaims)
     await engine.create_tables()
     token = await engine.issue("alice", claims={"tenant": "acme"})
@@ -135,8 +135,8 @@ async def test_an_engine_can_be_used_before_the_block_and_closed_without_one(pla
 
 
 @pytest.mark.parametrize("store", [None, MemoryStore()])
-async def test_an_engine_without_connections_closes_as_well(store):
-    """Without a store, or with one in memory, there is nothing to create and nothing to close."""
+async def test_an_engine_without_connections_can_be_closed(store):
+    """Without a store, or with a store in memory, nothing is created or closed."""
     async with engine_from_settings(settings(), store=store) as engine:
         await engine.create_tables()
         assert engine.store is store
@@ -144,7 +144,7 @@ async def test_an_engine_without_connections_closes_as_well(store):
 
 
 class SilentIssuer:
-    """A server on this machine that takes requests for a key set and never answers."""
+    """A server on this machine that accepts requests for a key set and never answers."""
 
     def __init__(self) -> None:
         """Wait for the first request."""
@@ -171,7 +171,7 @@ class SilentIssuer:
 
 
 async def test_closing_the_engine_ends_a_fetch_of_its_keys():
-    """A key set that is being fetched is given up; the token that waits for it is refused."""
+    """The fetch is cancelled, and the token that waits for it is refused."""
     async with SilentIssuer().serving() as issuer:
         async with engine_from_settings(settings(secret=None, jwks_url=issuer.url)) as engine:
             waiting = asyncio.create_task(engine.decode(signed(payload_of())))

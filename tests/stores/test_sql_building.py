@@ -1,4 +1,4 @@
-"""How a SqlStore is made: URLs, engines, drivers and tables."""
+"""How a SqlStore is created: URLs, engines, drivers and tables."""
 
 import asyncio
 import importlib.util
@@ -10,7 +10,7 @@ from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.sqlite.aiosqlite import SQLiteDialect_aiosqlite
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from tests.stores.sql_support import borrowed, denies, record, use
+from tests.stores.sql_support import denies, on_users_engine, record, use
 from tests.support import NOW, everything_of
 from tokenward import ConfigurationError
 from tokenward.stores.sql import SqlStore
@@ -18,7 +18,7 @@ from tokenward.stores.sql import store as sql
 
 
 def test_another_database_is_refused():
-    """The message says which databases there are, and holds no password."""
+    """The message names the supported databases, and contains no password."""
     for url in ("mysql+aiomysql://u:secret@h/d", "sqlite:///file", "postgresql://h/d", "no url"):
         with pytest.raises(ConfigurationError, match=r"supports SQLite and PostgreSQL") as caught:
             SqlStore(url)
@@ -42,7 +42,7 @@ def test_another_database_is_refused():
     ],
 )
 def test_a_wrong_url_is_refused_and_not_repeated(url):
-    """Not in the message, the cause, the hidden context or the traceback: it may hold a password."""
+    """Not in the message, cause, hidden context or traceback: it may hold a password."""
     with pytest.raises(ConfigurationError, match=r"where port is a number") as caught:
         SqlStore(url)
     assert "hunter2" not in everything_of(caught.value)
@@ -50,20 +50,20 @@ def test_a_wrong_url_is_refused_and_not_repeated(url):
 
 
 class OtherDialect(SQLiteDialect_aiosqlite):
-    """A dialect by another name."""
+    """A dialect with another name."""
 
     name = "other"
 
 
 def test_an_engine_of_another_database_is_refused():
-    """The name of the dialect decides, not that it happens to work."""
+    """The name of the dialect decides, even if it happens to work."""
     registry.register("other.aio", __name__, "OtherDialect")
     with pytest.raises(ConfigurationError, match="supports SQLite and PostgreSQL"):
         SqlStore(create_async_engine("other+aio:///file"))
 
 
 def test_a_database_on_one_connection_is_refused():
-    """Callers would end up in each other's transactions."""
+    """Callers would share a transaction."""
     for url in ("sqlite+aiosqlite://", "sqlite+aiosqlite:///:memory:"):
         with pytest.raises(ConfigurationError, match="more than one connection"):
             SqlStore(url)
@@ -73,14 +73,14 @@ def test_a_database_on_one_connection_is_refused():
 
 
 @pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf"), True, "1"])
-def test_a_time_out_that_cannot_be_meant_is_refused(seconds):
-    """It is a number above zero."""
+def test_an_invalid_timeout_is_refused(seconds):
+    """It must be a number above zero."""
     with pytest.raises(ConfigurationError, match="timeout_seconds"):
         SqlStore("sqlite+aiosqlite:///file", timeout_seconds=seconds)
 
 
-def test_an_absent_driver_is_named_with_what_installs_it(monkeypatch):
-    """The extra is said, whichever driver it is."""
+def test_a_missing_driver_is_reported_with_the_fix(monkeypatch):
+    """The message names the extra, for each driver."""
     for driver, url in (
         ("aiosqlite", "sqlite+aiosqlite:///file"),
         ("asyncpg", "postgresql+asyncpg://h/d"),
@@ -90,17 +90,17 @@ def test_an_absent_driver_is_named_with_what_installs_it(monkeypatch):
             SqlStore(url)
 
 
-def test_an_absent_sqlalchemy_is_named_with_what_installs_it(monkeypatch):
-    """Importing the module says so."""
+def test_a_missing_sqlalchemy_is_reported_with_the_fix(monkeypatch):
+    """When the module is imported."""
     monkeypatch.setitem(sys.modules, "sqlalchemy", None)
     spec = importlib.util.spec_from_file_location("tokenward.stores.sql_alone", sql.__file__)
     with pytest.raises(ImportError, match=r"pip install 'tokenward\[sql\]'"):
         spec.loader.exec_module(importlib.util.module_from_spec(spec))
 
 
-async def test_a_borrowed_engine_stays_open(place):
-    """Closing the store leaves the engine and its connections to the user."""
-    async with borrowed(place) as (engine, store):
+async def test_a_users_engine_stays_open(place):
+    """Closing the store closes neither the engine nor its connections."""
+    async with on_users_engine(place) as (engine, store):
         await store.revoke(record(), now=NOW)
         await store.aclose()
         pool = engine.pool
@@ -108,8 +108,8 @@ async def test_a_borrowed_engine_stays_open(place):
         assert engine.pool is pool
 
 
-async def test_tables_are_made_by_any_number_of_workers_at_once(tmp_path, postgres_place):
-    """Once, twice and at the same time; what is in them stays."""
+async def test_any_number_of_workers_may_create_the_tables_at_once(tmp_path, postgres_place):
+    """Repeatedly and concurrently; existing records stay."""
     for url, schema in (
         (f"sqlite+aiosqlite:///{tmp_path / 'new.db'}", None),
         (postgres_place.url, postgres_place.part),
@@ -125,8 +125,8 @@ async def test_tables_are_made_by_any_number_of_workers_at_once(tmp_path, postgr
             await store.aclose()
 
 
-async def test_the_metadata_makes_the_same_tables(tmp_path):
-    """Alembic, or whoever else creates from it, gets what the store needs."""
+async def test_the_metadata_creates_the_same_tables(tmp_path):
+    """For Alembic and other tools."""
     engine = create_async_engine(f"sqlite+aiosqlite:///{tmp_path / 'other.db'}")
     async with SqlStore(engine, table_prefix="auth_") as store:
         async with engine.begin() as connection:
@@ -139,7 +139,7 @@ async def test_the_metadata_makes_the_same_tables(tmp_path):
     await engine.dispose()
 
 
-async def test_an_own_sqlite_file_is_safe_and_lets_readers_in(sqlite_place):
+async def test_a_stores_own_sqlite_file_is_durable_and_readable(sqlite_place):
     """Write-ahead log, and a sync of the disk at every commit."""
     async with sqlite_place.store() as store, store._database.engine.connect() as connection:
         modes = [
@@ -149,9 +149,9 @@ async def test_an_own_sqlite_file_is_safe_and_lets_readers_in(sqlite_place):
     assert modes == ["wal", 2, sqlite_place.timeout_seconds / 4 * 1000]
 
 
-async def test_an_engine_that_begins_transactions_its_own_way_will_do(sqlite_place):
-    """As in SQLAlchemy's recipe for SQLite, which sends BEGIN itself."""
-    async with borrowed(sqlite_place) as (engine, store):
+async def test_an_engine_may_begin_transactions_itself(sqlite_place):
+    """As in SQLAlchemy's recipe for SQLite, which sends BEGIN."""
+    async with on_users_engine(sqlite_place) as (engine, store):
         event.listen(engine.sync_engine, "begin", lambda each: each.exec_driver_sql("BEGIN"))
         await store.create_tables()
         await store.revoke(record(), now=NOW)

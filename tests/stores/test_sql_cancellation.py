@@ -1,4 +1,4 @@
-"""Callers of a SqlStore who go away while it works for them."""
+"""Callers of a SqlStore that are cancelled during a call."""
 
 import asyncio
 import sqlite3
@@ -8,13 +8,20 @@ import pytest
 from sqlalchemy import event, text
 
 from tests.stores.crash_worker import Place, outcome_of
-from tests.stores.sql_support import LOST, borrowed, named, record, statements_of, turn
+from tests.stores.sql_support import (
+    LOST,
+    on_users_engine,
+    record,
+    run_turns,
+    statements_of,
+    with_application_name,
+)
 from tests.support import NOW
 
 
-async def test_who_leaves_before_a_write_begins_has_nothing_done(place):
-    """A call that is cancelled in its first turn is not sent."""
-    async with borrowed(place) as (engine, store):
+async def test_a_write_that_was_cancelled_before_it_began_is_not_sent(place):
+    """A call that is cancelled in its first turn."""
+    async with on_users_engine(place) as (engine, store):
         sent = statements_of(engine)
         call = asyncio.create_task(store.revoke(record(), now=NOW))
         await asyncio.sleep(0)
@@ -25,8 +32,8 @@ async def test_who_leaves_before_a_write_begins_has_nothing_done(place):
         assert sent == []
 
 
-async def test_who_leaves_during_a_write_does_not_disturb_it(sqlite_place, tmp_path):
-    """Others of the same batch get their answer, or the error, as if nothing had happened."""
+async def test_a_cancelled_caller_does_not_disturb_a_running_write(sqlite_place, tmp_path):
+    """The others of the batch get their result, or the error."""
     place = replace(sqlite_place, timeout_seconds=0.4)
     for is_locked in (False, True):
         async with place.store() as store:
@@ -51,16 +58,19 @@ async def test_who_leaves_during_a_write_does_not_disturb_it(sqlite_place, tmp_p
 
 @pytest.mark.parametrize("grace_seconds", [0, 10])
 async def test_a_refresh_cancelled_anywhere_leaves_one_live_token_at_most(place, grace_seconds):
-    """Afterwards the token works or is consumed; no transaction and no connection stays behind."""
+    """Afterwards the token works or is consumed; no transaction or connection is left over."""
     place = replace(place, grace_seconds=grace_seconds)
     cancelled = 0
-    async with borrowed(place, **(named(place) if place.part else {})) as (engine, store):
+    async with on_users_engine(place, **(with_application_name(place) if place.part else {})) as (
+        engine,
+        store,
+    ):
         issuer = place.engine_with(store)
         turns = 0
         while True:
             token = (await issuer.issue_pair("alice")).refresh_token
             call = asyncio.create_task(outcome_of(issuer, token))
-            await turn(turns)
+            await run_turns(turns)
             call.cancel()
             (result,) = await asyncio.gather(call, return_exceptions=True)
             again = await outcome_of(issuer, token)
@@ -78,10 +88,10 @@ async def test_a_refresh_cancelled_anywhere_leaves_one_live_token_at_most(place,
         assert cancelled > 5
         await store.aclose()
         assert engine.pool.checkedout() == 0
-        await nothing_is_open(engine, place)
+        await assert_nothing_is_open(engine, place)
 
 
-async def nothing_is_open(engine, place: Place):
+async def assert_nothing_is_open(engine, place: Place):
     """Check that no connection of an engine is in a transaction."""
     if not place.part:
         path = place.url.removeprefix("sqlite+aiosqlite:///")

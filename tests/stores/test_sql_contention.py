@@ -1,4 +1,4 @@
-"""Locks, deadlocks and lost connections: bounded waiting, and another try where it is safe."""
+"""Locks, deadlocks and lost connections: bounded waiting, and retries where they are safe."""
 
 import asyncio
 import sqlite3
@@ -9,7 +9,16 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from tests.stores.sql_support import borrowed, denies, errors_of, heard, named, record, until, use
+from tests.stores.sql_support import (
+    collect_events,
+    denies,
+    errors_of,
+    on_users_engine,
+    record,
+    until,
+    use,
+    with_application_name,
+)
 from tests.support import NOW
 from tokenward import StoreUnavailableError, TokenRevokedError
 from tokenward.stores import CLOCK_SPARE_SECONDS, Consumed
@@ -17,12 +26,12 @@ from tokenward.stores.sql import SqlStore
 
 
 async def test_a_locked_file_is_an_outage_of_bounded_length(sqlite_place, tmp_path):
-    """Three tries, then 503; when the lock is gone, everything works again."""
+    """Three tries, then 503; without the lock everything works again."""
     place = replace(sqlite_place, timeout_seconds=0.4)
     loop = asyncio.get_running_loop()
     other = sqlite3.connect(tmp_path / "revocations.db", isolation_level=None)
     options = {"connect_args": {"timeout": 0.05}}
-    async with borrowed(place, **options) as (sqlalchemy_engine, store):
+    async with on_users_engine(place, **options) as (sqlalchemy_engine, store):
         engine = place.engine_with(store)
         pair = await engine.issue_pair("alice")
         errors = errors_of(sqlalchemy_engine)
@@ -44,8 +53,8 @@ async def test_a_locked_file_is_an_outage_of_bounded_length(sqlite_place, tmp_pa
             await engine.decode(pair.access_token)
 
 
-async def test_a_purge_waits_for_others_that_write(sqlite_place, tmp_path):
-    """Nobody waits for it with a time-out, so it is more patient than a write; not for ever."""
+async def test_a_purge_waits_for_other_writers(sqlite_place, tmp_path):
+    """Longer than a write, because no caller waits with a timeout; but not forever."""
     place = replace(sqlite_place, timeout_seconds=0.1)
     other = sqlite3.connect(tmp_path / "revocations.db", isolation_level=None)
     async with place.store() as store:
@@ -78,12 +87,12 @@ async def test_a_new_file_that_is_locked_is_opened_later(tmp_path):
         assert await denies(store, "x")
 
 
-async def test_a_database_that_hangs_holds_nobody_up(postgres_place):
-    """Two hundred callers end with 503 in bounded time, no connection is lost, and it recovers."""
+async def test_a_database_that_hangs_is_an_outage_of_bounded_length(postgres_place):
+    """Two hundred callers get 503 in time, no connection is lost, and the store recovers."""
     place = replace(postgres_place, timeout_seconds=0.3)
     loop = asyncio.get_running_loop()
     table = f"{place.part}.tokenward_revocations"
-    async with borrowed(place) as (sqlalchemy_engine, store):
+    async with on_users_engine(place) as (sqlalchemy_engine, store):
         engine = place.engine_with(store)
         token = await engine.issue("alice")
         await engine.decode(token)
@@ -102,7 +111,7 @@ async def test_a_database_that_hangs_holds_nobody_up(postgres_place):
 
 
 async def waits_for_a_lock(connection, application):
-    """Return when a connection of an application waits for a lock."""
+    """Wait until a connection of an application waits for a lock."""
     question = text(
         "SELECT count(*) FROM pg_stat_activity "
         "WHERE application_name = :name AND wait_event_type = 'Lock'"
@@ -113,12 +122,12 @@ async def waits_for_a_lock(connection, application):
             await connection.execute(text("SELECT pg_stat_clear_snapshot()"))
 
 
-async def test_a_serialization_failure_is_tried_again(postgres_place):
-    """In the strictest isolation, who loses to a transaction is told so, and not of an error."""
-    options = named(postgres_place, default_transaction_isolation="serializable")
+async def test_a_serialization_failure_is_retried(postgres_place):
+    """In the strictest isolation, the loser of a race gets that result, not an error."""
+    options = with_application_name(postgres_place, default_transaction_isolation="serializable")
     async with (
-        borrowed(postgres_place, **options) as (engine, store),
-        borrowed(postgres_place) as (other_engine, other),
+        on_users_engine(postgres_place, **options) as (engine, store),
+        on_users_engine(postgres_place) as (other_engine, other),
     ):
         errors = errors_of(engine)
         async with other_engine.connect() as connection:
@@ -132,11 +141,11 @@ async def test_a_serialization_failure_is_tried_again(postgres_place):
         assert [each.sqlstate for each in errors] == ["40001"]
 
 
-async def test_a_deadlock_is_tried_again(postgres_place):
-    """A batch that PostgreSQL chooses as the victim is written after all."""
+async def test_a_deadlock_is_retried(postgres_place):
+    """A batch that PostgreSQL chooses as the victim is written by a retry."""
     async with (
-        borrowed(postgres_place, **named(postgres_place)) as (engine, store),
-        borrowed(postgres_place) as (other_engine, _),
+        on_users_engine(postgres_place, **with_application_name(postgres_place)) as (engine, store),
+        on_users_engine(postgres_place) as (other_engine, _),
     ):
         await asyncio.gather(*(store.revoke(record(each), now=NOW) for each in "ab"))
         errors = errors_of(engine)
@@ -157,15 +166,17 @@ async def test_a_deadlock_is_tried_again(postgres_place):
 
 
 async def test_lost_connections_are_replaced(postgres_place):
-    """Reads and revocations are tried again at once; of a use nobody knows whether it was done."""
+    """Reads and revocations are retried at once; a use is not, because its outcome is unknown."""
     kill = text(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = :n"
     )
     async with (
-        borrowed(postgres_place, **named(postgres_place)) as (engine, store),
-        borrowed(postgres_place) as (other_engine, _),
+        on_users_engine(postgres_place, **with_application_name(postgres_place)) as (engine, store),
+        on_users_engine(postgres_place) as (other_engine, _),
     ):
-        opened = heard(engine, "connect", lambda connection, _: connection.driver_connection)
+        opened = collect_events(
+            engine, "connect", lambda connection, _: connection.driver_connection
+        )
 
         async def lose():
             async with other_engine.begin() as connection:

@@ -10,7 +10,7 @@ class TestSqlStoreOnSqlite(RevocationStoreContract):
 
     @pytest.fixture
     async def store(self, sqlite_place):
-        """Give an empty store."""
+        """Yield an empty store."""
         async with sqlite_place.store() as opened:
             yield opened
 
@@ -20,6 +20,6 @@ class TestSqlStoreOnPostgres(RevocationStoreContract):
 
     @pytest.fixture
     async def store(self, postgres_place):
-        """Give an empty store."""
+        """Yield an empty store."""
         async with postgres_place.store() as opened:
             yield opened

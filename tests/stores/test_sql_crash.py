@@ -1,4 +1,4 @@
-"""One store, several processes: they race, and they are killed."""
+"""Several processes share one store: they race, and they are killed."""
 
 import base64
 import json
@@ -29,7 +29,7 @@ context.set_forkserver_preload(["pytest", "tests.stores.crash_worker", "redis.as
 
 @pytest.fixture(params=["sqlite", "postgres", "redis"])
 async def place(request, tmp_path):
-    """Give an empty place in each store that processes can share."""
+    """Yield an empty place in each store that processes can share."""
     if request.param == "sqlite":
         url = f"sqlite+aiosqlite:///{tmp_path / 'revocations.db'}"
     else:
@@ -39,7 +39,7 @@ async def place(request, tmp_path):
 
 
 def started(work, place: Place, *args):
-    """Start a process, and give it with this end of its pipe once it is ready."""
+    """Start a process, and return it with this end of its pipe when it is ready."""
     here, there = context.Pipe()
     process = context.Process(target=work, args=(place, *args, there), daemon=True)
     process.start()
@@ -49,7 +49,7 @@ def started(work, place: Place, *args):
 
 
 async def race(place: Place) -> list[list[str]]:
-    """Let several processes refresh a token at once, over and over; give what each caller got."""
+    """Refresh a token in several processes at once, repeatedly; return each caller's outcome."""
     workers = [started(crash_worker.refresh_at_once, place, CALLERS) for _ in range(PROCESSES)]
     rounds = []
     async with place.engine() as engine:
@@ -66,21 +66,21 @@ async def race(place: Place) -> list[list[str]]:
 
 
 async def test_of_500_refreshes_in_4_processes_one_wins(place):
-    """In each round there is one new pair, and everybody else gets the documented error."""
+    """In each round there is one new pair, and all others get the documented error."""
     for outcomes in await race(place):
         assert len(outcomes) == PROCESSES * CALLERS
         assert len([each for each in outcomes if each not in LOST]) == 1
 
 
 async def test_within_the_grace_500_refreshes_in_4_processes_get_one_pair(place):
-    """In each round every caller gets the same one."""
+    """In each round all callers get the same pair."""
     for outcomes in await race(replace(place, grace_seconds=10)):
         assert len(Counter(outcomes)) == 1
         assert outcomes[0] not in LOST
 
 
 async def test_a_revocation_outlives_a_kill_right_after_its_commit(place):
-    """The caller has no answer, and the token is revoked all the same."""
+    """The caller gets no result, but the token is revoked."""
     async with place.engine() as engine:
         token = await engine.issue("alice")
     process = context.Process(target=crash_worker.revoke_and_die, args=(place, token))
@@ -116,13 +116,13 @@ async def test_a_kill_at_any_point_of_a_rotation_leaves_one_live_refresh_token_a
 
 
 def jti_of(token: str) -> str:
-    """Read the identity of a token."""
+    """Return the ``jti`` of a token."""
     payload = token.split(".")[1]
     return json.loads(base64.urlsafe_b64decode(payload + "==="))["jti"]
 
 
 def received(pipe) -> list[str]:
-    """Give all that a dead process has sent in full."""
+    """Return everything that a dead process has sent completely."""
     messages = []
     try:
         while True:

@@ -1,4 +1,4 @@
-"""A write and its caller have one deadline: what was answered with an error is not done later."""
+"""A write and its caller share a deadline: a write that failed for its caller is not done later."""
 
 import asyncio
 import sqlite3
@@ -20,7 +20,7 @@ SECONDS = 1.0
 
 @asynccontextmanager
 async def locked(place):
-    """Keep everybody else from writing."""
+    """Keep all other writers out."""
     if place.part is None:
         path = place.url.removeprefix("sqlite+aiosqlite:///")
         other = sqlite3.connect(path, isolation_level=None)
@@ -37,7 +37,7 @@ async def locked(place):
 
 
 def use(jti):
-    """Make a use of a token."""
+    """Return a use of a token."""
     return Consumption(jti, f"next {jti}", b"", NOW, NOW + 60)
 
 
@@ -47,12 +47,12 @@ def revoke(store, jti):
 
 
 async def denies(store, jti):
-    """Ask for a token alone."""
+    """Check only a token."""
     return await store.is_revoked(jti=jti, sid=None, sub="s", issued_at=NOW, now=NOW)
 
 
 async def as_the_engine_calls(call):
-    """Wait no longer than the time-out."""
+    """Await a call for at most the timeout."""
     async with asyncio.timeout(SECONDS):
         return await call
 
@@ -70,7 +70,7 @@ async def begun(store, calls):
     return tasks
 
 
-async def test_a_write_that_was_answered_with_an_error_is_not_done_later(place):
+async def test_a_write_that_failed_for_its_caller_is_not_done_later(place):
     """Neither one that waits for the database, nor one that waits for those."""
     place = replace(place, timeout_seconds=SECONDS)
     slots = 4 if place.part else 1
@@ -90,8 +90,8 @@ async def test_a_write_that_was_answered_with_an_error_is_not_done_later(place):
         assert (await store.consume(use("waiting"), now=NOW)).is_first
 
 
-async def test_the_server_gives_up_before_the_caller(postgres_place):
-    """It has four fifths of the time-out, for the statement and for each lock."""
+async def test_the_server_cancels_before_the_caller_gives_up(postgres_place):
+    """After four fifths of the timeout, for the statement and for each lock."""
     async with replace(postgres_place, timeout_seconds=20).store() as store:
         await denies(store, "x")
         async with store._database.engine.connect() as connection:
@@ -99,8 +99,8 @@ async def test_the_server_gives_up_before_the_caller(postgres_place):
                 assert await connection.scalar(text(f"SHOW {name}")) == "16s"
 
 
-async def test_a_write_that_the_server_gives_up_is_known_not_to_be_done(postgres_place):
-    """Its answer says so, and the connection stays."""
+async def test_a_write_that_the_server_cancels_has_no_effect(postgres_place):
+    """Its error says so, and the connection stays open."""
     async with replace(postgres_place, timeout_seconds=20).store() as store:
         opened = []
         event.listen(store._database.engine.sync_engine, "connect", lambda *_: opened.append(1))
@@ -116,8 +116,8 @@ async def test_a_write_that_the_server_gives_up_is_known_not_to_be_done(postgres
         assert len(opened) == 1
 
 
-async def test_creating_tables_takes_its_time(postgres_place):
-    """The time-outs of the calls do not bound it, however long an index takes to build."""
+async def test_creating_tables_has_no_timeout(postgres_place):
+    """However long building an index takes."""
     async with replace(postgres_place, timeout_seconds=SECONDS).store() as store:
         await revoke(store, "x")
         limits = []
@@ -135,7 +135,7 @@ async def test_creating_tables_takes_its_time(postgres_place):
 
 
 async def test_a_users_engine_keeps_its_settings(postgres_place):
-    """The time-outs of the server are set on the store's own connections alone."""
+    """The server's timeouts are set only on the store's own connections."""
     engine = create_async_engine(postgres_place.url, pool_size=1, max_overflow=0)
     async with SqlStore(engine, schema=postgres_place.part) as store:
         await revoke(store, "x")

@@ -1,4 +1,4 @@
-"""A SqlStore behind a connection pooler in transaction mode, which several services share."""
+"""A SqlStore behind a connection pooler in transaction mode that several services share."""
 
 import asyncio
 import multiprocessing
@@ -30,7 +30,7 @@ context.set_forkserver_preload(["pytest", "tests.stores.pooler_worker"])
 
 @pytest.fixture
 async def services(postgres_url, pgbouncer_url):
-    """Give the stores of two services, each in a schema of its own behind the same pooler."""
+    """Yield the stores of two services, each in its own schema behind the same pooler."""
     async with AsyncExitStack() as stack:
         stores = []
         for _ in range(2):
@@ -45,13 +45,13 @@ class TestSqlStoreBehindPgbouncer(RevocationStoreContract):
 
     @pytest.fixture
     async def store(self, services):
-        """Give an empty store."""
+        """Yield an empty store."""
         return services[0]
 
 
 @asynccontextmanager
-async def borrowed(url, schema, **options):
-    """Give a store on an engine of the user's own, and the engine."""
+async def on_users_engine(url, schema, **options):
+    """Yield a store on an engine of the user, and the engine."""
     engine = create_async_engine(url, **options)
     async with SqlStore(engine, schema=schema, timeout_seconds=PATIENT) as store:
         yield engine, store
@@ -59,12 +59,12 @@ async def borrowed(url, schema, **options):
 
 
 async def denies(store, jti):
-    """Ask for a token alone."""
+    """Check only a token."""
     return await store.is_revoked(jti=jti, sid=None, sub="s", issued_at=NOW, now=NOW)
 
 
 def use(jti):
-    """Make a use of a token."""
+    """Return a use of a token."""
     return Consumption(jti, f"next {jti}", b"", NOW, NOW + 60)
 
 
@@ -77,10 +77,10 @@ CALLS = {
 }
 
 
-async def test_two_services_behind_one_pooler_get_right_answers_under_load(
+async def test_two_services_behind_one_pooler_get_correct_results_under_load(
     postgres_url, pgbouncer_url
 ):
-    """Of thousands of checks and uses, none is answered wrongly and none fails."""
+    """Of thousands of checks and uses, none is wrong and none fails."""
     async with prepared(postgres_url) as one, prepared(postgres_url) as other:
         pipes = []
         for place, name in ((one, "one"), (other, "other")):
@@ -99,16 +99,16 @@ async def test_two_services_behind_one_pooler_get_right_answers_under_load(
 async def test_an_engine_that_names_its_statements_is_refused_behind_a_pooler(
     postgres_place, pgbouncer_url, call
 ):
-    """Whatever is called first, the error names the setting."""
-    async with borrowed(pgbouncer_url, postgres_place.part) as (_, store):
+    """Whichever method is called first, the error names the setting."""
+    async with on_users_engine(pgbouncer_url, postgres_place.part) as (_, store):
         with pytest.raises(ConfigurationError, match="'statement_cache_size': 0") as caught:
             await CALLS[call](store)
         assert "pooler" in str(caught.value)
 
 
 async def test_an_engine_that_names_its_statements_is_accepted_without_a_pooler(postgres_place):
-    """On a direct connection nobody else's statement has the same name."""
-    async with borrowed(postgres_place.url, postgres_place.part) as (_, store):
+    """On a direct connection no other client has a statement of the same name."""
+    async with on_users_engine(postgres_place.url, postgres_place.part) as (_, store):
         for call in CALLS.values():
             await call(store)
 
@@ -116,8 +116,8 @@ async def test_an_engine_that_names_its_statements_is_accepted_without_a_pooler(
 async def test_an_engine_that_names_no_statement_is_accepted_behind_a_pooler(
     postgres_place, pgbouncer_url
 ):
-    """A user's own engine with the documented setting works, and its session is left alone."""
-    async with borrowed(pgbouncer_url, postgres_place.part, **SAFE) as (engine, store):
+    """A user's engine with the documented setting works, and its session is not changed."""
+    async with on_users_engine(pgbouncer_url, postgres_place.part, **SAFE) as (engine, store):
         for call in CALLS.values():
             await call(store)
         assert await denies(store, "x")
@@ -125,8 +125,8 @@ async def test_an_engine_that_names_no_statement_is_accepted_behind_a_pooler(
             assert await connection.scalar(text("SHOW statement_timeout")) == "0"
 
 
-async def test_no_client_of_the_pooler_gets_the_time_outs_of_a_store(services, pgbouncer_url):
-    """The server's connections are shared, so a setting of the session would reach others."""
+async def test_no_client_of_the_pooler_gets_the_timeouts_of_a_store(services, pgbouncer_url):
+    """The server's connections are shared, so a setting of the session would affect others."""
     for store in services:
         await asyncio.gather(*(denies(store, str(number)) for number in range(20)))
     engine = create_async_engine(pgbouncer_url, **SAFE)
@@ -137,8 +137,8 @@ async def test_no_client_of_the_pooler_gets_the_time_outs_of_a_store(services, p
     await engine.dispose()
 
 
-async def test_statements_are_prepared_once_where_nobody_stands_between(postgres_place):
-    """On its own direct connections a store names them, by names that no other process has."""
+async def test_statements_are_prepared_once_on_direct_connections(postgres_place):
+    """With names that no other process uses."""
     names = []
     for _ in range(2):
         async with postgres_place.store() as store:
@@ -155,7 +155,7 @@ async def test_statements_are_prepared_once_where_nobody_stands_between(postgres
 
 
 async def test_statements_have_no_names_once_a_pooler_was_found(services, pgbouncer_url):
-    """The server's connections, which other clients use as well, are left as they were."""
+    """Connections of the server, which other clients share, stay unchanged."""
     for store in services:
         await asyncio.gather(*(denies(store, str(number)) for number in range(20)))
     engine = create_async_engine(pgbouncer_url, **SAFE)
@@ -167,7 +167,7 @@ async def test_statements_have_no_names_once_a_pooler_was_found(services, pgboun
 
 
 def test_a_pooler_on_one_connection_decides_for_all():
-    """Names are given only while every connection is known to be direct."""
+    """Statements have names only while every connection is known to be direct."""
     names = StatementNames()
     assert names() == ""
     names.note_connection(is_direct=True)
@@ -177,9 +177,11 @@ def test_a_pooler_on_one_connection_decides_for_all():
     assert names() == ""
 
 
-async def test_a_statement_that_the_server_does_not_know_names_the_setting(postgres_place):
-    """A pooler that hides itself is found out when the server has lost a prepared statement."""
-    async with borrowed(postgres_place.url, postgres_place.part, pool_size=1, max_overflow=0) as (
+async def test_an_unknown_statement_is_reported_with_the_setting(postgres_place):
+    """A hidden pooler is detected when the server has lost a prepared statement."""
+    async with on_users_engine(
+        postgres_place.url, postgres_place.part, pool_size=1, max_overflow=0
+    ) as (
         engine,
         store,
     ):
@@ -191,9 +193,9 @@ async def test_a_statement_that_the_server_does_not_know_names_the_setting(postg
 
 
 @pytest.mark.parametrize("call", CALLS)
-async def test_an_answer_to_another_statement_is_an_error(postgres_place, call):
-    """An empty answer of another store's statement is never taken for a no."""
-    async with borrowed(postgres_place.url, postgres_place.part) as (engine, store):
+async def test_the_result_of_another_statement_is_an_error(postgres_place, call):
+    """An empty result of another store's statement never means "not revoked"."""
+    async with on_users_engine(postgres_place.url, postgres_place.part) as (engine, store):
 
         def swap(_connection, _cursor, statement, parameters, *_):
             return re.sub(r"'[0-9a-f]{16}:'", "'0123456789abcdef:'", statement), parameters
@@ -204,8 +206,8 @@ async def test_an_answer_to_another_statement_is_an_error(postgres_place, call):
 
 
 async def test_revocations_that_were_not_all_written_are_an_error(postgres_place):
-    """The answer says how many rows were written."""
-    async with borrowed(postgres_place.url, postgres_place.part) as (engine, store):
+    """The result contains the number of written rows."""
+    async with on_users_engine(postgres_place.url, postgres_place.part) as (engine, store):
 
         def drop(_connection, _cursor, statement, parameters, *_):
             return statement.replace("ON CONFLICT", "LIMIT 0 ON CONFLICT"), parameters
@@ -216,7 +218,7 @@ async def test_revocations_that_were_not_all_written_are_an_error(postgres_place
 
 
 def test_the_setting_in_a_url_works_or_names_the_fix():
-    """The store takes 0 for what it sets by itself, and refuses any other number."""
+    """The store accepts 0, which it sets by itself, and refuses any other number."""
     url = "postgresql+asyncpg://h/d?statement_cache_size="
     assert "statement_cache_size" not in SqlStore(f"{url}0")._database.engine.url.query
     with pytest.raises(ConfigurationError, match=r"connect_args=\{'statement_cache_size': 0\}"):
@@ -224,7 +226,7 @@ def test_the_setting_in_a_url_works_or_names_the_fix():
 
 
 def test_the_setting_in_the_url_of_a_users_engine_names_the_fix():
-    """Asyncpg would take it for text, and refuse every connection with a TypeError."""
+    """Asyncpg would get it as text, and refuse every connection with a TypeError."""
     engine = create_async_engine(make_url("postgresql+asyncpg://h/d?statement_cache_size=0"))
     with pytest.raises(ConfigurationError, match=r"connect_args=\{'statement_cache_size': 0\}"):
         SqlStore(engine)

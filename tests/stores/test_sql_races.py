@@ -1,4 +1,4 @@
-"""Many callers and many stores at the same time on one database."""
+"""Many concurrent callers and stores on one database."""
 
 import asyncio
 from dataclasses import replace
@@ -13,7 +13,7 @@ ROUNDS = 20 if IS_DEEP else 4
 
 
 async def test_fifty_writers_on_one_file_lose_nothing_and_weaken_nothing(sqlite_place):
-    """Each with connections of its own: all records are there, and the strongest stands."""
+    """Each with its own connections: all records exist, and the strongest stands."""
     stores = [sqlite_place.store() for _ in range(50)]
 
     async def write(number):
@@ -34,7 +34,7 @@ async def test_fifty_writers_on_one_file_lose_nothing_and_weaken_nothing(sqlite_
 
 
 async def test_of_500_refreshes_at_once_one_wins(place):
-    """In each round: one pair, and the documented error for everybody else."""
+    """In each round there is one new pair, and all others get the documented error."""
     async with place.engine() as engine:
         for _ in range(ROUNDS):
             token = (await engine.issue_pair("alice")).refresh_token
@@ -44,7 +44,7 @@ async def test_of_500_refreshes_at_once_one_wins(place):
 
 
 async def test_within_the_grace_500_refreshes_at_once_get_one_pair(place):
-    """In each round everybody gets the same one."""
+    """In each round all callers get the same pair."""
     async with replace(place, grace_seconds=10).engine() as engine:
         for _ in range(ROUNDS):
             token = (await engine.issue_pair("alice")).refresh_token

@@ -1,4 +1,4 @@
-"""What a SqlStore keeps in its tables, and for how long."""
+"""The records of a SqlStore, and how long it keeps them."""
 
 import asyncio
 import math
@@ -22,7 +22,7 @@ REUSED = Consumed(is_first=False)
 
 
 def use(jti, successor="none", *, grace=10.0, sealed=SEALED, keep_until=NOW + 600):
-    """Make a use of a token."""
+    """Return a use of a token."""
     return Consumption(jti, successor, sealed, NOW + grace, keep_until)
 
 
@@ -42,8 +42,8 @@ async def revoke(store, now):
 # Sealed pairs
 
 
-async def test_a_sealed_pair_goes_when_its_successor_is_used(place):
-    """Only that pair: those of other sessions stay until their grace is over."""
+async def test_a_sealed_pair_is_removed_when_its_successor_is_used(place):
+    """Only this pair: those of other sessions stay until their grace ends."""
     async with place.store() as store:
         await store.consume(use("a", "b"), now=NOW)
         await store.consume(use("x", "y"), now=NOW)
@@ -55,8 +55,8 @@ async def test_a_sealed_pair_goes_when_its_successor_is_used(place):
 
 
 @pytest.mark.parametrize("step", ["consume", "revoke", "purge"])
-async def test_a_sealed_pair_goes_with_the_next_step_after_its_grace(place, step):
-    """Any write or purge removes it, whichever session that is about."""
+async def test_a_sealed_pair_is_removed_with_the_next_write_after_its_grace(place, step):
+    """By any write or purge, of any session."""
     steps = {
         "consume": lambda store, now: store.consume(use("other", sealed=b""), now=now),
         "revoke": revoke,
@@ -72,15 +72,15 @@ async def test_a_sealed_pair_goes_with_the_next_step_after_its_grace(place, step
         assert await store.consume(use("a"), now=NOW + 10) == REUSED
 
 
-async def test_a_later_use_says_whether_it_is_in_the_grace(place):
-    """By the grace that the first use has stored, also where nothing is sealed."""
+async def test_a_later_use_knows_whether_it_is_in_the_grace(place):
+    """By the grace that the first use has stored, even without a sealed pair."""
     async with place.store() as store:
         await store.consume(use("a", sealed=b""), now=NOW)
         assert await store.consume(use("a", grace=99), now=NOW + 9.999) == SUPERSEDED
         assert await store.consume(use("a", grace=99), now=NOW + 10) == REUSED
 
 
-async def test_many_sealed_pairs_of_an_earlier_version_go_in_parts(place):
+async def test_many_sealed_pairs_of_an_earlier_version_are_removed_in_parts(place):
     """No step removes more than a thousand, so that none takes long; a purge removes all."""
     async with place.store() as store:
         rows = [
@@ -97,7 +97,7 @@ async def test_many_sealed_pairs_of_an_earlier_version_go_in_parts(place):
 
 
 async def test_concurrent_uses_remove_sealed_pairs_once_each_and_lose_nothing(place):
-    """Stores that clean the same rows neither fail nor wait for each other."""
+    """Stores that remove the same pairs neither fail nor wait for each other."""
     stores = [place.store() for _ in range(4)]
     for number in range(200):
         await stores[0].consume(use(f"old {number}", f"new {number}"), now=NOW)
@@ -114,7 +114,7 @@ async def test_concurrent_uses_remove_sealed_pairs_once_each_and_lose_nothing(pl
 
 
 async def test_a_step_on_sqlite_reads_only_the_pairs_that_are_due(sqlite_place):
-    """However many sealed pairs there are, both conditions are looked up in an index."""
+    """With any number of sealed pairs, both conditions use an index."""
     async with sqlite_place.store() as store:
         statement = "?, ?".join(store._writes._unseal)
         async with store._database.engine.connect() as connection:
@@ -131,7 +131,7 @@ async def test_a_step_on_sqlite_reads_only_the_pairs_that_are_due(sqlite_place):
 async def test_a_step_on_postgresql_reads_only_the_pairs_that_are_due(
     postgres_place, rows, analyzed
 ):
-    """Also in a plan that was made when the table was empty, and with and without statistics."""
+    """Also with a plan for an empty table, and with and without statistics."""
     async with postgres_place.store() as store:
         table = store._tables.consumed
         statement = _clear_sealed(table).compile(dialect=store._database.engine.dialect)
@@ -161,7 +161,7 @@ async def test_a_step_on_postgresql_reads_only_the_pairs_that_are_due(
 
 
 async def test_the_retention_is_kept_with_the_records(place):
-    """The next process, and a purge far in the future, find what was registered."""
+    """The next process, and a purge far in the future, still find it."""
     async with place.store() as store:
         assert await store.raise_retention(0) == 0
         assert await store.raise_retention(60) == 60
@@ -174,7 +174,7 @@ async def test_the_retention_is_kept_with_the_records(place):
 
 
 async def test_the_greatest_of_many_retentions_at_once_wins(place):
-    """However the processes interleave, none lowers what another has registered."""
+    """Whatever the order of the processes, none lowers the value of another."""
     stores = [place.store() for _ in range(4)]
     calls = (
         store.raise_retention(float(number)) for number in range(50, 0, -1) for store in stores
@@ -186,7 +186,7 @@ async def test_the_greatest_of_many_retentions_at_once_wins(place):
 
 
 async def test_a_known_retention_is_not_written_again(place):
-    """Registering is a read, except where it raises the stored value."""
+    """Registering only reads, unless it raises the stored value."""
     async with place.store() as store:
         await store.raise_retention(60)
         if place.part is None:
@@ -205,7 +205,7 @@ async def test_a_known_retention_is_not_written_again(place):
 
 
 @pytest.mark.parametrize("seconds", [-1.0, math.nan])
-async def test_a_retention_that_cannot_be_meant_is_refused(sqlite_place, seconds):
+async def test_an_invalid_retention_is_refused(sqlite_place, seconds):
     """Nothing is stored that could not be raised any more."""
     async with sqlite_place.store() as store:
         with pytest.raises(ValueError, match="zero or more"):
@@ -217,7 +217,7 @@ async def test_a_retention_that_cannot_be_meant_is_refused(sqlite_place, seconds
 
 
 async def test_a_purge_by_a_clock_that_is_ahead_frees_nothing(place):
-    """Records outlive their end by the spare, and deny nothing more for it."""
+    """Records outlive their end by the spare time, but no longer deny anything."""
     async with place.store() as store:
         await store.revoke(Revocation("token", "x", NOW + 60), now=NOW)
         await store.consume(use("x", keep_until=NOW + 60), now=NOW)
@@ -229,15 +229,15 @@ async def test_a_purge_by_a_clock_that_is_ahead_frees_nothing(place):
 
 
 async def denies(store, jti, now):
-    """Ask for a token alone."""
+    """Check only a token."""
     return await store.is_revoked(jti=jti, sid=None, sub="s", issued_at=now, now=now)
 
 
 # Earlier versions
 
 
-async def test_tables_of_an_earlier_version_get_what_they_lack(place):
-    """create_tables adds the indexes; the retention needs no table and no column."""
+async def test_tables_of_an_earlier_version_get_missing_indexes(place):
+    """create_tables adds them; the retention needs no new table or column."""
     async with place.store() as store:
         names = [each.name for each in store._tables.consumed.indexes if "sealed" in each.name]
         assert len(names) == 2
@@ -255,8 +255,8 @@ async def test_tables_of_an_earlier_version_get_what_they_lack(place):
                 await connection.exec_driver_sql(f"DROP INDEX {prefix}{name}")
 
 
-async def test_tables_of_another_version_are_named(place):
-    """A column that is missing is the programmer's to mend, not an outage."""
+async def test_tables_of_another_version_are_reported(place):
+    """A missing column is a configuration error, not an outage."""
     async with place.store() as store:
         prefix = f"{place.part}." if place.part else ""
         async with store._database.engine.begin() as connection:
@@ -271,12 +271,12 @@ async def test_tables_of_another_version_are_named(place):
 
 
 async def consumed(store):
-    """Use a token in the running loop."""
+    """Use a token in the running event loop."""
     return await store.consume(use("a"), now=NOW)
 
 
 def test_a_second_event_loop_is_refused_by_every_call(tmp_path):
-    """It says what is wrong; before, every call failed for ever as an outage."""
+    """With the fix, instead of an outage that never ends."""
     with asyncio.Runner() as first:
         store = SqlStore(f"sqlite+aiosqlite:///{tmp_path / 'tokens.db'}")
         first.run(store.create_tables())

@@ -1,17 +1,24 @@
-"""How many statements and connections a SqlStore needs."""
+"""The number of statements and connections that a SqlStore uses."""
 
 import asyncio
 
-from tests.stores.sql_support import borrowed, denies, heard, record, statements_of, use
+from tests.stores.sql_support import (
+    collect_events,
+    denies,
+    on_users_engine,
+    record,
+    statements_of,
+    use,
+)
 from tests.support import NOW
 from tokenward.stores import CLOCK_SPARE_SECONDS
 
 
 async def test_checks_of_one_turn_are_one_select(place):
-    """A hundred of them; three hundred are two on one connection."""
-    async with borrowed(place) as (engine, store):
+    """A hundred checks; three hundred are two, on one connection."""
+    async with on_users_engine(place) as (engine, store):
         sent = statements_of(engine)
-        checked_out = heard(engine, "checkout", lambda *_: 1)
+        checked_out = collect_events(engine, "checkout", lambda *_: 1)
         await asyncio.gather(*(denies(store, str(number)) for number in range(100)))
         assert [each.split()[0] for each in sent] == ["SELECT"]
         await asyncio.gather(*(denies(store, str(number)) for number in range(300)))
@@ -19,10 +26,10 @@ async def test_checks_of_one_turn_are_one_select(place):
         assert len(checked_out) == 2
 
 
-async def test_a_busy_store_lets_many_writes_share_a_commit(place):
-    """A thousand uses and a thousand revocations are a handful of transactions."""
-    async with borrowed(place) as (engine, store):
-        sent = heard(engine, "checkout", lambda *_: 1)
+async def test_many_writes_share_a_commit(place):
+    """A thousand uses and a thousand revocations are a few transactions."""
+    async with on_users_engine(place) as (engine, store):
+        sent = collect_events(engine, "checkout", lambda *_: 1)
         uses = [store.consume(use(str(number)), now=NOW) for number in range(1000)]
         assert all(each.is_first for each in await asyncio.gather(*uses))
         records = [record(str(number)) for number in range(1000)]
@@ -33,7 +40,7 @@ async def test_a_busy_store_lets_many_writes_share_a_commit(place):
 
 async def test_purging_goes_in_batches_shared_by_workers(place):
     """No statement deletes more than a thousand, and two workers delete each record once."""
-    async with place.store() as store, borrowed(place) as (engine, other):
+    async with place.store() as store, on_users_engine(place) as (engine, other):
         for keep_until, count in ((NOW + 1, 2500), (NOW + 60, 10)):
             records = [record(f"{keep_until} {n}", keep_until=keep_until) for n in range(count)]
             await asyncio.gather(*(store.revoke(each, now=NOW) for each in records))

@@ -1,4 +1,4 @@
-"""What a SqlStore keeps, and which errors it raises without its tables."""
+"""The records of a SqlStore survive and stay separate; and the errors without tables."""
 
 import pytest
 
@@ -9,8 +9,8 @@ from tokenward.stores import Consumed
 from tokenward.stores.sql.schema import key_of
 
 
-async def test_what_is_kept_survives_reopening(place):
-    """Revocations and uses are there for the next process."""
+async def test_records_survive_reopening(place):
+    """The next process finds revocations and uses."""
     async with place.store() as store:
         await store.revoke(record(), now=NOW)
         await store.consume(use(), now=NOW)
@@ -19,8 +19,8 @@ async def test_what_is_kept_survives_reopening(place):
         assert await store.consume(use(), now=NOW) == Consumed(is_first=False)
 
 
-async def test_odd_identities_are_kept_apart(place):
-    """NUL, halves of a character, great length, and the text that stands in for one of them."""
+async def test_unusual_identities_are_kept_apart(place):
+    """NUL, halves of a character, great length, and the hash of one of them."""
     odd = ["a\x00b", "a", "\ud800", "\ud801", "x" * 16_000, "x" * 16_001, "", "é"]
     async with place.store() as store:
         for identity in odd:
@@ -32,8 +32,8 @@ async def test_odd_identities_are_kept_apart(place):
         assert not await denies(store, stand_in)
 
 
-async def test_a_record_that_is_over_gives_way(place):
-    """A subject that was denied whole, and a token that was used, begin anew."""
+async def test_an_expired_record_is_replaced(place):
+    """A subject that was denied completely, and a token that was used."""
     async with place.store() as store:
         await store.revoke(Revocation("subject", "alice", NOW + 10), now=NOW)
         await store.revoke(Revocation("subject", "alice", NOW + 99, NOW + 20), now=NOW + 20)
@@ -61,8 +61,8 @@ async def remove_tables(store):
 
 
 @pytest.mark.parametrize("call", CALLS)
-async def test_missing_tables_are_named_with_what_creates_them(place, call):
-    """The programmer's mistake is told apart from an outage, whichever call finds it."""
+async def test_missing_tables_are_reported_with_the_fix(place, call):
+    """A configuration error, not an outage, whichever call finds it."""
     async with place.store() as store:
         await remove_tables(store)
         with pytest.raises(ConfigurationError, match=r"await store\.create_tables\(\)"):
@@ -72,8 +72,8 @@ async def test_missing_tables_are_named_with_what_creates_them(place, call):
 
 
 @pytest.mark.parametrize("call", ["is_revoked", "revoke", "consume"])
-async def test_no_error_holds_an_identity(place, call):
-    """Neither the statement's values nor the driver's words get out, with their causes."""
+async def test_no_error_contains_an_identity(place, call):
+    """Neither of the statement's values nor of the driver's message, with their causes."""
     async with place.store() as store:
         await remove_tables(store)
         with pytest.raises(ConfigurationError) as caught:

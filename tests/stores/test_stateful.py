@@ -1,4 +1,4 @@
-"""A model of sessions against every store: random logins, refreshes, replays, revocations, time."""
+"""A model of sessions, compared with every store: random logins, refreshes, revocations."""
 
 import asyncio
 import importlib
@@ -50,7 +50,7 @@ SHORT = TokenPolicy(access_lifetime=timedelta(seconds=1), refresh_lifetime=timed
 
 @dataclass
 class Session:
-    """What the model knows of a session."""
+    """The model of one session."""
 
     user: str
     pairs: list[tuple[TokenPair, float]]
@@ -59,7 +59,7 @@ class Session:
 
 
 class Sessions(RuleBasedStateMachine):
-    """The engine under test, and the model beside it."""
+    """The engine under test, and the model."""
 
     loop: asyncio.AbstractEventLoop
     store: object
@@ -87,14 +87,14 @@ class Sessions(RuleBasedStateMachine):
 
     @rule(user=USERS)
     def log_in(self, user):
-        """A login begins a session that nothing before it touches."""
+        """A login begins a session that no earlier revocation affects."""
         pair = self.wait(self.engine.issue_pair(f"{user} {self.run}"))
         self.sessions.append(Session(user, [(pair, self.clock.now)]))
 
     @precondition(lambda self: self.sessions)
     @rule(number=PICK)
     def refresh(self, number):
-        """The last refresh token of a living session gives a pair, of another session it does not."""
+        """The last refresh token of a live session gives a pair; any other token does not."""
         session = self.pick(number)
         pair, issued = session.pairs[-1]
         call = self.engine.refresh(pair.refresh_token)
@@ -136,7 +136,7 @@ class Sessions(RuleBasedStateMachine):
     @precondition(lambda self: self.sessions)
     @rule(number=PICK)
     def revoke_access_token(self, number):
-        """One access token, and nothing else of its session."""
+        """Revoke one access token, and nothing else of its session."""
         session = self.pick(number)
         token = session.pairs[-1][0].access_token
         self.wait(self.engine.revoke(token))
@@ -145,7 +145,7 @@ class Sessions(RuleBasedStateMachine):
     @precondition(lambda self: self.sessions)
     @rule(number=PICK, elsewhere=st.booleans())
     def log_out(self, number, elsewhere):
-        """One session whole, by the service itself or by another one that shares the store."""
+        """Revoke one session, by the service or by another one that shares the store."""
         session = self.pick(number)
         token = session.pairs[-1][0].access_token
         claims = self.engine._validator.read_claims(self.engine._jws.verify(token).payload)
@@ -155,7 +155,7 @@ class Sessions(RuleBasedStateMachine):
 
     @rule(user=USERS, elsewhere=st.booleans())
     def log_out_everywhere(self, user, elsewhere):
-        """Every session of one user, and none of the other's."""
+        """Revoke every session of one user, and none of the other's."""
         # Two engines do not order what they do within one millisecond.
         self.clock.advance(elsewhere)
         engine = self.other if elsewhere else self.engine
@@ -171,13 +171,13 @@ class Sessions(RuleBasedStateMachine):
 
     @rule(ahead=st.sampled_from([0, 30, CLOCK_SPARE_SECONDS - 1]))
     def purge(self, ahead):
-        """Removing expired records changes no answer, also by a clock that is ahead."""
+        """Removing expired records changes no result, also by a clock that is ahead."""
         self.purged_until = max(self.purged_until, self.clock.now + ahead)
         self.wait(self.store.purge(now=self.clock.now + ahead))
 
     @invariant()
-    def every_access_token_is_judged_as_the_model_says(self):
-        """Good, or expired, or revoked."""
+    def every_access_token_has_the_state_of_the_model(self):
+        """Valid, expired or revoked."""
         now = self.clock.now
         for session in self.sessions[-3:]:
             for pair, issued in session.pairs[-2:]:
@@ -194,7 +194,7 @@ class Sessions(RuleBasedStateMachine):
 
 
 def check(store, loop, share):
-    """Let Hypothesis play a share of its examples against one store."""
+    """Run a share of Hypothesis' examples against one store."""
     machine = type("Machine", (Sessions,), {"store": store, "loop": loop})
     run_state_machine_as_test(
         machine,
@@ -204,18 +204,18 @@ def check(store, loop, share):
 
 @pytest.fixture
 def loop():
-    """Give a loop that lives as long as the test."""
+    """Yield an event loop that lives as long as the test."""
     with asyncio.Runner() as runner:
         yield runner.get_loop()
 
 
 def test_memory(loop):
-    """The store in memory does as the model."""
+    """The store in memory behaves as the model."""
     check(MemoryStore(), loop, 2)
 
 
 def test_sqlite(loop, tmp_path):
-    """The store in a SQLite file does as the model."""
+    """The store in an SQLite file behaves as the model."""
     sql = pytest.importorskip("tokenward.stores.sql")
     store = sql.SqlStore(f"sqlite+aiosqlite:///{tmp_path}/tokens.db", timeout_seconds=PATIENT)
     loop.run_until_complete(store.create_tables())
@@ -224,7 +224,7 @@ def test_sqlite(loop, tmp_path):
 
 
 def test_postgres(loop, postgres_url):
-    """The store in PostgreSQL does as the model."""
+    """The store in PostgreSQL behaves as the model."""
     sql = pytest.importorskip("tokenward.stores.sql")
     store = sql.SqlStore(
         postgres_url, table_prefix=f"t{uuid4().hex[:12]}_", timeout_seconds=PATIENT
@@ -237,14 +237,14 @@ def test_postgres(loop, postgres_url):
 
 
 async def drop(store):
-    """Take the tables of this test away."""
+    """Drop the tables of this test."""
     async with store._database.engine.begin() as connection:
         await connection.run_sync(store.metadata.drop_all)
     await store.aclose()
 
 
 def test_redis(loop, redis_url):
-    """The store in Redis does as the model."""
+    """The store in Redis behaves as the model."""
     redis = importlib.import_module("tokenward.stores.redis")
     store = redis.RedisStore(
         redis_url, key_prefix=f"{uuid4().hex}:", timeout_seconds=PATIENT, ephemeral=True

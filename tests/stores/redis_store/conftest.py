@@ -13,7 +13,7 @@ from tokenward.stores.redis import RedisStore
 
 @pytest.fixture
 async def prefix(redis_url):
-    """Give a key prefix of the test's own."""
+    """Yield a new key prefix, and remove its keys afterwards."""
     own = f"tokenward-test-{uuid4().hex}:"
     yield own
     await forget(redis_url, own)
@@ -21,14 +21,14 @@ async def prefix(redis_url):
 
 @pytest.fixture
 async def client(redis_url):
-    """Give a client to look with."""
+    """Yield a client to inspect the server."""
     async with Redis.from_url(redis_url) as opened:
         yield opened
 
 
 @pytest.fixture
 async def store(redis_url, prefix):
-    """Give an empty store that is patient with slow machines."""
+    """Yield an empty store with a long timeout, for slow machines."""
     async with RedisStore(
         redis_url, key_prefix=prefix, timeout_seconds=PATIENT, ephemeral=True
     ) as opened:
@@ -37,7 +37,7 @@ async def store(redis_url, prefix):
 
 @pytest.fixture
 def server(tmp_path):
-    """Give what starts a Redis of the test's own."""
+    """Yield a function that starts a new Redis."""
     if shutil.which("redis-server") is None:
         message = "This test starts a Redis of its own: install redis-server."
         if REQUIRED:

@@ -1,4 +1,4 @@
-"""A Redis of a test's own, and what the tests of RedisStore ask it."""
+"""A Redis that a test starts and stops, and helpers for the tests of RedisStore."""
 
 import asyncio
 import socket
@@ -13,7 +13,7 @@ PATIENT = 30.0
 
 
 class Server:
-    """A Redis of the test's own on a free port, which may be stopped and started again."""
+    """A new Redis on a free port, which can be stopped and started again."""
 
     def __init__(self, directory, *options: str) -> None:
         with socket.create_server(("127.0.0.1", 0)) as free:
@@ -49,17 +49,17 @@ async def forget(url, prefix):
 
 
 async def denies(store, jti, now=NOW):
-    """Ask for a token alone."""
+    """Check only a token."""
     return await store.is_revoked(jti=jti, sid=None, sub="", issued_at=now, now=now)
 
 
 async def background():
-    """Wait for everything that goes on besides the test."""
+    """Wait for all background tasks."""
     await asyncio.gather(*(asyncio.all_tasks() - {asyncio.current_task()}))
 
 
 async def calls_of(url, *names):
-    """Tell how often the server has run commands."""
+    """Return how often the server has run commands."""
     async with Redis.from_url(url) as looking:
         stats = await looking.info("commandstats")
     return [stats.get(f"cmdstat_{name}", {"calls": 0})["calls"] for name in names]

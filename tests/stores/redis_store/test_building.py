@@ -1,4 +1,4 @@
-"""How a RedisStore is built and closed."""
+"""How a RedisStore is created and closed."""
 
 import asyncio
 import importlib.util
@@ -19,34 +19,34 @@ from tokenward.stores.redis import store as redis_module
 
 
 @pytest.mark.parametrize("wrong", [None, 6379, b"redis://localhost", redis.Redis()])
-def test_what_is_no_server_is_refused(wrong):
-    """Only a URL or the asynchronous client will do, and the message says so."""
+def test_other_arguments_than_a_server_are_refused(wrong):
+    """Only a URL or an asynchronous client is accepted, and the message says so."""
     with pytest.raises(ConfigurationError, match=r"redis\.asyncio\.Redis"):
         RedisStore(wrong)
 
 
 @pytest.mark.parametrize("key_prefix", ["", None, b"x"])
-def test_a_prefix_that_is_no_text_is_refused(key_prefix):
-    """Without one the keys could meet those of others."""
+def test_an_invalid_prefix_is_refused(key_prefix):
+    """Without a prefix, keys could collide with those of others."""
     with pytest.raises(ConfigurationError, match="key_prefix"):
         RedisStore("redis://localhost", key_prefix=key_prefix)
 
 
 @pytest.mark.parametrize("timeout", [0, -1, math.inf, math.nan, True, "1", None])
-def test_a_timeout_that_bounds_nothing_is_refused(timeout):
-    """Every call is bounded."""
+def test_an_invalid_timeout_is_refused(timeout):
+    """Every call has a limit."""
     with pytest.raises(ConfigurationError, match="timeout_seconds"):
         RedisStore("redis://localhost", timeout_seconds=timeout)
 
 
-def test_the_engine_is_told_the_timeout():
-    """Half a second where nothing is said."""
+def test_the_store_has_a_timeout():
+    """Half a second by default."""
     assert RedisStore("redis://localhost").timeout_seconds == 0.5
     assert RedisStore("redis://localhost", timeout_seconds=2).timeout_seconds == 2
 
 
 def test_without_the_package_the_import_says_what_to_install(monkeypatch):
-    """The message holds the command."""
+    """The message contains the command."""
     monkeypatch.setitem(sys.modules, "redis.asyncio", None)
     spec = importlib.util.spec_from_file_location("without_redis", redis_module.__file__)
     with pytest.raises(ImportError, match=r"pip install 'tokenward\[redis\]'"):
@@ -54,12 +54,12 @@ def test_without_the_package_the_import_says_what_to_install(monkeypatch):
 
 
 async def named_clients(client, name):
-    """Count the connections that have a name."""
+    """Count the connections with a name."""
     return sum(each["name"] == name for each in await client.client_list())
 
 
-async def test_the_store_closes_what_it_opened(redis_url, client, prefix):
-    """Connections of a URL are gone when the store is, also with a call still under way."""
+async def test_the_store_closes_its_connections(redis_url, client, prefix):
+    """Those of a URL, also with a call in progress."""
     name = uuid4().hex
     async with RedisStore(
         f"{redis_url}?client_name={name}", key_prefix=prefix, ephemeral=True
@@ -75,7 +75,7 @@ async def test_the_store_closes_what_it_opened(redis_url, client, prefix):
 
 
 async def test_the_users_client_stays_open(redis_url, client, prefix):
-    """It is the user's to close."""
+    """The user closes it."""
     async with Redis.from_url(redis_url, client_name=uuid4().hex) as own:
         async with RedisStore(
             own, key_prefix=prefix, timeout_seconds=PATIENT, ephemeral=True
@@ -86,16 +86,16 @@ async def test_the_users_client_stays_open(redis_url, client, prefix):
         assert await own.ping()
 
 
-async def test_a_store_that_was_never_used_closes(redis_url):
-    """There is nothing to give back."""
+async def test_an_unused_store_can_be_closed(redis_url):
+    """There is nothing to close."""
     await RedisStore(redis_url).aclose()
 
 
 # One process and one event loop
 
 
-def test_a_second_event_loop_is_told_to_create_a_store_of_its_own(redis_url, prefix_of_loops):
-    """Every call fails at once and says what to do, instead of failing in the client for ever."""
+def test_a_second_event_loop_is_refused(redis_url, prefix_of_loops):
+    """Every call fails at once with the fix, instead of failing in the client forever."""
     store = RedisStore(redis_url, key_prefix=prefix_of_loops, ephemeral=True)
     with asyncio.Runner() as first, asyncio.Runner() as second:
         first.run(denies(store, "x"))
@@ -116,7 +116,7 @@ def test_a_second_event_loop_is_told_to_create_a_store_of_its_own(redis_url, pre
 
 @pytest.fixture
 def prefix_of_loops(redis_url):
-    """Give a key prefix to a test that runs its own event loops."""
+    """Yield a key prefix for a test that runs its own event loops."""
     own = f"tokenward-test-{uuid4().hex}:"
     yield own
     asyncio.run(forget(redis_url, own))

@@ -17,7 +17,7 @@ from tokenward.stores.redis.records import MismatchedReplyError, UnreadableRecor
 
 
 async def test_the_checks_of_one_turn_are_one_command(server):
-    """A hundred checks, and the server has run one script, which reads records where there are any."""
+    """For a hundred checks the server runs one script, which reads only existing records."""
     own = server()
     async with RedisStore(own.url, timeout_seconds=PATIENT, ephemeral=True) as store:
         await denies(store, "x")  # the server has the scripts from now on
@@ -29,8 +29,8 @@ async def test_the_checks_of_one_turn_are_one_command(server):
         assert await calls_of(own.url, "evalsha", "mget") == [before[0] + 3, 1]
 
 
-async def test_more_checks_than_one_script_takes_are_answered(store):
-    """Seven thousand in one turn, each rightly."""
+async def test_more_checks_than_fit_one_script_are_answered(store):
+    """Seven thousand in one turn, each correctly."""
     for number in range(0, 7_000, 1_000):
         await store.revoke(Revocation("token", str(number), NOW + 60), now=NOW)
     answers = await asyncio.gather(*(denies(store, str(number)) for number in range(7_000)))
@@ -38,7 +38,7 @@ async def test_more_checks_than_one_script_takes_are_answered(store):
 
 
 async def test_the_uses_of_one_turn_take_one_connection(server):
-    """Five hundred at once open two: one for them, one for the look at the server's memory."""
+    """Five hundred at once open two: one for them, one for the check of the server's settings."""
     own = server()
     async with RedisStore(own.url, timeout_seconds=PATIENT, ephemeral=True) as store:
         uses = (Consumption(str(number), "y", b"", NOW, NOW + 60) for number in range(500))
@@ -49,8 +49,8 @@ async def test_the_uses_of_one_turn_take_one_connection(server):
             assert (await looking.info("stats"))["total_connections_received"] <= 3
 
 
-async def test_scripts_that_the_server_forgot_are_loaded_again(server):
-    """After SCRIPT FLUSH, and so after a restart, everything goes on."""
+async def test_scripts_are_loaded_again_if_the_server_lost_them(server):
+    """After SCRIPT FLUSH, and therefore after a restart, calls still succeed."""
     own = server()
     async with (
         RedisStore(own.url, timeout_seconds=PATIENT, ephemeral=True) as store,
@@ -65,8 +65,8 @@ async def test_scripts_that_the_server_forgot_are_loaded_again(server):
         assert await denies(store, "x")
 
 
-async def test_a_use_whose_answer_was_lost_is_still_the_first(redis_url, prefix):
-    """The client sends the script again over a new connection, and it is known again."""
+async def test_a_use_whose_reply_was_lost_is_still_the_first(redis_url, prefix):
+    """The client repeats the script on a new connection, and the nonce identifies the use."""
     lost = asyncio.Event()
     url = redis.connection.parse_url(redis_url)
 
@@ -99,8 +99,8 @@ async def test_a_use_whose_answer_was_lost_is_still_the_first(redis_url, prefix)
 # Deadlines
 
 
-def hold_up(seconds):
-    """Keep the event loop busy."""
+def block(seconds):
+    """Block the event loop."""
     loop = asyncio.get_running_loop()
     until = loop.time() + seconds
     while loop.time() < until:
@@ -109,7 +109,7 @@ def hold_up(seconds):
 
 @pytest.mark.parametrize("what", ["revoke", "consume", "retention"])
 async def test_a_write_that_was_not_sent_in_time_is_not_sent(redis_url, prefix, client, what):
-    """Where the loop was held up until after the deadline, the caller fails and nothing is written."""
+    """If the loop was blocked past the deadline, the caller fails and nothing is written."""
     async with RedisStore(
         redis_url, key_prefix=prefix, timeout_seconds=0.2, ephemeral=True
     ) as store:
@@ -121,14 +121,14 @@ async def test_a_write_that_was_not_sent_in_time_is_not_sent(redis_url, prefix, 
         }
         writing = asyncio.create_task(writes[what]())
         await asyncio.sleep(0)  # it has asked, and nothing is sent before the next turn
-        hold_up(0.25)
+        block(0.25)
         with pytest.raises(TimeoutError):
             await writing
     assert [key async for key in client.scan_iter(match=f"{prefix}*", count=10_000)] == []
 
 
 async def test_a_write_that_waits_for_a_connection_is_not_sent_late(redis_url, prefix, client):
-    """The wait counts: a connection that is free after the deadline gets no late write."""
+    """A connection that becomes free after the deadline gets no late write."""
     url = f"{redis_url}?max_connections=1&timeout=30"
     async with RedisStore(url, key_prefix=prefix, timeout_seconds=0.2, ephemeral=True) as store:
         pool = store._client.connection_pool
@@ -143,7 +143,7 @@ async def test_a_write_that_waits_for_a_connection_is_not_sent_late(redis_url, p
 
 
 def reply_to(question, shape):
-    """Answer what a client has sent: OK to everything but a script."""
+    """Reply to a client's commands: OK to everything but a script."""
     if b"EVALSHA" not in question:
         return b"+OK\r\n" * sum(line.startswith(b"*") for line in question.split(b"\r\n"))
     return shape.replace(b"NONCE", re.search(rb"\$16\r\n[0-9a-f]{16}\r\n", question)[0])
@@ -151,7 +151,7 @@ def reply_to(question, shape):
 
 @asynccontextmanager
 async def server_that_replies(shape):
-    """Run a server that replies to every script in one shape."""
+    """Run a server that replies to every script in one form."""
 
     async def answer(reader, writer):
         while question := await reader.read(65_536):
@@ -179,15 +179,15 @@ OTHER = b"$16\r\n0123456789abcdef\r\n"
         b"+OK\r\n",
     ],
 )
-async def test_a_check_that_gets_the_reply_to_another_fails(shape):
-    """Another nonce, another number of records or another shape is an outage, never "not revoked"."""
+async def test_a_check_with_the_reply_to_another_call_fails(shape):
+    """Another nonce, number of records or form is an outage, never "not revoked"."""
     async with server_that_replies(shape) as url, RedisStore(url, timeout_seconds=PATIENT) as store:
         with pytest.raises(MismatchedReplyError):
             await denies(store, "x")
 
 
-async def test_a_check_that_gets_its_own_reply_succeeds():
-    """The shape that the tests above leave intact."""
+async def test_a_check_with_its_own_reply_succeeds():
+    """In the form that the tests above change."""
     shape = b"NONCE"
     async with server_that_replies(shape) as url, RedisStore(url, timeout_seconds=PATIENT) as store:
         assert not await denies(store, "x")
@@ -204,8 +204,8 @@ async def test_a_check_that_gets_its_own_reply_succeeds():
         b"$-1\r\n",
     ],
 )
-async def test_a_write_that_gets_the_reply_to_another_fails(shape):
-    """Nobody is told that a token is revoked, consumed or first by somebody else's reply."""
+async def test_a_write_with_the_reply_to_another_call_fails(shape):
+    """No token counts as revoked, consumed or first because of another call's reply."""
     async with server_that_replies(shape) as url, RedisStore(url, timeout_seconds=PATIENT) as store:
         for write in (
             store.revoke(Revocation("token", "x", NOW + 60), now=NOW),
@@ -217,8 +217,8 @@ async def test_a_write_that_gets_the_reply_to_another_fails(shape):
 
 
 @pytest.mark.parametrize("values", [b":2\r\n$0\r\n\r\n", b":1\r\n:1\r\n", b":1\r\n", b"$-1\r\n"])
-async def test_a_write_that_gets_values_of_another_shape_fails(values):
-    """A reply with the right nonce is still read strictly."""
+async def test_a_write_with_a_reply_of_another_form_fails(values):
+    """A reply with the right nonce is also parsed strictly."""
     shape = b"*%d\r\nNONCE%b" % (1 + values.count(b":") + values.count(b"$"), values)
     async with server_that_replies(shape) as url, RedisStore(url, timeout_seconds=PATIENT) as store:
         for call in (
@@ -229,8 +229,8 @@ async def test_a_write_that_gets_values_of_another_shape_fails(values):
                 await call
 
 
-async def test_a_record_of_another_shape_denies_its_check_an_answer():
-    """An array in the place of a record is no record."""
+async def test_a_record_of_another_form_is_an_outage():
+    """An array instead of a record is not a record."""
     shape = b"*2\r\nNONCE*0\r\n"
     async with server_that_replies(shape) as url, RedisStore(url, timeout_seconds=PATIENT) as store:
         with pytest.raises(UnreadableRecordError):

@@ -1,4 +1,4 @@
-"""The contract of every store, on a RedisStore."""
+"""The contract of all stores, for a RedisStore."""
 
 import pytest
 from redis.asyncio import Redis
@@ -9,11 +9,11 @@ from tokenward.testing import RevocationStoreContract
 
 
 class TestRedisStore(RevocationStoreContract):
-    """The contract, with a URL and with clients of the user that decode or do not."""
+    """The contract, with a URL, and with a user's clients that decode or do not."""
 
     @pytest.fixture(params=["url", "bytes", "text", "resp2"])
     async def store(self, request, redis_url, prefix):
-        """Give an empty store."""
+        """Yield an empty store."""
         if request.param == "url":
             async with RedisStore(
                 redis_url, key_prefix=prefix, timeout_seconds=PATIENT, ephemeral=True

@@ -1,4 +1,4 @@
-"""What happens when Redis goes away, and when it returns."""
+"""What happens when Redis fails, and when it returns."""
 
 import asyncio
 import signal
@@ -26,7 +26,7 @@ STRICT = TokenPolicy(reuse_grace=timedelta(0))
 
 
 class Load:
-    """Callers that check tokens without pause: what they were told, and how long it took."""
+    """Callers that check tokens continuously: their results, and the duration of the calls."""
 
     def __init__(self, engine, good, revoked) -> None:
         self.engine, self.tokens = engine, {"good": good, "revoked": revoked}
@@ -52,7 +52,7 @@ class Load:
                 self._changed.notify_all()
 
     async def sees(self, *outcomes, times=50):
-        """Wait until callers have been told something often enough from now on."""
+        """Wait until callers have seen a result often enough."""
         self.told.clear()
         async with asyncio.timeout(PATIENT), self._changed:
             await self._changed.wait_for(lambda: all(self.told[each] > times for each in outcomes))
@@ -81,7 +81,7 @@ OUTAGE = (("good", "unavailable"), ("revoked", "unavailable"))
 
 
 async def test_a_server_that_hangs_is_an_outage_that_ends_by_itself(server):
-    """Stopped under load: nothing revoked is accepted, each call ends in time, and it recovers."""
+    """Stopped under load: no revoked token is accepted, each call ends in time, and it recovers."""
     own = server()
     async with under_load(own) as load:
         await load.sees(*AS_EVER)
@@ -94,7 +94,7 @@ async def test_a_server_that_hangs_is_an_outage_that_ends_by_itself(server):
 
 
 async def test_a_server_that_dies_is_an_outage_that_ends_by_itself(server):
-    """Killed under load and started again with its file: nothing revoked is ever accepted."""
+    """Killed under load and restarted with its file: no revoked token is ever accepted."""
     own = server("--appendonly", "yes", "--appendfsync", "always")
     async with under_load(own) as load:
         await load.sees(*AS_EVER)
@@ -129,8 +129,8 @@ async def test_a_server_without_a_file_is_refused_while_it_restarts_and_used_aft
             await load.engine.refresh(pair.refresh_token)
 
 
-async def test_late_answers_reach_nobody(server):
-    """What a server says after the time is up is not taken for the answer to another question."""
+async def test_late_replies_are_ignored(server):
+    """A reply after the deadline is never used as the reply to another call."""
     own = server()
     async with RedisStore(own.url, timeout_seconds=0.2, ephemeral=True) as store:
         for number in range(0, 100, 2):
@@ -151,8 +151,8 @@ async def test_late_answers_reach_nobody(server):
             assert answers == [number % 2 == 0 for number in range(100)]
 
 
-async def test_a_cancelled_caller_leaves_the_others_right(store):
-    """Whoever goes, and at whichever turn of the loop, each other gets the answer to his question."""
+async def test_a_cancelled_caller_does_not_affect_the_others(store):
+    """Whichever caller is cancelled, at whichever turn of the loop, others get their results."""
     for number in range(0, 60, 2):
         await store.revoke(Revocation("token", str(number), NOW + 60), now=NOW)
     for turns in range(30):
@@ -169,7 +169,7 @@ async def test_a_cancelled_caller_leaves_the_others_right(store):
 
 @asynccontextmanager
 async def mute_server():
-    """Run a server that accepts and never answers."""
+    """Run a server that accepts connections and never replies."""
     writers = []
     async with await asyncio.start_server(lambda _, to: writers.append(to), "127.0.0.1", 0) as mute:
         yield f"redis://127.0.0.1:{mute.sockets[0].getsockname()[1]}/0"
@@ -179,7 +179,7 @@ async def mute_server():
 
 @pytest.mark.parametrize("owns", [True, False], ids=["url", "client"])
 async def test_two_hundred_callers_of_a_mute_server_end_in_time(clock, owns):
-    """None waits longer than the time-out, and the loop goes on turning meanwhile."""
+    """No call exceeds the timeout, and the event loop is not blocked."""
     issuer = engine_with(clock)
     token, pair = await issuer.issue("alice"), await issuer.issue_pair("alice")
     async with mute_server() as url, Redis.from_url(url, socket_timeout=None) as client:
@@ -207,8 +207,8 @@ async def test_two_hundred_callers_of_a_mute_server_end_in_time(clock, owns):
             await store.aclose()
 
 
-async def test_where_nothing_listens_each_call_fails_at_once(clock):
-    """A refused connection is an outage as well."""
+async def test_a_refused_connection_fails_at_once(clock):
+    """It is an outage as well."""
     token = await engine_with(clock).issue("alice")
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]

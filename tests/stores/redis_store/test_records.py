@@ -1,4 +1,4 @@
-"""What a RedisStore keeps in Redis, and for how long."""
+"""The records of a RedisStore, and how long Redis keeps them."""
 
 import asyncio
 import hashlib
@@ -20,20 +20,20 @@ SPARE_MS = 3_900_000
 
 
 async def life_ms(client, prefix):
-    """Give the life left of the only key."""
+    """Return the remaining life of the only key."""
     (key,) = [key async for key in client.scan_iter(match=f"{prefix}*", count=10_000)]
     return await client.pttl(key)
 
 
 @pytest.mark.parametrize("kind", ["token", "session", "subject"])
-async def test_redis_forgets_a_record_soon_after_its_end(store, client, prefix, kind):
-    """A key lives as long as what it denies, and the spare for clocks longer."""
+async def test_redis_removes_a_record_soon_after_its_end(store, client, prefix, kind):
+    """A key lives as long as what it denies, plus the spare time for clocks."""
     await store.revoke(Revocation(kind, "x", NOW + 100.5, NOW), now=NOW)
     assert 100_500 < await life_ms(client, prefix) <= 100_500 + SPARE_MS
 
 
-async def test_redis_forgets_a_use_soon_after_its_end(store, client, prefix):
-    """Also the record of a refresh token that was used."""
+async def test_redis_removes_a_use_soon_after_its_end(store, client, prefix):
+    """Also the record of a used refresh token."""
     await store.consume(Consumption("x", "y", b"", NOW, NOW + 100), now=NOW)
     assert 100_000 < await life_ms(client, prefix) <= 100_000 + SPARE_MS
 
@@ -42,22 +42,22 @@ async def test_redis_forgets_a_use_soon_after_its_end(store, client, prefix):
     ("keep_until", "least", "most"),
     [(math.inf, -1, -1), (NOW - 9, 1, SPARE_MS), (NOW, 1, SPARE_MS), (1e300, 10**14, 10**15)],
 )
-async def test_a_life_is_one_that_redis_accepts(store, client, prefix, keep_until, least, most):
-    """For ever has no end, what is over goes at once, and what is very long is cut."""
+async def test_redis_accepts_every_life(store, client, prefix, keep_until, least, most):
+    """An unlimited record has no end, an expired one goes at once, a very long one is capped."""
     await store.revoke(Revocation("token", "x", keep_until), now=NOW)
     assert least <= await life_ms(client, prefix) <= most
     await store.consume(Consumption("x", "y", b"", NOW, keep_until), now=NOW)
 
 
-async def test_a_use_that_is_never_over_is_kept_for_ever(store, client, prefix):
-    """A refresh token without end is known as used for ever."""
+async def test_the_use_of_an_unlimited_token_is_kept_forever(store, client, prefix):
+    """A refresh token without an end is known as used forever."""
     await store.consume(Consumption("x", "y", b"", NOW, math.inf), now=NOW)
     assert await life_ms(client, prefix) == -1
     assert not (await store.consume(Consumption("x", "y", b"", NOW, math.inf), now=1e12)).is_first
 
 
 async def test_the_longer_life_stands(store, client, prefix):
-    """An engine whose clock is ahead does not make Redis forget earlier what another wrote."""
+    """An engine whose clock is ahead does not shorten the life of another engine's record."""
     await store.revoke(Revocation("token", "x", NOW + 100), now=NOW)
     await store.revoke(Revocation("token", "x", NOW + 120), now=NOW + 50)
     assert await life_ms(client, prefix) > 80_000 + SPARE_MS
@@ -68,7 +68,7 @@ async def test_the_longer_life_stands(store, client, prefix):
 
 
 async def test_the_later_of_many_records_stands_to_the_last_bit(redis_url, store, prefix):
-    """From two engines at once, in any order; each number by itself, and not one digit is lost."""
+    """From two engines at once, in any order; each number separately, without losing a digit."""
     ends = [NOW + 100 + number / 7 for number in range(200)]
     moments = [NOW + number / 9 for number in range(200)]
     latest, moment = ends[-1], moments[-1]
@@ -95,7 +95,7 @@ async def test_the_later_of_many_records_stands_to_the_last_bit(redis_url, store
 
 @pytest.mark.parametrize("order", [1, -1])
 async def test_records_are_compared_as_numbers(store, order):
-    """Not as texts, in which nine comes after ten."""
+    """Not as text, in which nine is greater than ten."""
     numbers = [9e9, 1e10, 1e20][::order]
     for number in numbers:
         await store.revoke(Revocation("subject", "x", number, number), now=NOW)
@@ -105,8 +105,8 @@ async def test_records_are_compared_as_numbers(store, order):
     assert not await store.is_revoked(**asked, issued_at=9.9e19, now=1e20)
 
 
-async def test_long_identities_have_short_keys_that_meet_no_others(store, client, prefix):
-    """They are hashed; the hash as an identity is another one."""
+async def test_long_identities_have_short_unique_keys(store, client, prefix):
+    """They are hashed; the hash as an identity has another key."""
     long, hashed = "x" * 600, hashlib.sha256(b"x" * 600).hexdigest()
     await store.revoke(Revocation("token", long, NOW + 60), now=NOW)
     assert await denies(store, long)
@@ -116,15 +116,15 @@ async def test_long_identities_have_short_keys_that_meet_no_others(store, client
     assert len(key) < len(prefix) + 100
 
 
-async def test_a_lone_surrogate_is_an_identity_like_others(store):
-    """It can be revoked, and is no other text."""
+async def test_a_lone_surrogate_can_be_an_identity(store):
+    """It can be revoked, and matches no other text."""
     await store.revoke(Revocation("token", "\ud800", NOW + 60), now=NOW)
     assert await denies(store, "\ud800")
     assert not await denies(store, "\ud801")
 
 
-async def test_a_token_without_any_name_is_not_asked_for():
-    """Where there is nothing to look up nothing is sent: here nothing would answer."""
+async def test_a_token_without_identities_is_not_looked_up():
+    """Nothing is sent: in this test nothing would reply."""
     async with RedisStore("redis://127.0.0.1:1/0") as store:
         assert not await store.is_revoked(jti="", sid=None, sub="", issued_at=NOW, now=NOW)
 
@@ -133,8 +133,8 @@ UNREADABLE = ["", "1", "1 2 3", "nan nan", "1e999x inf", "\u00bd inf"]
 
 
 @pytest.mark.parametrize("text", UNREADABLE)
-async def test_a_record_that_cannot_be_read_fails_its_own_calls_alone(store, client, prefix, text):
-    """A foreign text under a name of the store is an outage for those who need it, and only them."""
+async def test_an_unreadable_record_fails_only_its_own_calls(store, client, prefix, text):
+    """A foreign text under a key of the store is an outage only for calls that need it."""
     for letter in "tsuc":
         await client.set(f"{prefix}{letter}:odd", text)
     await store.revoke(Revocation("token", "revoked", NOW + 60), now=NOW)
@@ -153,8 +153,8 @@ async def test_a_record_that_cannot_be_read_fails_its_own_calls_alone(store, cli
 
 
 @pytest.mark.parametrize("decode", [False, True])
-async def test_a_key_of_another_type_is_never_taken_for_no_record(redis_url, prefix, decode):
-    """MGET returns nothing for it; a check fails, and so does every write."""
+async def test_a_key_of_another_type_is_never_no_record(redis_url, prefix, decode):
+    """MGET returns nothing for it; checks fail, and so do writes."""
     async with (
         Redis.from_url(redis_url, decode_responses=decode) as client,
         RedisStore(client, key_prefix=prefix, timeout_seconds=PATIENT, ephemeral=True) as store,
@@ -179,8 +179,8 @@ async def test_a_key_of_another_type_is_never_taken_for_no_record(redis_url, pre
                 await call
 
 
-async def test_one_denial_is_enough_beside_a_record_that_cannot_be_read(store, client, prefix):
-    """A revoked session stays revoked when the record of the token is damaged."""
+async def test_one_denial_is_enough_beside_an_unreadable_record(store, client, prefix):
+    """A revoked session stays revoked if the record of the token is damaged."""
     await client.set(f"{prefix}t:x", "damaged")
     await store.revoke(Revocation("session", "s", NOW + 60), now=NOW)
     assert await store.is_revoked(jti="x", sid="s", sub="", issued_at=NOW, now=NOW)
@@ -188,7 +188,7 @@ async def test_one_denial_is_enough_beside_a_record_that_cannot_be_read(store, c
 
 @pytest.mark.parametrize("record", ["0 garbage", "9e99 garbage", "9e99 0 use", "nan 0 use key"])
 async def test_a_damaged_use_is_not_overwritten(store, client, prefix, record):
-    """Also where its first number says that it has expired."""
+    """Even if its first number says that it has expired."""
     await client.set(f"{prefix}c:x", record)
     with pytest.raises(RedisError):
         await store.consume(Consumption("x", "y", b"", NOW, NOW + 60), now=NOW)
@@ -196,7 +196,7 @@ async def test_a_damaged_use_is_not_overwritten(store, client, prefix, record):
 
 
 async def test_an_error_repeats_nothing_of_a_record(store, client, prefix):
-    """Neither its text nor, through its cause or context, a key."""
+    """Neither its text nor a key, also not in its cause or context."""
     await client.set(f"{prefix}t:who", "whose-secret")
     for call in (denies(store, "who"), store.revoke(Revocation("token", "who", NOW), now=NOW)):
         with pytest.raises(Exception, match="record") as raised:
@@ -215,7 +215,7 @@ async def keys_of(client, prefix):
 
 
 async def test_redis_removes_the_sealed_pair_when_the_grace_ends(store, client, prefix):
-    """The pair has a key of its own whose life is the rest of the grace; the use stays without it."""
+    """The pair has its own key, which lives until then; the record of the use stays."""
     await store.consume(Consumption("x", "y", b"sealed", NOW + 10, NOW + 60), now=NOW + 2.5)
     lives = await keys_of(client, prefix)
     assert lives.keys() == {"c:x", "p:y"}
@@ -232,7 +232,7 @@ async def test_redis_removes_the_sealed_pair_when_the_grace_ends(store, client, 
 
 
 async def test_the_use_of_the_successor_removes_the_sealed_pair(store, client, prefix):
-    """Nothing is left of it, although the grace goes on."""
+    """Completely, although the grace has not ended."""
     await store.consume(Consumption("x", "y", b"one", NOW + 10, NOW + 60), now=NOW)
     await store.consume(Consumption("y", "z", b"two", NOW + 11, NOW + 61), now=NOW + 1)
     assert (await keys_of(client, prefix)).keys() == {"c:x", "c:y", "p:z"}
@@ -242,7 +242,7 @@ async def test_the_use_of_the_successor_removes_the_sealed_pair(store, client, p
 
 @pytest.mark.parametrize("grace_until", [NOW, NOW - 1])
 async def test_without_a_grace_nothing_sealed_is_kept(store, client, prefix, grace_until):
-    """Also where the caller seals a pair all the same."""
+    """Even if the caller seals a pair."""
     await store.consume(Consumption("x", "y", b"sealed", grace_until, NOW + 60), now=NOW)
     assert (await keys_of(client, prefix)).keys() == {"c:x"}
 
@@ -258,7 +258,7 @@ async def test_a_pair_that_another_use_has_sealed_is_not_returned(store):
 
 @pytest.mark.parametrize("text", ["", "damaged", "{use}", "{use} !!!", "{use} a b", "{use} \u2100"])
 async def test_a_damaged_pair_is_an_outage(store, client, prefix, text):
-    """Only a pair that is not there means that the successor has been used, or that there is none."""
+    """Only a missing pair means that the successor was used, or that there was no pair."""
     await store.consume(Consumption("x", "y", b"sealed", NOW + 10, NOW + 60), now=NOW)
     key = f"{prefix}p:y"
     use = (await client.get(key)).split()[0].decode()
@@ -267,8 +267,8 @@ async def test_a_damaged_pair_is_an_outage(store, client, prefix, text):
         await store.consume(Consumption("x", "z", b"", NOW + 10, NOW + 60), now=NOW)
 
 
-async def test_a_later_use_is_told_whether_it_is_in_the_grace(store):
-    """By the time of its engine, whether or not there is a pair."""
+async def test_a_later_use_knows_whether_it_is_in_the_grace(store):
+    """By the time of its engine, with or without a pair."""
     await store.consume(Consumption("x", "y", b"", NOW + 10, NOW + 60), now=NOW)
     use = Consumption("x", "z", b"", NOW + 99, NOW + 60)
     assert (await store.consume(use, now=NOW + 9.999)).is_in_grace
@@ -279,7 +279,7 @@ async def test_a_later_use_is_told_whether_it_is_in_the_grace(store):
 
 
 async def test_the_retention_is_a_key_without_an_end(store, client, prefix):
-    """It only grows, to the last bit; reading writes nothing."""
+    """It never decreases, exact to the last bit; reading writes nothing."""
     assert await store.raise_retention(0) == 0
     assert await keys_of(client, prefix) == {}
     assert await store.raise_retention(900.1) == 900.1
@@ -291,7 +291,7 @@ async def test_the_retention_is_a_key_without_an_end(store, client, prefix):
 
 
 async def test_of_many_retentions_at_once_the_greatest_stands(redis_url, store, prefix):
-    """From two processes' stores, in any order."""
+    """From the stores of two processes, in any order."""
     async with RedisStore(
         redis_url, key_prefix=prefix, timeout_seconds=PATIENT, ephemeral=True
     ) as other:
@@ -302,8 +302,8 @@ async def test_of_many_retentions_at_once_the_greatest_stands(redis_url, store, 
 
 
 @pytest.mark.parametrize("text", ["", "nan", "many"])
-async def test_a_retention_that_is_no_number_is_an_outage(store, client, prefix, text):
-    """It is neither taken for zero nor overwritten."""
+async def test_an_unreadable_retention_is_an_outage(store, client, prefix, text):
+    """It neither counts as zero nor is overwritten."""
     await client.set(f"{prefix}retention", text)
     for seconds in (0, 900):
         with pytest.raises(RedisError, match="unreadable record"):
@@ -313,7 +313,7 @@ async def test_a_retention_that_is_no_number_is_an_outage(store, client, prefix,
 
 @pytest.mark.parametrize("identity", ["retention", "etention", "", ":", "r:etention"])
 async def test_no_record_has_the_name_of_the_retention(store, identity):
-    """Whatever an identity is called, the retention stays a number of its own."""
+    """Whatever an identity is, the retention stays a separate number."""
     await store.raise_retention(900)
     for kind in ("token", "session", "subject"):
         await store.revoke(Revocation(kind, identity, NOW + 60), now=NOW)
@@ -321,8 +321,8 @@ async def test_no_record_has_the_name_of_the_retention(store, identity):
     assert await store.raise_retention(0) == 900
 
 
-async def test_a_server_clock_an_hour_ahead_drops_no_live_revocation(store, client, prefix):
-    """Redis counts a life by its own clock, so each key has more than an hour to spare."""
+async def test_a_server_clock_an_hour_ahead_removes_no_live_revocation(store, client, prefix):
+    """Redis measures lives by its own clock, so each key has more than an hour to spare."""
     await store.revoke(Revocation("token", "x", NOW + 1), now=NOW)
     await store.consume(Consumption("x", "y", b"", NOW, NOW + 1), now=NOW)
     for key in ("t:x", "c:x"):
@@ -332,7 +332,7 @@ async def test_a_server_clock_an_hour_ahead_drops_no_live_revocation(store, clie
 
 
 async def test_purging_is_left_to_redis(store):
-    """It removes nothing and says so."""
+    """It removes nothing and returns zero."""
     await store.revoke(Revocation("token", "x", NOW + 60), now=NOW)
     assert await store.purge(now=NOW + 1e6) == 0
     assert await denies(store, "x")

@@ -10,7 +10,7 @@ from tokenward import RefreshTokenReusedError, TokenPolicy, TokenRevokedError
 
 
 async def refresh_all(engine, token, count):
-    """Refresh one token by many at once: the pairs, and how many were told of a reuse."""
+    """Refresh one token with many callers at once; return the pairs, and the number of reuses."""
     answers = await asyncio.gather(
         *(engine.refresh(token) for _ in range(count)), return_exceptions=True
     )
@@ -24,13 +24,13 @@ async def refresh_all(engine, token, count):
 
 
 def policy_with(grace_seconds):
-    """Give a policy with a grace."""
+    """Return a policy with a grace."""
     return TokenPolicy(reuse_grace=timedelta(seconds=grace_seconds))
 
 
 @pytest.mark.parametrize("grace_seconds", [0, 10])
 async def test_of_five_hundred_refreshes_at_once_one_wins(clock, store, grace_seconds):
-    """In each round: one pair; with a grace the same pair for everybody."""
+    """In each round there is one new pair; with a grace all callers get the same pair."""
     engine = engine_with(clock, policy=policy_with(grace_seconds), store=store)
     for _ in range(20 if IS_DEEP else 4):
         token = (await engine.issue_pair("alice")).refresh_token

@@ -1,4 +1,4 @@
-"""What a RedisStore says about a server that may lose records."""
+"""The warnings of a RedisStore about a server that may lose records."""
 
 import asyncio
 import warnings
@@ -14,8 +14,8 @@ from tokenward.stores.redis import RedisEvictionWarning, RedisPersistenceWarning
 
 @pytest.mark.parametrize("policy", ["allkeys-lru", "volatile-ttl"])
 @pytest.mark.parametrize("decode", [False, True])
-async def test_a_server_that_may_evict_is_warned_of_once(server, policy, decode):
-    """However many are first at once; the warning names the policy and the mend."""
+async def test_a_server_that_may_evict_causes_one_warning(server, policy, decode):
+    """However many callers are first at once; the warning names the policy and the fix."""
     own = server("--maxmemory", "100mb", "--maxmemory-policy", policy)
     async with (
         Redis.from_url(own.url, decode_responses=decode) as client,
@@ -43,8 +43,8 @@ async def test_a_server_that_may_evict_is_warned_of_once(server, policy, decode)
     ],
     ids=["noeviction", "unbounded", "CONFIG is refused"],
 )
-async def test_a_server_that_does_not_evict_or_does_not_tell_is_left_alone(server, options):
-    """Nothing is warned of, and checks go on."""
+async def test_a_server_without_eviction_or_with_hidden_settings_causes_none(server, options):
+    """Checks still succeed."""
     own = server(*options)
     async with RedisStore(own.url, timeout_seconds=PATIENT, ephemeral=True) as store:
         with warnings.catch_warnings(record=True) as warned:
@@ -57,8 +57,8 @@ async def test_a_server_that_does_not_evict_or_does_not_tell_is_left_alone(serve
 
 
 @pytest.mark.parametrize("decode", [False, True])
-async def test_a_server_that_keeps_nothing_on_disk_is_warned_of_once(server, decode):
-    """The warning names the settings and the mend, and comes from a look that is made anyway."""
+async def test_a_server_without_persistence_causes_one_warning(server, decode):
+    """It names the settings and the fix, and needs no additional command."""
     own = server("--appendonly", "no")
     async with (
         Redis.from_url(own.url, decode_responses=decode) as client,
@@ -81,8 +81,8 @@ async def test_a_server_that_keeps_nothing_on_disk_is_warned_of_once(server, dec
     [(("--appendonly", "yes"), False), (("--save", "3600 1"), False), ((), True)],
     ids=["append-only file", "snapshots", "accepted"],
 )
-async def test_a_server_that_keeps_something_is_not_warned_of(server, options, ephemeral):
-    """Nor one whose loss the caller accepts."""
+async def test_a_server_with_persistence_causes_no_warning(server, options, ephemeral):
+    """Nor does a server whose loss the caller accepts."""
     own = server(*options)
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")

@@ -1,4 +1,4 @@
-"""A URL of Redis: which are taken, and that no error repeats any part of one."""
+"""Which Redis URLs are accepted, and that no error repeats any part of a URL."""
 
 import traceback
 import warnings
@@ -78,8 +78,8 @@ def test_a_wrong_url_is_refused_and_not_repeated(url):
         ("redis://h?client_name=shop&max_connections=5", {"client_name": "shop"}),
     ],
 )
-def test_a_url_is_read_as_the_client_reads_it(url, expected):
-    """Each part reaches the connections."""
+def test_all_parts_of_a_url_reach_the_connections(url, expected):
+    """As the client itself parses it."""
     taken = RedisStore(url)._client.get_connection_kwargs()
     assert {name: taken.get(name) for name in expected} == expected
 
@@ -93,7 +93,7 @@ def test_a_store_and_its_client_do_not_show_the_password():
 @pytest.mark.parametrize("command", ["AUTH", "EVALSHA"])
 @pytest.mark.parametrize("owns", [True, False], ids=["url", "client"])
 async def test_an_error_of_the_server_repeats_no_argument(server, command, owns):
-    """A server that does not know AUTH repeats the password, and of a script the key."""
+    """A server that does not know AUTH repeats the password, and the key of a script."""
     own = server("--rename-command", command, "")
     url = own.url.replace("//", f"//:{SECRET}@") if command == "AUTH" else own.url
     async with Redis.from_url(url, protocol=2) as client:
