@@ -1,4 +1,4 @@
-"""What the tests of the compact form share: a verifier that counts, and a good token in parts."""
+"""Helpers for the tests of the compact form: a verifier that counts, and a valid token in parts."""
 
 import dataclasses
 import json
@@ -20,44 +20,44 @@ PAYLOAD = b'{"sub":"alice"}'
 
 
 class CountingHmac(PreparedHmac):
-    """HMAC that counts how often it is asked to verify."""
+    """HMAC that counts its verifications."""
 
     def __init__(self):
-        """Start from zero."""
+        """Start at zero."""
         super().__init__(hashes.SHA256())
         self.asked = 0
 
     def verify(self, msg, key, sig):
-        """Count, and answer."""
+        """Count, then verify."""
         self.asked += 1
         return super().verify(msg, key, sig)
 
 
 @pytest.fixture
 def backend():
-    """Give a backend that counts."""
+    """Return a backend that counts."""
     return CountingHmac()
 
 
 @pytest.fixture
 def key(backend):
-    """Give a secret that verifies with the counting backend."""
+    """Return a secret that verifies with the counting backend."""
     return Key(SECRET.encode(), dataclasses.replace(ALGORITHMS["HS256"], backend=backend), None)
 
 
 @pytest.fixture
 def jws(key):
-    """Give a verifier of that one secret, with the engine's default limit."""
+    """Return a verifier with this secret and the engine's default limit."""
     return CompactJws(KeyRing(key), max_bytes=DEFAULT_LIMIT)
 
 
 def jws_of(*keys, max_bytes=DEFAULT_LIMIT):
-    """Give a verifier of these keys; the first one signs."""
+    """Return a verifier with these keys; the first one signs."""
     return CompactJws(KeyRing(keys[0], verifiers=keys[1:]), max_bytes=max_bytes)
 
 
 def refused(jws, token, error):
-    """Expect a token to be refused for this reason without being repeated, and give the error."""
+    """Expect a token to be refused for this reason, with no part of it in the error; return the error."""
     with pytest.raises(InvalidTokenError) as caught:
         jws.verify(token)
     assert type(caught.value) is error
@@ -70,12 +70,12 @@ def refused(jws, token, error):
 
 
 def segment(value):
-    """Encode a JSON value."""
+    """Return a JSON value as a segment."""
     return b64url_encode(value if isinstance(value, bytes) else json.dumps(value).encode())
 
 
 def header_of(token):
-    """Read the header of a token."""
+    """Return the header of a token."""
     return json.loads(b64url_decode(token.split(".")[0]))
 
 

@@ -1,4 +1,4 @@
-"""What the tests of keys share: JWKs of RFCs, made keys and their texts, and what is refused."""
+"""Helpers for the tests of keys: JWKs of RFCs, generated keys and their texts, refusals."""
 
 import datetime as dt
 import json
@@ -20,12 +20,12 @@ SECRET = "correct-horse-battery-staple-and-then-some-more-of-the-same-stuff"
 
 
 def rfc_jwks(name):
-    """Give the JWKs of an RFC's examples, by key type."""
+    """Return the JWKs of the examples in RFCs, by key type."""
     examples = json.loads((VECTORS / name).read_text("utf-8"))["accepted"]
     return {each["algorithm"]: each["jwk"] for each in examples}
 
 
-# One private JWK of each type, all of them printed in RFCs.
+# One private JWK of each type, from RFCs.
 JWKS = {
     "oct": rfc_jwks("rfc7515.json")["HS256"],
     "RSA": rfc_jwks("rfc7515.json")["RS256"],
@@ -43,7 +43,7 @@ SPKI = serialization.PublicFormat.SubjectPublicKeyInfo
 
 
 def private_text(key, encoding=PEM, form=PKCS8, password=None):
-    """Write a private key."""
+    """Return a private key as text."""
     cipher = (
         serialization.NoEncryption()
         if password is None
@@ -53,12 +53,12 @@ def private_text(key, encoding=PEM, form=PKCS8, password=None):
 
 
 def public_text(key, encoding=PEM, form=SPKI):
-    """Write the public half of a private key."""
+    """Return the public half of a private key as text."""
     return key.public_key().public_bytes(encoding, form)
 
 
 def rsa_from(jwk):
-    """Build an RSA private key from the members of a JWK, without the engine's help."""
+    """Return the RSA private key of a JWK, read without Tokenward."""
     number = {name: int.from_bytes(b64url_decode(jwk[name])) for name in jwk if name != "kty"}
     public = rsa.RSAPublicNumbers(number["e"], number["n"])
     return rsa.RSAPrivateNumbers(
@@ -81,7 +81,7 @@ KINDS = {
 
 
 def certificate(key):
-    """Make a certificate that a key signs for itself."""
+    """Return a self-signed certificate of a key."""
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "test")])
     start = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
     builder = x509.CertificateBuilder(
@@ -93,12 +93,12 @@ def certificate(key):
 
 
 def public_part_of(jwk):
-    """Give a JWK without its private members."""
+    """Return a JWK without its private members."""
     return {name: value for name, value in jwk.items() if name not in PRIVATE_MEMBERS}
 
 
 def refused(build, *material, error=InvalidKeyError):
-    """Expect a build to be refused without showing any of the material, and give the message."""
+    """Expect a key to be refused with no key material in the error; return the message."""
     with pytest.raises(error) as caught:
         build()
     shown = "".join(traceback.format_exception(caught.value))
@@ -142,7 +142,7 @@ KEY_TEXTS = {
     "secret JWK": json.dumps(JWKS["oct"]).encode(),
     "JWK set": json.dumps({"keys": [public_part_of(JWKS["RSA"])]}, indent=2).encode(),
 }
-# The members of those JWKs that hold numbers or bytes.
+# The members of these JWKs that hold numbers or bytes.
 MEMBERS = [
     (kty, member)
     for kty, jwk in JWKS.items()

@@ -1,4 +1,4 @@
-"""Mistakes in what a programmer gives are refused where they are made, by a sentence with the fix."""
+"""Wrong arguments are refused where they are passed, with a message that names the fix."""
 
 import asyncio
 import inspect
@@ -40,7 +40,7 @@ class NoPurge:
 
 
 class NoRetention:
-    """A store that would fail only once it is asked how long records are kept."""
+    """A store that would fail only when it is asked how long records are kept."""
 
     timeout_seconds = None
     is_revoked = revoke = consume = aclose = purge = None
@@ -155,7 +155,7 @@ CALLING = {
 
 @pytest.mark.parametrize(("build", "fix"), BUILDING.values(), ids=BUILDING.keys())
 def test_a_wrong_argument_is_refused_when_the_object_is_built(build, fix):
-    """In one sentence that names the argument's kind or the fix, and holds no secret."""
+    """The message names the type of the argument or the fix, and contains no secret."""
     with pytest.raises(ConfigurationError) as caught:
         build()
     message = str(caught.value)
@@ -168,7 +168,7 @@ def test_a_wrong_argument_is_refused_when_the_object_is_built(build, fix):
 
 @pytest.mark.parametrize(("call", "fix"), CALLING.values(), ids=CALLING.keys())
 async def test_an_argument_of_a_wrong_type_is_a_type_error(call, fix):
-    """It is the programmer's mistake, never a fault of a token, and nothing of it is shown."""
+    """It is a programming mistake, never a refused token, and no part of the argument is in the message."""
     with pytest.raises(TypeError) as caught:
         await call()
     assert fix in str(caught.value)
@@ -176,7 +176,7 @@ async def test_an_argument_of_a_wrong_type_is_a_type_error(call, fix):
 
 
 async def test_a_coroutine_is_no_token():
-    """Where the await of issue was forgotten the message says so."""
+    """If the await of issue was forgotten, the message says so."""
     coroutine = ENGINE.issue("alice")
     with pytest.raises(TypeError, match="await it first"):
         await ENGINE.decode(coroutine)
@@ -184,7 +184,7 @@ async def test_a_coroutine_is_no_token():
 
 
 async def test_a_block_needs_claims_and_a_time(clock):
-    """`while_valid` refuses None at once, and a bare number of seconds."""
+    """`while_valid` refuses None and a number of seconds at once."""
     authenticator = Authenticator(engine_with(clock))
     with pytest.raises(TypeError, match="claims must be the Claims of the request, not None"):
         authenticator.while_valid(None, asyncio.sleep)
@@ -196,7 +196,7 @@ async def test_a_block_needs_claims_and_a_time(clock):
 @pytest.mark.parametrize("scheme", ["", "Bearer "])
 @pytest.mark.parametrize("name", ["session", "subject"])
 async def test_a_token_is_no_session_and_no_subject(clock, name, scheme):
-    """Its text is refused by name before anything reaches the store."""
+    """The text of a token is refused before the store is called."""
 
     class Watched(MemoryStore):
         async def revoke(self, revocation, *, now):
@@ -212,7 +212,7 @@ async def test_a_token_is_no_session_and_no_subject(clock, name, scheme):
 
 @pytest.mark.parametrize("text", ["alice", "a.b.c", "a.b", " ", "eyJhIjoxfQ.e30.c", "W10.e30.c"])
 async def test_other_text_names_a_session_or_a_subject(engine, text):
-    """Also with dots, and with segments that would be JSON, as long as no JOSE header is among them."""
+    """Even with dots and with segments that are JSON, unless one of them is a JOSE header."""
     await engine.revoke_session(text)
     await engine.revoke_subject(text)
 
@@ -221,7 +221,7 @@ async def test_other_text_names_a_session_or_a_subject(engine, text):
 async def test_no_refresh_token_is_issued_that_the_policy_would_not_know_again(
     clock, policy_of_source, source
 ):
-    """It would be taken for an access token; so neither it nor a pair is issued, nor refreshed."""
+    """It would count as an access token, so neither a refresh token nor a pair is issued or refreshed."""
     engine = engine_with(clock, policy=policy_of_source(source))
     assert (await engine.decode(await engine.issue("alice"))).sub == "alice"
     for call in (
@@ -234,7 +234,7 @@ async def test_no_refresh_token_is_issued_that_the_policy_would_not_know_again(
 
 
 async def test_keys_that_only_verify_refresh_nothing_whatever_the_source(clock, policy_of_source):
-    """Where the issuer is elsewhere, a client's refresh token is refused as one of the wrong type."""
+    """With the keys of another issuer, a refresh token is refused as a token of the wrong type."""
     keys = KeyRing(Key.from_jwk(Key.generate("EdDSA").public_jwk()))
     engine = engine_with(clock, keys=keys, policy=policy_of_source("always-access"))
     with pytest.raises(WrongTokenTypeError):
@@ -243,14 +243,14 @@ async def test_keys_that_only_verify_refresh_nothing_whatever_the_source(clock, 
 
 @pytest.fixture
 def policy_of_source():
-    """Give what makes a policy that finds types elsewhere."""
+    """Return the arguments of a policy that finds the type of a token in another place."""
     return lambda source: TokenPolicy(
         type_source=source, required_claims={"exp", "iat", "sub", "jti"}
     )
 
 
 async def test_what_a_client_sends_is_never_a_programmers_mistake(engine):
-    """Whatever text or bytes come, decode and refresh raise a TokenError."""
+    """For any text or bytes, decode and refresh raise a TokenError."""
     for token in ("", "Bearer x", "null", b"\xff", "a.b.c", signed(payload_of()) + "."):
         for call in (engine.decode(token), engine.refresh(token), engine.revoke(token)):
             with pytest.raises(MalformedTokenError):
@@ -258,14 +258,14 @@ async def test_what_a_client_sends_is_never_a_programmers_mistake(engine):
 
 
 async def test_a_before_issue_hook_that_returns_claims_is_told(engine):
-    """What it returns would be lost: it changes ``draft.claims``."""
+    """The returned claims would be lost: a hook must change ``draft.claims``."""
     engine.before_issue(lambda draft: {**draft.claims, "tenant": "acme"})
     with pytest.raises(TypeError, match=r"change draft\.claims"):
         await engine.issue("alice")
 
 
 def test_callables_of_every_kind_are_taken(engine):
-    """Methods, objects with ``__call__``, and functions that do not say what they take."""
+    """Methods, objects with ``__call__``, and functions without a signature are accepted."""
 
     class Check:
         def __call__(self, claims, *, strict=True):
@@ -279,7 +279,7 @@ def test_callables_of_every_kind_are_taken(engine):
 
 
 def test_carriers_may_come_from_an_iterator():
-    """They are kept as a tuple, so that the second request finds them too."""
+    """The carriers are kept as a tuple, so that the second request finds them too."""
     assert len(Requirement(carriers=iter([BearerHeader()])).carriers) == 1
     assert len(Authenticator(ENGINE, carriers=iter([BearerHeader()])).carriers) == 1
     assert timedelta(minutes=5) == Requirement(fresh=timedelta(minutes=5)).fresh

@@ -1,4 +1,4 @@
-"""Base64url and JSON: one spelling for each value, and everything else refused."""
+"""Base64url and JSON: each value has one encoding, and every other one is refused."""
 
 import json
 import traceback
@@ -22,14 +22,14 @@ ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
 
 def refused(function, argument):
-    """Call, expect a MalformedTokenError, and give it back."""
+    """Call, expect a MalformedTokenError, and return it."""
     with pytest.raises(MalformedTokenError) as caught:
         function(argument)
     assert caught.value.code == "token_malformed"
     return caught.value
 
 
-# RFC 4648 §10 without padding, and what is special to the URL alphabet.
+# RFC 4648 §10 without padding, and the characters that differ in the URL alphabet.
 @pytest.mark.parametrize(
     ("data", "segment"),
     [
@@ -46,14 +46,14 @@ def refused(function, argument):
     ],
 )
 def test_bytes_have_one_spelling(data, segment):
-    """Bytes are written without padding in the URL alphabet, and that text is read back."""
+    """Bytes are encoded without padding in the URL alphabet, and decoded again."""
     assert b64url_encode(data) == segment
     assert b64url_decode(segment) == data
 
 
 @given(st.binary(max_size=300))
 def test_what_is_encoded_is_decoded(data):
-    """Any bytes survive the round trip, in the alphabet of RFC 4648 §5."""
+    """Any bytes are the same after encoding and decoding, in the alphabet of RFC 4648 §5."""
     segment = b64url_encode(data)
 
     assert set(segment) <= set(ALPHABET)
@@ -78,7 +78,7 @@ def test_a_text_of_the_alphabet_is_the_one_spelling_or_is_refused(segment):
     st.text(ALPHABET, max_size=20),
 )
 def test_a_letter_outside_the_alphabet_is_refused(before, letter, after):
-    """A text with any other letter in it is refused, wherever the letter stands."""
+    """A text with a character outside of the alphabet is refused, wherever it is."""
     refused(b64url_decode, before + letter + after)
 
 
@@ -115,7 +115,7 @@ def test_the_standard_alphabet_is_refused(segment):
 
 @pytest.mark.parametrize("segment", ["Zh", "Zo", "Z_", "Zm9", "Zm-", "AB", "AAB", "A_"])
 def test_stray_bits_are_refused(segment):
-    """Bits of the last letter that belong to no byte must be zero."""
+    """The bits of the last character that belong to no byte must be zero."""
     refused(b64url_decode, segment)
 
 
@@ -146,7 +146,7 @@ def test_a_length_that_no_bytes_have_is_refused(segment):
     ],
 )
 def test_letters_of_no_alphabet_are_refused(segment):
-    """Non-ASCII letters, NUL and lone surrogates are refused like any other wrong letter."""
+    """Non-ASCII characters, NUL and lone surrogates are refused."""
     refused(b64url_decode, segment)
 
 
@@ -176,7 +176,7 @@ def test_a_refused_segment_is_not_repeated(segment):
     ],
 )
 def test_a_json_object_is_read(text, header):
-    """A UTF-8 JSON object with distinct names is read as it stands."""
+    """A UTF-8 JSON object with distinct names is returned."""
     assert loads_header(text.encode()) == header
 
 
@@ -192,18 +192,18 @@ def test_a_json_object_is_read(text, header):
     ],
 )
 def test_duplicate_members_are_refused(text):
-    """A name that stands twice in one object is refused, at any depth and in any spelling."""
+    """A duplicate name in an object is refused, at any depth and with any escapes."""
     refused(loads_header, text.encode())
 
 
 def with_brackets(*, arrays=0, objects=0):
-    """Return a flat header that has so many arrays and objects inside it."""
+    """Return a flat header with this number of arrays and objects in it."""
     return json.dumps({"alg": "HS256", "x": [*([] for _ in range(arrays - 1)), *({},) * objects]})
 
 
 @pytest.mark.parametrize(("arrays", "objects"), [(63, 0), (1, 62), (32, 31)])
 def test_a_header_of_64_brackets_is_read_and_of_65_refused(arrays, objects):
-    """Arrays and objects are counted together, the header itself included."""
+    """Arrays and objects are counted together, including the header itself."""
     text = with_brackets(arrays=arrays, objects=objects)
 
     assert text.count("[") + text.count("{") == 64
@@ -218,7 +218,7 @@ INFINITE = ["NaN", "Infinity", "-Infinity", "1e999"]
 @pytest.mark.parametrize("number", INFINITE)
 @pytest.mark.parametrize("template", ["{}", "[1, {}]", '{{"a": [{{"b": {}}}]}}'])
 def test_numbers_that_json_lacks_are_found_however_deep(number, template):
-    """NaN and the infinities are told from numbers, inside lists and objects too."""
+    """NaN and infinities are found, even in lists and objects."""
     assert not all_finite(json.loads(template.format(number)))
     assert all_finite(json.loads(template.format("1e300")))
 
@@ -227,7 +227,7 @@ def test_numbers_that_json_lacks_are_found_however_deep(number, template):
     "value", [None, True, "NaN", "Infinity", 2**2000, {"NaN": [{}, ["Infinity"]]}]
 )
 def test_the_words_inside_a_string_are_finite(value):
-    """Only numbers are looked at."""
+    """Only numbers are checked."""
     assert all_finite(value)
 
 
@@ -243,7 +243,7 @@ def test_the_words_inside_a_string_are_finite(value):
     ],
 )
 def test_json_is_written(members):
-    """What JSON can say is written and can be read back."""
+    """JSON values are written and can be read again."""
     assert json.loads(dumps(members)) == members
 
 
@@ -259,7 +259,7 @@ def test_json_is_written(members):
     ],
 )
 def test_what_json_cannot_say_is_the_programmers_mistake(value):
-    """A value that JSON has no form for is refused when writing, and is not repeated."""
+    """A value that cannot be written as JSON is refused, and is not in the error."""
     with pytest.raises(ConfigurationError) as caught:
         dumps({"a": value})
 
@@ -276,12 +276,12 @@ def test_what_json_cannot_say_is_the_programmers_mistake(value):
     ],
 )  # fmt: skip
 def test_a_payload_that_is_no_object_is_malformed(payload):
-    """Whatever the parser refuses is refused, and no other error hangs on to it."""
+    """A payload that the parser refuses is refused, without the parser's error as context."""
     with pytest.raises(MalformedTokenError) as caught:
         loads_payload(payload)
     assert (caught.value.__cause__, caught.value.__context__) == (None, None)
 
 
 def test_of_a_member_that_stands_twice_the_last_counts():
-    """As in every claims model, so that all readers of a payload agree."""
+    """As in claims models, so that all parsers of a payload agree."""
     assert loads_payload(b'{"a": 1, "b": {"c": 1, "c": 2}, "a": 2}') == {"a": 2, "b": {"c": 2}}

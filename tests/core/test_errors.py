@@ -1,4 +1,4 @@
-"""The tree of errors: drawn, coded, and silent about values."""
+"""The tree of errors: documented, with unique codes, and without values."""
 
 import inspect
 
@@ -14,7 +14,7 @@ CLASSES = [
 
 
 def test_every_error_has_a_code_of_its_own():
-    """A program can tell any two apart."""
+    """No two errors have the same code."""
     codes = [each.code for each in CLASSES]
     assert len(set(codes)) == len(codes)
 
@@ -26,7 +26,7 @@ def test_every_error_stands_in_the_drawing(kind):
 
 
 def test_mistakes_of_the_programmer_are_value_errors():
-    """And are never taken for the refusal of a token."""
+    """Configuration errors are value errors, and no token error is one."""
     for kind in CLASSES:
         is_mistake = issubclass(kind, errors.ConfigurationError)
         assert issubclass(kind, ValueError) is is_mistake
@@ -42,13 +42,13 @@ def refuse_number(text):
 
 
 def test_an_error_is_raised_without_the_one_that_is_handled():
-    """What the handled error holds does not reach the caller, not even hidden."""
+    """The handled error is neither the cause nor the context of the raised one."""
     with pytest.raises(errors.MalformedTokenError) as caught:
         refuse_number("a part of a token")
     assert (caught.value.__cause__, caught.value.__context__) == (None, None)
 
 
 def test_no_error_speaks_of_http():
-    """Statuses are `tokenward.http`'s."""
+    """Only `tokenward.http` knows statuses."""
     source = inspect.getsource(errors)
     assert not any(status in source for status in ("400", "401", "403", "422", "500", "503"))

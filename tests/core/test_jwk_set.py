@@ -1,4 +1,4 @@
-"""A published set of keys: what is taken of it, and what is left out."""
+"""A published set of keys: which of its members are used, and which are ignored."""
 
 import json
 
@@ -20,23 +20,23 @@ ED = Key.generate("EdDSA").public_jwk()
 
 
 def read(*members, algorithms=None, known=None):
-    """Read a set of these members."""
+    """Read a JWK set with these members."""
     body = json.dumps({"keys": members}).encode()
     return JwkSet.read(body, algorithms=algorithms, known=known)
 
 
 def without(jwk, *names):
-    """Give a JWK without some members."""
+    """Return a JWK without some members."""
     return {name: value for name, value in jwk.items() if name not in names}
 
 
 def checked_names(keys):
-    """Give the key ids of a set."""
+    """Return the key ids of a set."""
     return [published.kid for published in keys.published]
 
 
 def test_a_key_is_found_by_its_id_and_algorithm():
-    """As in a ring; what is not there or does not fit is refused."""
+    """As in a ring: an unknown key and another algorithm are refused."""
     keys = read(RSA, EC, OTHER_EC)
     assert len(keys) == 3
     assert keys.find(kid="rsa", algorithm="RS256").public_jwk() == RSA
@@ -83,7 +83,7 @@ NO_KEYS = [
 
 @pytest.mark.parametrize("member", NO_KEYS, ids=range(len(NO_KEYS)))
 def test_members_that_make_no_key_are_left_out(member):
-    """Secrets and private keys among them; the others serve on, and alone they are no set."""
+    """This includes secrets and private keys. The other members are used; without any, the set is refused."""
     assert checked_names(read(member, ED)) == [ED["kid"]]
     with pytest.raises(UnusableJwkSetError):
         read(member)
@@ -108,7 +108,7 @@ def test_members_that_make_no_key_are_left_out(member):
     ids=range(12),
 )
 def test_what_is_no_set_of_keys_is_refused(body):
-    """In one word, which repeats nothing of it."""
+    """The error contains nothing of the document."""
     with pytest.raises(UnusableJwkSetError) as caught:
         JwkSet.read(body, algorithms=None, known=None)
     assert str(caught.value) == ""
@@ -116,7 +116,7 @@ def test_what_is_no_set_of_keys_is_refused(body):
 
 
 def test_keys_that_share_an_id_are_all_left_out():
-    """Which of them is meant cannot be told; the same key twice is one."""
+    """It is unclear which key is meant; duplicates of one key count as one."""
     shared = OTHER_EC | {"kid": EC["kid"]}
     assert checked_names(read(EC, ED, shared)) == [ED["kid"]]
     assert checked_names(read(EC, ED, EC)) == [EC["kid"], ED["kid"]]
@@ -125,7 +125,7 @@ def test_keys_that_share_an_id_are_all_left_out():
 
 
 def test_a_key_without_id_serves_where_it_is_the_only_one_of_its_algorithm():
-    """It is found whatever key id a token names or omits, and by none beside another key."""
+    """It is found with any key id and without one, but not if another key has its algorithm."""
     bare = without(EC, "kid")
     for kid in (None, EC["kid"], "any"):
         assert read(bare, RSA).find(kid=kid, algorithm="ES256").public_jwk() == EC
@@ -157,7 +157,7 @@ def test_a_key_without_id_serves_where_it_is_the_only_one_of_its_algorithm():
     ],
 )
 def test_a_key_is_bound_to_one_algorithm(jwk, algorithms, expected):
-    """To its own, the usual one of its kind, or the first that is wanted; or it is left out."""
+    """To its own algorithm, the most common of its kind, or the first accepted one; else it is ignored."""
     if expected is None:
         with pytest.raises(UnusableJwkSetError):
             read(jwk, algorithms=algorithms)
@@ -167,7 +167,7 @@ def test_a_key_is_bound_to_one_algorithm(jwk, algorithms, expected):
 
 
 def test_a_key_that_stays_is_the_same_object():
-    """And one that changed in anything is another."""
+    """A key that changed in any member is another object."""
     before = read(EC, RSA, ED)
     after = read(ED, EC, RSA | {"alg": "RS384"}, known=before)
     assert before.find(kid=EC["kid"], algorithm="ES256") is after.find(
@@ -180,7 +180,7 @@ def test_a_key_that_stays_is_the_same_object():
 @pytest.mark.filterwarnings("ignore:EdDSA is deprecated via RFC 9864")
 @pytest.mark.parametrize("parameters", [{}, {"use": "sig"}, {"key_ops": ["verify"]}], ids=str)
 def test_a_set_that_joserfc_makes_is_read(parameters):
-    """With tokens that joserfc signs by it."""
+    """Tokens that joserfc signs with its keys are verified."""
     made = [
         RSAKey.generate_key(2048, {"alg": "RS256"}),
         ECKey.generate_key("P-256", {"alg": "ES256"}),
@@ -207,7 +207,7 @@ def test_a_set_that_joserfc_makes_is_read(parameters):
     ids=["RSA", "EC"],
 )
 def test_a_set_that_pyjwt_makes_is_read(private, algorithm, backend):
-    """Its JWKs have no id and no algorithm: the one is added, the other said."""
+    """Its JWKs have no id and no algorithm: the test adds the id, and passes the algorithm."""
     jwk = backend.to_jwk(private.public_key(), as_dict=True) | {"kid": "theirs"}
     keys = read(jwk, algorithms={algorithm})
     token = pyjwt.encode({"sub": "alice"}, private, algorithm, headers={"kid": "theirs"})
@@ -216,5 +216,5 @@ def test_a_set_that_pyjwt_makes_is_read(private, algorithm, backend):
 
 
 def verified(key, token):
-    """Give the payload of a token that this key signed."""
+    """Return the payload of a token that this key signed."""
     return CompactJws(KeyRing(key), max_bytes=len(token)).verify(token).payload

@@ -1,4 +1,4 @@
-"""The form of a token: its segments, its letters and its length, before the crypto runs."""
+"""The form of a token: its segments, characters and length are checked before the signature."""
 
 import json
 
@@ -23,12 +23,12 @@ from tokenward.errors import MalformedTokenError
 from tokenward.jose.codec import b64url_encode
 from tokenward.jose.compact import CompactJws
 
-# The fixtures, where pytest looks for them.
+# Imported so that pytest finds the fixtures.
 backend, key, jws = jws_tokens.backend, jws_tokens.key, jws_tokens.jws
 
 
 def test_a_good_token_gives_its_payload(jws, backend):
-    """A token with a good signature gives its payload and type, after one verification."""
+    """A token with a valid signature returns its payload and type, after one verification."""
     verified = jws.verify(GOOD)
 
     assert verified.payload == PAYLOAD
@@ -37,12 +37,12 @@ def test_a_good_token_gives_its_payload(jws, backend):
 
 
 def test_bytes_and_text_are_read_alike(jws):
-    """A token may come as text or as bytes."""
+    """A token may be text or bytes."""
     assert jws.verify(GOOD.encode()) == jws.verify(GOOD)
 
 
 def test_the_payload_may_be_any_bytes():
-    """The payload is opaque here: it may be empty, or no text at all."""
+    """The payload may be empty, or bytes that are not text."""
     jws = jws_of(KEY)
 
     for payload in (b"", b"\x00\xff\x80", b"not JSON", b"x" * 1_000):
@@ -70,7 +70,7 @@ def test_the_payload_may_be_any_bytes():
     ],
 )
 def test_a_token_has_exactly_three_segments(jws, backend, token):
-    """A token of one, two, four, five or more segments is refused before the crypto runs."""
+    """A token of any other number of segments is refused before the signature is verified."""
     error = refused(jws, token, MalformedTokenError)
 
     assert error.code == "token_malformed"
@@ -91,14 +91,14 @@ def test_a_token_has_exactly_three_segments(jws, backend, token):
     ],
 )
 def test_a_json_serialised_token_is_refused(jws, backend, form):
-    """A token in a JSON form is refused before the crypto runs."""
+    """A token in a JSON serialization is refused before the signature is verified."""
     refused(jws, json.dumps(form), MalformedTokenError)
 
     assert backend.asked == 0
 
 
 def test_a_json_form_with_dots_inside_is_refused(jws, backend):
-    """A JSON form that happens to have two dots is refused too."""
+    """A JSON serialization with two dots in it is refused too."""
     refused(jws, json.dumps({"a": f"{HEAD}.{BODY}.{SIGNATURE}"}), MalformedTokenError)
 
     assert backend.asked == 0
@@ -121,7 +121,7 @@ def test_a_json_form_with_dots_inside_is_refused(jws, backend):
 )
 @pytest.mark.parametrize("place", [0, 1, 2], ids=["header", "payload", "signature"])
 def test_a_malformed_segment_never_reaches_the_crypto(jws, backend, place, spoil):
-    """A segment that is not strict base64url is refused before the crypto runs, wherever it is."""
+    """A segment that is not strict base64url is refused before the signature is verified."""
     segments = GOOD.split(".")
     segments[place] = spoil(segments[place])
     token = ".".join(segments)
@@ -134,7 +134,7 @@ def test_a_malformed_segment_never_reaches_the_crypto(jws, backend, place, spoil
 
 @pytest.mark.parametrize("place", [0, 1, 2], ids=["header", "payload", "signature"])
 def test_a_malformed_segment_of_a_remembered_header_never_reaches_the_crypto(jws, backend, place):
-    """After a good token with the same header, a malformed segment is refused all the same."""
+    """A malformed segment is refused even if the header is cached from a valid token."""
     jws.verify(GOOD)
     segments = GOOD.split(".")
     segments[place] += "="
@@ -144,7 +144,7 @@ def test_a_malformed_segment_of_a_remembered_header_never_reaches_the_crypto(jws
 
 
 def test_stray_bits_are_refused(backend, key):
-    """Another spelling of the same bytes is refused in every segment, with a good signature too."""
+    """Another encoding of the same bytes is refused in every segment, even with a valid signature."""
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
     head, body = segment(b'{"alg":"HS256" }'), segment(b'{"sub":"bobby"}.')
     assert len(head) % 4 == len(body) % 4 == 2
@@ -188,7 +188,7 @@ def test_nothing_may_stand_around_a_token(jws, backend, around):
     ],
 )
 def test_a_non_ascii_text_is_malformed(jws, backend, token):
-    """Letters that are not ASCII are refused like any other wrong letter, lone surrogates too."""
+    """Characters outside of ASCII are refused, including lone surrogates."""
     with pytest.raises(MalformedTokenError) as caught:
         jws.verify(token)
 
@@ -215,7 +215,7 @@ def test_non_ascii_bytes_are_malformed(jws, backend, token):
 
 @pytest.mark.parametrize("kind", [str, str.encode])
 def test_a_token_of_the_limit_is_accepted_and_one_letter_more_is_not(kind):
-    """The limit is the length of the whole token, and the longest that fits is accepted."""
+    """The limit is the length of the whole token: a token of this length is accepted."""
     token = signed(b"x" * 500)
     exact, short = jws_of(KEY, max_bytes=len(token)), jws_of(KEY, max_bytes=len(token) - 1)
 
@@ -224,7 +224,7 @@ def test_a_token_of_the_limit_is_accepted_and_one_letter_more_is_not(kind):
 
 
 async def test_the_engine_reads_16_kib_by_default(engine):
-    """By default a token of 16,384 bytes is read and a longer one is not."""
+    """By default, a token of 16,384 bytes is accepted and a longer one is refused."""
     room = 16_384 - len(signed(b""))
     fits, too_long = signed(b" " * (room * 3 // 4)), signed(b" " * (room * 3 // 4 + 3))
     assert len(fits) <= 16_384 < len(too_long)

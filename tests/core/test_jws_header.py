@@ -1,4 +1,4 @@
-"""The header of a token: what is refused in one that is read, and what is written into one."""
+"""The header of a token: which headers are refused, and which are written."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from tests.support import signed
 from tokenward import ConfigurationError, Key
 from tokenward.errors import AlgorithmMismatchError, MalformedTokenError, UnsupportedHeaderError
 
-# The fixtures, where pytest looks for them.
+# Imported so that pytest finds the fixtures.
 backend, key, jws = jws_tokens.backend, jws_tokens.key, jws_tokens.jws
 
 
@@ -19,7 +19,7 @@ backend, key, jws = jws_tokens.backend, jws_tokens.key, jws_tokens.jws
     ids=repr,
 )
 def test_headers_that_change_the_meaning_are_refused(jws, backend, name, value):
-    """`crit`, `b64` and `zip` are refused for being there, whatever their value."""
+    """`crit`, `b64` and `zip` are refused with any value."""
     token = signed(PAYLOAD, header={"alg": "HS256", name: value})
 
     assert refused(jws, token, UnsupportedHeaderError).code == "header_unsupported"
@@ -54,7 +54,7 @@ def test_headers_that_change_the_meaning_are_refused(jws, backend, name, value):
 )
 @pytest.mark.parametrize("signature", [SIGNATURE, ""], ids=["signed", "unsigned"])
 def test_another_algorithm_is_refused(jws, backend, algorithm, signature):
-    """An `alg` other than the key's is refused before the crypto runs, `none` in any spelling too."""
+    """An `alg` other than the key's is refused before verification, including `none` in any spelling."""
     header = {"alg": algorithm, "typ": "JWT"}
     token = signed(PAYLOAD, header=header) if signature else f"{segment(header)}.{BODY}."
 
@@ -102,7 +102,7 @@ def test_an_algorithm_that_is_missing_or_no_text_is_malformed(jws, backend, head
     ],
 )
 def test_a_header_that_is_no_strict_json_object_is_refused(jws, backend, header):
-    """A header that two readers could understand differently is refused, with a good signature too."""
+    """A header that two parsers could read differently is refused, even with a valid signature."""
     refused(jws, signed(PAYLOAD, header=header), MalformedTokenError)
 
     assert backend.asked == 0
@@ -111,7 +111,7 @@ def test_a_header_that_is_no_strict_json_object_is_refused(jws, backend, header)
 @pytest.mark.parametrize("name", ["kid", "typ"])
 @pytest.mark.parametrize("value", [None, 7, 1.5, True, False, [], ["JWT"], {}], ids=repr)
 def test_a_key_id_or_type_that_is_no_text_is_malformed(jws, backend, name, value):
-    """A `kid` or `typ` that is not text is malformed, null among others."""
+    """A `kid` or `typ` that is not text is malformed, for example null."""
     refused(jws, signed(PAYLOAD, header={"alg": "HS256", name: value}), MalformedTokenError)
 
     assert backend.asked == 0
@@ -132,7 +132,7 @@ def test_a_key_id_or_type_that_is_no_text_is_malformed(jws, backend, name, value
     ],
 )
 def test_a_type_is_compared_as_a_media_type(jws, typ, expected):
-    """`typ` is given in lower case and without its `application/` (RFC 7515, section 4.1.9)."""
+    """`typ` is returned in lower case and without `application/` (RFC 7515, section 4.1.9)."""
     token = signed(PAYLOAD, header={"alg": "HS256", "typ": typ})
 
     assert jws.verify(token).typ == expected
@@ -140,7 +140,7 @@ def test_a_type_is_compared_as_a_media_type(jws, typ, expected):
 
 
 def test_a_token_without_a_type_has_none(jws):
-    """A header without `typ` gives None."""
+    """For a header without `typ`, the type is None."""
     assert jws.verify(signed(PAYLOAD, header={"alg": "HS256"})).typ is None
 
 
@@ -161,14 +161,14 @@ def test_a_reserved_header_is_refused_when_signing(jws, name):
 
 
 def test_all_reserved_headers_are_named_at_once(jws):
-    """Where several headers are reserved, the message names each of them."""
+    """If several headers are reserved, the message names each of them."""
     with pytest.raises(ConfigurationError, match=r"alg, crit, kid"):
         jws.sign(PAYLOAD, typ="JWT", headers={"kid": "k", "alg": "none", "crit": []})
 
 
 @pytest.mark.parametrize("name", [b"alg", b"kid", 7, None, ("alg",)], ids=repr)
 def test_the_name_of_a_header_must_be_text(jws, name):
-    """A header whose name is not text is refused, because JSON would make another name of it."""
+    """A header whose name is not text is refused, because JSON would change the name."""
     with pytest.raises(TypeError, match="must be text"):
         jws.sign(PAYLOAD, typ="JWT", headers={name: "none"})
 
@@ -179,14 +179,14 @@ def test_the_name_of_a_header_must_be_text(jws, name):
     ids=["NaN", "Infinity", "surrogate", "object", "nested NaN"],
 )
 def test_a_header_that_json_cannot_say_is_refused_when_signing(jws, value):
-    """A header value for which JSON has no form is the programmer's mistake."""
+    """A header value that cannot be written as JSON is a programming mistake."""
     with pytest.raises(ConfigurationError):
         jws.sign(PAYLOAD, typ="JWT", headers={"x": value})
 
 
 @pytest.mark.parametrize("headers", [None, {}, {"x": 1}])
 def test_what_is_written_names_algorithm_type_and_key(headers):
-    """Every token names its algorithm, its type and, where it has one, the id of its key."""
+    """Every token names its algorithm, its type and the id of its key, if it has one."""
     named, nameless = Key.generate("EdDSA", kid="k"), KEY
     extra = headers or {}
 
@@ -197,7 +197,7 @@ def test_what_is_written_names_algorithm_type_and_key(headers):
 
 
 def test_custom_headers_are_written_to_one_token_alone():
-    """Custom headers go into the token they were given for and into no other."""
+    """Custom headers are written only to the token for which they were passed."""
     jws = jws_of(KEY)
     custom = {"tenant": "ü🔑", "n": [1, {"x": None}]}
 
@@ -211,7 +211,7 @@ def test_custom_headers_are_written_to_one_token_alone():
 
 
 def test_each_type_has_its_own_header():
-    """A header that is kept for one type is not written for another."""
+    """The cached header of one type is not used for another type."""
     jws = jws_of(KEY)
     types = ["JWT", "at+jwt", "JWT", "at+jwt"]
 

@@ -1,4 +1,4 @@
-"""Which key verifies a token: the one of its `kid` and algorithm, never one that it brings along."""
+"""Which key verifies a token: the one of its `kid` and algorithm, never one in its header."""
 
 import base64
 import dataclasses
@@ -17,12 +17,12 @@ from tokenward.errors import AlgorithmMismatchError, InvalidSignatureError, Unkn
 from tokenward.jose.algorithms import ALGORITHMS
 from tokenward.jose.codec import b64url_encode
 
-# The fixtures, where pytest looks for them.
+# Imported so that pytest finds the fixtures.
 backend, key, jws = jws_tokens.backend, jws_tokens.key, jws_tokens.jws
 
 
 def embedded(key):
-    """Give the headers with which a sender offers a key of its own."""
+    """Return headers in which a sender offers its own key."""
     url = "http://127.0.0.1:1/keys.json"
     return {
         "jwk": key.public_jwk(),
@@ -36,7 +36,7 @@ def embedded(key):
 
 @pytest.mark.parametrize("name", ["jwk", "jku", "x5u", "x5c", "x5t", "x5t#S256"])
 def test_a_key_inside_the_header_is_not_used(name):
-    """A token signed by a key of the sender's own, which its header offers, is refused."""
+    """A token is refused if it is signed with the key that its header offers."""
     trusted = Key.generate("ES256", kid="trusted")
     jws = jws_of(trusted)
     offered = {name: embedded(ATTACKER)[name]}
@@ -52,7 +52,7 @@ def test_a_key_inside_the_header_is_not_used(name):
 @pytest.mark.parametrize("name", ["jwk", "jku", "x5u", "x5c"])
 @pytest.mark.parametrize("value", [None, 7, "", [], {"kty": "oct", "k": "AAAA"}, "http://[::1"])
 def test_a_key_inside_the_header_is_not_looked_at(jws, name, value):
-    """With a good signature, headers that offer keys change nothing, sensible or not."""
+    """With a valid signature, headers that offer keys are ignored, valid or not."""
     token = signed(PAYLOAD, header={"alg": "HS256", name: value})
 
     assert jws.verify(token).payload == PAYLOAD
@@ -90,7 +90,7 @@ def test_nothing_is_fetched_for_a_header(jws):
     ],
 )
 def test_an_unknown_key_id_is_refused(backend, kid):
-    """A `kid` is an opaque text, looked up exactly: a path or SQL is unknown like any other."""
+    """A `kid` is looked up exactly: a path or SQL is an unknown id like any other."""
     row = dataclasses.replace(ALGORITHMS["HS256"], backend=backend)
     key = Key(SECRET.encode(), row, "named")
     token = signed(PAYLOAD, key=key, header={"alg": "HS256", "kid": kid})
@@ -124,7 +124,7 @@ def test_the_keys_id_decides_and_not_the_algorithm():
 
 
 def test_the_public_key_as_a_secret_is_refused():
-    """A token that is signed by HMAC with the text of the ring's public key is refused."""
+    """A token that is signed by HMAC, with the text of the public key as the secret, is refused."""
     private = rsa.generate_private_key(65_537, 2048)
     public = private.public_key()
     pem = public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
@@ -136,7 +136,7 @@ def test_the_public_key_as_a_secret_is_refused():
 
 
 def test_without_a_key_id_the_only_key_of_the_algorithm_is_tried():
-    """A token without `kid` is verified where the ring has one key of its algorithm."""
+    """A token without `kid` is verified if the ring has exactly one key of its algorithm."""
     curve, secret = Key.generate("ES256", kid="curve"), Key.from_secret(SECRET, kid="secret")
     jws = jws_of(curve, secret)
 
@@ -146,7 +146,7 @@ def test_without_a_key_id_the_only_key_of_the_algorithm_is_tried():
 
 
 def test_without_a_key_id_several_keys_are_not_tried():
-    """A token without `kid` is refused where the ring has several keys of its algorithm."""
+    """A token without `kid` is refused if the ring has several keys of its algorithm."""
     one, two = Key.from_secret(SECRET, kid="one"), Key.from_secret(OTHER_SECRET, kid="two")
 
     refused(jws_of(one, two), signed(PAYLOAD, header={"alg": "HS256"}), UnknownKeyError)

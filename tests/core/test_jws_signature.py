@@ -1,4 +1,4 @@
-"""Signatures: what is refused under every algorithm, what is remembered, and what is signed."""
+"""Signatures: what is refused for every algorithm, what is cached, and what is signed."""
 
 import dataclasses
 
@@ -27,7 +27,7 @@ from tokenward.errors import InvalidSignatureError, SigningKeyError
 from tokenward.jose.algorithms import ALGORITHMS
 from tokenward.jose.codec import b64url_decode, b64url_encode
 
-# The fixtures, where pytest looks for them.
+# Imported so that pytest finds the fixtures.
 backend, key, jws = jws_tokens.backend, jws_tokens.key, jws_tokens.jws
 
 SIGNERS = {
@@ -38,13 +38,13 @@ SIGNERS = {
 
 @pytest.fixture(scope="module")
 def rsa_key():
-    """Make one RSA key for all six algorithms."""
+    """Return one RSA key for all six algorithms."""
     return rsa.generate_private_key(65_537, 2048)
 
 
 @pytest.fixture(scope="module", params=ALGORITHMS)
 def signer(request, rsa_key):
-    """Give a key of each algorithm."""
+    """Return a key of each algorithm."""
     name = request.param
     return SIGNERS[name] if name in SIGNERS else Key(rsa_key, ALGORITHMS[name], "k")
 
@@ -67,7 +67,7 @@ def signer(request, rsa_key):
     ],
 )
 def test_a_signature_of_another_length_or_value_is_refused(signer, spoil):
-    """A signature that is cut, extended, empty or changed is refused under every algorithm."""
+    """A truncated, extended, empty or changed signature is refused for every algorithm."""
     jws = jws_of(signer)
     token = jws.sign(PAYLOAD, typ="JWT", headers=None)
     message, _, signature = token.rpartition(".")
@@ -100,12 +100,12 @@ def test_a_pss_signature_with_another_salt_is_refused(rsa_key, salt):
 
 
 class CountingPss(RSAPSSAlgorithm):
-    """RSASSA-PSS that counts how often it is asked to verify."""
+    """RSASSA-PSS that counts its verifications."""
 
     asked = 0
 
     def verify(self, msg, key, sig):
-        """Count, and answer."""
+        """Count, then verify."""
         self.asked += 1
         return super().verify(msg, key, sig)
 
@@ -127,7 +127,7 @@ def test_a_pss_signature_of_the_wrong_length_never_reaches_the_crypto(rsa_key):
 
 
 def test_only_a_header_with_a_good_signature_is_remembered(jws):
-    """Tokens that are refused leave nothing behind, and a good one leaves its header."""
+    """Only the header of a valid token is cached, not that of a refused one."""
     forged = [
         f"{HEAD}.{BODY}.{b64url_encode(bytes(32))}",
         f"{segment({'alg': 'HS256', 'n': 1})}.{BODY}.{SIGNATURE}",
@@ -145,7 +145,7 @@ def test_only_a_header_with_a_good_signature_is_remembered(jws):
 
 
 def test_unsigned_tokens_cannot_fill_the_memory(jws):
-    """A thousand unsigned tokens with headers of their own are all forgotten."""
+    """Of a thousand unsigned tokens with different headers, no header is cached."""
     for number in range(1_000):
         head = segment({"alg": "HS256", "n": number})
         refused(jws, f"{head}.{BODY}.{SIGNATURE}", InvalidSignatureError)
@@ -154,7 +154,7 @@ def test_unsigned_tokens_cannot_fill_the_memory(jws):
 
 
 def test_the_memory_stays_bounded(jws):
-    """However many headers come with good signatures, few of them are remembered."""
+    """The number of cached headers is limited."""
     tokens = [
         signed(PAYLOAD, header={"alg": "HS256", "typ": f"t{number}"}) for number in range(200)
     ]
@@ -168,7 +168,7 @@ def test_the_memory_stays_bounded(jws):
 
 
 def test_a_remembered_header_does_not_spare_the_signature(jws, backend):
-    """After a good token, a forged one with the same header is verified and refused."""
+    """After a valid token, a forged one with the same header is verified and refused."""
     jws.verify(GOOD)
     refused(jws, f"{HEAD}.{segment({'sub': 'mallory'})}.{SIGNATURE}", InvalidSignatureError)
 
@@ -176,7 +176,7 @@ def test_a_remembered_header_does_not_spare_the_signature(jws, backend):
 
 
 def test_two_verifiers_remember_nothing_of_each_other():
-    """What one verifier has seen, another with other keys does not accept."""
+    """A verifier with other keys does not accept a token that another verifier has cached."""
     one, two = jws_of(KEY), jws_of(Key.from_secret(OTHER_SECRET))
     one.verify(GOOD)
 
@@ -193,7 +193,7 @@ def test_a_key_that_only_verifies_says_so_when_asked_to_sign():
 
 
 def test_what_is_signed_is_strict_and_verifies(signer):
-    """A signed token has three unpadded segments and verifies, under every algorithm."""
+    """A signed token has three unpadded segments and verifies, for every algorithm."""
     jws = jws_of(signer)
     token = jws.sign(PAYLOAD, typ="JWT", headers={"x": 1})
 

@@ -1,4 +1,4 @@
-"""Keys come and go: pending, active, verify-only, and gone at once."""
+"""The states of keys: pending, active, verify-only and removed."""
 
 from copy import deepcopy
 from datetime import timedelta
@@ -15,23 +15,23 @@ DAY = timedelta(days=1)
 
 
 def key(kid: str) -> Key:
-    """Make a key of this id."""
+    """Return a key with this id."""
     return Key.generate("ES256", kid=kid)
 
 
 def states_of(ring: KeyRing) -> list[tuple[str | None, str, float | None]]:
-    """Give the ring in short."""
+    """Return the id, state and end of each key."""
     return [(entry.key.kid, entry.state, entry.verify_until) for entry in ring.entries()]
 
 
 @pytest.fixture
 def ring() -> KeyRing:
-    """Give a ring of one key."""
+    """Return a ring of one key."""
     return KeyRing(key("old"))
 
 
 async def test_an_old_key_verifies_until_its_end(ring, clock):
-    """Its tokens live as long as verify_for, to the second, and the new key signs at once."""
+    """Its tokens are accepted for verify_for, to the second, and the new key signs at once."""
     engine = engine_with(clock, keys=ring, policy=TokenPolicy(access_lifetime=3 * DAY))
     token = await engine.issue("alice")
     ring.rotate(key("new"), verify_for=DAY, now=clock())
@@ -47,7 +47,7 @@ async def test_an_old_key_verifies_until_its_end(ring, clock):
 
 
 async def test_a_rotation_without_a_time_counts_from_its_next_use(ring, clock):
-    """The engine that uses the ring next says when now is."""
+    """The time of the next engine that uses the ring counts."""
     engine = engine_with(clock, keys=ring, policy=TokenPolicy(access_lifetime=3 * DAY))
     token = await engine.issue("alice")
     ring.rotate(key("new"), verify_for=DAY)
@@ -64,7 +64,7 @@ async def test_a_rotation_without_a_time_counts_from_its_next_use(ring, clock):
 
 @pytest.mark.parametrize("how", ["retire", "rotate", "replace"])
 async def test_a_key_that_left_verifies_nothing_also_what_was_seen_before(ring, clock, how):
-    """A remembered header does not outlive its key."""
+    """A cached header is not used after its key has been removed."""
     engine = engine_with(clock, keys=ring)
     token = await engine.issue("alice")
     await engine.decode(token)
@@ -81,7 +81,7 @@ async def test_a_key_that_left_verifies_nothing_also_what_was_seen_before(ring, 
 
 
 async def test_a_key_of_the_same_id_is_another_key(ring, clock):
-    """Remembered headers name a key, and not an id."""
+    """Cached headers name a key, not an id."""
     engine = engine_with(clock, keys=ring)
     token = await engine.issue("alice")
     await engine.decode(token)
@@ -91,7 +91,7 @@ async def test_a_key_of_the_same_id_is_another_key(ring, clock):
 
 
 async def test_a_pending_key_is_known_and_does_not_sign(ring, clock):
-    """Another process may have rotated already: its tokens are good here."""
+    """Another process may have rotated already: its tokens are accepted here."""
     engine, pending = engine_with(clock, keys=ring), key("next")
     ahead = engine_with(clock, keys=KeyRing(pending))
     ring.publish(pending)
@@ -104,7 +104,7 @@ async def test_a_pending_key_is_known_and_does_not_sign(ring, clock):
 
 
 def test_a_rotation_may_go_back(ring):
-    """A verify-only key that is asked to sign again is active, and is no longer about to end."""
+    """A verify-only key that signs again is active, and no longer expires."""
     old = ring.active
     ring.rotate(key("new"), verify_for=DAY, now=NOW)
     ring.rotate(old, verify_for=DAY, now=NOW + 5)
@@ -117,7 +117,7 @@ def test_a_rotation_may_go_back(ring):
 
 
 def test_the_public_set_has_nothing_private(ring):
-    """No private member, and no secret."""
+    """The set has no private member and no secret."""
     ring = KeyRing(ring.active, verifiers=[Key.from_secret(SECRET, kid="secret")])
     (published,) = ring.public_jwks()["keys"]
     assert published.keys() == {"kty", "crv", "x", "y", "kid", "alg", "use"}
@@ -125,7 +125,7 @@ def test_the_public_set_has_nothing_private(ring):
 
 
 def test_a_ring_is_rebuilt_from_its_entries(ring):
-    """With every state and time."""
+    """With all states and times."""
     ring.rotate(key("new"), verify_for=DAY, now=NOW)
     ring.publish(key("next"))
     again = KeyRing.from_entries(reversed(ring.entries()))
@@ -140,7 +140,7 @@ def test_a_ring_is_rebuilt_from_its_entries(ring):
     ids=["none", "no active", "two active", "unknown"],
 )
 def test_a_ring_has_exactly_one_active_key(states):
-    """And no state that it does not know."""
+    """A ring without exactly one active key, or with an unknown state, is refused."""
     entries = [KeyEntry(key(str(at)), state) for at, state in enumerate(states)]
     with pytest.raises(ConfigurationError, match="exactly one active"):
         KeyRing.from_entries(entries)
@@ -162,7 +162,7 @@ WRONG = {
 
 @pytest.mark.parametrize("change", WRONG.values(), ids=WRONG)
 def test_what_cannot_be_is_refused_and_changes_nothing(ring, change):
-    """The ring stays as it was."""
+    """The error leaves the ring unchanged."""
     before = ring.active
     with pytest.raises(ConfigurationError):
         change(ring)
@@ -171,7 +171,7 @@ def test_what_cannot_be_is_refused_and_changes_nothing(ring, change):
 
 
 def test_a_refused_rotation_forgets_no_time(ring):
-    """A rotation that fails leaves what an earlier one said of times."""
+    """A rotation that fails keeps the times of an earlier rotation."""
     ring.rotate(key("new"), verify_for=DAY)
     with pytest.raises(ConfigurationError):
         ring.rotate(key("new"), verify_for=DAY)
@@ -180,25 +180,25 @@ def test_a_refused_rotation_forgets_no_time(ring):
 
 
 def test_two_keys_without_id_may_follow_each_other():
-    """A ring of secrets rotates as well, as long as one of the two has an id."""
+    """A ring of secrets can be rotated if one of the two has an id."""
     ring = KeyRing.from_secret(SECRET)
     ring.rotate(Key.from_secret(SECRET[::-1], kid="2026"), verify_for=DAY, now=NOW)
     assert states_of(ring)[1] == (None, "verify-only", NOW + DAY.total_seconds())
 
 
 class RacingKey(Key):
-    """A key during whose addition to a ring another thread tries to change that ring."""
+    """A key that, while it is added to a ring, lets another thread try to change that ring."""
 
     __slots__ = ("race",)
 
     @property
     def kid(self):
-        """Run the race once, when the ring asks for the id."""
+        """Run the race once, when the ring reads the id."""
         race, self.race = getattr(self, "race", None), None
         if race is not None:
             thread = Thread(target=race)
             thread.start()
-            # A ring that lets the other thread in has its change overwritten afterwards.
+            # If the ring lets the other thread change it here, that change is overwritten afterwards.
             thread.join(timeout=0.2)
         return super().kid
 
@@ -213,7 +213,7 @@ CHANGES = {
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 def test_a_retired_key_stays_away_whatever_another_thread_changes(change):
-    """A change of a ring never undoes one that another thread makes at the same time."""
+    """A change of a ring never undoes a simultaneous change by another thread."""
     ring = KeyRing(key("now"), verifiers=[key("leaked"), key("other")])
     retired = Event()
 
@@ -237,7 +237,7 @@ _TWO_CHANGES = (CHANGES["retire"], CHANGES["drop_expired"])
 
 
 async def test_a_copied_ring_changes_by_itself(ring, clock):
-    """A deep copy has the same keys, and changes of either one do not reach the other."""
+    """A deep copy has the same keys, and changes independently."""
     token = await engine_with(clock, keys=ring).issue("alice")
     twin = deepcopy(ring)
     twin.rotate(key("new"), verify_for=DAY, now=NOW)
@@ -253,7 +253,7 @@ class RotatingRing(KeyRing):
 
     @property
     def active(self):
-        """Rotate once, when there is a next key."""
+        """Rotate once, if there is a next key."""
         following, self.next = getattr(self, "next", None), None
         if following is not None:
             self.rotate(following, verify_for=DAY, now=NOW)
@@ -261,7 +261,7 @@ class RotatingRing(KeyRing):
 
 
 async def test_a_token_names_the_key_that_signed_it(clock):
-    """A rotation while a token is being signed never leaves the id of the old key in its header."""
+    """If the ring is rotated while a token is signed, its header still names the key that signed it."""
     ring = RotatingRing(key("old"))
     engine = engine_with(clock, keys=ring)
     await engine.issue("alice")

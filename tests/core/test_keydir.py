@@ -1,4 +1,4 @@
-"""A ring in a directory: what is written, what is read again, and how the ring is kept current."""
+"""A ring in a directory: writing, reading, and keeping a ring current."""
 
 import asyncio
 import json
@@ -24,17 +24,17 @@ ALGORITHMS = ["HS256", "HS512", "RS256", "PS384", "ES256", "ES384", "ES512", "ES
 
 @pytest.fixture
 def directory(tmp_path):
-    """Give a directory that is not there yet."""
+    """Return a directory that does not exist yet."""
     return KeyDirectory(tmp_path / "keys")
 
 
 def names_in(path):
-    """Give the names of the files that are not hidden."""
+    """Return the names of the files that are not hidden."""
     return sorted(each.name for each in path.iterdir() if not each.name.startswith("."))
 
 
 def facts_of(ring):
-    """Give what can be compared of a ring."""
+    """Return the facts of a ring that can be compared."""
     return [
         (entry.key.kid, entry.key.algorithm.name, entry.key.can_sign, entry.state, until)
         for entry in ring.entries()
@@ -43,7 +43,7 @@ def facts_of(ring):
 
 
 def full_ring():
-    """Give a ring with keys of each kind and state."""
+    """Return a ring with keys of each kind and state."""
     signer = Key.generate("EdDSA")
     ring = KeyRing(
         signer,
@@ -59,7 +59,7 @@ def full_ring():
 
 
 def test_a_ring_comes_back_as_it_was(directory):
-    """Keys, ids, algorithms, states and times are those that were saved, the active one first."""
+    """Keys, ids, algorithms, states and times are the saved ones, and the active key is first."""
     ring = full_ring()
     directory.save(ring)
 
@@ -69,7 +69,7 @@ def test_a_ring_comes_back_as_it_was(directory):
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 @pytest.mark.parametrize("kid", [None, "2026-11"])
 def test_a_key_of_each_algorithm_comes_back(directory, algorithm, kid):
-    """What a saved key signed is verified by the one that is loaded, and the other way round."""
+    """The loaded key verifies what the saved key signed, and the other way round."""
     ring = KeyRing.generate(algorithm, kid=kid)
     directory.save(ring)
     loaded = directory.load()
@@ -101,7 +101,7 @@ def test_private_files_are_for_their_owner_alone(directory, tmp_path):
 
 
 def test_a_rotation_leaves_other_files_alone(directory, tmp_path):
-    """Saving again writes what is new, removes what is gone, and keeps the files of other keys."""
+    """Saving again writes new keys, removes old ones, and keeps the files of the others."""
     ring = full_ring()
     directory.save(ring)
     before = names_in(tmp_path / "keys")
@@ -118,7 +118,7 @@ def test_a_rotation_leaves_other_files_alone(directory, tmp_path):
 
 
 def test_saving_twice_changes_nothing(directory, tmp_path):
-    """The same ring is the same files, with the same content."""
+    """The same ring is saved as the same files with the same content."""
     directory.save(full := full_ring())
     before = {path: path.read_bytes() for path in (tmp_path / "keys").iterdir()}
     directory.save(full)
@@ -127,7 +127,7 @@ def test_saving_twice_changes_nothing(directory, tmp_path):
 
 
 def test_nothing_private_is_in_the_manifest(directory, tmp_path):
-    """The manifest names keys, and holds none."""
+    """The manifest names keys, and contains no key material."""
     directory.save(full_ring())
     manifest = json.loads((tmp_path / "keys" / "ring.json").read_text())
 
@@ -139,7 +139,7 @@ def test_nothing_private_is_in_the_manifest(directory, tmp_path):
 
 
 def test_a_secret_that_only_verifies_stays_so(directory):
-    """A secret whose key_ops allow verifying alone does not sign when it comes back."""
+    """A secret whose key_ops allow only verifying does not sign after it is loaded."""
     jwk = {**Key.from_secret(SECRET, kid="a").secret_jwk(), "key_ops": ["verify"]}
     directory.save(KeyRing(Key.generate("EdDSA", kid="b"), verifiers=[Key.from_jwk(jwk)]))
 
@@ -147,7 +147,7 @@ def test_a_secret_that_only_verifies_stays_so(directory):
 
 
 def test_a_ring_of_a_public_key_is_saved_too(directory):
-    """A ring that only verifies comes back as one."""
+    """A ring that only verifies is loaded as such a ring."""
     directory.save(KeyRing.from_jwk(Key.generate("ES256").public_jwk()))
 
     with pytest.raises(SigningKeyError):
@@ -155,12 +155,12 @@ def test_a_ring_of_a_public_key_is_saved_too(directory):
 
 
 class Elsewhere:
-    """A signer that is not here."""
+    """A signer in another place."""
 
     key = Key.from_jwk(Key.generate("ES256").public_jwk())
 
     async def sign(self, message: bytes) -> bytes:
-        """Sign."""
+        """Sign a message."""
         return message
 
 
@@ -178,7 +178,7 @@ class Elsewhere:
     ],
 )
 def test_what_could_not_be_loaded_is_not_saved(directory, tmp_path, ring, fault):
-    """A ring that no file can say is refused, and the set that was there stays."""
+    """A ring that cannot be stored is refused, and the saved set stays."""
     old = KeyRing.generate()
     directory.save(old)
     before = names_in(tmp_path / "keys")
@@ -202,7 +202,7 @@ def test_a_weak_secret_is_not_saved(directory):
 
 
 def test_a_ring_without_a_time_is_not_saved(directory):
-    """A rotation whose time nobody has said is refused, and the message says what to do."""
+    """A rotation without a time is refused, and the message names the fix."""
     ring = KeyRing.generate()
     ring.rotate(Key.generate(), verify_for=timedelta(days=1))
 
@@ -211,7 +211,7 @@ def test_a_ring_without_a_time_is_not_saved(directory):
 
 
 def test_reloading_changes_the_ring_in_place(directory):
-    """A ring takes over what another process has saved; a token of the new key is then good."""
+    """A ring takes over the keys that another process has saved, and accepts tokens of the new key."""
     directory.save(KeyRing.generate(kid="old"))
     ring, other = directory.load(), directory.load()
     other.rotate(Key.generate(kid="new"), verify_for=timedelta(days=1), now=NOW)
@@ -223,7 +223,7 @@ def test_reloading_changes_the_ring_in_place(directory):
 
 
 def test_a_ring_that_signs_elsewhere_is_not_reloaded(directory):
-    """A ring whose key signs elsewhere would lose its signer, and stays as it was."""
+    """A ring with a Signer would lose it: the ring stays unchanged."""
     directory.save(KeyRing.generate())
     ring = KeyRing(Elsewhere())
 
@@ -234,7 +234,7 @@ def test_a_ring_that_signs_elsewhere_is_not_reloaded(directory):
 
 
 def documented_reload():
-    """Give the function that docs/keys.md shows."""
+    """Return the function of docs/keys.md."""
     text = (Path(__file__).parents[2] / "docs" / "keys.md").read_text(encoding="utf-8")
     (block,) = (
         block
@@ -247,7 +247,7 @@ def documented_reload():
 
 
 async def test_reloading_on_a_signal(tmp_path, caplog):
-    """As docs/keys.md shows it, a service takes over on SIGHUP what the files say, or stays as it is."""
+    """As in docs/keys.md, a service reloads the files on SIGHUP, or keeps its keys if they are invalid."""
     path, loop, reloaded = tmp_path / "keys", asyncio.get_running_loop(), asyncio.Event()
 
     class WatchedDirectory(KeyDirectory):
@@ -281,7 +281,7 @@ async def test_reloading_on_a_signal(tmp_path, caplog):
 
 
 def test_several_writers(directory, tmp_path):
-    """Whoever saves while others save leaves a whole set, and no file besides it."""
+    """Simultaneous saves leave one complete set, and no other files."""
     directory.save(KeyRing.generate(kid="first"))
     faults = []
 
@@ -304,7 +304,7 @@ def test_several_writers(directory, tmp_path):
 
 
 def test_a_change_waits_for_another_and_loses_nothing(directory):
-    """Of two rotations at once each begins with what the other has saved."""
+    """Of two simultaneous rotations, the second one starts with the keys that the first one saved."""
     directory.save(KeyRing.generate("EdDSA", kid="a"))
 
     def rotate():
@@ -324,7 +324,7 @@ def test_a_change_waits_for_another_and_loses_nothing(directory):
 
 
 def test_a_change_that_fails_saves_nothing(directory):
-    """An error in the block leaves the directory as it was, and lets the next change in."""
+    """An error in the block leaves the directory unchanged, and releases the lock."""
     directory.save(KeyRing.generate("EdDSA", kid="a"))
 
     def fail():
@@ -339,7 +339,7 @@ def test_a_change_that_fails_saves_nothing(directory):
 
 
 def test_a_change_to_a_key_elsewhere_is_refused(directory):
-    """A signer cannot be saved, and the set that was there stays."""
+    """A signer cannot be saved: the saved set stays."""
     directory.save(KeyRing.generate("EdDSA", kid="a"))
     with pytest.raises(ConfigurationError, match="has a Signer"), directory.change() as ring:
         ring.rotate(Elsewhere(), verify_for=None)
@@ -348,7 +348,7 @@ def test_a_change_to_a_key_elsewhere_is_refused(directory):
 
 @pytest.mark.parametrize("left", [[], [".0123456789abcdef.tmp", "key-x.0123456789abcdef.pem"]])
 def test_a_change_can_begin_a_directory(directory, tmp_path, left):
-    """Where there is no key yet the first one is used, also after a crash; later it is ignored."""
+    """In a directory without keys, `first` is used, even after a crash; later it is ignored."""
     first = Key.generate("EdDSA", kid="a")
     if left:
         (tmp_path / "keys").mkdir()
@@ -361,7 +361,7 @@ def test_a_change_can_begin_a_directory(directory, tmp_path, left):
 
 
 def test_a_change_needs_a_directory_of_keys(directory, tmp_path):
-    """A directory that does not exist, or that holds something else, is not made into one."""
+    """A directory that does not exist, or that contains other files, is refused."""
     with pytest.raises(ConfigurationError, match="is not a directory"), directory.change():
         pass
     (tmp_path / "keys").mkdir()
@@ -374,12 +374,12 @@ def test_a_change_needs_a_directory_of_keys(directory, tmp_path):
 
 
 def test_where_it_is_can_be_seen(directory, tmp_path):
-    """The repr of a directory is its path, and no key is read for it."""
+    """The repr of a directory is its path; no key is read for it."""
     assert repr(directory) == f"KeyDirectory({str(tmp_path / 'keys')!r})"
 
 
 def test_expired_keys_come_back_with_their_time(directory):
-    """A key whose time is over is loaded as it was saved: the engine lets it go."""
+    """An expired key is loaded with its time: the engine removes it."""
     ring = KeyRing.from_entries(
         [KeyEntry(Key.generate(), "active"), KeyEntry(Key.generate(kid="x"), "verify-only", 1.5)]
     )

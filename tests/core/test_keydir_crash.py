@@ -1,7 +1,7 @@
-"""What is there when `save` ends early, at each of its steps; and directories without a manifest.
+"""A crash of `save` at each of its steps; and directories without a manifest.
 
-A save writes hidden files and gives each its name, then the same with the manifest, then removes what
-is not named any more. Each state in between is made by hand, from the sets before and after.
+A save writes hidden files and renames each, then does the same with the manifest, then removes files
+that the new manifest does not name. The tests make each state in between from the sets before and after.
 """
 
 import json
@@ -22,7 +22,7 @@ TEMPORARY = ".0123456789abcdef.tmp"
 
 @pytest.fixture
 def sets(tmp_path):
-    """Give the directories before and after a rotation, and the rings that they hold."""
+    """Return the directories before and after a rotation, and their rings."""
     old = KeyRing(Key.generate(kid="a"), verifiers=[Key.from_secret(SECRET, kid="shared")])
     KeyDirectory(tmp_path / "old").save(old)
     new = KeyDirectory(tmp_path / "old").load()
@@ -35,7 +35,7 @@ def sets(tmp_path):
 
 
 def states(old, new):
-    """Give the files of each state in between, in the order of the steps; the manifest counts last."""
+    """Return the files of each state in between, in the order of the steps; the manifest is last."""
     before = {path.name: path.read_bytes() for path in old.iterdir()}
     after = {path.name: path.read_bytes() for path in new.iterdir()}
     state = dict(before)
@@ -54,7 +54,7 @@ def states(old, new):
 
 
 def make(path, files):
-    """Make a directory of files, for their owner alone."""
+    """Make a directory of files that only the owner can read."""
     path.mkdir()
     for name, content in files.items():
         (path / name).write_bytes(content)
@@ -62,7 +62,7 @@ def make(path, files):
 
 
 def test_a_crash_leaves_the_old_set_or_the_new(sets, tmp_path):
-    """At each step the directory loads as one of the two rings, the new one from the manifest on."""
+    """At each step, the old ring is loaded, or after the manifest is written, the new one."""
     old, new, old_ring, new_ring = sets
     expected = {"old": facts_of(old_ring), "new": facts_of(new_ring)}
     found = list(states(old, new))
@@ -75,7 +75,7 @@ def test_a_crash_leaves_the_old_set_or_the_new(sets, tmp_path):
 
 
 def test_the_next_save_clears_up_after_a_crash(sets, tmp_path):
-    """Whatever was left over is gone after the next save, private keys above all."""
+    """The next save removes all leftovers, above all private keys."""
     old, new, _, new_ring = sets
     for number, (step, files, _) in enumerate(states(old, new)):
         path = tmp_path / f"state{number}"
@@ -87,7 +87,7 @@ def test_the_next_save_clears_up_after_a_crash(sets, tmp_path):
 
 
 def test_a_crash_of_the_first_save_leaves_no_ring(sets, tmp_path):
-    """Files of `save` without a manifest are no ring, not even a smaller one."""
+    """Files of `save` without a manifest are not loaded as a ring, not even as a smaller one."""
     files = {path.name: path.read_bytes() for path in sets[1].glob("key-*")}
     make(tmp_path / "first", files)
 
@@ -96,7 +96,7 @@ def test_a_crash_of_the_first_save_leaves_no_ring(sets, tmp_path):
 
 
 def test_a_first_save_over_plain_files_leaves_them_while_it_lasts(tmp_path):
-    """Before the manifest is there, plain files are the ring; what `save` has written does not count."""
+    """Until the manifest is written, the plain files are the ring; the files of `save` are ignored."""
     pem = Key.generate().private_pem()
     make(
         tmp_path / "plain", {"mine.pem": pem, f"key-b.{'0' * 16}.pem": Key.generate().private_pem()}
@@ -106,7 +106,7 @@ def test_a_first_save_over_plain_files_leaves_them_while_it_lasts(tmp_path):
 
 
 def test_a_killed_process_leaves_a_whole_set(tmp_path):
-    """A process that is killed while it saves over and over leaves a set that loads."""
+    """A process that is killed while it saves repeatedly leaves a set that can be loaded."""
     script = (
         "import sys; from tokenward import *\n"
         "directory = KeyDirectory(sys.argv[1])\n"
@@ -162,7 +162,7 @@ def test_plain_files_make_a_ring(tmp_path):
 
 
 def test_a_plain_secret_makes_a_ring(tmp_path):
-    """A secret signs, so it is the active key of a directory in which all else is public."""
+    """A secret signs, so it is the active key if all other keys are public."""
     secret = Key.from_secret(SECRET, kid="s").secret_jwk()
     directory = plain(tmp_path / "plain", {"a.jwk.json": ONE.public_jwk(), "s.jwk.json": secret})
 
@@ -170,7 +170,7 @@ def test_a_plain_secret_makes_a_ring(tmp_path):
 
 
 def test_plain_public_files_make_a_ring_that_verifies(tmp_path):
-    """Where all keys are public, the ring verifies with each of them and signs with none."""
+    """If all keys are public, the ring verifies with each of them and cannot sign."""
     directory = plain(
         tmp_path / "plain", {"b.jwk.json": ONE.public_jwk(), "a.jwk.json": TWO.public_jwk()}
     )
@@ -182,7 +182,7 @@ def test_plain_public_files_make_a_ring_that_verifies(tmp_path):
 
 
 def test_several_private_plain_files_are_refused(tmp_path):
-    """Which of them signs nobody has said; the message names them and the fix."""
+    """It is unclear which of them signs: the message names them and the fix."""
     directory = plain(tmp_path / "plain", {"a.pem": ONE.private_pem(), "b.pem": TWO.private_pem()})
 
     with pytest.raises(ConfigurationError, match=re.escape("'a.pem', 'b.pem'): keep one")):
@@ -190,7 +190,7 @@ def test_several_private_plain_files_are_refused(tmp_path):
 
 
 def test_both_halves_of_a_key_are_refused(tmp_path):
-    """A private key beside its own public half is one key twice; the message names both files."""
+    """A private key and its public half are the same key; the message names both files."""
     directory = plain(
         tmp_path / "plain", {"a.jwk.json": ONE.public_jwk(), "b.pem": ONE.private_pem()}
     )
@@ -200,7 +200,7 @@ def test_both_halves_of_a_key_are_refused(tmp_path):
 
 
 def test_two_secrets_without_ids_are_refused(tmp_path):
-    """Secrets without ids cannot be told apart, which the ring itself says."""
+    """Secrets without ids cannot be distinguished; the error is that of the ring."""
     one, two = Key.from_secret(SECRET).secret_jwk(), Key.from_secret(SECRET * 2).secret_jwk()
     directory = plain(
         tmp_path / "plain",
@@ -212,7 +212,7 @@ def test_two_secrets_without_ids_are_refused(tmp_path):
 
 
 def test_saving_over_plain_files_keeps_those_that_fit(tmp_path):
-    """A plain file that is as `save` would write it goes on being used; the others stay untouched."""
+    """A plain file that is identical to one of `save` stays in use; the others are not changed."""
     directory = plain(
         tmp_path / "plain",
         {"b.pem": ONE.private_pem(), "a.jwk.json": TWO.public_jwk(), "bad.pem": b"", "x.txt": b""},

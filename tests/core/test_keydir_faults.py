@@ -1,4 +1,4 @@
-"""Directories that are not as they should be: each fault is refused, and the ring in use stays."""
+"""Damaged key directories: each fault is refused, and the ring in use stays unchanged."""
 
 import json
 import os
@@ -19,7 +19,7 @@ RSA = Key.from_jwk(JWKS["RSA"])
 
 @pytest.fixture
 def path(tmp_path):
-    """Give a directory that holds a ring: one key signs, a secret and an older key verify."""
+    """Return a directory with a ring: one key signs, a secret and an older key verify."""
     ring = KeyRing(Key.generate(kid="old"), verifiers=[Key.from_secret(SECRET, kid="shared")])
     ring.rotate(Key.generate(kid="new"), verify_for=timedelta(days=1), now=NOW)
     KeyDirectory(tmp_path / "keys").save(ring)
@@ -27,7 +27,7 @@ def path(tmp_path):
 
 
 def file_of(path, kid):
-    """Give the file of a key."""
+    """Return the file of a key."""
     (found,) = path.glob(f"key-{kid}.*")
     return found
 
@@ -40,13 +40,13 @@ def edit(path, **changes):
 
 
 def write_manifest(path, content):
-    """Write a manifest, whatever it is."""
+    """Write a manifest, valid or not."""
     data = content if isinstance(content, bytes) else json.dumps(content).encode()
     (path / "ring.json").write_bytes(data)
 
 
 def swap(path, one, other):
-    """Exchange the content of two keys' files."""
+    """Exchange the content of two key files."""
     first, second = file_of(path, one), file_of(path, other)
     held = first.read_bytes()
     first.write_bytes(second.read_bytes())
@@ -54,26 +54,26 @@ def swap(path, one, other):
 
 
 def replace_by_directory(file):
-    """Put a directory where a file was."""
+    """Replace a file with a directory."""
     file.unlink()
     file.mkdir()
 
 
 def replace_by_fifo(file):
-    """Put a pipe where a file was, which nobody writes to."""
+    """Replace a file with a pipe that has no writer."""
     file.unlink()
     os.mkfifo(file, 0o600)
 
 
 def link_outside(path, kid):
-    """Put a link out of the directory where a file was."""
+    """Replace a file with a link to a file outside of the directory."""
     file = file_of(path, kid)
     file.rename(path.parent / file.name)
     file.symlink_to(path.parent / file.name)
 
 
 def link_to_itself(file):
-    """Put a link that leads in a circle where a file was."""
+    """Replace a file with a link to itself."""
     file.unlink()
     file.symlink_to(file.name)
 
@@ -171,7 +171,7 @@ FAULTS = {
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_is_refused_and_the_ring_stays(path, name):
-    """Each fault is refused by the name of its file, says nothing of the content, changes nothing."""
+    """The error names the file and contains nothing of its content; the ring is not changed."""
     break_it, file, reason = FAULTS[name]
     directory = KeyDirectory(path)
     ring = directory.load()
@@ -195,7 +195,7 @@ def test_a_fault_is_refused_and_the_ring_stays(path, name):
 
 
 def test_no_error_carries_the_content(path):
-    """Nothing that an error was raised from, or beside, holds a key or a piece of a file."""
+    """Neither an error nor its cause or context contains a key or a part of a file."""
     pem = file_of(path, "old").read_bytes()
     for content in (pem[:90], pem[:90] + b"\xff", b'{"kty":"oct","k":"' + SECRET.encode()):
         for kid in ("old", "shared"):
@@ -213,7 +213,7 @@ def test_no_error_carries_the_content(path):
 
 
 def test_the_fix_of_an_open_file_can_be_copied(path):
-    """The message names the command, with the path as a shell takes it."""
+    """The message contains the command, with the path quoted for a shell."""
     file = file_of(path, "old").rename(path / "my old.pem")
     manifest = (path / "ring.json").read_text()
     (path / "ring.json").write_text(re.sub(r"key-old[^\"]*", "my old.pem", manifest))
@@ -226,7 +226,7 @@ def test_the_fix_of_an_open_file_can_be_copied(path):
 
 
 def test_a_public_file_may_be_read_by_all(tmp_path):
-    """What holds no private part needs no protection, in PEM as in JWK."""
+    """A file without a private part needs no protection."""
     public = Key.generate("ES256").public_jwk()
     (tmp_path / "a.jwk.json").write_text(json.dumps(public))
     (tmp_path / "a.jwk.json").chmod(0o666)
@@ -235,7 +235,7 @@ def test_a_public_file_may_be_read_by_all(tmp_path):
 
 
 def test_a_link_within_the_directory_is_followed(path):
-    """Files may be links to others of the directory, as where a cluster mounts its secrets."""
+    """Files may be links to other files of the directory, as in mounted Kubernetes secrets."""
     (path / "..data").mkdir()
     file = file_of(path, "old")
     file.rename(path / "..data" / file.name)
@@ -245,7 +245,7 @@ def test_a_link_within_the_directory_is_followed(path):
 
 
 def test_a_hand_written_manifest_is_short(tmp_path):
-    """Where the key id is the thumbprint, the file, the algorithm and the state are enough."""
+    """If the key id is the thumbprint, the file, algorithm and state are enough."""
     key = Key.generate()
     (tmp_path / "a.pem").write_bytes(key.private_pem())
     (tmp_path / "a.pem").chmod(0o600)
@@ -256,7 +256,7 @@ def test_a_hand_written_manifest_is_short(tmp_path):
 
 
 def test_a_failed_save_leaves_nothing_behind(path):
-    """Where the manifest cannot be put in place, the new files go, and the old ones stay."""
+    """If the manifest cannot be written, the new files are removed and the old ones stay."""
     replace_by_directory(path / "ring.json")
     before = names_in(path)
 
@@ -268,7 +268,7 @@ def test_a_failed_save_leaves_nothing_behind(path):
 
 
 def test_a_directory_that_is_none_is_refused(tmp_path):
-    """A path that is missing, or is a file, is named."""
+    """The error names a path that does not exist or is a file."""
     (tmp_path / "file").write_text("")
     for path in (tmp_path / "gone", tmp_path / "file"):
         with pytest.raises(ConfigurationError, match=re.escape(str(path))):

@@ -1,4 +1,4 @@
-"""The ring: which key a header means, and rings that leave it open are not built."""
+"""The ring: which key a header names, and ambiguous rings that are refused."""
 
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -35,7 +35,7 @@ RING = KeyRing(SIGNER, verifiers=[OLDER, CURVE, SHARED])
     ],
 )
 def test_a_key_is_found(kid, algorithm, key):
-    """A key is found by its id, or without one where its algorithm has no other key."""
+    """A key is found by its id, or without an id if it is the only key of its algorithm."""
     assert RING.find(kid=kid, algorithm=algorithm) is key
 
 
@@ -62,7 +62,7 @@ def test_a_key_is_found(kid, algorithm, key):
 )
 @pytest.mark.parametrize("algorithm", ["EdDSA", "ES256", "HS512", "none"])
 def test_an_id_is_looked_up_exactly(kid, algorithm):
-    """An id that no key has is unknown, however near it comes, whatever the algorithm."""
+    """An id that no key has is unknown, however similar, with any algorithm."""
     with pytest.raises(UnknownKeyError) as caught:
         RING.find(kid=kid, algorithm=algorithm)
 
@@ -97,13 +97,13 @@ def test_another_algorithm_than_the_keys_is_refused(kid, algorithm):
 
 
 def test_without_an_id_several_keys_of_one_algorithm_are_not_tried():
-    """Where a header has no id and two keys have its algorithm, none is meant."""
+    """A header without an id is ambiguous if two keys have its algorithm."""
     with pytest.raises(UnknownKeyError):
         RING.find(kid=None, algorithm="EdDSA")
 
 
 def test_a_key_without_an_id_does_not_stand_in_for_one_with_an_id():
-    """Where a secret without an id stands beside one with an id, a header must name the other."""
+    """A secret without an id is not used for an unknown id if another secret has an id."""
     named = Key.from_secret(OTHER_SECRET, kid="named")
     ring = KeyRing(SHARED, verifiers=[named])
 
@@ -125,7 +125,7 @@ UNNAMED = {
 @pytest.mark.parametrize(("key", "issuer"), UNNAMED.values(), ids=UNNAMED)
 @pytest.mark.parametrize("kid", ["issuer-2026", "", "x" * 1_000])
 def test_the_only_key_of_its_algorithm_needs_no_id(key, issuer, kid):
-    """A key given without an id verifies whatever key id its issuer writes into tokens."""
+    """A key without a given id verifies tokens with any key id of its issuer."""
     token = signed({}, key=issuer, header={"alg": key.algorithm.name, "kid": kid})
     ring = KeyRing(CURVE, verifiers=[key])
 
@@ -135,7 +135,7 @@ def test_the_only_key_of_its_algorithm_needs_no_id(key, issuer, kid):
 
 @pytest.mark.parametrize(("key", "issuer"), UNNAMED.values(), ids=UNNAMED)
 def test_a_token_of_another_key_names_an_unknown_key(key, issuer):
-    """A key that stands in for an unknown id says so when the signature is not its own."""
+    """If the only key of an algorithm did not sign a token with an unknown id, the key is unknown."""
     stranger = Key.from_jwk(OTHER_RSA) if issuer is RSA_PRIVATE else Key.from_secret(OTHER_SECRET)
     jws = CompactJws(KeyRing(key), max_bytes=5_000)
     header = {"alg": key.algorithm.name, "kid": "other"}
@@ -158,13 +158,13 @@ def test_a_token_of_another_key_names_an_unknown_key(key, issuer):
     ],
 )
 def test_a_key_with_an_id_stands_in_for_no_other(build):
-    """A key id that no key has is unknown where the key of the algorithm has an id, or is not alone."""
+    """An id that no key has is unknown if the key of the algorithm has an id, or is not the only one."""
     with pytest.raises(UnknownKeyError):
         build().find(kid="another", algorithm="RS256")
 
 
 def test_keys_with_the_same_id_are_refused():
-    """Two keys with the same id make no ring, whatever their algorithms."""
+    """A ring of two keys with the same id is refused, whatever their algorithms."""
     for other in (Key.generate("EdDSA", kid="curve"), Key.from_secret(SECRET, kid="curve")):
         with pytest.raises(ConfigurationError, match="same id") as caught:
             KeyRing(CURVE, verifiers=[other])
@@ -182,7 +182,7 @@ def test_the_private_and_the_public_half_of_a_key_have_the_same_id():
 
 
 def test_two_secrets_of_one_algorithm_need_ids():
-    """Two keys of one algorithm without ids make no ring, and the message asks for ids."""
+    """A ring of two keys of one algorithm without ids is refused, and the message asks for ids."""
     with pytest.raises(ConfigurationError, match="give each its kid="):
         KeyRing(SHARED, verifiers=[Key.from_secret(OTHER_SECRET)])
     with pytest.raises(ConfigurationError, match="HS256"):
@@ -190,7 +190,7 @@ def test_two_secrets_of_one_algorithm_need_ids():
 
 
 def test_secrets_of_different_algorithms_need_no_ids():
-    """Keys without ids live side by side where their algorithms differ."""
+    """Keys without ids can be in one ring if their algorithms differ."""
     longer = Key.from_secret(SECRET * 2, algorithm="HS512")
     ring = KeyRing(SHARED, verifiers=[longer])
 
@@ -199,7 +199,7 @@ def test_secrets_of_different_algorithms_need_no_ids():
 
 
 def test_the_signer_among_the_verifiers_counts_once():
-    """A ring whose signer is named among the verifiers too has that key once."""
+    """If the signing key is also among the verifiers, the ring has it once."""
     ring = KeyRing(CURVE, verifiers=[CURVE, SIGNER])
 
     assert ring.find(kid=None, algorithm="ES256") is CURVE
@@ -207,7 +207,7 @@ def test_the_signer_among_the_verifiers_counts_once():
 
 
 def test_a_ring_can_be_gone_through():
-    """A ring gives its keys, the signer first, and their number."""
+    """A ring can be iterated, with the active key first, and has a length."""
     assert list(RING) == [SIGNER, OLDER, CURVE, SHARED]
     assert len(RING) == 4
     assert RING.active is SIGNER
@@ -215,7 +215,7 @@ def test_a_ring_can_be_gone_through():
 
 
 def test_verifiers_may_come_from_anything_that_can_be_gone_through():
-    """Verifiers are taken from an iterator as well as from a list, and later changes do not count."""
+    """Verifiers may come from an iterator, and later changes of a list have no effect."""
     keys = [OLDER, CURVE]
     ring = KeyRing(SIGNER, verifiers=iter(keys))
     same = KeyRing(SIGNER, verifiers=keys)
@@ -225,7 +225,7 @@ def test_verifiers_may_come_from_anything_that_can_be_gone_through():
 
 
 def test_a_ring_cannot_be_changed():
-    """The signer of a ring cannot be exchanged after it is built."""
+    """The active key of a ring cannot be assigned."""
     ring = KeyRing(CURVE)
 
     with pytest.raises(AttributeError):
@@ -234,7 +234,7 @@ def test_a_ring_cannot_be_changed():
 
 
 def test_a_ring_does_not_show_what_its_keys_hold():
-    """The repr of a ring names its signer and the number of keys, and no material."""
+    """The repr of a ring shows its active key and the number of keys, but no key material."""
     ring = KeyRing(SHARED, verifiers=[CURVE])
 
     assert repr(ring) == ("KeyRing(active=Key(kid=None, algorithm='HS256', can_sign=True), keys=2)")
@@ -267,7 +267,7 @@ PUBLIC_PEM = PRIVATE.public_key().public_bytes(
     ids=str,
 )
 def test_a_ring_of_one_key_is_made_in_one_call(ring, algorithm, kid):
-    """Each class method makes a ring of one key and passes its arguments on."""
+    """Each class method returns a ring of one key, and passes its arguments on."""
     assert len(ring) == 1
     assert ring.active.algorithm.name == algorithm
     assert ring.active.kid == kid
@@ -291,13 +291,13 @@ def test_a_bad_key_makes_no_ring(build):
 
 @pytest.mark.parametrize("algorithm", ["none", "", "HS257"])
 def test_an_unknown_algorithm_makes_no_ring(algorithm):
-    """A ring of an unknown algorithm cannot be made."""
+    """A ring of an unknown algorithm is refused."""
     with pytest.raises(ConfigurationError):
         KeyRing.generate(algorithm)
 
 
 def test_a_ring_of_a_public_key_verifies_and_does_not_sign():
-    """A ring whose only key is public verifies, and says so when asked to sign."""
+    """A ring with only a public key verifies, and signing raises an error that says so."""
     private = CompactJws(KeyRing.from_pem(PEM, password="password"), max_bytes=1_000)
     public = CompactJws(KeyRing.from_pem(PUBLIC_PEM), max_bytes=1_000)
     token = private.sign(b"{}", typ="JWT", headers=None)
@@ -308,7 +308,7 @@ def test_a_ring_of_a_public_key_verifies_and_does_not_sign():
 
 
 def test_a_ring_signs_with_its_active_key_alone():
-    """Of several private keys, the active one signs, and tokens of the others still verify."""
+    """Of several private keys, the active one signs; tokens of the others are still accepted."""
     old, new = KeyRing(OLDER), KeyRing(SIGNER, verifiers=[OLDER])
     before = CompactJws(old, max_bytes=1_000).sign(b"old", typ="JWT", headers=None)
     after = CompactJws(new, max_bytes=1_000).sign(b"new", typ="JWT", headers=None)

@@ -1,4 +1,4 @@
-"""Keys: how one is made and named, what it signs and verifies, and that it does not show itself."""
+"""Keys: their ids, what they sign and verify, and that they never show their material."""
 
 import copy
 import dataclasses
@@ -32,7 +32,7 @@ from tokenward.jose.algorithms import ALGORITHMS, PreparedHmac
 )
 @pytest.mark.parametrize("build", ["from_secret", "from_pem", "from_jwk", "generate"])
 def test_an_unknown_algorithm_is_refused(build, algorithm):
-    """An algorithm that the table does not have is refused, and the message lists those it has."""
+    """An unknown algorithm is refused, and the message lists the known ones."""
     if algorithm is None and build in {"from_pem", "from_jwk"}:
         algorithm = "nil"
     calls = {
@@ -46,14 +46,14 @@ def test_an_unknown_algorithm_is_refused(build, algorithm):
 
 
 def test_the_message_about_an_unknown_algorithm_lists_the_table():
-    """Who asks for an unknown algorithm is told the names of all there are."""
+    """The message about an unknown algorithm names all known ones."""
     message = refused(lambda: Key.generate("none"), error=ConfigurationError)
 
     assert all(name in message for name in ALGORITHMS)
 
 
 def test_the_table_has_these_algorithms():
-    """The table holds the fourteen names of the design, and `none` is not among them."""
+    """The table has the fourteen algorithms of the design, and not `none`."""
     assert set(ALGORITHMS) == {
         *("HS256", "HS384", "HS512"),
         *("RS256", "RS384", "RS512"),
@@ -72,7 +72,7 @@ def test_the_table_cannot_be_changed():
 
 
 def test_the_thumbprint_of_rfc_7638():
-    """The id of the RSA key of RFC 7638, section 3.1, is the thumbprint that is printed there."""
+    """The id of the RSA key of RFC 7638, section 3.1, is the thumbprint printed there."""
     jwk = {
         "kty": "RSA",
         "n": (
@@ -105,13 +105,13 @@ def test_a_thumbprint_does_not_depend_on_the_algorithm():
 
 
 def test_a_secret_jwk_has_no_key_id_by_default():
-    """An `oct` JWK has the id that it names, and none where it names none."""
+    """An `oct` JWK has the id of its `kid`, and no id without a `kid`."""
     assert Key.from_jwk(JWKS["oct"]).kid is None
     assert Key.from_jwk({**JWKS["oct"], "kid": "one"}).kid == "one"
 
 
 def test_the_callers_key_id_comes_first():
-    """A `kid` that the caller gives stands above the JWK's own and above the thumbprint."""
+    """A `kid` of the caller replaces that of the JWK and the thumbprint."""
     assert Key.from_jwk({**JWKS["EC"], "kid": "own"}, kid="mine").kid == "mine"
     assert Key.from_pem(public_text(EC_KEY), kid="mine").kid == "mine"
     assert Key.generate("ES256", kid="mine").kid == "mine"
@@ -145,12 +145,12 @@ def test_an_empty_key_id_in_a_jwk_is_refused():
 
 @pytest.fixture(scope="module", params=ALGORITHMS)
 def generated(request):
-    """Make one key of each algorithm, once."""
+    """Return one key of each algorithm, generated once."""
     return Key.generate(request.param)
 
 
 def test_a_generated_key_signs_and_verifies(generated):
-    """A key can be made for every algorithm of the table, and signs and verifies by it."""
+    """A key can be generated for every algorithm, and signs and verifies with it."""
     generated.verify(b"message", generated.sign(b"message"))
 
     assert generated.can_sign
@@ -159,7 +159,7 @@ def test_a_generated_key_signs_and_verifies(generated):
 
 
 def test_a_generated_key_verifies_nothing_else(generated):
-    """A signature over another text, cut, extended, empty or changed is refused."""
+    """A signature of another text, or one that is truncated, extended, empty or changed is refused."""
     signature = generated.sign(b"message")
     spoilt = bytes([signature[0] ^ 1]) + signature[1:]
 
@@ -178,7 +178,7 @@ def test_a_generated_key_verifies_nothing_else(generated):
 
 
 def test_a_generated_key_does_not_show_itself(generated):
-    """The repr of a key gives its id, its algorithm and whether it signs, and nothing more."""
+    """The repr of a key shows its id, its algorithm and whether it signs, and nothing else."""
     expected = f"Key(kid={generated.kid!r}, algorithm={generated.algorithm.name!r}, can_sign=True)"
 
     assert repr(generated) == expected
@@ -187,7 +187,7 @@ def test_a_generated_key_does_not_show_itself(generated):
 
 
 def test_a_generated_key_is_bound_to_the_algorithm_asked_for():
-    """What is made has the algorithm asked for, and an Ed25519 key is made by default."""
+    """A generated key has the requested algorithm; by default it is an Ed25519 key."""
     assert [Key.generate(name).algorithm.name for name in ("HS384", "ES512", "EdDSA")] == [
         "HS384",
         "ES512",
@@ -202,7 +202,7 @@ def test_a_generated_rsa_key_has_3072_bits():
 
 
 def test_no_two_generated_keys_are_the_same():
-    """Each call makes another key."""
+    """Each call returns another key."""
     one, other = Key.generate("HS256"), Key.generate("HS256")
 
     with pytest.raises(InvalidSignatureError):
@@ -212,7 +212,7 @@ def test_no_two_generated_keys_are_the_same():
 
 @pytest.mark.parametrize("kty", JWKS)
 def test_a_loaded_key_does_not_show_its_material(kty):
-    """The repr of a loaded key holds none of the members of its JWK."""
+    """The repr of a loaded key contains none of the members of its JWK."""
     key = Key.from_jwk(JWKS[kty], kid="the-id")
 
     assert repr(key).startswith("Key(kid='the-id', algorithm=")
@@ -220,7 +220,7 @@ def test_a_loaded_key_does_not_show_its_material(kty):
 
 
 def test_a_secret_does_not_show_itself():
-    """The repr of a secret and of its algorithm hold neither its text nor its bytes."""
+    """The repr of a secret and of its algorithm contain neither its text nor its bytes."""
     key = Key.from_secret(SECRET)
 
     assert repr(key) == "Key(kid=None, algorithm='HS256', can_sign=True)"
@@ -239,7 +239,7 @@ def test_a_secret_does_not_show_itself():
     ],
 )
 def test_a_key_without_a_private_part_says_so_when_asked_to_sign(key):
-    """A key that only verifies raises SigningKeyError, which says what is missing."""
+    """Signing with a key that only verifies raises SigningKeyError, which names what is missing."""
     with pytest.raises(
         SigningKeyError, match="no private part: it can verify, but not sign"
     ) as caught:
@@ -262,7 +262,7 @@ def test_a_key_without_a_private_part_says_so_when_asked_to_sign(key):
     ],
 )
 def test_a_signature_has_one_length(kind, length):
-    """A signature has the length that its algorithm and key fix, and every other is refused."""
+    """A signature has the length of its algorithm and key; every other length is refused."""
     key = Key.from_pem(private_text(KINDS[kind][0]))
     signature = key.sign(b"message")
 
@@ -274,7 +274,7 @@ def test_a_signature_has_one_length(kind, length):
 
 
 def test_a_signature_in_der_is_refused():
-    """An ECDSA signature in the ASN.1 form of X.509 is refused, because RFC 7518 has another."""
+    """An ECDSA signature in the ASN.1 form of X.509 is refused: RFC 7518 has another form."""
     key = Key.from_pem(public_text(EC_KEY))
 
     with pytest.raises(InvalidSignatureError):
@@ -283,28 +283,28 @@ def test_a_signature_in_der_is_refused():
 
 @pytest.mark.parametrize("signature", [bytes(64), bytes(63) + b"\x01", b"\xff" * 64])
 def test_a_signature_of_no_numbers_is_refused(signature):
-    """ECDSA and EdDSA signatures of zeros, or past the order, are refused."""
+    """ECDSA and EdDSA signatures of zeros, or of numbers above the order, are refused."""
     for material in (EC_KEY, ED_KEY, KINDS["secp256k1"][0]):
         with pytest.raises(InvalidSignatureError):
             Key.from_pem(public_text(material)).verify(b"message", signature)
 
 
 class CountingHmac(PreparedHmac):
-    """HMAC that counts how often it is asked."""
+    """HMAC that counts its verifications."""
 
     def __init__(self):
-        """Start from zero."""
+        """Start at zero."""
         super().__init__(hashes.SHA256())
         self.asked = 0
 
     def verify(self, msg, key, sig):
-        """Count, and answer."""
+        """Count, then verify."""
         self.asked += 1
         return super().verify(msg, key, sig)
 
 
 def test_a_signature_of_the_wrong_length_does_not_reach_the_crypto():
-    """The length of a signature is looked at before anything is computed."""
+    """The length of a signature is checked before the signature is verified."""
     backend = CountingHmac()
     key = Key(SECRET.encode(), dataclasses.replace(ALGORITHMS["HS256"], backend=backend), None)
     signature = key.sign(b"message")
@@ -332,7 +332,7 @@ def test_a_signature_of_the_wrong_length_does_not_reach_the_crypto():
     ],
 )
 def test_a_key_cannot_be_built_of_material_that_its_algorithm_does_not_take(material, algorithm):
-    """The constructor itself refuses material of another kind, so that every key is fit for use."""
+    """The constructor refuses material of another kind, so that every key can be used."""
     refused(lambda: Key(material, ALGORITHMS[algorithm], None), SECRET)
 
 
@@ -340,7 +340,7 @@ def test_a_key_cannot_be_built_of_material_that_its_algorithm_does_not_take(mate
     "key", [Key.from_secret("s" * 32), Key.generate("EdDSA")], ids=["HS256", "EdDSA"]
 )
 async def test_an_engine_can_be_copied(key):
-    """Frameworks copy what they are given; keys stay the same, and the memory of a copy is empty."""
+    """Frameworks copy engines: the keys stay the same, and the cache of the copy is empty."""
     engine = TokenEngine(KeyRing(key))
     token = await engine.issue("alice")
     await engine.decode(token)

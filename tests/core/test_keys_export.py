@@ -1,4 +1,4 @@
-"""Keys that leave the process: only by a method that says so, and they come back as they were."""
+"""Exported keys: only through explicit methods, and they can be loaded again."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from tokenward.errors import InvalidKeyError, SigningKeyError
 
 @pytest.mark.parametrize("algorithm", ["RS256", "PS256", "ES256", "ES512", "ES256K", "EdDSA"])
 def test_a_private_key_comes_back_from_its_pem(algorithm):
-    """The PEM of a private key is PKCS #8, and is the same key."""
+    """The PEM of a private key is PKCS #8, and is loaded as the same key."""
     key = Key.generate(algorithm)
     pem = key.private_pem()
     again = Key.from_pem(pem, algorithm=algorithm)
@@ -22,7 +22,7 @@ def test_a_private_key_comes_back_from_its_pem(algorithm):
 
 @pytest.mark.parametrize("kid", [None, "a"])
 def test_a_secret_comes_back_from_its_jwk(kid):
-    """The JWK of a secret has its id, where it has one, and is the same key."""
+    """The JWK of a secret has its id, if it has one, and is loaded as the same key."""
     key = Key.from_secret(SECRET, kid=kid)
     again = Key.from_jwk(key.secret_jwk())
 
@@ -32,7 +32,7 @@ def test_a_secret_comes_back_from_its_jwk(kid):
 
 
 def test_what_a_secret_may_do_comes_back_too():
-    """A secret that only verifies stays one that only verifies."""
+    """A secret that only verifies is loaded as one that only verifies."""
     jwk = Key.from_secret(SECRET).secret_jwk()
     key = Key.from_jwk({**jwk, "key_ops": ["verify"]})
 
@@ -40,7 +40,7 @@ def test_what_a_secret_may_do_comes_back_too():
 
 
 def test_each_kind_has_its_own_form():
-    """A secret has no PEM, a key pair is no secret, and a public key has nothing private."""
+    """A secret has no PEM, a key pair no secret JWK, and a public key no private PEM."""
     private = Key.generate("ES256")
     with pytest.raises(InvalidKeyError, match="secret_jwk"):
         Key.from_secret(SECRET).private_pem()
@@ -51,7 +51,7 @@ def test_each_kind_has_its_own_form():
 
 
 def test_a_thumbprint_does_not_depend_on_the_id():
-    """The thumbprint (RFC 7638) is that of the public half; a secret has none."""
+    """The thumbprint (RFC 7638) is that of the public half; a secret has no thumbprint."""
     key = Key.generate("ES256", kid="a")
 
     assert key.thumbprint == Key.from_pem(key.private_pem()).kid

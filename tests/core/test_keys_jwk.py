@@ -1,4 +1,4 @@
-"""Keys in JWK: what one makes and publishes, and its type, its use and its algorithm."""
+"""JWKs: which keys they are, what they publish, and their type, use and algorithm."""
 
 import json
 
@@ -45,7 +45,7 @@ def test_a_public_jwk_verifies_only(kty):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_of_key_survives_as_a_public_jwk(kind):
-    """The public JWK of a key makes a key that verifies the same, with the same id and algorithm."""
+    """The public JWK of a key is loaded as a key that verifies the same, with the same id and algorithm."""
     private = Key.from_pem(private_text(KINDS[kind][0]))
     jwk = private.public_jwk()
     public = Key.from_jwk(json.loads(json.dumps(jwk)))
@@ -60,7 +60,7 @@ def test_every_kind_of_key_survives_as_a_public_jwk(kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_public_jwk_has_no_private_member(kind):
-    """The JWK that a private key publishes has none of the members that hold private material."""
+    """The public JWK of a private key has no private members."""
     jwk = Key.from_pem(private_text(KINDS[kind][0]), kid="k").public_jwk()
 
     assert PRIVATE_MEMBERS.isdisjoint(jwk)
@@ -74,14 +74,14 @@ def test_a_secret_cannot_be_published():
 
 
 def test_an_rsa_jwk_needs_no_primes():
-    """Of a private RSA JWK, `n`, `e` and `d` are enough."""
+    """For a private RSA JWK, `n`, `e` and `d` are enough."""
     jwk = {name: JWKS["RSA"][name] for name in ("kty", "n", "e", "d")}
 
     Key.from_jwk(public_part_of(jwk)).verify(b"message", Key.from_jwk(jwk).sign(b"message"))
 
 
 def test_a_jwk_is_not_changed():
-    """Loading leaves the caller's mapping as it was, and members that it does not know alone."""
+    """Loading does not change the caller's mapping, and ignores unknown members."""
     jwk = {**JWKS["EC"], "x5c": ["MII"], "x5u": "https://attacker.example/", "ext": True}
     before = json.dumps(jwk)
 
@@ -111,14 +111,14 @@ def test_a_jwk_without_a_key_type_is_refused():
 
 @pytest.mark.parametrize("jwk", [None, 7, "text", '{"kty":"oct"}', b"{}", ["kty"]], ids=repr)
 def test_a_jwk_must_be_a_mapping(jwk):
-    """A JWK that is no mapping, JSON text among others, is refused."""
+    """A JWK that is not a mapping is refused, for example JSON text."""
     refused(lambda: Key.from_jwk(jwk))
 
 
 @pytest.mark.parametrize("kty", ASYMMETRIC)
 @pytest.mark.parametrize("wrong", ["RSA", "EC", "OKP", "oct"])
 def test_members_of_another_key_type_are_refused(kty, wrong):
-    """The members of one type under the name of another are refused."""
+    """The members of one type with the `kty` of another are refused."""
     if wrong == kty:
         wrong = "unknown"
     jwk = {**JWKS[kty], "kty": wrong}
@@ -129,7 +129,7 @@ def test_members_of_another_key_type_are_refused(kty, wrong):
 @pytest.mark.parametrize("use", ["enc", "", "SIG", None, 7, ["sig"]], ids=repr)
 @pytest.mark.parametrize("kty", JWKS)
 def test_a_jwk_for_another_use_is_refused(kty, use):
-    """A JWK whose `use` is anything but "sig" is refused, private or public."""
+    """A JWK whose `use` is not "sig" is refused, private or public."""
     jwk = {**JWKS[kty], "use": use}
 
     assert "'use'" in refused(lambda: Key.from_jwk(jwk))
@@ -167,7 +167,7 @@ def test_a_jwk_for_other_operations_is_refused(kty, operations):
 
 @pytest.mark.parametrize("kty", ASYMMETRIC)
 def test_signing_is_enough_of_a_private_jwk_alone(kty):
-    """The `key_ops` ["sign"] suit a private JWK, whose public half verifies, and no public one."""
+    """The `key_ops` ["sign"] are enough for a private JWK, whose public half verifies, not for a public one."""
     jwk = {**JWKS[kty], "use": "sig", "key_ops": ["sign"]}
     key = Key.from_jwk(jwk)
 
@@ -208,7 +208,7 @@ def test_a_jwk_that_may_only_verify_cannot_sign(kty):
     ],
 )
 def test_the_algorithm_of_a_jwk_must_be_the_one_asked_for(kty, own, asked):
-    """A JWK whose `alg` is another than the one asked for, or no text, is refused."""
+    """A JWK whose `alg` is not the requested algorithm, or not text, is refused."""
     assert "'alg'" in refused(lambda: Key.from_jwk({**JWKS[kty], "alg": own}, algorithm=asked))
 
 
@@ -227,7 +227,7 @@ def test_the_algorithm_of_a_jwk_must_be_the_one_asked_for(kty, own, asked):
     ],
 )
 def test_an_algorithm_that_does_not_fit_a_jwk_is_refused(kty, algorithm):
-    """An `alg` of another type or curve than the key's is refused, in the JWK or asked for."""
+    """An algorithm of another type or curve than the key's is refused, in the JWK or requested."""
     jwk = JWKS[kty]
 
     assert algorithm in refused(lambda: Key.from_jwk({**jwk, "alg": algorithm}))
@@ -236,7 +236,7 @@ def test_an_algorithm_that_does_not_fit_a_jwk_is_refused(kty, algorithm):
 
 @pytest.mark.parametrize("algorithm", ["none", "RSA-OAEP", "A256GCM", "ES256 ", ""])
 def test_an_unknown_algorithm_in_a_jwk_is_refused(algorithm):
-    """An `alg` in the JWK that the table does not have is refused."""
+    """An unknown `alg` in the JWK is refused."""
     refused(
         lambda: Key.from_jwk({**JWKS["RSA"], "alg": algorithm}),
         JWKS["RSA"]["d"],
@@ -257,7 +257,7 @@ def test_an_unknown_algorithm_in_a_jwk_is_refused(algorithm):
     ],
 )
 def test_a_jwk_takes_its_own_algorithm_or_the_one_asked_for(kty, own, asked, expected):
-    """The algorithm is the JWK's own `alg`, else the one asked for."""
+    """The algorithm is the `alg` of the JWK, else the requested one."""
     jwk = JWKS[kty] if own is None else {**JWKS[kty], "alg": own}
 
     assert Key.from_jwk(jwk, algorithm=asked).algorithm.name == expected
@@ -272,7 +272,7 @@ def test_a_short_secret_in_a_jwk_is_refused(length):
 
 
 def test_the_text_of_a_key_inside_a_secret_jwk_is_refused():
-    """An `oct` JWK that holds the text of a public key is refused."""
+    """An `oct` JWK with the text of a public key is refused."""
     jwk = {"kty": "oct", "k": b64url_encode(public_text(EC_KEY))}
 
     assert "from_pem or from_jwk" in refused(lambda: Key.from_jwk(jwk))

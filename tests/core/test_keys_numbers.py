@@ -1,4 +1,4 @@
-"""What a key is made of: strict members, numbers that belong together, and RSA of enough bits."""
+"""The numbers of a key: strict members, numbers that fit together, and enough bits for RSA."""
 
 from hashlib import shake_256
 
@@ -23,7 +23,7 @@ from tokenward.jose.codec import b64url_decode, b64url_encode
 
 
 def rsa_public_jwk(*, bits=2048, exponent=65_537):
-    """Make a public JWK of a number that nobody has factored; only its form matters."""
+    """Return a public JWK of a random modulus; only its form matters."""
     digits = int.from_bytes(shake_256(b"modulus").digest(bits // 8 - 1))
     modulus = (1 << (bits - 1)) | digits | 1
     while any(modulus % factor == 0 for factor in range(3, 752)):
@@ -46,7 +46,7 @@ def test_a_small_rsa_jwk_is_refused(bits):
 
 @pytest.mark.parametrize("bits", [2048, 2049, 4096, 16_384])
 def test_an_rsa_jwk_of_enough_bits_is_accepted(bits):
-    """An RSA key of 2,048 bits or more is accepted, and takes signatures as long as its modulus."""
+    """An RSA key of 2,048 bits or more is accepted, with signatures as long as its modulus."""
     key = Key.from_jwk(rsa_public_jwk(bits=bits))
 
     assert key.algorithm.name == "RS256"
@@ -103,7 +103,7 @@ def test_a_missing_member_is_refused(kty, member):
 
 @pytest.mark.parametrize("member", ["p", "q", "dp", "dq", "qi"])
 def test_an_incomplete_set_of_primes_is_refused(member):
-    """An RSA JWK with some of the optional private members and not all is refused."""
+    """An RSA JWK with only some of the optional private members is refused."""
     jwk = {name: value for name, value in JWKS["RSA"].items() if name != member}
 
     refused(lambda: Key.from_jwk(jwk), jwk["d"])
@@ -117,7 +117,7 @@ def test_an_rsa_jwk_of_many_primes_is_refused():
 
 
 def with_stray_bits(text):
-    """Change the last letter so that a lenient reader still gets the same bytes."""
+    """Change the last character so that a lenient parser still returns the same bytes."""
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
     return text[:-1] + alphabet[alphabet.index(text[-1]) + 1]
 
@@ -142,7 +142,7 @@ def with_stray_bits(text):
     ],
 )
 def test_members_must_be_strict_base64url_text(kty, member, spoil):
-    """A member with padding, white space, a wrong letter or of another JSON type is refused."""
+    """A member with padding, white space, a wrong character or another JSON type is refused."""
     value = spoil(JWKS[kty][member])
     jwk = {**JWKS[kty], member: value}
 
@@ -155,14 +155,14 @@ def test_members_must_be_strict_base64url_text(kty, member, spoil):
     ("kty", "member"), [each for each in MEMBERS if len(JWKS[each[0]][each[1]]) % 4]
 )
 def test_stray_bits_in_a_member_are_refused(kty, member):
-    """A member whose last letter has bits that belong to no byte is refused."""
+    """A member whose last character has bits that belong to no byte is refused."""
     jwk = {**JWKS[kty], member: with_stray_bits(JWKS[kty][member])}
 
     assert f"'{member}'" in refused(lambda: Key.from_jwk(jwk), JWKS[kty][member])
 
 
 def changed(text):
-    """Give strict base64url of the same length and other bytes."""
+    """Return strict base64url of the same length with other bytes."""
     data = bytearray(b64url_decode(text))
     data[-1] ^= 1
     return b64url_encode(bytes(data))
@@ -193,7 +193,7 @@ P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
     ],
 )
 def test_a_point_that_is_not_on_its_curve_is_refused(changes):
-    """An EC JWK whose point is not on the curve that it names is refused, private or public."""
+    """An EC JWK whose point is not on its curve is refused, private or public."""
     jwk = {**JWKS["EC"], **changes}
 
     refused(lambda: Key.from_jwk(jwk), jwk["d"], jwk["x"], jwk["y"])
@@ -218,7 +218,7 @@ def test_a_private_part_of_another_ec_key_is_refused(private):
 
 
 def test_the_negative_of_a_private_part_is_refused():
-    """An EC JWK whose `d` gives the right `x` and the other `y` is refused."""
+    """An EC JWK whose `d` has the right `x` but the other `y` is refused."""
     number = P256_ORDER - int.from_bytes(b64url_decode(JWKS["EC"]["d"]))
     private = b64url_encode(number.to_bytes(32))
 

@@ -1,4 +1,4 @@
-"""Keys in PEM: private, public and encrypted, and what is no key that signs."""
+"""PEM keys: private, public and encrypted, and keys that cannot sign."""
 
 import base64
 
@@ -69,7 +69,7 @@ def test_older_forms_of_pem_are_read(pem):
 
 @pytest.mark.parametrize("algorithm", ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"])
 def test_an_rsa_key_takes_the_algorithm_asked_for(algorithm):
-    """An RSA key may be bound to any of the six RSA algorithms, and verifies under that one alone."""
+    """An RSA key may be bound to any of the six RSA algorithms, and verifies only with that one."""
     key = Key.from_pem(private_text(RSA_KEY), algorithm=algorithm)
     other = Key.from_pem(
         public_text(RSA_KEY), algorithm="PS256" if algorithm.startswith("RS") else "RS256"
@@ -131,7 +131,7 @@ def test_a_wrong_password_is_refused(form):
 @pytest.mark.parametrize("form", [PKCS8, PKCS1])
 @pytest.mark.parametrize("password", [None, "", b""], ids=repr)
 def test_a_missing_password_is_asked_for(form, password):
-    """An encrypted key without a password is refused, and the message asks for one."""
+    """An encrypted key without a password is refused, and the message asks for it."""
     pem = private_text(EC_KEY, form=form, password=b"right-password")
 
     message = refused(lambda: Key.from_pem(pem, password=password), pem)
@@ -151,14 +151,14 @@ def test_a_superfluous_password_is_refused(form):
 
 
 def test_a_password_for_a_public_key_is_refused():
-    """A public key is never encrypted, so whoever gives a password means another file."""
+    """A public key is never encrypted, so a password means that the file is the wrong one."""
     pem = public_text(EC_KEY)
 
     assert "not encrypted" in refused(lambda: Key.from_pem(pem, password=SECRET[:12]), pem)
 
 
 def test_an_openssh_key_is_refused_with_the_way_to_convert_it():
-    """The form of ssh-keygen is not PKCS #8, and the message says how to make it so."""
+    """The format of ssh-keygen is not PKCS #8, and the message names the command that converts it."""
     pem = private_text(EC_KEY, form=serialization.PrivateFormat.OpenSSH)
 
     assert "ssh-keygen -p -m pkcs8" in refused(lambda: Key.from_pem(pem), pem)
@@ -202,7 +202,7 @@ def test_what_is_no_pem_key_is_refused(pem):
 
 @pytest.mark.parametrize("pem", [None, 7, ["-----BEGIN PUBLIC KEY-----"], {"kty": "oct"}], ids=repr)
 def test_a_pem_must_be_text_or_bytes(pem):
-    """A PEM that is neither text nor bytes is refused like a secret that is neither."""
+    """A PEM that is neither text nor bytes is refused."""
     refused(lambda: Key.from_pem(pem))
 
 
@@ -226,7 +226,7 @@ def test_a_diffie_hellman_key_is_refused():
 
 
 def small_dsa_key(bits=1024):
-    """Make a DSA key that takes little time."""
+    """Return a small DSA key, which is generated quickly."""
     return dsa.generate_private_key(bits)
 
 
@@ -239,7 +239,7 @@ def small_dsa_key(bits=1024):
     ],
 )
 def test_keys_of_other_kinds_are_refused(make):
-    """Keys that sign by no algorithm of the table, or sign nothing, are refused."""
+    """Keys that fit no algorithm, or cannot sign, are refused."""
     key = make()
 
     for pem in (private_text(key), public_text(key)):
@@ -275,7 +275,7 @@ def as_pem(der, label):
 
 @pytest.mark.parametrize("old_and_new", UNKNOWN_OIDS.values(), ids=UNKNOWN_OIDS)
 def test_a_key_type_or_curve_that_no_library_knows_is_refused(old_and_new):
-    """The library's own error does not get out, whether the key is private or public."""
+    """The library's error is replaced, for private and public keys."""
     private = EC_KEY.private_bytes(DER, PKCS8, serialization.NoEncryption())
     public = EC_KEY.public_key().public_bytes(DER, SPKI)
     for der, label, message in (

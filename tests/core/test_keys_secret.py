@@ -1,4 +1,4 @@
-"""Secrets: how long one must be, and that the text of a key is none."""
+"""Secrets: their minimum length, and that the text of a key is not a secret."""
 
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -52,7 +52,7 @@ def test_the_length_of_a_secret_is_counted_in_bytes():
 
 
 def test_a_secret_has_no_key_id_by_default():
-    """A secret has a key id only where one is given."""
+    """A secret has a key id only if one is given."""
     assert Key.from_secret(SECRET).kid is None
     assert Key.from_secret(SECRET, kid="2026-01").kid == "2026-01"
 
@@ -60,7 +60,7 @@ def test_a_secret_has_no_key_id_by_default():
 @pytest.mark.parametrize("text", [pytest.param(each, id=name) for name, each in KEY_TEXTS.items()])
 @pytest.mark.parametrize("prefix", [b"", b" ", b"\n", b"\r\n\t "], ids=repr)
 def test_the_text_of_a_key_is_no_secret(text, prefix):
-    """PEM, SSH and JWK text is refused as a secret, with white space before and after it too."""
+    """PEM, SSH and JWK text is refused as a secret, even with white space around it."""
     for secret in (prefix + text, prefix + text + prefix):
         message = refused(lambda secret=secret: Key.from_secret(secret), secret)
         assert "from_pem or from_jwk" in message
@@ -102,7 +102,7 @@ def test_a_key_in_der_is_no_secret(secret):
     ],
 )
 def test_a_secret_that_only_looks_like_a_key_is_accepted(secret):
-    """Bytes that are no key are a secret, whatever they begin with."""
+    """Bytes that are not a key are accepted as a secret, whatever they begin with."""
     key = Key.from_secret(secret)
 
     key.verify(b"message", key.sign(b"message"))
@@ -117,7 +117,7 @@ def test_a_secret_must_be_text_or_bytes(secret):
 
 
 def test_a_secret_that_utf_8_cannot_say_is_refused():
-    """Text with a lone surrogate is refused as a secret, and nothing of it hangs on to the error."""
+    """Text with a lone surrogate is refused as a secret, and is not in the error."""
     secret = SECRET + "\ud800"
 
     refused(lambda: Key.from_secret(secret), SECRET)
@@ -125,7 +125,7 @@ def test_a_secret_that_utf_8_cannot_say_is_refused():
 
 @pytest.mark.parametrize("algorithm", ["RS256", "PS512", "ES256", "ES256K", "EdDSA"])
 def test_a_secret_is_for_hmac_alone(algorithm):
-    """A secret under an asymmetric algorithm is refused."""
+    """A secret with an asymmetric algorithm is refused."""
     message = refused(lambda: Key.from_secret(SECRET, algorithm=algorithm), SECRET)
 
     assert algorithm in message

@@ -1,4 +1,4 @@
-"""Keys that parse and must not be used: points of small order, damaged points, weak RSA moduli."""
+"""Keys that can be parsed but must not be used: points of small order, damaged points, weak RSA moduli."""
 
 import json
 import math
@@ -55,7 +55,7 @@ def times(number, point, curve):
 
 
 def root_of(square, p):
-    """Give a square root modulo p, or None."""
+    """Return a square root modulo p, or None."""
     if p % 4 == 3:
         root = pow(square, (p + 1) // 4, p)
     else:
@@ -66,23 +66,23 @@ def root_of(square, p):
 
 
 def point_at(y, curve):
-    """Give a point with this y, or None where the curve has none."""
+    """Return a point with this y, or None if the curve has no such point."""
     p, a, d, *_ = curve
     x = root_of((1 - y * y) * pow(a - d * y * y, -1, p) % p, p)
     return None if x is None else (x, y)
 
 
 def small_ys(curve):
-    """Give the y of every point whose order divides the cofactor."""
+    """Return the y of every point whose order divides the cofactor."""
     points = (point_at(y, curve) for y in count(2))
     small = (times(curve[3], point, curve) for point in points if point is not None)
-    # The multiples of a point of the greatest small order are all of them.
+    # The multiples of a point of the greatest small order are all points of small order.
     multiples = ({times(number, each, curve)[1] for number in range(1, 9)} for each in small)
     return sorted(next(found for found in multiples if len(found) == SMALL_YS[curve]))
 
 
 def encodings(y, curve):
-    """Give every text of a point with this y: both signs, and y plus the modulus where it fits."""
+    """Return every encoding of a point with this y: both signs, and y plus the modulus if it fits."""
     p, *_, size = curve
     sign = 1 << (8 * size - 1)
     for value in (y, y + p):
@@ -108,12 +108,12 @@ LOADERS = {
 
 
 def jwk_of(name, text):
-    """Give an OKP JWK (RFC 8037)."""
+    """Return an OKP JWK (RFC 8037)."""
     return {"kty": "OKP", "crv": name, "x": b64url_encode(text), "kid": "planted"}
 
 
 def test_the_points_are_all_of_them():
-    """Five y of Ed25519 and three of Ed448 have a small order, in 26 texts."""
+    """Five y of Ed25519 and three of Ed448 have a small order, in 26 encodings."""
     assert len(small_ys(ED25519)) == 5
     assert len(small_ys(ED448)) == 3
     assert len(SMALL) == 14 + 12
@@ -121,7 +121,7 @@ def test_the_points_are_all_of_them():
 
 @pytest.mark.parametrize(("name", "text"), SMALL.values(), ids=SMALL)
 def test_a_point_of_small_order_is_no_key(name, text):
-    """Whoever knows no private key can make signatures for it: it is refused as JWK and as PEM."""
+    """Everyone can make signatures for it without a private key: it is refused as JWK and as PEM."""
     pem = LOADERS[name](text).public_bytes(PEM, SPKI)
     for build in (lambda: Key.from_jwk(jwk_of(name, text)), lambda: Key.from_pem(pem)):
         with pytest.raises(InvalidKeyError, match="small order"):
@@ -130,7 +130,7 @@ def test_a_point_of_small_order_is_no_key(name, text):
 
 @pytest.mark.parametrize(("name", "text"), OUTSIDE.items(), ids=OUTSIDE)
 def test_a_damaged_point_is_no_key(name, text):
-    """A text that is no point of its curve is refused, instead of refusing every token later."""
+    """An encoding that is not a point on the curve is refused, instead of refusing every token later."""
     with pytest.raises(InvalidKeyError, match="not a point"):
         Key.from_jwk(jwk_of(name, text))
 
@@ -151,18 +151,18 @@ IDENTITY = b"\x01" + bytes(31)
 
 
 class Forger:
-    """Makes a signature without a key: R = the identity, S = 0."""
+    """Makes a signature without a private key: R = the identity, S = 0."""
 
     algorithm = Key.generate("EdDSA").algorithm
     kid = None
 
     def sign(self, message):
-        """Give the same signature for everything."""
+        """Return the same signature for every message."""
         return IDENTITY + bytes(32)
 
 
 def test_a_signature_for_such_a_point_needs_no_key():
-    """What the check prevents: the library that verifies accepts a signature that nobody made."""
+    """Without the check, the library accepts a signature that was made without a private key."""
     point = ed25519.Ed25519PublicKey.from_public_bytes(IDENTITY)
     token = signed({"sub": "admin"}, key=Forger())
     message, _, _ = token.rpartition(".")
@@ -170,7 +170,7 @@ def test_a_signature_for_such_a_point_needs_no_key():
 
 
 def test_unfit_keys_come_in_by_no_way(tmp_path):
-    """A ring, a PEM file, a key set in a file, a directory and a remote set refuse such a key."""
+    """A ring, a PEM file, a JWKS file, a key directory and a remote set refuse such a key."""
     planted = jwk_of("Ed25519", IDENTITY)
     pem = tmp_path / "key.pem"
     pem.write_bytes(LOADERS["Ed25519"](IDENTITY).public_bytes(PEM, SPKI))
@@ -195,11 +195,11 @@ FACTOR = RSA_KEY.private_numbers().p
 
 
 def next_prime_like(number):
-    """Give a number just above that no small number divides."""
+    """Return the next number that no small number divides."""
     return next(n for n in count(number + 2, 2) if all(n % d for d in range(3, 2_000)))
 
 
-# Fermat's method tries 32 sums of two primes: this pair has the last of them.
+# Fermat's method tries 32 sums of two primes: this pair has the last one.
 LAST_ROUND = next_prime_like(FACTOR + 2 * math.isqrt(63 * FACTOR))
 WEAK = {
     "even": MODULUS - 1,
@@ -215,7 +215,7 @@ WEAK = {
 
 @pytest.mark.parametrize("modulus", WEAK.values(), ids=WEAK)
 def test_a_weak_rsa_modulus_is_refused(modulus):
-    """Even, with a small factor, a square, of two close primes, or longer than anything verifies."""
+    """Even, with a small factor, a square, of two close primes, or too long for OpenSSL."""
     size = (modulus.bit_length() + 7) // 8
     jwk = {"kty": "RSA", "n": b64url_encode(modulus.to_bytes(size)), "e": "AQAB"}
     assert modulus.bit_length() >= 2047
@@ -233,6 +233,6 @@ def test_the_last_round_is_the_32nd():
 
 
 def test_honest_keys_are_accepted():
-    """Keys that a sound library has made pass every check."""
+    """Keys of a sound library pass every check."""
     for key in (RSA_KEY, ED_KEY, *(ed448.Ed448PrivateKey.generate() for _ in range(20))):
         assert Key.from_pem(key.public_key().public_bytes(PEM, SPKI))

@@ -1,4 +1,4 @@
-"""Keys that are elsewhere: a signer that holds the private half, and keys of somebody else."""
+"""Keys in other places: a signer with the private half, and the keys of another issuer."""
 
 import math
 from datetime import timedelta
@@ -19,7 +19,7 @@ from tokenward.keys import KeySource
 
 
 class Vault:
-    """A key management service, in short: it signs, and never gives its key away."""
+    """A small key management service: it signs, and never returns its key."""
 
     def __init__(self) -> None:
         self._private = Key.generate("ES256")
@@ -27,20 +27,20 @@ class Vault:
         self.asked: list[bytes] = []
 
     async def sign(self, message: bytes) -> bytes:
-        """Sign, and count."""
+        """Sign and count."""
         self.asked.append(message)
         return self._private.sign(message)
 
 
 class Liar(Vault):
-    """A signer whose signature is of another message."""
+    """A signer that signs another message."""
 
     async def sign(self, message: bytes) -> bytes:
         return self._private.sign(message + b"!")
 
 
 async def test_a_signer_elsewhere_signs(clock):
-    """Its tokens are verified here, with its public key, and it sees what it signs alone."""
+    """Its tokens are verified with its public key; the signer gets only the message to sign."""
     vault = Vault()
     engine = engine_with(clock, keys=KeyRing(vault))
     pair = await engine.issue_pair("alice")
@@ -52,7 +52,7 @@ async def test_a_signer_elsewhere_signs(clock):
 
 
 async def test_a_wrong_signature_is_not_handed_out(clock):
-    """It is checked before anybody gets the token."""
+    """The signature is verified before the token is returned."""
     engine = engine_with(clock, keys=KeyRing(Liar()))
     with pytest.raises(SigningKeyError, match="not made with its key") as caught:
         await engine.issue("alice")
@@ -60,7 +60,7 @@ async def test_a_wrong_signature_is_not_handed_out(clock):
 
 
 async def test_a_ring_rotates_to_a_signer_and_back(clock):
-    """What signs changes, what verifies stays."""
+    """The signing key changes; tokens of the earlier keys are still verified."""
     ring, vault = KeyRing.generate("EdDSA"), Vault()
     engine = engine_with(clock, keys=ring)
     tokens = [await engine.issue("alice")]
@@ -77,7 +77,7 @@ async def test_a_ring_rotates_to_a_signer_and_back(clock):
 
 
 async def test_what_a_signer_raises_is_left_as_it_is(clock):
-    """Nothing is issued, and the caller learns why."""
+    """No token is issued, and the signer's error reaches the caller."""
 
     class Down(Vault):
         async def sign(self, message: bytes) -> bytes:
@@ -89,7 +89,7 @@ async def test_what_a_signer_raises_is_left_as_it_is(clock):
 
 
 class Elsewhere:
-    """Keys of somebody else: they are there after they were asked for."""
+    """The keys of another issuer, which are known after the first fetch."""
 
     def __init__(self, *keys: Key, hidden: tuple[Key, ...] = ()) -> None:
         self.ring = KeyRing(keys[0], verifiers=keys[1:])
@@ -155,7 +155,7 @@ async def test_a_ring_is_a_key_source_with_no_other_place_to_look():
 
 
 async def test_keys_of_somebody_else_verify_and_do_not_sign(clock):
-    """They are asked whether they are fresh before each use."""
+    """They are prepared before each use."""
     private = Key.generate("ES256")
     theirs = Elsewhere(Key.from_jwk(private.public_jwk()))
     engine = TokenEngine(theirs, clock=clock)
@@ -169,7 +169,7 @@ async def test_keys_of_somebody_else_verify_and_do_not_sign(clock):
 
 @pytest.mark.parametrize("where", ["elsewhere", "public"])
 async def test_keys_that_only_verify_trade_no_refresh_token(clock, where):
-    """Its own issuer does; here it is refused like any token of the wrong type, and not used up."""
+    """Only its issuer trades it; here it is refused as a token of the wrong type, and not consumed."""
     private = Key.generate("ES256")
     public = Key.from_jwk(private.public_jwk())
     issuer = engine_with(clock, keys=KeyRing(private))
@@ -183,7 +183,7 @@ async def test_keys_that_only_verify_trade_no_refresh_token(clock, where):
 
 
 async def test_an_unknown_key_is_looked_for_once(clock):
-    """Where it is found the token is good, and where it is not it is refused."""
+    """If the key is found, the token is accepted, otherwise refused."""
     known, new, strange = (Key.generate("ES256", kid=kid) for kid in ("a", "b", "c"))
     theirs = Elsewhere(known, hidden=(new,))
     engine = TokenEngine(theirs, clock=clock)
@@ -196,7 +196,7 @@ async def test_an_unknown_key_is_looked_for_once(clock):
 
 
 async def test_a_token_without_key_id_is_looked_for_as_well(clock):
-    """Several keys of one algorithm, and no id: it is asked for as None, and refused."""
+    """With several keys of one algorithm, a key is looked for with the id None, and the token is refused."""
     theirs = Elsewhere(*(Key.generate("ES256", kid=kid) for kid in ("a", "b")))
     engine = TokenEngine(theirs, clock=clock)
     token = signed(payload_of(), key=Key.generate("ES256"), header={"alg": "ES256"})
@@ -206,7 +206,7 @@ async def test_a_token_without_key_id_is_looked_for_as_well(clock):
 
 
 async def test_revoking_asks_for_keys_as_well(clock):
-    """A token is verified before it is revoked, whoever's keys it has."""
+    """A token is verified before it is revoked, even with the keys of another issuer."""
     private = Key.generate("ES256")
     theirs = Elsewhere(Key.from_jwk(private.public_jwk()))
     engine = TokenEngine(theirs, clock=clock)
