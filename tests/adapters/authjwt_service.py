@@ -55,7 +55,9 @@ def auth() -> type[AuthJWT]:
 
 def old_token(key: Key | None = None, **changes: object) -> str:
     """Sign a token as the reference writes it; `...` as a value removes the claim."""
-    return signed(payload_of(int(time.time()), **changes), key=key)
+    now = int(time.time())
+    # A day: modules sign tokens while they are imported, long before they are used.
+    return signed(payload_of(now, **{"exp": now + 86_400, **changes}), key=key)
 
 
 class Service:
