@@ -1,5 +1,6 @@
 """Fixtures of every suite, and how many examples Hypothesis tries."""
 
+import gc
 import os
 
 import pytest
@@ -14,6 +15,16 @@ settings.register_profile(
 )
 settings.register_profile("ci", settings.get_profile("default"), max_examples=400)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+
+# Ten thousand collected tests stay until the end: the garbage collector need not look at them.
+gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """Collect garbage again, but none of what the collection of the tests has made."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture

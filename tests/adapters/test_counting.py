@@ -33,7 +33,8 @@ BYTES = SECRET.encode()
 TOKEN = signed(payload_of(exp=4_000_000_000, iat=0, nbf=0))
 KEYS = (
     RSA,
-    *(Key.generate(name) for name in ("HS256", "HS512", "PS256", "ES256", "EdDSA")),
+    Key.from_jwk(JWKS["RSA"], algorithm="PS256"),
+    *(Key.generate(name) for name in ("HS256", "HS512", "ES256", "EdDSA")),
 )
 
 
