@@ -23,6 +23,22 @@ class ShopClaims(Claims):
     roles: tuple[str, ...] = ()
 
 
+class CountingKey(Key):
+    """A key that counts its verifications."""
+
+    __slots__ = ("_verified",)
+
+    @property
+    def verified(self) -> int:
+        """How often the key was asked to verify a signature."""
+        return getattr(self, "_verified", 0)
+
+    def verify(self, message: bytes, signature: bytes) -> None:
+        """Count the call, then verify."""
+        self._verified = self.verified + 1
+        super().verify(message, signature)
+
+
 def engine_with(
     clock: FrozenClock,
     *,

@@ -129,17 +129,6 @@ class PatchyStore(MemoryStore):
         return await super().is_revoked(jti=jti, sid=sid, sub=sub, issued_at=issued_at, now=now)
 
 
-class CountingKey(Key):
-    """A key that counts its verifications."""
-
-    __slots__ = ("verified",)
-
-    def verify(self, message: bytes, signature: bytes) -> None:
-        """Count the call, then verify."""
-        self.verified = getattr(self, "verified", 0) + 1
-        super().verify(message, signature)
-
-
 KEY_ID = "service"
 """A key without an id would verify tokens that name any."""
 

@@ -24,8 +24,8 @@ from litestar.types import Guard
 
 from tests.adapters import contract as c
 from tests.adapters.asgi_websocket import Outcome, open_websocket
-from tests.adapters.contract import CountingKey, bearer, client_of, contract_engine, shop_token
-from tests.support import NOW, SECRET, FrozenClock, ShopClaims
+from tests.adapters.contract import bearer, client_of, contract_engine, shop_token
+from tests.support import NOW, SECRET, CountingKey, FrozenClock, ShopClaims
 from tokenward import BearerHeader, TokenEngine, TokenPair, TokenRevokedError
 from tokenward.http import QueryCarrier, WebSocketProtocolCarrier
 from tokenward_litestar import TokenAuth

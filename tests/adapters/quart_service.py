@@ -15,8 +15,8 @@ import pytest
 from quart import Blueprint, Quart, Response, jsonify, request, websocket
 
 from tests.adapters import contract as c
-from tests.adapters.contract import CountingKey, bearer, client_of, contract_engine, shop_token
-from tests.support import NOW, SECRET, FrozenClock, ShopClaims
+from tests.adapters.contract import bearer, client_of, contract_engine, shop_token
+from tests.support import NOW, SECRET, CountingKey, FrozenClock, ShopClaims
 from tokenward import BearerHeader, TokenEngine, TokenPair, TokenRevokedError
 from tokenward.http import QueryCarrier, WebSocketProtocolCarrier
 from tokenward_quart import TokenAuth, current_claims

@@ -14,7 +14,7 @@ import pytest
 from tests.adapters import contract as c
 from tests.adapters.adapters import Build
 from tests.adapters.asgi_websocket import DENIAL_RESPONSE, Outcome, open_websocket
-from tests.adapters.contract import Answer, Case, CountingKey, bearer, shop_token
+from tests.adapters.contract import Answer, Case, bearer, shop_token
 from tests.adapters.contract_requests import (
     CARRIED,
     CASES,
@@ -27,7 +27,7 @@ from tests.adapters.contract_requests import (
     one_for_each_answer,
     says,
 )
-from tests.support import OTHER_SECRET, SECRET, FrozenClock, ShopClaims
+from tests.support import OTHER_SECRET, SECRET, CountingKey, FrozenClock, ShopClaims
 from tokenward import TokenRejectedError
 
 # The form and the claims of a token are checked by the core: here each different refusal is

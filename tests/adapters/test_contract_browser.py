@@ -10,7 +10,7 @@ import pytest
 from tests.adapters import contract as c
 from tests.adapters.adapters import Build
 from tests.adapters.asgi_websocket import Outcome, live_websocket, open_websocket
-from tests.adapters.contract import Case, CountingKey, bearer
+from tests.adapters.contract import Case, bearer
 from tests.adapters.contract_browser import (
     ALLOWED,
     BROWSER_CASES,
@@ -25,7 +25,7 @@ from tests.adapters.contract_browser import (
 )
 from tests.adapters.contract_requests import GOOD
 from tests.adapters.test_contract import ask, assert_answer, said_by, secrets_of
-from tests.support import SECRET, FrozenClock
+from tests.support import SECRET, CountingKey, FrozenClock
 from tokenward import TokenPair
 
 

@@ -10,11 +10,11 @@ from tests.adapters import contract as c
 from tests.adapters import contract_browser as browser
 from tests.adapters.adapters import Build
 from tests.adapters.asgi_websocket import open_websocket
-from tests.adapters.contract import CountingKey, bearer, client_of, shop_payload
+from tests.adapters.contract import bearer, client_of, shop_payload
 from tests.adapters.contract_requests import FORGED
 from tests.adapters.counting import CountedApp, Work, counted_engine
 from tests.core.key_material import JWKS
-from tests.support import SECRET, signed
+from tests.support import SECRET, CountingKey, signed
 from tokenward import Key
 from tokenward.testing import FrozenClock
 

@@ -7,6 +7,7 @@ import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from tests.core.jws_tokens import CountingHmac
 from tests.core.key_material import (
     EC_KEY,
     ED_KEY,
@@ -22,7 +23,7 @@ from tests.core.key_material import (
 )
 from tokenward import ConfigurationError, Key, KeyRing, TokenEngine
 from tokenward.errors import InvalidSignatureError, SigningKeyError
-from tokenward.jose.algorithms import ALGORITHMS, PreparedHmac
+from tokenward.jose.algorithms import ALGORITHMS
 
 
 @pytest.mark.parametrize(
@@ -287,20 +288,6 @@ def test_a_signature_of_no_numbers_is_refused(signature):
     for material in (EC_KEY, ED_KEY, KINDS["secp256k1"][0]):
         with pytest.raises(InvalidSignatureError):
             Key.from_pem(public_text(material)).verify(b"message", signature)
-
-
-class CountingHmac(PreparedHmac):
-    """HMAC that counts its verifications."""
-
-    def __init__(self):
-        """Start at zero."""
-        super().__init__(hashes.SHA256())
-        self.asked = 0
-
-    def verify(self, msg, key, sig):
-        """Count, then verify."""
-        self.asked += 1
-        return super().verify(msg, key, sig)
 
 
 def test_a_signature_of_the_wrong_length_does_not_reach_the_crypto():

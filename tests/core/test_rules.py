@@ -13,8 +13,16 @@ from pathlib import Path
 import pytest
 
 import tokenward
-from tests.core.remembering import CountingKey
-from tests.support import NOW, OTHER_SECRET, SECRET, FrozenClock, engine_with, payload_of, signed
+from tests.support import (
+    NOW,
+    OTHER_SECRET,
+    SECRET,
+    CountingKey,
+    FrozenClock,
+    engine_with,
+    payload_of,
+    signed,
+)
 from tokenward import (
     ConfigurationError,
     Key,
@@ -84,7 +92,7 @@ async def test_rule_1_one_signature_verification_a_request(clock, policy_of, ent
         for requirement in (Requirement(), Requirement(scopes=["a"]), Requirement(fresh=True)):
             claims = await authenticator.authenticate(request, requirement)
             assert (claims.sub, claims.scopes) == ("alice", {"a"})
-        assert key.count == (1 if entries else count)
+        assert key.verified == (1 if entries else count)
 
 
 async def test_rule_1_claims_are_checked_in_full_on_every_path(clock, policy_of):

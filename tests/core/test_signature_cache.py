@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.core.remembering import counted
+from tests.core.counted_keys import counted
 from tests.support import NOW, OTHER_SECRET, engine_with, payload_of, signed
 from tokenward import InvalidTokenError, Key, TokenExpiredError, TokenPolicy
 from tokenward.engine import SignatureCacheUse
@@ -32,7 +32,7 @@ async def test_a_token_that_comes_again_needs_no_signature_check(clock):
     engine, key = counted(clock)
     answers = [await engine.decode(token) for token in (GOOD, GOOD, GOOD.encode(), GOOD)]
     assert answers == [answers[0]] * 4
-    assert key.count == 1
+    assert key.verified == 1
     assert use_of(engine) == (3, 1, 1)
 
 
@@ -41,7 +41,7 @@ async def test_bytes_that_come_first_are_remembered_as_text(clock):
     engine, key = counted(clock)
     for token in (GOOD.encode(), GOOD):
         await engine.decode(token)
-    assert (key.count, use_of(engine)) == (1, (1, 1, 1))
+    assert (key.verified, use_of(engine)) == (1, (1, 1, 1))
 
 
 async def test_each_token_is_checked_when_it_is_first_seen(clock):
@@ -50,16 +50,16 @@ async def test_each_token_is_checked_when_it_is_first_seen(clock):
     other = signed(payload_of(), header={"typ": "jwt", "alg": "HS256"})
     for token in (GOOD, other, GOOD, other):
         await engine.decode(token)
-    assert (key.count, use_of(engine)) == (2, (2, 2, 2))
+    assert (key.verified, use_of(engine)) == (2, (2, 2, 2))
 
 
 @pytest.mark.parametrize("bound", ["signature_cache_entries", "signature_cache_bytes"])
-async def test_zero_switches_the_memory_off(clock, bound):
+async def test_zero_switches_the_cache_off(clock, bound):
     """Every signature is checked, and nothing is kept."""
     engine, key = counted(clock, policy=TokenPolicy(**{bound: 0}))
     for _ in range(3):
         assert (await engine.decode(GOOD)).sub == "alice"
-    assert key.count == 3
+    assert key.verified == 3
     assert engine.signature_cache == SignatureCacheUse(hits=0, misses=3, entries=0, bytes=0)
     assert engine.signature_cache.hit_rate == 0
 
@@ -118,7 +118,7 @@ async def test_a_refused_token_is_not_remembered_and_does_not_count(clock, error
     for _ in range(2):
         with pytest.raises(error):
             await engine.decode(token)
-    assert ours.count == 2
+    assert ours.verified == 2
     assert engine.signature_cache == SignatureCacheUse(hits=0, misses=0, entries=0, bytes=0)
 
 
@@ -168,4 +168,4 @@ async def test_a_refresh_token_is_never_remembered(clock, kind):
     for _ in range(2):
         assert (await engine.decode(pair.refresh_token, type=kind)).type == "refresh"
     await engine.refresh(pair.refresh_token)
-    assert (key.count, use_of(engine)) == (3, (0, 0, 0))
+    assert (key.verified, use_of(engine)) == (3, (0, 0, 0))

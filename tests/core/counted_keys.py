@@ -1,26 +1,10 @@
-"""What the tests of the signature cache share: a key that counts, and keys of somebody else."""
+"""What the tests of the signature cache share: an engine whose key counts, and remote keys."""
 
 import math
 
-from tests.support import SECRET, FrozenClock, engine_with
+from tests.support import SECRET, CountingKey, FrozenClock, engine_with
 from tokenward import Claims, Key, KeyRing, TokenEngine, TokenPolicy
 from tokenward.errors import KeysUnavailableError, SigningKeyError
-
-
-class CountingKey(Key):
-    """A key that counts how often it is asked to verify."""
-
-    __slots__ = ("asked",)
-
-    def verify(self, message: bytes, signature: bytes) -> None:
-        """Count, and verify."""
-        self.asked: int = self.count + 1
-        super().verify(message, signature)
-
-    @property
-    def count(self) -> int:
-        """How often that was."""
-        return getattr(self, "asked", 0)
 
 
 class TheirKeys:

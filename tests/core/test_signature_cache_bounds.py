@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.core.remembering import counted
+from tests.core.counted_keys import counted
 from tests.support import NOW, engine_with, payload_of, signed
 from tokenward import TokenPolicy
 from tokenward.jose.compact import VerifiedJws
@@ -218,7 +218,7 @@ async def test_the_bounds_are_those_of_the_policy(clock):
     tokens = [signed(payload_of(exp=NOW + seconds)) for seconds in (10, 20, 30)]
     for token in (*tokens, *reversed(tokens)):
         await engine.decode(token)
-    assert (key.count, engine.signature_cache[:3]) == (4, (2, 4, 2))
+    assert (key.verified, engine.signature_cache[:3]) == (4, (2, 4, 2))
 
 
 async def test_a_long_token_is_good_and_not_remembered(clock):
@@ -227,7 +227,7 @@ async def test_a_long_token_is_good_and_not_remembered(clock):
     long = signed(payload_of(note="x" * 2000))
     for token in (signed(payload_of()), long, long):
         assert (await engine.decode(token)).sub == "alice"
-    assert (key.count, engine.signature_cache.entries) == (3, 1)
+    assert (key.verified, engine.signature_cache.entries) == (3, 1)
     assert 0 < engine.signature_cache.bytes <= 2000
 
 
@@ -251,7 +251,7 @@ async def test_a_token_without_near_end_is_checked_every_quarter_of_an_hour(cloc
     for seconds in (0, 899, 1, 899, 1):
         clock.advance(seconds)
         await engine.decode(token)
-    assert (key.count, engine.signature_cache.hits) == (3, 2)
+    assert (key.verified, engine.signature_cache.hits) == (3, 2)
 
 
 @pytest.fixture
