@@ -175,7 +175,7 @@ async def test_an_argument_of_a_wrong_type_is_a_type_error(call, fix):
     assert "secret" not in str(caught.value)
 
 
-async def test_a_coroutine_is_no_token():
+async def test_a_coroutine_is_refused_as_a_token():
     """If the await of issue was forgotten, the message says so."""
     coroutine = ENGINE.issue("alice")
     with pytest.raises(TypeError, match="await it first"):
@@ -195,7 +195,7 @@ async def test_a_block_needs_claims_and_a_time(clock):
 
 @pytest.mark.parametrize("scheme", ["", "Bearer "])
 @pytest.mark.parametrize("name", ["session", "subject"])
-async def test_a_token_is_no_session_and_no_subject(clock, name, scheme):
+async def test_a_token_is_refused_as_a_session_or_subject(clock, name, scheme):
     """The text of a token is refused before the store is called."""
 
     class Watched(MemoryStore):
@@ -218,7 +218,7 @@ async def test_other_text_names_a_session_or_a_subject(engine, text):
 
 
 @pytest.mark.parametrize("source", ["typ", "always-access"])
-async def test_no_refresh_token_is_issued_that_the_policy_would_not_know_again(
+async def test_a_refresh_token_that_the_policy_cannot_recognize_is_not_issued(
     clock, policy_of_source, source
 ):
     """It would count as an access token, so neither a refresh token nor a pair is issued or refreshed."""
@@ -233,7 +233,7 @@ async def test_no_refresh_token_is_issued_that_the_policy_would_not_know_again(
             await call
 
 
-async def test_keys_that_only_verify_refresh_nothing_whatever_the_source(clock, policy_of_source):
+async def test_keys_that_only_verify_refresh_no_token(clock, policy_of_source):
     """With the keys of another issuer, a refresh token is refused as a token of the wrong type."""
     keys = KeyRing(Key.from_jwk(Key.generate("EdDSA").public_jwk()))
     engine = engine_with(clock, keys=keys, policy=policy_of_source("always-access"))
@@ -249,7 +249,7 @@ def policy_of_source():
     )
 
 
-async def test_what_a_client_sends_is_never_a_programmers_mistake(engine):
+async def test_client_input_never_raises_a_programming_error(engine):
     """For any text or bytes, decode and refresh raise a TokenError."""
     for token in ("", "Bearer x", "null", b"\xff", "a.b.c", signed(payload_of()) + "."):
         for call in (engine.decode(token), engine.refresh(token), engine.revoke(token)):
@@ -264,7 +264,7 @@ async def test_a_before_issue_hook_that_returns_claims_is_told(engine):
         await engine.issue("alice")
 
 
-def test_callables_of_every_kind_are_taken(engine):
+def test_callables_of_every_kind_are_accepted(engine):
     """Methods, objects with ``__call__``, and functions without a signature are accepted."""
 
     class Check:

@@ -45,7 +45,7 @@ def refused(function, argument):
         (b"\x03\xec\xff\xe0\xc1", "A-z_4ME"),  # RFC 7515, appendix C
     ],
 )
-def test_bytes_have_one_spelling(data, segment):
+def test_bytes_have_one_encoding(data, segment):
     """Bytes are encoded without padding in the URL alphabet, and decoded again."""
     assert b64url_encode(data) == segment
     assert b64url_decode(segment) == data
@@ -63,7 +63,7 @@ def test_what_is_encoded_is_decoded(data):
 @given(st.text(ALPHABET, max_size=40))
 @example("Zh")
 @example("A")
-def test_a_text_of_the_alphabet_is_the_one_spelling_or_is_refused(segment):
+def test_a_text_is_the_only_encoding_of_its_bytes_or_is_refused(segment):
     """No two texts decode to the same bytes."""
     try:
         data = b64url_decode(segment)
@@ -77,7 +77,7 @@ def test_a_text_of_the_alphabet_is_the_one_spelling_or_is_refused(segment):
     st.characters(codec=None, exclude_characters=ALPHABET),
     st.text(ALPHABET, max_size=20),
 )
-def test_a_letter_outside_the_alphabet_is_refused(before, letter, after):
+def test_a_character_outside_of_the_alphabet_is_refused(before, letter, after):
     """A text with a character outside of the alphabet is refused, wherever it is."""
     refused(b64url_decode, before + letter + after)
 
@@ -120,7 +120,7 @@ def test_stray_bits_are_refused(segment):
 
 
 @pytest.mark.parametrize("segment", ["A", "AAAAA", "Zm9vZ", "A" * 4001])
-def test_a_length_that_no_bytes_have_is_refused(segment):
+def test_an_impossible_length_is_refused(segment):
     """A length of one above a multiple of four is refused."""
     refused(b64url_decode, segment)
 
@@ -145,7 +145,7 @@ def test_a_length_that_no_bytes_have_is_refused(segment):
         "%5am",
     ],
 )
-def test_letters_of_no_alphabet_are_refused(segment):
+def test_other_characters_are_refused(segment):
     """Non-ASCII characters, NUL and lone surrogates are refused."""
     refused(b64url_decode, segment)
 
@@ -217,7 +217,7 @@ INFINITE = ["NaN", "Infinity", "-Infinity", "1e999"]
 
 @pytest.mark.parametrize("number", INFINITE)
 @pytest.mark.parametrize("template", ["{}", "[1, {}]", '{{"a": [{{"b": {}}}]}}'])
-def test_numbers_that_json_lacks_are_found_however_deep(number, template):
+def test_nan_and_infinity_are_found_at_any_depth(number, template):
     """NaN and infinities are found, even in lists and objects."""
     assert not all_finite(json.loads(template.format(number)))
     assert all_finite(json.loads(template.format("1e300")))
@@ -258,7 +258,7 @@ def test_json_is_written(members):
         pytest.param({"secret": object()}, id="object inside"),
     ],
 )
-def test_what_json_cannot_say_is_the_programmers_mistake(value):
+def test_a_value_that_cannot_be_written_as_json_is_a_programming_mistake(value):
     """A value that cannot be written as JSON is refused, and is not in the error."""
     with pytest.raises(ConfigurationError) as caught:
         dumps({"a": value})
@@ -275,13 +275,13 @@ def test_what_json_cannot_say_is_the_programmers_mistake(value):
         b'{"a": ' + b"[" * 300 + b"]" * 300 + b"}", b'{"a": ' + b"9" * 5000 + b"}",
     ],
 )  # fmt: skip
-def test_a_payload_that_is_no_object_is_malformed(payload):
+def test_a_payload_that_is_not_an_object_is_malformed(payload):
     """A payload that the parser refuses is refused, without the parser's error as context."""
     with pytest.raises(MalformedTokenError) as caught:
         loads_payload(payload)
     assert (caught.value.__cause__, caught.value.__context__) == (None, None)
 
 
-def test_of_a_member_that_stands_twice_the_last_counts():
+def test_the_last_of_duplicate_members_counts():
     """As in claims models, so that all parsers of a payload agree."""
     assert loads_payload(b'{"a": 1, "b": {"c": 1, "c": 2}, "a": 2}') == {"a": 2, "b": {"c": 2}}

@@ -13,19 +13,19 @@ CLASSES = [
 ]
 
 
-def test_every_error_has_a_code_of_its_own():
+def test_every_error_has_a_unique_code():
     """No two errors have the same code."""
     codes = [each.code for each in CLASSES]
     assert len(set(codes)) == len(codes)
 
 
 @pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
-def test_every_error_stands_in_the_drawing(kind):
+def test_every_error_is_in_the_tree(kind):
     """The docstring of the module shows the whole tree."""
     assert kind.__name__ in errors.__doc__
 
 
-def test_mistakes_of_the_programmer_are_value_errors():
+def test_configuration_errors_are_value_errors():
     """Configuration errors are value errors, and no token error is one."""
     for kind in CLASSES:
         is_mistake = issubclass(kind, errors.ConfigurationError)
@@ -41,14 +41,14 @@ def refuse_number(text):
         errors.raise_without_context(errors.MalformedTokenError())
 
 
-def test_an_error_is_raised_without_the_one_that_is_handled():
+def test_an_error_is_raised_without_the_handled_one():
     """The handled error is neither the cause nor the context of the raised one."""
     with pytest.raises(errors.MalformedTokenError) as caught:
         refuse_number("a part of a token")
     assert (caught.value.__cause__, caught.value.__context__) == (None, None)
 
 
-def test_no_error_speaks_of_http():
+def test_errors_do_not_mention_http():
     """Only `tokenward.http` knows statuses."""
     source = inspect.getsource(errors)
     assert not any(status in source for status in ("400", "401", "403", "422", "500", "503"))

@@ -82,7 +82,7 @@ NO_KEYS = [
 
 
 @pytest.mark.parametrize("member", NO_KEYS, ids=range(len(NO_KEYS)))
-def test_members_that_make_no_key_are_left_out(member):
+def test_members_that_are_not_usable_keys_are_ignored(member):
     """This includes secrets and private keys. The other members are used; without any, the set is refused."""
     assert checked_names(read(member, ED)) == [ED["kid"]]
     with pytest.raises(UnusableJwkSetError):
@@ -107,7 +107,7 @@ def test_members_that_make_no_key_are_left_out(member):
     ],
     ids=range(12),
 )
-def test_what_is_no_set_of_keys_is_refused(body):
+def test_a_document_that_is_not_a_key_set_is_refused(body):
     """The error contains nothing of the document."""
     with pytest.raises(UnusableJwkSetError) as caught:
         JwkSet.read(body, algorithms=None, known=None)
@@ -115,7 +115,7 @@ def test_what_is_no_set_of_keys_is_refused(body):
     assert caught.value.__context__ is None
 
 
-def test_keys_that_share_an_id_are_all_left_out():
+def test_keys_that_share_an_id_are_all_ignored():
     """It is unclear which key is meant; duplicates of one key count as one."""
     shared = OTHER_EC | {"kid": EC["kid"]}
     assert checked_names(read(EC, ED, shared)) == [ED["kid"]]
@@ -124,7 +124,7 @@ def test_keys_that_share_an_id_are_all_left_out():
     assert checked_names(read(RSA, ED, other_algorithm)) == [ED["kid"]]
 
 
-def test_a_key_without_id_serves_where_it_is_the_only_one_of_its_algorithm():
+def test_a_key_without_id_is_used_if_it_is_the_only_one_of_its_algorithm():
     """It is found with any key id and without one, but not if another key has its algorithm."""
     bare = without(EC, "kid")
     for kid in (None, EC["kid"], "any"):

@@ -27,7 +27,7 @@ from tokenward.jose.compact import CompactJws
 backend, key, jws = jws_tokens.backend, jws_tokens.key, jws_tokens.jws
 
 
-def test_a_good_token_gives_its_payload(jws, backend):
+def test_a_valid_token_returns_its_payload(jws, backend):
     """A token with a valid signature returns its payload and type, after one verification."""
     verified = jws.verify(GOOD)
 
@@ -133,7 +133,7 @@ def test_a_malformed_segment_never_reaches_the_crypto(jws, backend, place, spoil
 
 
 @pytest.mark.parametrize("place", [0, 1, 2], ids=["header", "payload", "signature"])
-def test_a_malformed_segment_of_a_remembered_header_never_reaches_the_crypto(jws, backend, place):
+def test_a_malformed_segment_with_a_cached_header_never_reaches_the_crypto(jws, backend, place):
     """A malformed segment is refused even if the header is cached from a valid token."""
     jws.verify(GOOD)
     segments = GOOD.split(".")
@@ -168,7 +168,7 @@ def test_stray_bits_are_refused(backend, key):
 @pytest.mark.parametrize(
     "around", [" {}", "{} ", "\n{}", "{}\n", "\t{}\r\n", "\ufeff{}", "{}\x00", '"{}"', "Bearer {}"]
 )
-def test_nothing_may_stand_around_a_token(jws, backend, around):
+def test_text_around_a_token_is_refused(jws, backend, around):
     """White space, quotes or a scheme around a token are refused, not removed."""
     refused(jws, around.format(GOOD), MalformedTokenError)
 
@@ -214,7 +214,7 @@ def test_non_ascii_bytes_are_malformed(jws, backend, token):
 
 
 @pytest.mark.parametrize("kind", [str, str.encode])
-def test_a_token_of_the_limit_is_accepted_and_one_letter_more_is_not(kind):
+def test_a_token_of_the_limit_is_accepted_and_one_character_more_is_not(kind):
     """The limit is the length of the whole token: a token of this length is accepted."""
     token = signed(b"x" * 500)
     exact, short = jws_of(KEY, max_bytes=len(token)), jws_of(KEY, max_bytes=len(token) - 1)
@@ -236,7 +236,7 @@ async def test_the_engine_reads_16_kib_by_default(engine):
         await engine.decode(too_long)
 
 
-def test_a_long_token_is_not_even_split(jws, backend):
+def test_a_long_token_is_refused_before_it_is_split(jws, backend):
     """A token of ten million dots is refused by its length."""
     with pytest.raises(MalformedTokenError, match="too long"):
         jws.verify("." * 10_000_000)

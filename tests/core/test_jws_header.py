@@ -76,7 +76,7 @@ def test_another_algorithm_is_refused(jws, backend, algorithm, signature):
     ],
     ids=repr,
 )
-def test_an_algorithm_that_is_missing_or_no_text_is_malformed(jws, backend, header):
+def test_a_missing_algorithm_or_one_that_is_not_text_is_malformed(jws, backend, header):
     """A header without `alg`, or with one that is not text, is malformed."""
     refused(jws, signed(PAYLOAD, header=header), MalformedTokenError)
 
@@ -101,7 +101,7 @@ def test_an_algorithm_that_is_missing_or_no_text_is_malformed(jws, backend, head
         pytest.param(b'{"alg":"HS256","x":"\xff"}', id="not UTF-8"),
     ],
 )
-def test_a_header_that_is_no_strict_json_object_is_refused(jws, backend, header):
+def test_a_header_that_is_not_a_strict_json_object_is_refused(jws, backend, header):
     """A header that two parsers could read differently is refused, even with a valid signature."""
     refused(jws, signed(PAYLOAD, header=header), MalformedTokenError)
 
@@ -110,7 +110,7 @@ def test_a_header_that_is_no_strict_json_object_is_refused(jws, backend, header)
 
 @pytest.mark.parametrize("name", ["kid", "typ"])
 @pytest.mark.parametrize("value", [None, 7, 1.5, True, False, [], ["JWT"], {}], ids=repr)
-def test_a_key_id_or_type_that_is_no_text_is_malformed(jws, backend, name, value):
+def test_a_key_id_or_type_that_is_not_text_is_malformed(jws, backend, name, value):
     """A `kid` or `typ` that is not text is malformed, for example null."""
     refused(jws, signed(PAYLOAD, header={"alg": "HS256", name: value}), MalformedTokenError)
 
@@ -178,7 +178,7 @@ def test_the_name_of_a_header_must_be_text(jws, name):
     [float("nan"), float("inf"), "\ud800", object(), [{"x": float("nan")}]],
     ids=["NaN", "Infinity", "surrogate", "object", "nested NaN"],
 )
-def test_a_header_that_json_cannot_say_is_refused_when_signing(jws, value):
+def test_a_header_that_cannot_be_written_as_json_is_refused(jws, value):
     """A header value that cannot be written as JSON is a programming mistake."""
     with pytest.raises(ConfigurationError):
         jws.sign(PAYLOAD, typ="JWT", headers={"x": value})

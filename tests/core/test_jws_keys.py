@@ -51,7 +51,7 @@ def test_a_key_inside_the_header_is_not_used(name):
 
 @pytest.mark.parametrize("name", ["jwk", "jku", "x5u", "x5c"])
 @pytest.mark.parametrize("value", [None, 7, "", [], {"kty": "oct", "k": "AAAA"}, "http://[::1"])
-def test_a_key_inside_the_header_is_not_looked_at(jws, name, value):
+def test_a_key_inside_the_header_is_ignored(jws, name, value):
     """With a valid signature, headers that offer keys are ignored, valid or not."""
     token = signed(PAYLOAD, header={"alg": "HS256", name: value})
 
@@ -114,7 +114,7 @@ def test_a_known_key_id_of_any_text_is_found(kid):
     refused(jws, signed(PAYLOAD, key=other, header=header_of(token)), InvalidSignatureError)
 
 
-def test_the_keys_id_decides_and_not_the_algorithm():
+def test_the_key_id_selects_the_key_not_the_algorithm():
     """A known `kid` with the algorithm of another key of the ring is a mismatch."""
     curve, secret = Key.generate("ES256", kid="curve"), Key.from_secret(SECRET, kid="secret")
     jws = jws_of(curve, secret)

@@ -126,7 +126,7 @@ def test_a_pss_signature_of_the_wrong_length_never_reaches_the_crypto(rsa_key):
     assert backend.asked == 1
 
 
-def test_only_a_header_with_a_good_signature_is_remembered(jws):
+def test_only_the_header_of_a_valid_token_is_cached(jws):
     """Only the header of a valid token is cached, not that of a refused one."""
     forged = [
         f"{HEAD}.{BODY}.{b64url_encode(bytes(32))}",
@@ -144,7 +144,7 @@ def test_only_a_header_with_a_good_signature_is_remembered(jws):
     assert list(jws._headers) == [HEAD]
 
 
-def test_unsigned_tokens_cannot_fill_the_memory(jws):
+def test_unsigned_tokens_cannot_fill_the_cache(jws):
     """Of a thousand unsigned tokens with different headers, no header is cached."""
     for number in range(1_000):
         head = segment({"alg": "HS256", "n": number})
@@ -153,7 +153,7 @@ def test_unsigned_tokens_cannot_fill_the_memory(jws):
     assert len(jws._headers) == 0
 
 
-def test_the_memory_stays_bounded(jws):
+def test_the_number_of_cached_headers_is_limited(jws):
     """The number of cached headers is limited."""
     tokens = [
         signed(PAYLOAD, header={"alg": "HS256", "typ": f"t{number}"}) for number in range(200)
@@ -167,7 +167,7 @@ def test_the_memory_stays_bounded(jws):
     assert [jws.verify(token).typ for token in tokens] == [f"t{number}" for number in range(200)]
 
 
-def test_a_remembered_header_does_not_spare_the_signature(jws, backend):
+def test_with_a_cached_header_the_signature_is_still_verified(jws, backend):
     """After a valid token, a forged one with the same header is verified and refused."""
     jws.verify(GOOD)
     refused(jws, f"{HEAD}.{segment({'sub': 'mallory'})}.{SIGNATURE}", InvalidSignatureError)
@@ -175,7 +175,7 @@ def test_a_remembered_header_does_not_spare_the_signature(jws, backend):
     assert backend.asked == 2
 
 
-def test_two_verifiers_remember_nothing_of_each_other():
+def test_two_verifiers_share_no_cache():
     """A verifier with other keys does not accept a token that another verifier has cached."""
     one, two = jws_of(KEY), jws_of(Key.from_secret(OTHER_SECRET))
     one.verify(GOOD)
@@ -184,7 +184,7 @@ def test_two_verifiers_remember_nothing_of_each_other():
     assert two._headers == {}
 
 
-def test_a_key_that_only_verifies_says_so_when_asked_to_sign():
+def test_a_key_that_only_verifies_cannot_sign():
     """Signing with a ring whose active key has no private part raises SigningKeyError."""
     jws = jws_of(Key.from_jwk(ATTACKER.public_jwk()))
 

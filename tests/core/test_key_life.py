@@ -30,7 +30,7 @@ def ring() -> KeyRing:
     return KeyRing(key("old"))
 
 
-async def test_an_old_key_verifies_until_its_end(ring, clock):
+async def test_an_old_key_verifies_until_it_expires(ring, clock):
     """Its tokens are accepted for verify_for, to the second, and the new key signs at once."""
     engine = engine_with(clock, keys=ring, policy=TokenPolicy(access_lifetime=3 * DAY))
     token = await engine.issue("alice")
@@ -63,7 +63,7 @@ async def test_a_rotation_without_a_time_counts_from_its_next_use(ring, clock):
 
 
 @pytest.mark.parametrize("how", ["retire", "rotate", "replace"])
-async def test_a_key_that_left_verifies_nothing_also_what_was_seen_before(ring, clock, how):
+async def test_a_removed_key_no_longer_verifies_anything(ring, clock, how):
     """A cached header is not used after its key has been removed."""
     engine = engine_with(clock, keys=ring)
     token = await engine.issue("alice")
@@ -161,7 +161,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("change", WRONG.values(), ids=WRONG)
-def test_what_cannot_be_is_refused_and_changes_nothing(ring, change):
+def test_an_impossible_change_is_refused_and_changes_nothing(ring, change):
     """The error leaves the ring unchanged."""
     before = ring.active
     with pytest.raises(ConfigurationError):
@@ -170,7 +170,7 @@ def test_what_cannot_be_is_refused_and_changes_nothing(ring, change):
     assert {entry.state for entry in ring.entries()} <= {"active", "pending"}
 
 
-def test_a_refused_rotation_forgets_no_time(ring):
+def test_a_refused_rotation_keeps_earlier_times(ring):
     """A rotation that fails keeps the times of an earlier rotation."""
     ring.rotate(key("new"), verify_for=DAY)
     with pytest.raises(ConfigurationError):
@@ -212,7 +212,7 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
-def test_a_retired_key_stays_away_whatever_another_thread_changes(change):
+def test_a_retired_key_stays_removed_whatever_another_thread_changes(change):
     """A change of a ring never undoes a simultaneous change by another thread."""
     ring = KeyRing(key("now"), verifiers=[key("leaked"), key("other")])
     retired = Event()
@@ -236,7 +236,7 @@ def test_a_retired_key_stays_away_whatever_another_thread_changes(change):
 _TWO_CHANGES = (CHANGES["retire"], CHANGES["drop_expired"])
 
 
-async def test_a_copied_ring_changes_by_itself(ring, clock):
+async def test_a_copied_ring_changes_independently(ring, clock):
     """A deep copy has the same keys, and changes independently."""
     token = await engine_with(clock, keys=ring).issue("alice")
     twin = deepcopy(ring)

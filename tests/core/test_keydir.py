@@ -58,7 +58,7 @@ def full_ring():
     return ring
 
 
-def test_a_ring_comes_back_as_it_was(directory):
+def test_a_ring_is_loaded_as_it_was_saved(directory):
     """Keys, ids, algorithms, states and times are the saved ones, and the active key is first."""
     ring = full_ring()
     directory.save(ring)
@@ -68,7 +68,7 @@ def test_a_ring_comes_back_as_it_was(directory):
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 @pytest.mark.parametrize("kid", [None, "2026-11"])
-def test_a_key_of_each_algorithm_comes_back(directory, algorithm, kid):
+def test_a_key_of_each_algorithm_is_saved_and_loaded(directory, algorithm, kid):
     """The loaded key verifies what the saved key signed, and the other way round."""
     ring = KeyRing.generate(algorithm, kid=kid)
     directory.save(ring)
@@ -177,7 +177,7 @@ class Elsewhere:
         pytest.param(KeyRing.generate(kid="x" * 1_100_000), "too many keys", id="large"),
     ],
 )
-def test_what_could_not_be_loaded_is_not_saved(directory, tmp_path, ring, fault):
+def test_a_ring_that_could_not_be_loaded_is_not_saved(directory, tmp_path, ring, fault):
     """A ring that cannot be stored is refused, and the saved set stays."""
     old = KeyRing.generate()
     directory.save(old)
@@ -222,7 +222,7 @@ def test_reloading_changes_the_ring_in_place(directory):
     assert CompactJws(ring, max_bytes=2_000).verify(signed({}, key=other.active))
 
 
-def test_a_ring_that_signs_elsewhere_is_not_reloaded(directory):
+def test_a_ring_with_a_signer_is_not_reloaded(directory):
     """A ring with a Signer would lose it: the ring stays unchanged."""
     directory.save(KeyRing.generate())
     ring = KeyRing(Elsewhere())
@@ -338,7 +338,7 @@ def test_a_change_that_fails_saves_nothing(directory):
         assert [key.kid for key in ring] == ["a"]
 
 
-def test_a_change_to_a_key_elsewhere_is_refused(directory):
+def test_a_change_to_a_signer_is_refused(directory):
     """A signer cannot be saved: the saved set stays."""
     directory.save(KeyRing.generate("EdDSA", kid="a"))
     with pytest.raises(ConfigurationError, match="has a Signer"), directory.change() as ring:
@@ -347,7 +347,7 @@ def test_a_change_to_a_key_elsewhere_is_refused(directory):
 
 
 @pytest.mark.parametrize("left", [[], [".0123456789abcdef.tmp", "key-x.0123456789abcdef.pem"]])
-def test_a_change_can_begin_a_directory(directory, tmp_path, left):
+def test_a_change_can_create_a_directory(directory, tmp_path, left):
     """In a directory without keys, `first` is used, even after a crash; later it is ignored."""
     first = Key.generate("EdDSA", kid="a")
     if left:
@@ -373,12 +373,12 @@ def test_a_change_needs_a_directory_of_keys(directory, tmp_path):
         pass
 
 
-def test_where_it_is_can_be_seen(directory, tmp_path):
+def test_the_repr_of_a_directory_is_its_path(directory, tmp_path):
     """The repr of a directory is its path; no key is read for it."""
     assert repr(directory) == f"KeyDirectory({str(tmp_path / 'keys')!r})"
 
 
-def test_expired_keys_come_back_with_their_time(directory):
+def test_expired_keys_are_loaded_with_their_time(directory):
     """An expired key is loaded with its time: the engine removes it."""
     ring = KeyRing.from_entries(
         [KeyEntry(Key.generate(), "active"), KeyEntry(Key.generate(kid="x"), "verify-only", 1.5)]

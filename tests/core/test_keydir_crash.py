@@ -74,7 +74,7 @@ def test_a_crash_leaves_the_old_set_or_the_new(sets, tmp_path):
     assert len(found) == 10
 
 
-def test_the_next_save_clears_up_after_a_crash(sets, tmp_path):
+def test_the_next_save_removes_the_leftovers_of_a_crash(sets, tmp_path):
     """The next save removes all leftovers, above all private keys."""
     old, new, _, new_ring = sets
     for number, (step, files, _) in enumerate(states(old, new)):
@@ -95,7 +95,7 @@ def test_a_crash_of_the_first_save_leaves_no_ring(sets, tmp_path):
         KeyDirectory(tmp_path / "first").load()
 
 
-def test_a_first_save_over_plain_files_leaves_them_while_it_lasts(tmp_path):
+def test_plain_files_are_the_ring_until_the_first_save_has_ended(tmp_path):
     """Until the manifest is written, the plain files are the ring; the files of `save` are ignored."""
     pem = Key.generate().private_pem()
     make(
@@ -211,7 +211,7 @@ def test_two_secrets_without_ids_are_refused(tmp_path):
         directory.load()
 
 
-def test_saving_over_plain_files_keeps_those_that_fit(tmp_path):
+def test_saving_over_plain_files_keeps_identical_ones(tmp_path):
     """A plain file that is identical to one of `save` stays in use; the others are not changed."""
     directory = plain(
         tmp_path / "plain",

@@ -267,7 +267,7 @@ def test_a_failed_save_leaves_nothing_behind(path):
     assert not list(path.glob(".*.tmp"))
 
 
-def test_a_directory_that_is_none_is_refused(tmp_path):
+def test_a_path_that_is_not_a_directory_is_refused(tmp_path):
     """The error names a path that does not exist or is a file."""
     (tmp_path / "file").write_text("")
     for path in (tmp_path / "gone", tmp_path / "file"):

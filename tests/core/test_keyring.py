@@ -206,7 +206,7 @@ def test_the_signer_among_the_verifiers_counts_once():
     assert list(ring) == [CURVE, SIGNER]
 
 
-def test_a_ring_can_be_gone_through():
+def test_a_ring_can_be_iterated():
     """A ring can be iterated, with the active key first, and has a length."""
     assert list(RING) == [SIGNER, OLDER, CURVE, SHARED]
     assert len(RING) == 4
@@ -214,7 +214,7 @@ def test_a_ring_can_be_gone_through():
     assert len(KeyRing(SIGNER)) == 1
 
 
-def test_verifiers_may_come_from_anything_that_can_be_gone_through():
+def test_verifiers_may_come_from_any_iterable():
     """Verifiers may come from an iterator, and later changes of a list have no effect."""
     keys = [OLDER, CURVE]
     ring = KeyRing(SIGNER, verifiers=iter(keys))
@@ -233,7 +233,7 @@ def test_a_ring_cannot_be_changed():
     assert ring.active is CURVE
 
 
-def test_a_ring_does_not_show_what_its_keys_hold():
+def test_the_repr_of_a_ring_shows_no_key_material():
     """The repr of a ring shows its active key and the number of keys, but no key material."""
     ring = KeyRing(SHARED, verifiers=[CURVE])
 
@@ -283,14 +283,14 @@ def test_a_ring_of_one_key_is_made_in_one_call(ring, algorithm, kid):
         pytest.param(lambda: KeyRing.generate("EdDSA", kid=""), id="generate"),
     ],
 )
-def test_a_bad_key_makes_no_ring(build):
+def test_an_invalid_key_is_refused_in_a_ring(build):
     """The class methods refuse what the same methods of Key refuse."""
     with pytest.raises(InvalidKeyError):
         build()
 
 
 @pytest.mark.parametrize("algorithm", ["none", "", "HS257"])
-def test_an_unknown_algorithm_makes_no_ring(algorithm):
+def test_an_unknown_algorithm_is_refused_in_a_ring(algorithm):
     """A ring of an unknown algorithm is refused."""
     with pytest.raises(ConfigurationError):
         KeyRing.generate(algorithm)

@@ -178,7 +178,7 @@ def test_a_generated_key_verifies_nothing_else(generated):
             generated.verify(b"message", wrong)
 
 
-def test_a_generated_key_does_not_show_itself(generated):
+def test_the_repr_of_a_generated_key_shows_no_key_material(generated):
     """The repr of a key shows its id, its algorithm and whether it signs, and nothing else."""
     expected = f"Key(kid={generated.kid!r}, algorithm={generated.algorithm.name!r}, can_sign=True)"
 
@@ -187,7 +187,7 @@ def test_a_generated_key_does_not_show_itself(generated):
     assert not hasattr(generated, "__dict__")
 
 
-def test_a_generated_key_is_bound_to_the_algorithm_asked_for():
+def test_a_generated_key_is_bound_to_the_requested_algorithm():
     """A generated key has the requested algorithm; by default it is an Ed25519 key."""
     assert [Key.generate(name).algorithm.name for name in ("HS384", "ES512", "EdDSA")] == [
         "HS384",
@@ -220,7 +220,7 @@ def test_a_loaded_key_does_not_show_its_material(kty):
     assert not any(JWKS[kty][member] in repr(key) for name, member in MEMBERS if name == kty)
 
 
-def test_a_secret_does_not_show_itself():
+def test_the_repr_of_a_secret_shows_no_key_material():
     """The repr of a secret and of its algorithm contain neither its text nor its bytes."""
     key = Key.from_secret(SECRET)
 
@@ -239,7 +239,7 @@ def test_a_secret_does_not_show_itself():
         ),
     ],
 )
-def test_a_key_without_a_private_part_says_so_when_asked_to_sign(key):
+def test_a_key_without_a_private_part_cannot_sign(key):
     """Signing with a key that only verifies raises SigningKeyError, which names what is missing."""
     with pytest.raises(
         SigningKeyError, match="no private part: it can verify, but not sign"
@@ -283,7 +283,7 @@ def test_a_signature_in_der_is_refused():
 
 
 @pytest.mark.parametrize("signature", [bytes(64), bytes(63) + b"\x01", b"\xff" * 64])
-def test_a_signature_of_no_numbers_is_refused(signature):
+def test_a_signature_of_impossible_numbers_is_refused(signature):
     """ECDSA and EdDSA signatures of zeros, or of numbers above the order, are refused."""
     for material in (EC_KEY, ED_KEY, KINDS["secp256k1"][0]):
         with pytest.raises(InvalidSignatureError):

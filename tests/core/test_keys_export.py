@@ -8,7 +8,7 @@ from tokenward.errors import InvalidKeyError, SigningKeyError
 
 
 @pytest.mark.parametrize("algorithm", ["RS256", "PS256", "ES256", "ES512", "ES256K", "EdDSA"])
-def test_a_private_key_comes_back_from_its_pem(algorithm):
+def test_a_private_key_is_loaded_from_its_pem(algorithm):
     """The PEM of a private key is PKCS #8, and is loaded as the same key."""
     key = Key.generate(algorithm)
     pem = key.private_pem()
@@ -21,7 +21,7 @@ def test_a_private_key_comes_back_from_its_pem(algorithm):
 
 
 @pytest.mark.parametrize("kid", [None, "a"])
-def test_a_secret_comes_back_from_its_jwk(kid):
+def test_a_secret_is_loaded_from_its_jwk(kid):
     """The JWK of a secret has its id, if it has one, and is loaded as the same key."""
     key = Key.from_secret(SECRET, kid=kid)
     again = Key.from_jwk(key.secret_jwk())
@@ -31,7 +31,7 @@ def test_a_secret_comes_back_from_its_jwk(kid):
     key.verify(b"a", again.sign(b"a"))
 
 
-def test_what_a_secret_may_do_comes_back_too():
+def test_the_operations_of_a_secret_are_exported_too():
     """A secret that only verifies is loaded as one that only verifies."""
     jwk = Key.from_secret(SECRET).secret_jwk()
     key = Key.from_jwk({**jwk, "key_ops": ["verify"]})

@@ -94,7 +94,7 @@ def test_a_jwk_is_not_changed():
 @pytest.mark.parametrize(
     "kty", [None, 7, True, [], ["EC"], {}, "", "ec", "Oct", "AKP", "EC "], ids=repr
 )
-def test_a_key_type_that_is_unknown_or_no_text_is_refused(kty):
+def test_a_key_type_that_is_unknown_or_not_text_is_refused(kty):
     """A `kty` that is unknown or not text is refused."""
     jwk = {**JWKS["EC"], "kty": kty}
 
@@ -166,7 +166,7 @@ def test_a_jwk_for_other_operations_is_refused(kty, operations):
 
 
 @pytest.mark.parametrize("kty", ASYMMETRIC)
-def test_signing_is_enough_of_a_private_jwk_alone(kty):
+def test_signing_is_enough_for_a_private_jwk_only(kty):
     """The `key_ops` ["sign"] are enough for a private JWK, whose public half verifies, not for a public one."""
     jwk = {**JWKS[kty], "use": "sig", "key_ops": ["sign"]}
     key = Key.from_jwk(jwk)
@@ -175,7 +175,7 @@ def test_signing_is_enough_of_a_private_jwk_alone(kty):
     assert "'key_ops'" in refused(lambda: Key.from_jwk(public_part_of(jwk)))
 
 
-def test_signing_is_not_enough_of_a_secret():
+def test_signing_is_not_enough_for_a_secret():
     """A secret that may only sign cannot verify, and is refused."""
     assert "'key_ops'" in refused(lambda: Key.from_jwk({**JWKS["oct"], "key_ops": ["sign"]}))
 
@@ -207,7 +207,7 @@ def test_a_jwk_that_may_only_verify_cannot_sign(kty):
         ("RSA", True, "RS256"),
     ],
 )
-def test_the_algorithm_of_a_jwk_must_be_the_one_asked_for(kty, own, asked):
+def test_the_algorithm_of_a_jwk_must_be_the_requested_one(kty, own, asked):
     """A JWK whose `alg` is not the requested algorithm, or not text, is refused."""
     assert "'alg'" in refused(lambda: Key.from_jwk({**JWKS[kty], "alg": own}, algorithm=asked))
 
@@ -256,7 +256,7 @@ def test_an_unknown_algorithm_in_a_jwk_is_refused(algorithm):
         ("OKP", None, "EdDSA", "EdDSA"),
     ],
 )
-def test_a_jwk_takes_its_own_algorithm_or_the_one_asked_for(kty, own, asked, expected):
+def test_a_jwk_has_its_own_algorithm_or_the_requested_one(kty, own, asked, expected):
     """The algorithm is the `alg` of the JWK, else the requested one."""
     jwk = JWKS[kty] if own is None else {**JWKS[kty], "alg": own}
 

@@ -68,7 +68,7 @@ def test_older_forms_of_pem_are_read(pem):
 
 
 @pytest.mark.parametrize("algorithm", ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"])
-def test_an_rsa_key_takes_the_algorithm_asked_for(algorithm):
+def test_an_rsa_key_has_the_requested_algorithm(algorithm):
     """An RSA key may be bound to any of the six RSA algorithms, and verifies only with that one."""
     key = Key.from_pem(private_text(RSA_KEY), algorithm=algorithm)
     other = Key.from_pem(
@@ -164,7 +164,7 @@ def test_an_openssh_key_is_refused_with_the_way_to_convert_it():
     assert "ssh-keygen -p -m pkcs8" in refused(lambda: Key.from_pem(pem), pem)
 
 
-def test_a_password_that_utf_8_cannot_say_is_refused():
+def test_a_password_with_a_lone_surrogate_is_refused():
     """A password with a lone surrogate is refused and not repeated."""
     pem = private_text(EC_KEY, password=b"right-password")
 
@@ -195,7 +195,7 @@ def test_a_password_that_utf_8_cannot_say_is_refused():
         pytest.param("-----BEGIN PUBLIC KEY-----\ud800", id="lone surrogate"),
     ],
 )
-def test_what_is_no_pem_key_is_refused(pem):
+def test_text_that_is_not_a_pem_key_is_refused(pem):
     """Text that is not a PEM key is refused and not repeated."""
     refused(lambda: Key.from_pem(pem), pem)
 

@@ -59,7 +59,7 @@ def test_a_secret_has_no_key_id_by_default():
 
 @pytest.mark.parametrize("text", [pytest.param(each, id=name) for name, each in KEY_TEXTS.items()])
 @pytest.mark.parametrize("prefix", [b"", b" ", b"\n", b"\r\n\t "], ids=repr)
-def test_the_text_of_a_key_is_no_secret(text, prefix):
+def test_the_text_of_a_key_is_refused_as_a_secret(text, prefix):
     """PEM, SSH and JWK text is refused as a secret, even with white space around it."""
     for secret in (prefix + text, prefix + text + prefix):
         message = refused(lambda secret=secret: Key.from_secret(secret), secret)
@@ -85,7 +85,7 @@ def test_the_text_of_a_key_is_no_secret(text, prefix):
         pytest.param(certificate(ED_KEY).public_bytes(DER), id="certificate of Ed25519"),
     ],
 )
-def test_a_key_in_der_is_no_secret(secret):
+def test_a_key_in_der_is_refused_as_a_secret(secret):
     """A key or a certificate in DER is refused as a secret."""
     assert "from_pem or from_jwk" in refused(lambda: Key.from_secret(secret), secret)
 
@@ -116,7 +116,7 @@ def test_a_secret_must_be_text_or_bytes(secret):
     assert "text or bytes" in refused(lambda: Key.from_secret(secret))
 
 
-def test_a_secret_that_utf_8_cannot_say_is_refused():
+def test_a_secret_with_a_lone_surrogate_is_refused():
     """Text with a lone surrogate is refused as a secret, and is not in the error."""
     secret = SECRET + "\ud800"
 
@@ -124,7 +124,7 @@ def test_a_secret_that_utf_8_cannot_say_is_refused():
 
 
 @pytest.mark.parametrize("algorithm", ["RS256", "PS512", "ES256", "ES256K", "EdDSA"])
-def test_a_secret_is_for_hmac_alone(algorithm):
+def test_a_secret_is_for_hmac_only(algorithm):
     """A secret with an asymmetric algorithm is refused."""
     message = refused(lambda: Key.from_secret(SECRET, algorithm=algorithm), SECRET)
 

@@ -112,7 +112,7 @@ def jwk_of(name, text):
     return {"kty": "OKP", "crv": name, "x": b64url_encode(text), "kid": "planted"}
 
 
-def test_the_points_are_all_of_them():
+def test_all_points_of_small_order_are_known():
     """Five y of Ed25519 and three of Ed448 have a small order, in 26 encodings."""
     assert len(small_ys(ED25519)) == 5
     assert len(small_ys(ED448)) == 3
@@ -120,7 +120,7 @@ def test_the_points_are_all_of_them():
 
 
 @pytest.mark.parametrize(("name", "text"), SMALL.values(), ids=SMALL)
-def test_a_point_of_small_order_is_no_key(name, text):
+def test_a_point_of_small_order_is_refused(name, text):
     """Everyone can make signatures for it without a private key: it is refused as JWK and as PEM."""
     pem = LOADERS[name](text).public_bytes(PEM, SPKI)
     for build in (lambda: Key.from_jwk(jwk_of(name, text)), lambda: Key.from_pem(pem)):
@@ -129,13 +129,13 @@ def test_a_point_of_small_order_is_no_key(name, text):
 
 
 @pytest.mark.parametrize(("name", "text"), OUTSIDE.items(), ids=OUTSIDE)
-def test_a_damaged_point_is_no_key(name, text):
+def test_a_damaged_point_is_refused(name, text):
     """An encoding that is not a point on the curve is refused, instead of refusing every token later."""
     with pytest.raises(InvalidKeyError, match="not a point"):
         Key.from_jwk(jwk_of(name, text))
 
 
-def test_a_point_has_one_text():
+def test_a_point_has_one_encoding():
     """A y that is not reduced, or bits beyond it, are refused (RFC 8032 sections 5.1.3 and 5.2.3)."""
     unreduced = next(
         (y + P25519).to_bytes(32, "little") for y in count(2) if point_at(y, ED25519) is not None
@@ -169,7 +169,7 @@ def test_a_signature_for_such_a_point_needs_no_key():
     point.verify(Forger().sign(message.encode()), message.encode())
 
 
-def test_unfit_keys_come_in_by_no_way(tmp_path):
+def test_unfit_keys_are_refused_everywhere(tmp_path):
     """A ring, a PEM file, a JWKS file, a key directory and a remote set refuse such a key."""
     planted = jwk_of("Ed25519", IDENTITY)
     pem = tmp_path / "key.pem"
@@ -232,7 +232,7 @@ def test_the_last_round_is_the_32nd():
     assert (FACTOR + LAST_ROUND) // 2 - root == 31
 
 
-def test_honest_keys_are_accepted():
+def test_sound_keys_are_accepted():
     """Keys of a sound library pass every check."""
     for key in (RSA_KEY, ED_KEY, *(ed448.Ed448PrivateKey.generate() for _ in range(20))):
         assert Key.from_pem(key.public_key().public_bytes(PEM, SPKI))

@@ -39,7 +39,7 @@ class Liar(Vault):
         return self._private.sign(message + b"!")
 
 
-async def test_a_signer_elsewhere_signs(clock):
+async def test_a_signer_signs(clock):
     """Its tokens are verified with its public key; the signer gets only the message to sign."""
     vault = Vault()
     engine = engine_with(clock, keys=KeyRing(vault))
@@ -51,7 +51,7 @@ async def test_a_signer_elsewhere_signs(clock):
     assert vault.asked[0].decode() == pair.access_token.rpartition(".")[0]
 
 
-async def test_a_wrong_signature_is_not_handed_out(clock):
+async def test_a_wrong_signature_is_not_returned(clock):
     """The signature is verified before the token is returned."""
     engine = engine_with(clock, keys=KeyRing(Liar()))
     with pytest.raises(SigningKeyError, match="not made with its key") as caught:
@@ -76,7 +76,7 @@ async def test_a_ring_rotates_to_a_signer_and_back(clock):
         assert (await engine.decode(token)).sub == "alice"
 
 
-async def test_what_a_signer_raises_is_left_as_it_is(clock):
+async def test_an_error_of_a_signer_reaches_the_caller(clock):
     """No token is issued, and the signer's error reaches the caller."""
 
     class Down(Vault):
@@ -154,7 +154,7 @@ async def test_a_ring_is_a_key_source_with_no_other_place_to_look():
     assert not await ring.fetch_for(old.kid, 109)
 
 
-async def test_keys_of_somebody_else_verify_and_do_not_sign(clock):
+async def test_keys_of_another_issuer_verify_and_do_not_sign(clock):
     """They are prepared before each use."""
     private = Key.generate("ES256")
     theirs = Elsewhere(Key.from_jwk(private.public_jwk()))
@@ -168,7 +168,7 @@ async def test_keys_of_somebody_else_verify_and_do_not_sign(clock):
 
 
 @pytest.mark.parametrize("where", ["elsewhere", "public"])
-async def test_keys_that_only_verify_trade_no_refresh_token(clock, where):
+async def test_keys_that_only_verify_accept_no_refresh_token(clock, where):
     """Only its issuer trades it; here it is refused as a token of the wrong type, and not consumed."""
     private = Key.generate("ES256")
     public = Key.from_jwk(private.public_jwk())
@@ -205,7 +205,7 @@ async def test_a_token_without_key_id_is_looked_for_as_well(clock):
     assert theirs.fetched == [None]
 
 
-async def test_revoking_asks_for_keys_as_well(clock):
+async def test_revoking_prepares_the_keys_too(clock):
     """A token is verified before it is revoked, even with the keys of another issuer."""
     private = Key.generate("ES256")
     theirs = Elsewhere(Key.from_jwk(private.public_jwk()))
@@ -216,7 +216,7 @@ async def test_revoking_asks_for_keys_as_well(clock):
     assert theirs.checked == 1
 
 
-def test_what_is_neither_ring_nor_remote_is_refused():
+def test_an_object_that_is_not_a_key_source_is_refused():
     """The error names the way to build a ring."""
     with pytest.raises(ConfigurationError, match="KeyRing"):
         TokenEngine(object())
