@@ -42,6 +42,10 @@ POST /renew-json     nothing                                  the same with ``re
 GET /download        required(carriers=[QueryCarrier()])
 GET /either          required(carriers=[QueryCarrier(),
                      BearerHeader()])
+GET and POST         required(carriers=PROXY_CARRIERS)
+/proxied
+POST /proxied-cookie required(carriers=
+                     [ProxyCookieCarrier(PROXY_COOKIE)])
 POST /browser/login  ``check_origin(request)``                a pair of ``engine.issue_pair`` for
                                                               alice of acme, and its cookies
 GET, POST, and PUT   required()
@@ -97,6 +101,7 @@ from tokenward import (
     TokenRejectedError,
 )
 from tokenward.errors import FreshTokenRequiredError, InsufficientScopeError
+from tokenward.http import HeaderCarrier, ProxyCookieCarrier
 
 ISSUER = "https://shop.example"
 AUDIENCE = "shop-api"
@@ -112,6 +117,17 @@ COOKIES = CookieCarrier(
     refresh_path="/browser/refresh", csrf=CsrfCheck(allowed_origins=[ALLOWED_ORIGIN])
 )
 BROWSER_CARRIERS = (BearerHeader(), COOKIES)
+PROXY_COOKIE = "CF_Authorization"
+PROXY_CARRIERS = (
+    HeaderCarrier("Cf-Access-Jwt-Assertion", allowed_origins=[ALLOWED_ORIGIN]),
+    ProxyCookieCarrier(PROXY_COOKIE, proxy_prevents_csrf=True),
+)
+METHODS = {
+    "/refresh-only": ("POST",),
+    "/proxied": ("GET", "POST"),
+    "/proxied-cookie": ("POST",),
+}
+"""The methods of routes that do not only answer GET."""
 
 Headers: TypeAlias = tuple[tuple[bytes, bytes], ...]
 

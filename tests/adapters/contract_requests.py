@@ -42,6 +42,18 @@ def says(**changes: object) -> c.Headers:
     return bearer(shop_token(**changes))
 
 
+def proxied(token: str) -> c.Headers:
+    """Return the header of a proxy, with a token without a scheme."""
+    return ((b"cf-access-jwt-assertion", token.encode()),)
+
+
+def proxy_cookie(token: str) -> tuple[bytes, bytes]:
+    """Return the cookie that a proxy set."""
+    return b"cookie", f"{c.PROXY_COOKIE}={token}".encode()
+
+
+OWN_PAGE = (b"sec-fetch-site", b"same-origin")
+FOREIGN_PAGE = (b"origin", b"https://evil.example")
 NONE_HEAD = b64url_encode(b'{"alg":"none"}')
 NONE_ALG = f"{NONE_HEAD}.{BODY}."
 B_GOOD = GOOD.encode()
@@ -286,6 +298,29 @@ ROUTES = [
     Case("refresh route, wrong issuer", "/refresh-only", says(type="refresh", iss="x"), c.WRONG_ISSUER, "POST"),
     Case("refresh route, wrong audience", "/refresh-only", says(type="refresh", aud="x"), c.WRONG_AUDIENCE, "POST"),
     Case("refresh route, revoked", "/refresh-only", says(type="refresh", sid=c.ENDED_SESSION), c.REVOKED, "POST"),
+    Case("proxy, none", "/proxied", bearer(GOOD), c.MISSING),
+    Case("proxy, header", "/proxied", proxied(GOOD), c.ok(sub="alice")),
+    Case("proxy, header with a scheme", "/proxied", proxied(f"Bearer {GOOD}"), c.MALFORMED),
+    Case("proxy, empty header", "/proxied", proxied(""), c.NOT_THREE),
+    Case("proxy, two headers", "/proxied", proxied(GOOD) * 2, c.TWO_CREDENTIALS),
+    Case("proxy, joined headers", "/proxied", proxied(f"{GOOD}, {GOOD}"), c.NOT_THREE),
+    Case("proxy, forged", "/proxied", proxied(FORGED), c.FORGED),
+    Case("proxy, refresh", "/proxied", proxied(REFRESH), c.WRONG_TYPE),
+    Case("proxy, a program posts", "/proxied", proxied(GOOD), c.ok(sub="alice"), "POST"),
+    Case("proxy, own page posts", "/proxied", (*proxied(GOOD), OWN_PAGE), c.ok(sub="alice"), "POST"),
+    Case("proxy, allowed page posts", "/proxied", (*proxied(GOOD), (b"origin", c.ALLOWED_ORIGIN.encode())), c.ok(sub="alice"), "POST"),
+    Case("proxy, foreign page reads", "/proxied", (*proxied(GOOD), FOREIGN_PAGE), c.ok(sub="alice")),
+    Case("proxy, foreign page posts", "/proxied", (*proxied(GOOD), FOREIGN_PAGE), c.FOREIGN_ORIGIN, "POST"),
+    Case("proxy, foreign page posts with a scheme", "/proxied", (*bearer(GOOD), *proxied(GOOD), FOREIGN_PAGE), c.FOREIGN_ORIGIN, "POST"),
+    Case("proxy, cookie", "/proxied", (proxy_cookie(GOOD),), c.ok(sub="alice")),
+    Case("proxy, two cookies", "/proxied", (proxy_cookie(GOOD), proxy_cookie(GOOD)), c.TWO_CREDENTIALS),
+    Case("proxy, cookie of a refresh token", "/proxied", (proxy_cookie(REFRESH),), c.WRONG_TYPE),
+    Case("proxy, cookie, own page posts", "/proxied", (proxy_cookie(GOOD), OWN_PAGE), c.ok(sub="alice"), "POST"),
+    Case("proxy, cookie, foreign page posts", "/proxied", (proxy_cookie(GOOD), FOREIGN_PAGE), c.FOREIGN_ORIGIN, "POST"),
+    Case("proxy, both, foreign page posts", "/proxied", (*proxied(GOOD), proxy_cookie(GOOD), FOREIGN_PAGE), c.FOREIGN_ORIGIN, "POST"),
+    Case("proxy, both, different", "/proxied", (*proxied(GOOD), proxy_cookie(FORGED)), c.TWO_CREDENTIALS),
+    Case("proxy cookie, no CSRF", "/proxied-cookie", (proxy_cookie(GOOD), OWN_PAGE), c.CSRF_MISSING, "POST"),
+    Case("proxy cookie, invented CSRF", "/proxied-cookie", (proxy_cookie(GOOD), OWN_PAGE, (b"x-csrf-token", b"x")), c.CSRF_MISMATCH, "POST"),
     Case("check, no token", "/checked", (), c.MISSING),
     *(
         Case(f"{path[1:]}, {tenant}", path, says(tenant=tenant), answer)

@@ -18,7 +18,7 @@ from tests.adapters import contract as c
 from tests.adapters.contract import bearer, client_of, contract_engine, shop_token
 from tests.support import NOW, SECRET, CountingKey, FrozenClock, ShopClaims
 from tokenward import BearerHeader, TokenEngine, TokenPair, TokenRevokedError
-from tokenward.http import QueryCarrier, WebSocketProtocolCarrier
+from tokenward.http import ProxyCookieCarrier, QueryCarrier, WebSocketProtocolCarrier
 from tokenward_fastapi import TokenAuth
 
 GOOD = shop_token()
@@ -84,14 +84,18 @@ def _add_plain_routes(
         "/checked-async": auth.required(check=c.check_async),
         "/download": auth.required(carriers=[QueryCarrier()]),
         "/either": auth.required(carriers=[QueryCarrier(), BearerHeader()]),
+        "/proxied": auth.required(carriers=c.PROXY_CARRIERS),
+        "/proxied-cookie": auth.required(carriers=[ProxyCookieCarrier(c.PROXY_COOKIE)]),
     }.items():
         _add_sub(app, path, dependency)
 
 
 def _add_sub(app: FastAPI | APIRouter, path: str, dependency: Callable[..., Any]) -> None:
-    @app.api_route(path, methods=["POST" if path == "/refresh-only" else "GET"])
-    async def sub(claims: Annotated[ShopClaims, Depends(dependency)]) -> dict[str, str]:
-        return {"sub": claims.sub}
+    for method in c.METHODS.get(path, ("GET",)):
+
+        @app.api_route(path, methods=[method])
+        async def sub(claims: Annotated[ShopClaims, Depends(dependency)]) -> dict[str, str]:
+            return {"sub": claims.sub}
 
 
 def _add_browser_routes(app: FastAPI, auth: TokenAuth[ShopClaims]) -> None:

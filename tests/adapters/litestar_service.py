@@ -27,7 +27,7 @@ from tests.adapters.asgi_websocket import Outcome, open_websocket
 from tests.adapters.contract import bearer, client_of, contract_engine, shop_token
 from tests.support import NOW, SECRET, CountingKey, FrozenClock, ShopClaims
 from tokenward import BearerHeader, TokenEngine, TokenPair, TokenRevokedError
-from tokenward.http import QueryCarrier, WebSocketProtocolCarrier
+from tokenward.http import ProxyCookieCarrier, QueryCarrier, WebSocketProtocolCarrier
 from tokenward_litestar import TokenAuth
 
 try:
@@ -100,6 +100,7 @@ def _plain_routes(
         pair = await engine.refresh(json.loads(await request.body())["refresh_token"])
         return {"scope": pair.scope}
 
+    proxy_cookie = ProxyCookieCarrier(c.PROXY_COOKIE)
     either = [QueryCarrier(), BearerHeader()]
     return [
         public,
@@ -117,6 +118,8 @@ def _plain_routes(
         sub_at("/checked-async", auth.required(check=c.check_async)),
         sub_at("/download", auth.required(carriers=[QueryCarrier()])),
         sub_at("/either", auth.required(carriers=either)),
+        sub_at("/proxied", auth.required(carriers=c.PROXY_CARRIERS), *c.METHODS["/proxied"]),
+        sub_at("/proxied-cookie", auth.required(carriers=[proxy_cookie]), "POST"),
     ]
 
 

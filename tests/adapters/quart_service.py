@@ -18,7 +18,7 @@ from tests.adapters import contract as c
 from tests.adapters.contract import bearer, client_of, contract_engine, shop_token
 from tests.support import NOW, SECRET, CountingKey, FrozenClock, ShopClaims
 from tokenward import BearerHeader, TokenEngine, TokenPair, TokenRevokedError
-from tokenward.http import QueryCarrier, WebSocketProtocolCarrier
+from tokenward.http import ProxyCookieCarrier, QueryCarrier, WebSocketProtocolCarrier
 from tokenward_quart import TokenAuth, current_claims
 
 GOOD = shop_token()
@@ -77,6 +77,8 @@ def _add_plain_routes(app: Quart, auth: TokenAuth[ShopClaims]) -> None:
         "/checked-async": auth.required(check=c.check_async),
         "/download": auth.required(carriers=[QueryCarrier()]),
         "/either": auth.required(carriers=[QueryCarrier(), BearerHeader()]),
+        "/proxied": auth.required(carriers=c.PROXY_CARRIERS),
+        "/proxied-cookie": auth.required(carriers=[ProxyCookieCarrier(c.PROXY_COOKIE)]),
     }.items():
         _add_sub(app, auth, path, decorator)
 
@@ -84,7 +86,7 @@ def _add_plain_routes(app: Quart, auth: TokenAuth[ShopClaims]) -> None:
 def _add_sub(
     app: Quart | Blueprint, auth: TokenAuth[ShopClaims], path: str, decorator: Decorator
 ) -> None:
-    methods = ["POST" if path == "/refresh-only" else "GET"]
+    methods = [*c.METHODS.get(path, ("GET",))]
 
     @app.route(path, methods=methods, endpoint=f"sub{path.replace('/', '-')}")
     @decorator

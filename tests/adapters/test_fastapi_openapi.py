@@ -29,7 +29,7 @@ def operations_of(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
 PROTECTED = {
     "get /me", "get /orders", "get /reports", "get /fresh", "get /recent", "post /refresh-only",
     "get /checked", "get /checked-async", "get /twice", "get /crossed", "get /admin",
-    "get /admin/users", "get /download", "get /either",
+    "get /admin/users", "get /download", "get /either", "get /proxied", "post /proxied", "post /proxied-cookie",
 }  # fmt: skip
 BROWSER = {
     "get /browser/me", "post /browser/me", "put /browser/me", "post /browser/logout",

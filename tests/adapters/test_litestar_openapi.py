@@ -26,7 +26,7 @@ API_KEY = SecurityScheme(type="apiKey", name="X-Key", security_scheme_in="header
 PROTECTED = {
     "get /me", "get /orders", "get /reports", "get /fresh", "get /recent", "post /refresh-only",
     "get /checked", "get /checked-async", "get /twice", "get /crossed", "get /admin",
-    "get /admin/users", "get /download", "get /either", "get /browser/me", "post /browser/me",
+    "get /admin/users", "get /download", "get /either", "get /proxied", "post /proxied", "post /proxied-cookie", "get /browser/me", "post /browser/me",
     "put /browser/me", "post /browser/logout", "post /browser/form", "get /browser/leave",
 }  # fmt: skip
 

@@ -222,6 +222,7 @@ async def test_the_contract_with_a_document(clock: FrozenClock) -> None:
             (path, "Bearer")
             for path in ("/crossed", "/admin", "/admin/users", "/download", "/either")
         ),
+        *((path, "Bearer") for path in ("/proxied", "/proxied-cookie")),
         *((f"/browser/{name}", "Cookie") for name in ("me", "leave", "logout", "form")),
     }
 

@@ -6,7 +6,14 @@ from tests.core.http_requests import socket, view
 from tests.support import engine_with
 from tokenward import BearerHeader, ConfigurationError, InvalidTokenError
 from tokenward.errors import InvalidRequestError, MissingTokenError
-from tokenward.http import Authenticator, QueryCarrier, Requirement, WebSocketProtocolCarrier
+from tokenward.http import (
+    Authenticator,
+    HeaderCarrier,
+    ProxyCookieCarrier,
+    QueryCarrier,
+    Requirement,
+    WebSocketProtocolCarrier,
+)
 
 
 def bearer(value: bytes) -> bytes | None:
@@ -225,13 +232,24 @@ SECURITY_SCHEMES = [
         WebSocketProtocolCarrier(),
         {"type": "apiKey", "in": "header", "name": "Sec-WebSocket-Protocol"},
     ),
+    (HeaderCarrier("X-Assertion"), {"type": "apiKey", "in": "header", "name": "X-Assertion"}),
+    (ProxyCookieCarrier("CF_A"), {"type": "apiKey", "in": "cookie", "name": "CF_A"}),
 ]
 
 
 @pytest.mark.parametrize(
     ("carrier", "said"),
     SECURITY_SCHEMES,
-    ids=["bearer", "other scheme", "other header", "query", "other parameter", "socket"],
+    ids=[
+        "bearer",
+        "other scheme",
+        "other header",
+        "query",
+        "other parameter",
+        "socket",
+        "plain header",
+        "proxy cookie",
+    ],
 )
 def test_each_carrier_says_what_it_is_to_openapi(carrier, said):
     """OpenAPI 3.1 §4.8.27: "http" is the Authorization header, everything else an "apiKey"."""
@@ -242,6 +260,7 @@ def test_each_carrier_has_the_scheme_of_its_challenge():
     """Each carrier has the scheme of its challenge: the configured one, or that of RFC 6750."""
     assert BearerHeader(scheme="JWT").scheme == "JWT"
     assert QueryCarrier().scheme == WebSocketProtocolCarrier().scheme == "Bearer"
+    assert HeaderCarrier("X-A").scheme == ProxyCookieCarrier("CF_A").scheme == "Bearer"
 
 
 @pytest.mark.parametrize("text", ["", "a b", "é", " a", "a\n", "a\tb"])
@@ -252,8 +271,10 @@ def test_each_carrier_has_the_scheme_of_its_challenge():
         lambda text: BearerHeader(scheme=text),
         lambda text: QueryCarrier(name=text),
         lambda text: WebSocketProtocolCarrier(marker=text),
+        HeaderCarrier,
+        ProxyCookieCarrier,
     ],
-    ids=["header", "scheme", "parameter", "marker"],
+    ids=["header", "scheme", "parameter", "marker", "plain header", "proxy cookie"],
 )
 def test_the_names_of_a_carrier_are_words(build, text):
     """A name that could never match is refused at once."""

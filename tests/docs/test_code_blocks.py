@@ -29,6 +29,7 @@ from tokenward import (
     TokenRejectedError,
     TokenRevokedError,
 )
+from tokenward.errors import OriginNotAllowedError
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -169,6 +170,27 @@ async def test_the_requirements_of_the_guide(names, shop, adapter):
     await run(
         block_with("guide.md", "# an access token\n"), {**names, "auth": names["TokenAuth"](shop)}
     )
+
+
+@pytest.mark.parametrize("adapter", ["fastapi", "litestar", "quart"])
+async def test_the_carriers_for_a_proxy_of_the_guide(names, shop, adapter):
+    """The token of the header is found; a page of another origin cannot use it to write."""
+    names["TokenAuth"] = import_module(f"tokenward_{adapter}").TokenAuth
+    auth = (await run(block_with("guide.md", "Cf-Access-Jwt"), {**names, "engine": shop}))["auth"]
+    token = (await shop.issue("alice", claims={"tenant": "acme"})).encode()
+
+    def request(method, origin):
+        headers = [
+            (b"cf-access-jwt-assertion", token),
+            (b"cookie", b"CF_Authorization=" + token),
+            (b"origin", origin),
+        ]
+        return names["RequestView"]({"type": "http", "method": method, "headers": headers})
+
+    authenticate, anything = auth.authenticator.authenticate, names["Requirement"]()
+    assert (await authenticate(request("POST", b"https://app.example"), anything)).sub == "alice"
+    with pytest.raises(OriginNotAllowedError):
+        await authenticate(request("POST", b"https://evil.example"), anything)
 
 
 async def test_the_cookies_of_the_guide(names, shop):

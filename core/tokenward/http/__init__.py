@@ -9,6 +9,7 @@ from tokenward.http.claims_annotations import claims_models_in, contains_claims_
 from tokenward.http.cookies import CookieCarrier, render_cookie
 from tokenward.http.csrf import CsrfCheck, check_csrf_token
 from tokenward.http.misuse import keyword_arguments_only
+from tokenward.http.proxy_carriers import HeaderCarrier, ProxyCookieCarrier
 from tokenward.http.publisher import KeyPublisher, KeysResponse
 from tokenward.http.refusal import Refusal
 from tokenward.http.request import RequestView
@@ -22,8 +23,10 @@ __all__ = [
     "Carrier",
     "CookieCarrier",
     "CsrfCheck",
+    "HeaderCarrier",
     "KeyPublisher",
     "KeysResponse",
+    "ProxyCookieCarrier",
     "QueryCarrier",
     "Refusal",
     "RequestView",

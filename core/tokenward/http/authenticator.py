@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
-from typing import Final, Generic, TypeVar, cast
+from typing import Final, Generic, TypeAlias, TypeVar, cast
 
 from tokenward._arguments import kind_of
 from tokenward.claims.model import Claims, TokenType
@@ -20,6 +20,7 @@ from tokenward.hooks import maybe_await
 from tokenward.http.carriers import BearerHeader, Carrier, checked_carriers
 from tokenward.http.connection_lifetime import run_while_valid
 from tokenward.http.cookies import CookieCarrier
+from tokenward.http.proxy_carriers import HeaderCarrier, ProxyCookieCarrier
 from tokenward.http.refusal import Refusal
 from tokenward.http.request import RequestView
 from tokenward.http.requirement import Requirement
@@ -28,6 +29,8 @@ from tokenward.tokens.pair import TokenPair
 __all__ = ["Authenticator"]
 
 ClaimsT = TypeVar("ClaimsT", bound=Claims)
+_Ambient: TypeAlias = CookieCarrier | HeaderCarrier | ProxyCookieCarrier
+"""A place that browsers, or proxies for them, fill without the consent of the page."""
 _MEMO_SECONDS: Final = 1.0
 """How long the result of decoding is reused for other requirements of the same HTTP request."""
 
@@ -99,10 +102,10 @@ class Authenticator(Generic[ClaimsT]):
                 return None
             raise MissingTokenError
 
-        token, cookies = found
+        token, ambient = found
         claims = await self._decode(request, token, requirement.type)
-        if cookies is not None:
-            await _check_csrf(request, claims, cookies, requirement.type)
+        for carrier in ambient:
+            await carrier.check_csrf(request, claims, requirement.type)
         if requirement.fresh:
             max_age = requirement.fresh if isinstance(requirement.fresh, timedelta) else None
             self.engine.check_fresh(claims, max_age=max_age)
@@ -137,11 +140,11 @@ class Authenticator(Generic[ClaimsT]):
         if found is None:
             raise MissingTokenError
 
-        token, cookies = found
+        token, ambient = found
 
         async def check(claims: ClaimsT) -> bool:
-            if cookies is not None:
-                await _check_csrf(request, claims, cookies, "refresh")
+            for carrier in ambient:
+                await carrier.check_csrf(request, claims, "refresh")
             return True
 
         return await self.engine.refresh(token, check=check)
@@ -211,11 +214,11 @@ class Authenticator(Generic[ClaimsT]):
 
     def _find_token(
         self, request: RequestView, carriers: Sequence[Carrier], type: TokenType
-    ) -> tuple[bytes, CookieCarrier | None] | None:
-        """Return the token, and the cookie carrier if the token comes only from a cookie."""
+    ) -> tuple[bytes, tuple[_Ambient, ...]] | None:
+        """Return the token, and the carriers that need a CSRF check because no other has it."""
         found: bytes | None = None
-        cookies: CookieCarrier | None = None
-        is_only_in_cookies = True
+        ambient: list[_Ambient] = []
+        is_explicit = False
         for carrier in carriers:
             token = carrier.read_token(request, type)
             if token is None:
@@ -225,27 +228,15 @@ class Authenticator(Generic[ClaimsT]):
                 raise InvalidRequestError
 
             found = token
-            if isinstance(carrier, CookieCarrier):
-                cookies = carrier
+            if isinstance(carrier, _Ambient):
+                ambient.append(carrier)
             else:
-                is_only_in_cookies = False
+                is_explicit = True
 
         if found is None:
             return None
 
-        return found, cookies if is_only_in_cookies else None
-
-
-async def _check_csrf(
-    request: RequestView, claims: Claims, cookies: CookieCarrier, type: TokenType
-) -> None:
-    await cookies.csrf.check(
-        request,
-        claims,
-        is_secure=not cookies.development,
-        # A refresh token renews or ends a session: no such request is safe (RFC 9110 §9.2.1).
-        trust_safe_methods=type != "refresh",
-    )
+        return found, () if is_explicit else tuple(ambient)
 
 
 def _check_scopes(claims: Claims, required: tuple[str, ...]) -> None:

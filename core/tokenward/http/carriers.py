@@ -18,7 +18,10 @@ __all__ = [
     "Carrier",
     "QueryCarrier",
     "WebSocketProtocolCarrier",
+    "check_field_name",
+    "check_names",
     "checked_carriers",
+    "single_value",
 ]
 
 _SPACE: Final = b" \t"
@@ -29,8 +32,8 @@ _CARRIER_MEMBERS: Final = ("read_token", "scheme", "security_scheme")
 class Carrier(Protocol):
     """A place in a request that can carry a token.
 
-    Only `CookieCarrier` gets a CSRF check. A carrier of your own must not read anything that
-    browsers send automatically, such as cookies.
+    Only `CookieCarrier`, `ProxyCookieCarrier` and `HeaderCarrier` get a CSRF check. A carrier of
+    your own must not read anything that browsers send automatically, such as cookies.
     """
 
     @property
@@ -74,11 +77,8 @@ class BearerHeader:
         Raises:
             ConfigurationError: a name is empty, is not ASCII, or contains a space.
         """
-        _check_names(name, scheme)
-        if not _TOKEN.fullmatch(name):
-            msg = "The header name is invalid: use letters, digits and hyphens, without a colon."
-            raise ConfigurationError(msg)
-
+        check_names(name, scheme)
+        check_field_name(name)
         self.scheme = scheme
         self._name = name.lower().encode()
         self._scheme = scheme.lower().encode()
@@ -91,7 +91,7 @@ class BearerHeader:
 
     def read_token(self, request: RequestView, type: TokenType) -> bytes | None:  # noqa: ARG002
         """See `Carrier.read_token`."""
-        value = _single_value(request.header_values(self._name))
+        value = single_value(request.header_values(self._name))
         if value is None:
             return None
 
@@ -124,14 +124,14 @@ class QueryCarrier:
         Raises:
             ConfigurationError: the name is empty, is not ASCII, or contains a space.
         """
-        _check_names(name)
+        check_names(name)
         self.scheme = "Bearer"
         self._name = name.encode()
         self.security_scheme = {"type": "apiKey", "in": "query", "name": name}
 
     def read_token(self, request: RequestView, type: TokenType) -> bytes | None:  # noqa: ARG002
         """See `Carrier.read_token`."""
-        return _single_value(request.query_values(self._name))
+        return single_value(request.query_values(self._name))
 
 
 class WebSocketProtocolCarrier:
@@ -153,7 +153,7 @@ class WebSocketProtocolCarrier:
         Raises:
             ConfigurationError: the marker is empty, is not ASCII, or contains a space or a comma.
         """
-        _check_names(marker)
+        check_names(marker)
         if "," in marker:
             msg = "marker must be one subprotocol, without a comma."
             raise ConfigurationError(msg)
@@ -201,15 +201,35 @@ def checked_carriers(carriers: Sequence[Carrier]) -> tuple[Carrier, ...]:
     return checked
 
 
-def _check_names(*names: str) -> None:
+def check_names(*names: str) -> None:
+    """Refuse names that are not one ASCII word.
+
+    Raises:
+        ConfigurationError: a name is empty, is not ASCII, or contains a space.
+    """
     for name in names:
         if not isinstance(name, str) or not name.isascii() or not name or name.split() != [name]:
             msg = "Each name of a carrier must be one ASCII word, without spaces."
             raise ConfigurationError(msg)
 
 
-def _single_value(values: list[bytes]) -> bytes | None:
-    """Return the only value, or None. Two values are refused, even equal ones."""
+def check_field_name(name: str) -> None:
+    """Refuse a name that no header (RFC 9110 §5.1) and no cookie (RFC 6265 §4.1.1) can have.
+
+    Raises:
+        ConfigurationError: the name contains another character than a token of RFC 9110.
+    """
+    if not _TOKEN.fullmatch(name):
+        msg = "The name of a header or cookie is invalid: use letters, digits and hyphens, without a colon."
+        raise ConfigurationError(msg)
+
+
+def single_value(values: list[bytes]) -> bytes | None:
+    """Return the only value, or None. Two values are refused, even equal ones.
+
+    Raises:
+        InvalidRequestError: there are two values or more.
+    """
     if len(values) > 1:
         raise InvalidRequestError
     return values[0] if values else None

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Final, Literal, NoReturn, TypeAlias
 
 from tokenward._arguments import kind_of
-from tokenward.claims.model import TokenType
+from tokenward.claims.model import Claims, TokenType
 from tokenward.errors import ConfigurationError, InvalidRequestError
 from tokenward.http.csrf import CsrfCheck
 from tokenward.http.request import RequestView
@@ -121,6 +121,20 @@ class CookieCarrier:
         if len(values) > 1:
             raise InvalidRequestError
         return values[0]
+
+    async def check_csrf(self, request: RequestView, claims: Claims, type: TokenType) -> None:
+        """Refuse a request that a page of another origin may have caused; see `CsrfCheck.check`.
+
+        Raises:
+            CsrfError: the request is refused.
+        """
+        await self.csrf.check(
+            request,
+            claims,
+            is_secure=not self.development,
+            # A refresh token renews or ends a session: no such request is safe (RFC 9110 §9.2.1).
+            trust_safe_methods=type != "refresh",
+        )
 
     def check_origin(self, request: RequestView) -> None:
         """Refuse a request from a page of another origin; see `CsrfCheck.check_origin`.

@@ -82,6 +82,7 @@ class CsrfCheck:
         *,
         is_secure: bool,
         trust_safe_methods: bool = True,
+        requires_token: bool = True,
     ) -> None:
         """Refuse a request with a cookie that a page of another origin may have caused.
 
@@ -91,6 +92,8 @@ class CsrfCheck:
             is_secure: whether the service is reached only over https.
             trust_safe_methods: whether GET, HEAD, OPTIONS and TRACE pass without a check. False if
                 the request has an effect whatever its method, as a refresh does.
+            requires_token: whether the ``csrf`` claim must be repeated. False only if another
+                service prevents cross-site requests; the origin is checked anyway.
 
         Raises:
             OriginNotAllowedError: the request comes from a page of another origin.
@@ -102,7 +105,8 @@ class CsrfCheck:
             self.check_origin(request, is_secure=is_secure)
         elif not trust_safe_methods or request.method not in _SAFE_METHODS:
             self.check_origin(request, is_secure=is_secure)
-            await self._check_double_submit(request, claims)
+            if requires_token:
+                await self._check_double_submit(request, claims)
 
     def check_origin(self, request: RequestView, *, is_secure: bool) -> None:
         """Refuse a request from a page of another origin, as reported by the browser.
