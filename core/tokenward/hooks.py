@@ -1,7 +1,7 @@
-"""The moments of a token's life at which users are heard.
+"""Hooks: functions of yours that an engine calls when it issues, decodes or revokes a token.
 
-Every hook may be a plain function, a coroutine function or any callable object; the result is
-awaited if it can be. Hooks run one after the other, in the order in which they were registered.
+A hook may be a plain function, a coroutine function or any other callable object; its result is
+awaited if it is awaitable. Hooks run one after the other, in the order of their registration.
 """
 
 import inspect
@@ -29,16 +29,16 @@ ArgumentT = TypeVar("ArgumentT")
 
 @dataclass(frozen=True, slots=True)
 class TokenDraft:
-    """A token about to be issued, as a `before_issue` hook sees it."""
+    """A token that is about to be issued, as `before_issue` hooks get it."""
 
     type: TokenType
     subject: str
     session: str | None
     scope: str
-    """Separated by spaces."""
+    """The scopes, separated by spaces (RFC 6749 §3.3)."""
     fresh: bool
     claims: dict[str, object]
-    """A deep copy of the caller's claims; the only part that a hook may change, nested values included."""
+    """A deep copy of the caller's claims; hooks may change it, also nested values, and nothing else."""
 
 
 BeforeIssue: TypeAlias = Callable[[TokenDraft], Awaitable[None] | None]
@@ -53,7 +53,7 @@ OnRevokeT = TypeVar("OnRevokeT", bound=OnRevoke)
 
 @dataclass(frozen=True, slots=True)
 class RegisteredHooks(Generic[ClaimsT]):
-    """The hooks of one engine, in the order in which they run."""
+    """The hooks of one engine, each list in the order of its calls."""
 
     before_issue: list[BeforeIssue] = field(default_factory=list)
     after_decode: list[AfterDecode[ClaimsT]] = field(default_factory=list)
@@ -63,63 +63,64 @@ class RegisteredHooks(Generic[ClaimsT]):
 
 
 class LifecycleHooks(Generic[ClaimsT]):
-    """How hooks are registered. Each method is a decorator and gives its function back."""
+    """Registers hooks. Each method is a decorator and returns the function unchanged."""
 
     def __init__(self) -> None:
-        """Start with none."""
+        """Start without hooks."""
         self._hooks: RegisteredHooks[ClaimsT] = RegisteredHooks()
 
     def before_issue(self, hook: BeforeIssueT) -> BeforeIssueT:
         """Call the hook with a `TokenDraft` before each token is signed.
 
-        It may change ``draft.claims``; a registered claim in there is refused by name, as one of
-        the caller's would be. It must return nothing: another answer is a TypeError, so that claims
-        that were meant for the token are not lost. What it raises ends the issuing, and nothing has
-        been signed or stored for this token.
+        The hook may change ``draft.claims``; a registered claim in it is refused, as in the caller's
+        claims. The hook must return None. Any other result is a TypeError, so that claims which
+        were returned by mistake are not lost. If the hook raises, the token is not issued: nothing
+        has been signed or stored for it.
         """
         check_callable(hook, "before_issue", "@engine.before_issue above a function", takes=1)
         self._hooks.before_issue.append(hook)
         return hook
 
     def after_decode(self, hook: AfterDecode[ClaimsT]) -> AfterDecode[ClaimsT]:
-        """Call the hook with the claims of each token that passed every check, revocation included.
+        """Call the hook with the claims of each token that passed all checks, including revocation.
 
-        It may raise `TokenRejectedError` to refuse the token; the claims are this request's own. It
-        must return nothing: another answer is a TypeError, so that a ``return False`` that was
-        meant as a refusal cannot let a token in. Nothing has been stored by then.
+        The hook may raise `TokenRejectedError` to refuse the token. It must return None. Any other
+        result is a TypeError, so that a ``return False`` that was meant as a refusal cannot accept a
+        token. Nothing has been stored when the hook runs.
         """
         check_callable(hook, "after_decode", "@engine.after_decode above a function", takes=1)
         self._hooks.after_decode.append(hook)
         return hook
 
     def is_revoked(self, hook: IsRevoked[ClaimsT]) -> IsRevoked[ClaimsT]:
-        """Ask the hook, besides the store, whether a token is revoked: a deny-list of your own.
+        """Ask the hook, in addition to the store, whether a token is revoked.
 
-        It is asked after the signature and the claims were checked, and must answer True or False;
-        anything else is a TypeError. What it raises counts as an outage of the store: see
-        `TokenPolicy.store_outage`. A `TokenError` refuses the token as it stands.
+        Use it for a deny list of your own. It is called after the signature and the claims were
+        checked, and must return True or False; any other result is a TypeError. If it raises, that
+        counts as an outage of the store (see `TokenPolicy.store_outage`), except that a `TokenError`
+        refuses the token.
         """
         check_callable(hook, "is_revoked", "@engine.is_revoked above a function", takes=1)
         self._hooks.is_revoked.append(hook)
         return hook
 
     def on_revoke(self, hook: OnRevokeT) -> OnRevokeT:
-        """Call the hook with each `Revocation`, after the store has it.
+        """Call the hook with each `Revocation`, after it was stored.
 
-        What it raises reaches the caller of `revoke`, and the revocation stands.
+        If the hook raises, the error reaches the caller of `revoke`; the revocation stays stored.
         """
         check_callable(hook, "on_revoke", "@engine.on_revoke above a function", takes=1)
         self._hooks.on_revoke.append(hook)
         return hook
 
     def on_reuse(self, hook: OnReuse[ClaimsT]) -> OnReuse[ClaimsT]:
-        """Call the hook with the claims of a refresh token that came a second time.
+        """Call the hook with the claims of a refresh token that was used a second time.
 
-        By then the store has ended the session, and the `on_revoke` hooks have been called. What it
-        raises reaches the caller of `refresh` in place of `RefreshTokenReusedError`.
+        The session has already been revoked, and the `on_revoke` hooks have been called. If the hook
+        raises, the error reaches the caller of `refresh` instead of `RefreshTokenReusedError`.
 
-        Later uses are refused because the session has ended, and are not reported. Uses at the same
-        moment may each be reported.
+        Further uses are refused because the session is revoked, and are not reported. Uses at the
+        same time may each be reported.
         """
         check_callable(hook, "on_reuse", "@engine.on_reuse above a function", takes=1)
         self._hooks.on_reuse.append(hook)
@@ -129,7 +130,7 @@ class LifecycleHooks(Generic[ClaimsT]):
 async def run_hooks(
     hooks: Iterable[Callable[[ArgumentT], Awaitable[None] | None]], argument: ArgumentT
 ) -> None:
-    """Run hooks in order; what they return is of no interest."""
+    """Run hooks in order; their results are ignored."""
     for hook in hooks:
         await maybe_await(hook(argument))
 
@@ -139,15 +140,15 @@ async def run_validators(
     argument: ArgumentT,
     rule: str,
 ) -> None:
-    """Run hooks in order whose answer would be ignored.
+    """Run hooks in order that refuse by raising, and must return None.
 
     Args:
         hooks: the hooks.
-        argument: what each is called with.
-        rule: says what such a hook does in place of returning something.
+        argument: the argument of each call.
+        rule: the error message if a hook returns something; says what to do instead.
 
     Raises:
-        TypeError: one returned something.
+        TypeError: a hook returned something.
     """
     for hook in hooks:
         answer: object = await maybe_await(hook(argument))
@@ -156,7 +157,7 @@ async def run_validators(
 
 
 async def maybe_await(result: Awaitable[ResultT] | ResultT) -> ResultT:
-    """Await what can be awaited: a hook may be plain or async."""
+    """Return the result of a plain or async hook: await it if it is awaitable."""
     if inspect.isawaitable(result):
         return await result
     return result

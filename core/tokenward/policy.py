@@ -1,4 +1,4 @@
-"""What an engine demands of tokens and gives to them; frozen, and checked when it is built."""
+"""What an engine requires of tokens and writes into them; validated when it is built."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
@@ -29,16 +29,16 @@ class Never(Enum):
 
 
 NEVER: Final = Never.NEVER
-"""The lifetime of a token without ``exp``. Not the same as a lifetime of zero, which is over at once."""
+"""The lifetime of a token without ``exp``; with a lifetime of zero a token has expired at once."""
 
 Lifetime: TypeAlias = timedelta | Literal[Never.NEVER]
 TypeSource: TypeAlias = Literal["claim", "typ", "always-access"]
 StoreOutage: TypeAlias = Literal["refuse", "accept"]
 
 ALWAYS_REQUIRED: Final = frozenset({"exp", "iat", "sub", "jti", "type"})
-"""The claims without which no token is taken, where the policy does not say otherwise."""
+"""The claims without which a token is refused, unless the policy says otherwise."""
 LONGEST_LEEWAY: Final = timedelta(minutes=5)
-"""The longest leeway that a policy may have: stores keep records for twice as long past an ``exp``."""
+"""The maximum leeway of a policy; a store keeps records for twice as long after an ``exp``."""
 _ZERO: Final = timedelta(0)
 _LONGEST_GRACE: Final = timedelta(seconds=60)
 
@@ -47,8 +47,8 @@ _LONGEST_GRACE: Final = timedelta(seconds=60)
 class TokenPolicy:
     """The rules of one engine.
 
-    The defaults suit tokens that the engine issues itself. Only here can they be loosened, by name,
-    for tokens that somebody else issues::
+    The defaults are for tokens that the engine issues itself. Only the policy can relax them, by
+    name, for tokens of another issuer::
 
         TokenPolicy(
             issuer="https://login.example/",
@@ -58,123 +58,131 @@ class TokenPolicy:
         )
 
     Raises:
-        ConfigurationError: a value, or two together, cannot be meant; the message says which.
+        ConfigurationError: a value, or a combination of values, is invalid; the message names it.
     """
 
     issuer: str | None = None
-    """``iss``: written into every token, and demanded of every token; None: not looked at."""
+    """``iss``: written into every token and required of every token; None: not checked."""
     audience: str | Collection[str] | None = None
-    """``aud``: one or several names of this service; written, and one of them demanded.
+    """``aud``: one or several names of this service; all are written, and one of them is required.
 
     None: a token that names any audience is refused (RFC 7519 §4.1.3).
     """
     access_lifetime: Lifetime = timedelta(minutes=15)
-    """How long an access token lives. Zero is over at once; `NEVER` needs ``exp`` not required."""
-    refresh_lifetime: Lifetime = timedelta(days=30)
-    """How long a refresh token lives."""
-    session_lifetime: timedelta | None = None
-    """How long a session may last from its login, however often it is refreshed; None: no end.
+    """The lifetime of an access token. Zero: it has expired when it is issued.
 
-    Its last tokens end with it. How long a session may lie idle is the `refresh_lifetime`.
+    `NEVER` is allowed only if ``exp`` is not in `required_claims`.
+    """
+    refresh_lifetime: Lifetime = timedelta(days=30)
+    """The lifetime of a refresh token; see `access_lifetime`."""
+    session_lifetime: timedelta | None = None
+    """The maximum time from the login to the end of a session, despite refreshes; None: no maximum.
+
+    The last tokens of a session expire with it. `refresh_lifetime` is how long a session may be idle.
     """
     reuse_grace: timedelta = timedelta(seconds=10)
-    """How long a refresh token that was used may come again without ending its session; at most 60 s.
+    """How long a used refresh token may be used again without ending its session; at most 60 s.
 
-    For browsers with two tabs, and for clients whose connection breaks before the answer has come:
-    they get the same pair, as long as its refresh token is unused. After that it is a
-    `RefreshTokenSupersededError`. Zero: every second use is taken for a theft.
+    This is for browsers with two tabs, and for clients whose connection broke before the response
+    arrived: they get the same pair again, until its refresh token is used. After that they get a
+    `RefreshTokenSupersededError`. Zero: every second use counts as theft.
     """
     max_token_age: timedelta | None = None
-    """How old a token may get, whatever its ``exp``; older ones are refused with `TokenTooOldError`.
+    """The maximum age of a token, whatever its ``exp``; older tokens get a `TokenTooOldError`.
 
-    By default the longer of the two lifetimes, for an engine that can issue, and no bound for an
-    engine whose keys only verify. No lifetime may be longer. It also bounds how long the revocation
-    of a session or a subject has to be remembered. It has no effect where ``exp`` or ``iat`` is not
+    The default is the longer of the two lifetimes for an engine that can issue, and no maximum for
+    an engine whose keys only verify. No lifetime may be longer. This also limits how long the
+    revocation of a session or a subject is kept. It has no effect if ``exp`` or ``iat`` is not
     required.
     """
     leeway: timedelta = _ZERO
-    """How far clocks may differ, in every comparison of times; at most 5 minutes."""
+    """How far clocks may differ; applied to every comparison of times; at most 5 minutes."""
     required_claims: Collection[str] = ALWAYS_REQUIRED
     """The claims without which a token is refused.
 
-    More may be named, as they are named in the token, whatever your claims model calls them. A null
-    or an empty text counts as absent. Leaving out one of ``exp``, ``iat``, ``sub``, ``jti`` or ``type`` is for
-    tokens of other issuers; without ``exp`` in it, tokens that never expire are accepted.
+    You may add names, spelled as in the token even if your claims model uses an alias. A null or an
+    empty text counts as absent. Leave out ``exp``, ``iat``, ``sub``, ``jti`` or ``type`` only for
+    tokens of other issuers; without ``exp``, tokens that never expire are accepted.
     """
     type_source: TypeSource = "claim"
-    """Where a token's type is found.
+    """How the type of a token is recognised.
 
-    ``"claim"``: the ``type`` claim. ``"typ"``: the header, which must be ``at+jwt`` (RFC 9068 §4).
-    ``"always-access"``: nowhere, because that issuer's keys sign access tokens alone.
+    ``"claim"``: by the ``type`` claim. ``"typ"``: by the header, which must be ``at+jwt`` (RFC 9068
+    §4). ``"always-access"``: every token is an access token, because the issuer's keys sign no others.
     """
     integer_subjects: bool = False
-    """Whether ``sub`` may be an integer, which is read as its decimal text: 7 as ``"7"``.
+    """Whether ``sub`` may be an integer; it is read as decimal text: 7 as ``"7"``.
 
-    For the drop-in (`tokenward_fastapi.authjwt`): the library that it replaces wrote integers, against
-    RFC 7519 §4.1.2.
+    For the drop-in (`tokenward_fastapi.authjwt`): the library that it replaces wrote integers,
+    which RFC 7519 §4.1.2 does not allow.
     """
     issuer_optional_in: Collection[TokenType] = ()
-    """Types of tokens that may come without ``iss``, where there is an `issuer`.
+    """The types of tokens that may lack ``iss`` although the policy has an `issuer`.
 
-    For the drop-in: the library that it replaces wrote ``iss`` into access tokens only. Another issuer
-    is refused in every type.
+    For the drop-in: the library that it replaces wrote ``iss`` into access tokens only. A token that
+    names another issuer is always refused.
     """
     max_token_bytes: int = 16_384
-    """Tokens longer than this are refused unread."""
+    """The maximum length of a token; a longer token is refused before it is parsed."""
     signature_cache_entries: int = 8192
-    """How many tokens are remembered as well signed, so that the next request with one is cheap.
+    """The maximum number of tokens whose verified signature is cached.
 
-    Everything but the signature is checked anew. Zero switches it off. See `TokenEngine.signature_cache`.
+    Every request checks everything but the signature again. Zero switches the cache off. See
+    `TokenEngine.signature_cache`.
     """
     signature_cache_bytes: int = 8_388_608
-    """How much memory these may take, about. Zero switches it off."""
+    """The approximate maximum memory of the signature cache. Zero switches the cache off."""
     store_outage: StoreOutage = "refuse"
-    """When the revocation store does not answer: ``"refuse"`` the request (503), or ``"accept"`` it.
+    """If the revocation store does not answer: ``"refuse"`` the request (503), or ``"accept"`` it.
 
-    Accepting lets revoked access tokens in for as long as the store is down; each one is logged. A
-    refresh token is never accepted, neither by `TokenEngine.refresh` nor by a route that requires one.
+    With ``"accept"``, revoked access tokens are valid while the store is down; each use is logged. A
+    refresh token is never accepted, neither by `TokenEngine.refresh` nor by a route that requires it.
     """
     extra_registered_claims: Collection[Literal["csrf", "nbf"]] = ()
-    """Registered claims that every token is to have besides the usual ones.
+    """Further registered claims to write into every token.
 
-    For the drop-in, which writes both. ``nbf`` equals ``iat``, for readers that require it. ``csrf`` is
-    the claim that `CsrfCheck` compares; tokens of sessions always have it.
+    For the drop-in, which writes both. ``nbf`` equals ``iat``, for readers that require it. ``csrf``
+    is the claim that `CsrfCheck` compares; tokens of sessions always have it.
     """
 
     audiences: frozenset[str] = field(init=False, repr=False, compare=False, default=frozenset())
-    """`audience` for look-ups; empty where none is configured."""
+    """`audience` as a set, for lookups; empty if the policy has no audience."""
 
     def __post_init__(self) -> None:
-        """Check everything once."""
-        if not isinstance(self.extra_registered_claims, Collection) or not {
-            "csrf",
-            "nbf",
-        }.issuperset(self.extra_registered_claims):
-            _refuse(
-                "extra_registered_claims takes 'csrf' and 'nbf', as in extra_registered_claims={'nbf'}."
-            )
-        self._set("extra_registered_claims", frozenset(self.extra_registered_claims))
+        """Validate all values."""
+        self._check_claim_names()
         if self.audience is not None:
             self._set("audiences", checked_names(self.audience, "audience"))
-        required = self.required_claims
-        if isinstance(required, str) or not isinstance(required, Collection):
-            _refuse("required_claims must be several names, as in required_claims={'sub'}.")
-        if not all(isinstance(name, str) and name for name in required):
-            _refuse("required_claims must be names of claims, as in required_claims={'sub'}.")
-        self._set("required_claims", frozenset(required))
         if self.issuer is not None and (not isinstance(self.issuer, str) or not self.issuer):
             _refuse("issuer must be text that is not empty, or None.")
+
         self._check_times()
         self._check_sizes()
+        self._check_tolerance()
+
         if self.type_source not in ("claim", "typ", "always-access"):
             _refuse("type_source must be 'claim', 'typ' or 'always-access'.")
-        self._check_tolerance()
         if self.type_source == "claim" and "type" not in self.required_claims:
             _refuse(
                 "Without 'type' in required_claims, type_source must be 'typ' or 'always-access'."
             )
         if self.store_outage not in ("refuse", "accept"):
             _refuse("store_outage must be 'refuse' or 'accept'.")
+
+    def _check_claim_names(self) -> None:
+        extra = self.extra_registered_claims
+        if not isinstance(extra, Collection) or not {"csrf", "nbf"}.issuperset(extra):
+            _refuse(
+                "extra_registered_claims takes 'csrf' and 'nbf', as in extra_registered_claims={'nbf'}."
+            )
+        self._set("extra_registered_claims", frozenset(extra))
+
+        required = self.required_claims
+        if isinstance(required, str) or not isinstance(required, Collection):
+            _refuse("required_claims must be several names, as in required_claims={'sub'}.")
+        if not all(isinstance(name, str) and name for name in required):
+            _refuse("required_claims must be names of claims, as in required_claims={'sub'}.")
+        self._set("required_claims", frozenset(required))
 
     def _check_tolerance(self) -> None:
         if not isinstance(self.integer_subjects, bool):
@@ -195,6 +203,7 @@ class TokenPolicy:
             not isinstance(self.max_token_age, timedelta) or self.max_token_age <= _ZERO
         ):
             _refuse("max_token_age must be a timedelta above zero, or None.")
+
         if self.session_lifetime is not None and (
             not isinstance(self.session_lifetime, timedelta) or self.session_lifetime <= _ZERO
         ):
@@ -203,6 +212,7 @@ class TokenPolicy:
             _ZERO <= self.reuse_grace <= _LONGEST_GRACE
         ):
             _refuse("reuse_grace must be a timedelta from zero to 60 seconds.")
+
         self.check_lifetime(self.access_lifetime, "access_lifetime")
         self.check_lifetime(self.refresh_lifetime, "refresh_lifetime")
 
@@ -218,8 +228,8 @@ class TokenPolicy:
         """Refuse a lifetime that this policy does not allow.
 
         Raises:
-            ConfigurationError: not a timedelta or `NEVER`, negative, longer than `max_token_age`,
-                or `NEVER` where ``exp`` is required.
+            ConfigurationError: it is not a timedelta or `NEVER`, it is negative or longer than
+                `max_token_age`, or it is `NEVER` and ``exp`` is required.
         """
         if lifetime is NEVER:
             if "exp" in self.required_claims:
@@ -236,18 +246,18 @@ class TokenPolicy:
 
     @property
     def is_for_others(self) -> bool:
-        """Whether the policy is loosened for tokens that somebody else issues.
+        """Whether the policy is relaxed for tokens of another issuer.
 
-        Then ``iat_ms``, ``session_exp`` and ``scope`` count as absent where they are of another type,
-        and so do ``fresh``, ``csrf`` and ``type`` where the type is not found in the ``type`` claim.
-        A null counts as absent in every registered claim except ``exp``, ``iat`` and ``nbf``.
-        Otherwise the token is refused.
+        If it is, ``iat_ms``, ``session_exp`` and ``scope`` count as absent if they have another
+        type, and so do ``fresh``, ``csrf`` and ``type`` unless `type_source` is ``"claim"``. A null
+        counts as absent in every registered claim except ``exp``, ``iat`` and ``nbf``. If it is not,
+        such a token is refused.
         """
         return self.type_source != "claim" or not ALWAYS_REQUIRED.issubset(self.required_claims)
 
     @property
     def age_bound(self) -> timedelta | None:
-        """The age at which tokens are refused, for an engine that can issue; None: there is no bound."""
+        """The maximum age of a token, for an engine that can issue; None: there is no maximum."""
         if not ("exp" in self.required_claims and "iat" in self.required_claims):
             return None
         if self.max_token_age is not None:
@@ -260,10 +270,10 @@ class TokenPolicy:
 
 
 def checked_names(value: str | Collection[str], setting: str) -> frozenset[str]:
-    """Give one or several names as a set.
+    """Check one or several names and return them as a set.
 
     Raises:
-        ConfigurationError: there is none, or one is empty or no text.
+        ConfigurationError: there is no name, or a name is empty or not text.
     """
     if not isinstance(value, Collection):
         _refuse(f"{setting} must be text that is not empty, or several such texts.")

@@ -1,6 +1,6 @@
 """The claims of a token as a frozen Pydantic model that users subclass.
 
-Internal modules fix how registered claims are read, whatever a subclass says.
+The other modules make sure that every subclass reads registered claims in the same way.
 """
 
 from tokenward.claims.model import RESERVED_CLAIMS, Claims, TokenType

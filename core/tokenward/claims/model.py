@@ -13,36 +13,36 @@ from tokenward.claims.schema import fix_fields
 __all__ = ["RESERVED_CLAIMS", "Claims", "TokenType", "check_registered", "exact_issue_time"]
 
 TokenType = Literal["access", "refresh"]
-"""What a token is for. Every other value of the ``type`` claim is refused."""
+"""The types of tokens. Any other value of the ``type`` claim is refused."""
 
-# 9999-12-31T23:59:59Z: the last moment that a datetime can hold.
-_LAST_MOMENT: Final = 253_402_300_799
-# RFC 7519 §2: seconds since 1970, perhaps with a fraction. Strict, so that no bool or text passes.
-_NumericDate = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0, le=_LAST_MOMENT)]
-# Field by field, so that it holds where a subclass says `frozen=False`.
+# 9999-12-31T23:59:59Z: the latest time that a datetime can hold.
+_LATEST_TIME: Final = 253_402_300_799
+# RFC 7519 §2: seconds since 1970, with or without a fraction. Strict: no bool and no text.
+_NumericDate = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0, le=_LATEST_TIME)]
+# Each field is frozen, so that they stay frozen in a subclass with `frozen=False`.
 _FROZEN: Final = Field(frozen=True)
 
 
 class Claims(BaseModel):
-    """What a verified token says.
+    """The claims of a token.
 
-    Subclass it to have your own claims typed and validated; what a subclass does not name is kept
-    and found in `extra`. Registered claims cannot be redefined, and the configuration of a subclass
-    (an `alias_generator`, `str_to_lower` and the like) applies to your own claims alone. A validator
-    of yours that reaches a registered claim may refuse a token; the value that it returns is ignored. ::
+    Subclass it to get your own claims typed and validated; claims without a field are in `extra`.
+    Registered claims cannot be redefined, and the configuration of a subclass (`alias_generator`,
+    `str_to_lower` and so on) applies only to your own claims. Your validators may refuse a token
+    because of a registered claim, but the value that they return for it is ignored. ::
 
         class ShopClaims(Claims):
             tenant: str
             roles: tuple[str, ...] = ()
 
-    An object of this class that came from `TokenEngine.decode` has passed every check of the policy.
-    One that you build yourself has passed none.
+    Claims that `TokenEngine.decode` returned have passed every check of the policy. Claims that you
+    build yourself have passed none.
 
-    Where the policy does not require ``sub``, ``jti`` or ``type`` (tokens of other issuers), an
-    absent one is the empty string; an empty one in a token counts as absent.
+    If the policy does not require ``sub``, ``jti`` or ``type`` (tokens of other issuers), the field
+    of an absent claim is the empty string; an empty claim in a token counts as absent.
     """
 
-    # Not `frozen=True` above, which type checkers would ask of every subclass.
+    # Not as a class argument: type checkers would then require it of every subclass.
     model_config: ClassVar[ConfigDict] = ConfigDict(
         frozen=True,
         extra="allow",
@@ -52,13 +52,13 @@ class Claims(BaseModel):
     )
 
     sub: Annotated[str, _FROZEN] = ""
-    """Subject: whom the token is about (RFC 7519 §4.1.2)."""
+    """Subject: the user that the token is about (RFC 7519 §4.1.2)."""
     exp: Annotated[_NumericDate | None, _FROZEN] = None
     """Expiration time, in seconds since 1970 (RFC 7519 §4.1.4); None: it never expires."""
     iat: Annotated[_NumericDate | None, _FROZEN] = None
     """Issued at, in seconds since 1970 (RFC 7519 §4.1.6)."""
     iat_ms: Annotated[int, Field(strict=True, ge=0, lt=1000, frozen=True)] = 0
-    """Milliseconds past `iat`, which other readers want in whole seconds; Tokenward's own claim."""
+    """Milliseconds after `iat`, which is in whole seconds for other readers; Tokenward's own claim."""
     nbf: Annotated[_NumericDate | None, _FROZEN] = None
     """Not before, in seconds since 1970 (RFC 7519 §4.1.5)."""
     jti: Annotated[str, _FROZEN] = ""
@@ -68,23 +68,23 @@ class Claims(BaseModel):
     iss: Annotated[str | None, _FROZEN] = None
     """Issuer (RFC 7519 §4.1.1)."""
     aud: Annotated[str | tuple[str, ...] | None, _FROZEN] = None
-    """Audience: for whom the token is meant (RFC 7519 §4.1.3)."""
+    """Audience: the services that the token is intended for (RFC 7519 §4.1.3)."""
     sid: Annotated[str | None, _FROZEN] = None
     """The session to which the token belongs (OpenID Connect Front-Channel Logout §3)."""
     scope: Annotated[str | tuple[str, ...], _FROZEN] = ""
     """Scopes, separated by spaces (RFC 8693 §4.2); some issuers send a list. See `scopes`."""
     fresh: Annotated[StrictBool | _NumericDate, _FROZEN] = False
-    """Whether the user had just proved who they are, or until when that counts as just."""
+    """Whether the user had just logged in, or until when the token counts as fresh."""
     auth_time: Annotated[_NumericDate | None, _FROZEN] = None
-    """When the user proved who they are, in seconds since 1970 (OpenID Connect Core §2)."""
+    """When the user logged in, in seconds since 1970 (OpenID Connect Core §2)."""
     session_exp: Annotated[_NumericDate | None, _FROZEN] = None
-    """When the session ends, however often it is refreshed; in refresh tokens; Tokenward's own."""
+    """When the session ends, despite refreshes; in refresh tokens only; Tokenward's own claim."""
     csrf: Annotated[str | None, _FROZEN] = None
-    """What a form must repeat when the token travels in a cookie."""
+    """The value that a request must repeat if the token travels in a cookie."""
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:  # noqa: ANN401 - Pydantic's own
-        """Refuse a subclass that redefines what the engine checks by."""
+        """Refuse a subclass that redefines a registered claim."""
         super().__pydantic_init_subclass__(**kwargs)
         check_registered(cls)
 
@@ -95,16 +95,16 @@ class Claims(BaseModel):
         handler: GetCoreSchemaHandler,
         /,
     ) -> CoreSchema:
-        """Read registered claims by their own names, whatever the configuration of a subclass."""
+        """Read registered claims by their own names, even if the subclass is configured otherwise."""
         schema = handler(source)
-        # While Claims itself is built, its fields are the registered claims.
+        # While Claims itself is built, all its fields are registered claims.
         names = None if cls.__mro__[1] is BaseModel else RESERVED_CLAIMS
         fix_fields(handler.resolve_ref_schema(schema), names)
         return schema
 
     @property
     def extra(self) -> dict[str, JsonValue]:
-        """The claims that the model does not name."""
+        """The claims that have no field in the model."""
         return self.__pydantic_extra__ or {}
 
     @property
@@ -127,21 +127,21 @@ class Claims(BaseModel):
     @property
     def issued_at(self) -> datetime | None:
         """`iat` and `iat_ms` as a date in UTC."""
-        moment = exact_issue_time(self)
-        return None if moment is None else datetime.fromtimestamp(moment, UTC)
+        issued_at = exact_issue_time(self)
+        return None if issued_at is None else datetime.fromtimestamp(issued_at, UTC)
 
 
 RESERVED_CLAIMS: Final = frozenset(Claims.model_fields)
-"""The claims that the engine alone sets (see `TokenEngine.issue`)."""
+"""The claims that only the engine sets (see `TokenEngine.issue`)."""
 _ACCESSORS: Final = frozenset({"audiences", "expires_at", "extra", "issued_at", "scopes"})
 
 
 def check_registered(model: type[Claims]) -> None:
-    """Refuse a model that redefines registered claims, itself or by a base.
+    """Refuse a model that redefines registered claims, directly or through a base class.
 
     Raises:
-        TypeError: a field, an attribute or a property takes their place, or attributes are read
-            by a `__getattribute__` of the model.
+        TypeError: a field, an attribute or a property replaces a registered claim, or the model
+            defines `__getattribute__`.
     """
     if model is Claims:
         return
@@ -165,7 +165,7 @@ def check_registered(model: type[Claims]) -> None:
 
 
 def _owner(model: type, name: str) -> type | None:
-    """Return the class that gives a model an attribute, without running any of its code."""
+    """Return the class that defines an attribute of a model, without running its code."""
     return next((base for base in model.__mro__ if name in vars(base)), None)
 
 
@@ -177,5 +177,5 @@ def _is_ours(field: FieldInfo | None, name: str) -> bool:
 
 
 def exact_issue_time(claims: Claims) -> float | None:
-    """Give `iat` to the millisecond, where the token says that much; in seconds since 1970."""
+    """Return `iat` with the milliseconds of `iat_ms`, in seconds since 1970."""
     return None if claims.iat is None else claims.iat + claims.iat_ms / 1000

@@ -1,4 +1,4 @@
-"""Which members of a payload the fields of a claims model are read from."""
+"""The members of a payload from which a claims model reads its fields."""
 
 from typing import NamedTuple
 
@@ -12,12 +12,12 @@ __all__ = ["NeededMembers", "needed_members", "token_names"]
 
 
 class NeededMembers(NamedTuple):
-    """What a payload must have, so that no required field of a model is without a value."""
+    """The members that a payload must have so that every required field of a model has a value."""
 
     each: frozenset[str]
-    """Members that must all be there."""
+    """Members that must all be present."""
     alternatives: tuple[frozenset[str], ...]
-    """Sets of members, of which one of each set must be there."""
+    """Sets of members; at least one member of each set must be present."""
 
     def missing_from(self, names: frozenset[str]) -> list[str]:
         """Return the members that are missing, alternatives joined by "or"."""
@@ -38,10 +38,11 @@ def token_names(model: type[Claims], name: str) -> frozenset[str]:
 
 
 def needed_members(model: type[Claims]) -> NeededMembers:
-    """Return what the required fields of a model need.
+    """Return the members that the required fields of a model need.
 
-    A field that is also read from a registered claim needs nothing: the engine writes that claim.
-    What a model needs whose validators see the payload first cannot be told: nothing is returned.
+    A field that is also read from a registered claim needs no member, because the engine writes that
+    claim. If validators of the model see the payload before its fields, the needs are unknown, and
+    the result is empty.
     """
     if sees_payload_first(nodes_of(model.__pydantic_core_schema__)):
         return NeededMembers(frozenset(), ())

@@ -1,7 +1,7 @@
-"""Registered claims in the schema of a claims model: fixed there, and compared with those of `Claims`.
+"""Registered claims in the Pydantic schema of a claims model, read in the same way by every model.
 
 Pydantic applies the configuration of a subclass (alias generators, changes to text) to inherited
-fields as well. Here these fields are set apart, so that every model reads them alike.
+fields as well. This module removes that from the registered claims, and checks the result.
 """
 
 import re
@@ -23,7 +23,7 @@ __all__ = [
 
 CoreSchema: TypeAlias = dict[str, Any]
 
-# What the configuration of a model could do to text, and how a field says that it is not done.
+# The settings of a model that change text, and the setting of a field that switches each off.
 _FIXED_TEXT: Final[Mapping[str, tuple[str, object]]] = {
     "str_strip_whitespace": ("strip_whitespace", False),
     "str_to_lower": ("to_lower", False),
@@ -33,7 +33,7 @@ _FIXED_TEXT: Final[Mapping[str, tuple[str, object]]] = {
     "coerce_numbers_to_str": ("coerce_numbers_to_str", False),
 }
 _INNER: Final = ("schema", "items_schema", "keys_schema", "values_schema", "choices")
-# Settings that cannot change how fixed fields are read from JSON.
+# Settings that do not change how the registered claims are read from JSON.
 _HARMLESS: Final = frozenset(
     {
         "title", "frozen", "strict", "extra_fields_behavior", "hide_input_in_errors",
@@ -48,17 +48,18 @@ _WITHOUT_NUMBERS: Final = frozenset(
 _CONTAINERS: Final = frozenset(
     {"default", "nullable", "union", "list", "tuple", "set", "frozenset", "dict"}
 )
-# A value in JSON stands behind one of `:,[` or white space. So a payload without its digits, points
-# and signs has ":e" where there was an exponent, a NaN or an Infinity, once these letters are alike.
+# A quick test for NaN, Infinity and exponents. In JSON a value follows one of `:,[` or white space.
+# Map these characters to ":" and the letters E, N and I to "e", and remove digits, points and signs:
+# an exponent, a NaN or an Infinity then becomes ":e".
 _ALIKE: Final = bytes.maketrans(b",[ \t\n\rENI", b"::::::eee")
 _OF_NUMBERS: Final = b"0123456789.+-"
-_FEW: Final = 300  # The greatest float has 309 digits.
-# The beginning of a NaN, an Infinity, or a number that may overflow; others are finite.
+_FEW: Final = 300  # the largest float has 309 digits
+# The start of a NaN, an Infinity or a number that may overflow; all other numbers are finite.
 _SUSPECT: Final = re.compile(rb"[:,\[\s]-?(?:[NI]|[0-9]{200}|[0-9]+(?:\.[0-9]+)?[eE]\+?[0-9]{3})")
 
 
 def nodes_of(schema: Mapping[str, Any]) -> list[CoreSchema]:
-    """Return what stands around the fields of a model, from the outside, and the fields last."""
+    """Return the schema nodes around the fields of a model, outermost first, and the fields last."""
     definitions: dict[str, CoreSchema] = {}
     nodes: list[CoreSchema] = []
     found = cast("CoreSchema | None", schema)
@@ -75,20 +76,20 @@ def nodes_of(schema: Mapping[str, Any]) -> list[CoreSchema]:
 
 
 def fields_of(nodes: list[CoreSchema]) -> dict[str, CoreSchema]:
-    """Return the fields of a model; empty where its schema is not built like that of a model."""
+    """Return the fields of a model; empty if the schema does not have the usual structure."""
     fields: dict[str, CoreSchema] = nodes[-1].get("fields", {})
     return fields if nodes[-1]["type"] == "model-fields" else {}
 
 
 def fix_fields(schema: Mapping[str, Any], names: Collection[str] | None) -> None:
-    """Make fields independent of the model's configuration, in place.
+    """Make fields independent of the model's configuration; changes the schema in place.
 
-    They are read by their own names, and their text stays as it is. Validators of these fields
-    stay, and what they make of a value is not what the engine checks by.
+    The fields are read by their own names, and their text is not changed. Validators of the fields
+    stay, but the engine does not use the values that they return.
 
     Args:
-        schema: of a claims model.
-        names: the fields; None: all of them.
+        schema: the schema of a claims model.
+        names: the names of the fields; None: all fields.
     """
     nodes = nodes_of(schema)
     config: CoreSchema = {}
@@ -104,13 +105,13 @@ def fix_fields(schema: Mapping[str, Any], names: Collection[str] | None) -> None
 
 
 def reads_alike(model: type, nodes: list[CoreSchema], expected: Mapping[str, CoreSchema]) -> bool:
-    """Whether a model provably reads fields from JSON as they are read elsewhere.
+    """Whether a model certainly reads fields from JSON in the same way as another model.
 
-    Where this cannot be told, as of a model with validators or a constructor, the answer is False.
+    False if this is unknown, for example because the model has validators or a constructor.
 
     Args:
         model: the class.
-        nodes: of its schema.
+        nodes: the nodes of its schema; see `nodes_of`.
         expected: the fields, as they are in the schema of the other model.
     """
     if [node["type"] for node in nodes] != ["model", "model-fields"]:
@@ -126,7 +127,7 @@ def reads_alike(model: type, nodes: list[CoreSchema], expected: Mapping[str, Cor
 
 
 def sees_payload_first(nodes: list[CoreSchema]) -> bool:
-    """Whether a validator or a constructor of the model may change what its fields are read from."""
+    """Whether a validator or a constructor of the model may change the payload before its fields."""
     return any(
         node["type"] in {"function-before", "function-wrap", "function-plain"}
         or node.get("custom_init", False)
@@ -135,11 +136,11 @@ def sees_payload_first(nodes: list[CoreSchema]) -> bool:
 
 
 def may_hide_numbers(nodes: list[CoreSchema], fixed: Collection[str]) -> bool:
-    """Whether a payload may hold a number that a model neither looks at nor keeps in its extras.
+    """Whether a payload may contain a number that a model neither validates nor keeps in its extras.
 
     Args:
-        nodes: of the schema of a model that `reads_alike`.
-        fixed: fields of which it is known that they look at their numbers.
+        nodes: the schema nodes of a model for which `reads_alike` is True.
+        fixed: the names of fields that are known to validate their numbers.
     """
     config = nodes[0].get("config", {})
     return (
@@ -154,14 +155,14 @@ def may_hide_numbers(nodes: list[CoreSchema], fixed: Collection[str]) -> bool:
 
 
 def has_hidden_infinity(payload: bytes) -> bool:
-    """Whether a payload holds a NaN or an infinity, at any depth.
+    """Whether a payload contains a NaN or an infinity, at any depth.
 
     Raises:
-        MalformedTokenError: it holds something else that the parser refuses.
+        MalformedTokenError: the parser refuses the payload.
     """
     rest = payload.translate(_ALIKE, _OF_NUMBERS)
     return (
-        (b":e" in rest or len(payload) - len(rest) > _FEW)  # nearly free, and enough for most
+        (b":e" in rest or len(payload) - len(rest) > _FEW)  # cheap, and enough for most payloads
         and _SUSPECT.search(payload) is not None
         and not all_finite(loads_payload(payload))
     )
@@ -180,12 +181,12 @@ def _hides_number(field: CoreSchema, *, by_name: bool) -> bool:
 
 
 def _has_items(node: CoreSchema) -> bool:
-    """Whether a schema says what it contains; a list of anything does not."""
+    """Whether a container schema has a schema for its items; a list of anything has none."""
     return sum(key in node for key in _INNER) == (2 if node["type"] == "dict" else 1)
 
 
 def _inside(node: CoreSchema) -> Iterator[CoreSchema]:
-    """Go through a schema and those inside it, as far as these belong to one value."""
+    """Yield a schema and the schemas inside it that belong to the same value."""
     yield node
     for key in _INNER:
         inner = node.get(key, ())
@@ -194,7 +195,7 @@ def _inside(node: CoreSchema) -> Iterator[CoreSchema]:
 
 
 def _reading(field: CoreSchema) -> tuple[object, object]:
-    """Return what decides how a field is read: not how it is written."""
+    """Return the part of a field's schema that decides how it is read, not how it is written."""
     schema = field.get("schema", {})
     kept = {key: value for key, value in schema.items() if key not in {"serialization", "metadata"}}
     return field.get("validation_alias"), kept

@@ -1,6 +1,6 @@
-"""What goes into a token and what is required of one.
+"""Writing, reading and validating the claims of a token.
 
-Grants, writing, reading and validation; and the inspection of a token without verifying it.
+Also the inspection of a token without verifying it.
 """
 
 from tokenward.tokens.inspection import UnverifiedToken, list_faults, read_unverified

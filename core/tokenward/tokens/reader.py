@@ -1,4 +1,4 @@
-"""From a verified payload to typed claims: registered claims by one fixed model, yours by your own."""
+"""From a verified payload to typed claims: registered claims by one fixed model, the user's by theirs."""
 
 from typing import Final, Generic, TypeAlias, TypeVar
 
@@ -19,6 +19,7 @@ from tokenward.errors import (
     InvalidTokenError,
     MalformedTokenError,
     MissingClaimError,
+    raise_without_context,
 )
 from tokenward.jose.codec import all_finite, loads_payload
 from tokenward.policy import TokenPolicy
@@ -27,31 +28,35 @@ __all__ = ["ClaimsReader"]
 
 ClaimsT = TypeVar("ClaimsT", bound=Claims)
 _Registered: TypeAlias = tuple[dict[str, object], object, set[str]]
-"""Values of all registered claims, and the names of those that the payload has."""
+"""The values of all registered claims, and the names of those that the payload contains."""
 
 _FIELDS: Final = fields_of(nodes_of(Claims.__pydantic_core_schema__))
 _read_registered: Final = SchemaValidator(
     core_schema.model_fields_schema(_FIELDS, extra_behavior="ignore"),  # type: ignore[arg-type] # the same
     core_schema.CoreConfig(allow_inf_nan=False, hide_input_in_errors=True),
 ).validate_json
-# To another issuer these may mean something else.
+# Claims to which other issuers may give another meaning.
 _OF_TOKENWARD: Final = frozenset({"iat_ms", "session_exp", "scope"})
-# These as well, where the tokens are not of the flask-jwt-extended family: its tokens have `type`.
+# The same, unless the tokens are of the flask-jwt-extended family, which have a `type` claim.
 _OF_THE_FAMILY: Final = frozenset({"fresh", "csrf", "type"})
 _set: Final = object.__setattr__
-# What Pydantic calls a payload that is no JSON, or JSON that is no object.
+# Pydantic's error types for a payload that is not JSON, or not a JSON object.
 _NO_OBJECT: Final = frozenset({"json_invalid", "model_type", "model_attributes_type", "dict_type"})
 
 
 class ClaimsReader(Generic[ClaimsT]):
     """Reads payloads into one claims model.
 
-    One pass over the payload, where the model provably reads registered claims as `Claims` does.
-    Otherwise they are read in a pass of their own, and replace what the model made of them.
+    If the model certainly reads registered claims as `Claims` does, a payload is read once. If not,
+    registered claims are read separately, and replace the values of the model.
     """
 
     def __init__(self, model: type[ClaimsT], policy: TokenPolicy) -> None:
-        """Prepare what does not change from token to token.
+        """Prepare what is the same for all tokens.
+
+        Args:
+            model: the claims model.
+            policy: says which deviations of other issuers are tolerated.
 
         Raises:
             TypeError: the model redefines registered claims.
@@ -72,29 +77,26 @@ class ClaimsReader(Generic[ClaimsT]):
         )
 
     def read_claims(self, payload: bytes) -> ClaimsT:
-        """Parse a payload; nothing but its form and the types of its claims is checked.
+        """Parse a payload; only its form and the types of its claims are checked.
 
         Raises:
-            MalformedTokenError: it is not a JSON object in UTF-8, or holds a NaN or an infinity.
+            MalformedTokenError: it is not a JSON object in UTF-8, or contains a NaN or an infinity.
             MissingClaimError: a claim that the model requires is absent.
-            InvalidClaimError: a claim is not of the model's type.
-            TypeError: a validator of the model returned something that is not the model.
+            InvalidClaimError: a claim does not have the type that the model requires.
+            TypeError: a validator of the model returned an object of another class.
         """
+        claims: ClaimsT | None = None
         if self._is_alike:
-            refusal = None
             try:
-                claims: ClaimsT = self._validate_json(payload)
+                claims = self._validate_json(payload)
             except ValidationError as exc:
-                refusal = self._translate(exc)
-            # Raised out here: inside `except` it would carry Pydantic's error, and that the payload.
-            if refusal is not None:
                 if not self._is_tolerant:
-                    raise refusal
-                claims = self._read_twice(payload)
-        else:
-            claims = self._read_twice(payload)
-        # JSON has no NaN and no Infinity (RFC 8259 §6); Pydantic's parser takes them, and makes
-        # one of 1e999. The model refuses them in its own floats, and here is the rest.
+                    raise_without_context(self._translate(exc))
+        if claims is None:
+            claims = self._read_separately(payload)
+
+        # JSON has no NaN and no Infinity (RFC 8259 §6), but Pydantic's parser accepts them and reads
+        # 1e999 as infinity. The model refuses them in its float fields; this refuses all others.
         extra = claims.__pydantic_extra__
         if (extra and not all_finite(extra)) or (
             self._may_hide_numbers and has_hidden_infinity(payload)
@@ -102,44 +104,37 @@ class ClaimsReader(Generic[ClaimsT]):
             raise MalformedTokenError
         return claims
 
-    def _read_twice(self, payload: bytes) -> ClaimsT:
+    def _read_separately(self, payload: bytes) -> ClaimsT:
+        """Read registered claims with the fixed model, and all others with the claims model."""
         registered, tolerable = self._read_registered(payload)
-        try:
-            claims: ClaimsT = self._validate_json(payload)
-        except ValidationError as exc:
-            refusal = self._translate(exc)
-        else:
-            return self._with_registered(claims, registered)
-        if tolerable is None:
-            raise refusal
-        try:
-            claims = self._validate_json(tolerable)
-        except ValidationError as exc:
-            refusal = self._translate(exc)
-        else:
-            return self._with_registered(claims, registered)
+        refusal: InvalidTokenError
+        for each in (payload,) if tolerable is None else (payload, tolerable):
+            try:
+                claims: ClaimsT = self._validate_json(each)
+            except ValidationError as exc:
+                refusal = self._translate(exc)
+            else:
+                return self._with_registered(claims, registered)
+        # Not in `except`: the error would keep Pydantic's error, which holds the payload.
         raise refusal
 
     def _read_registered(self, payload: bytes) -> tuple[_Registered, bytes | None]:
-        """Read the registered claims, and return the payload without what was tolerated in it."""
-        wrong: frozenset[str] = frozenset()
+        """Read the registered claims; also return the payload without tolerated values, if it has any."""
         try:
             return _read_registered(payload), None
         except ValidationError as exc:
-            refusal = self._translate(exc)
-            if self._is_tolerant:
-                wrong = _wrong_members(exc)
-        if not wrong:
-            raise refusal
+            wrong = _wrong_members(exc) if self._is_tolerant else frozenset[str]()
+            if not wrong:
+                raise_without_context(self._translate(exc))
+
         tolerable = to_json(self._without(wrong, payload))
         try:
             return _read_registered(tolerable), tolerable
         except ValidationError as exc:
-            refusal = self._translate(exc)
-        raise refusal
+            raise_without_context(self._translate(exc))
 
     def _without(self, wrong: frozenset[str], payload: bytes) -> dict[str, object]:
-        """Return the members of a payload; of those that are wrong, the tolerated ones are absent."""
+        """Return the members of a payload, without the wrong members that the policy tolerates."""
         members: dict[str, object] = {**loads_payload(payload)}
         if type(members.get("sub")) is int and self._policy.integer_subjects:
             members["sub"] = str(members["sub"])
@@ -150,12 +145,12 @@ class ClaimsReader(Generic[ClaimsT]):
         return members
 
     def _with_registered(self, claims: ClaimsT, registered: _Registered) -> ClaimsT:
-        """Return a copy of claims, with the registered ones as the fixed model read them.
+        """Return a copy of the claims with the registered claims as the fixed model read them.
 
         A copy, because a validator may return the same object for several tokens.
 
         Raises:
-            TypeError: these are no claims of the model.
+            TypeError: the object is not an instance of the model.
         """
         if not isinstance(claims, self._model):
             msg = (
@@ -164,12 +159,14 @@ class ClaimsReader(Generic[ClaimsT]):
             raise TypeError(msg)
         if type(claims) is not self._model:
             check_registered(type(claims))
+
         values, _, names = registered
         extra, private = claims.__pydantic_extra__, claims.__pydantic_private__
         if extra is not None:
             extra = {name: extra[name] for name in extra if name not in RESERVED_CLAIMS}
+
         copied = object.__new__(type(claims))
-        # What BaseModel.__copy__ does, which a model may replace; fields are frozen for all others.
+        # As BaseModel.__copy__ does; a model may override that, and its fields are frozen.
         _set(copied, "__dict__", {**claims.__dict__, **values})
         _set(copied, "__pydantic_extra__", extra)
         _set(
@@ -185,7 +182,7 @@ class ClaimsReader(Generic[ClaimsT]):
         location = first["loc"]
         if not location and first["type"] in _NO_OBJECT:
             return MalformedTokenError()
-        # A name that only the token knows is not repeated.
+        # Only names of the model are shown: other names come from the token.
         name = str(location[0]) if location else ""
         claim = name if name in self._claim_names else "(several or unnamed)"
         if first["type"] == "missing" and len(location) == 1:

@@ -1,4 +1,4 @@
-"""From a verified payload to checked claims: the policy applied, in full, on every path."""
+"""Checks claims against the policy; every path of the engine makes all checks."""
 
 import math
 from datetime import timedelta
@@ -28,21 +28,21 @@ ClaimsT = TypeVar("ClaimsT", bound=Claims)
 
 _ACCESS_TYP: Final = "at+jwt"  # RFC 9068 §2.1
 _KNOWN_TYPES: Final = frozenset({"access", "refresh"})
-# RFC 8725 §3.11: a token that was typed for another purpose is not taken for ours.
+# RFC 8725 §3.11: a token with the ``typ`` of another purpose is refused.
 _OUR_TYPS: Final = frozenset({_ACCESS_TYP, "jwt", None})
 
 
 class ClaimsValidator(ClaimsReader[ClaimsT], Generic[ClaimsT]):
-    """Reads payloads into one claims model, and holds them against one policy."""
+    """Reads payloads into one claims model, and checks them against one policy."""
 
     def __init__(self, model: type[ClaimsT], policy: TokenPolicy, keys: KeySource) -> None:
-        """Prepare what does not change from token to token.
+        """Prepare what is the same for all tokens.
 
         Args:
             model: the claims model.
             policy: the rules.
-            keys: the keys of the engine. Where they only verify, the age of a token has no bound
-                but that which the policy names.
+            keys: the keys of the engine. If they only verify, tokens have a maximum age only if
+                the policy sets `max_token_age`.
 
         Raises:
             TypeError: the model redefines registered claims.
@@ -52,28 +52,34 @@ class ClaimsValidator(ClaimsReader[ClaimsT], Generic[ClaimsT]):
         self._audiences = policy.audiences
         self._type_source = policy.type_source
         self._issuer_optional_in = policy.issuer_optional_in
-        self._named = RESERVED_CLAIMS.intersection(policy.required_claims)
-        self._registered = sorted(self._named)
-        self._unregistered = sorted(frozenset(policy.required_claims) - RESERVED_CLAIMS)
-        self._asks_more = not ALWAYS_REQUIRED.issuperset(policy.required_claims)
+        self._required = RESERVED_CLAIMS.intersection(policy.required_claims)
+        self._required_names = sorted(self._required)
+        self._required_others = sorted(frozenset(policy.required_claims) - RESERVED_CLAIMS)
+        self._requires_more = not ALWAYS_REQUIRED.issuperset(policy.required_claims)
         self._leeway = policy.leeway.total_seconds()
         bound = policy.age_bound
         self._max_age = math.inf if bound is None else bound.total_seconds()
-        self._is_age_named = policy.max_token_age is not None
+        self._sets_max_age = policy.max_token_age is not None
         self._keys = keys
 
     def check(
         self, claims: ClaimsT, jws: VerifiedJws, *, expected: TokenType | None, now: float
     ) -> None:
-        """Hold claims against the policy (RFC 7519 §4.1 and §7.2, RFC 8725 §3.8 to §3.12).
+        """Check claims against the policy (RFC 7519 §4.1 and §7.2, RFC 8725 §3.8 to §3.12).
+
+        Args:
+            claims: the claims of the token.
+            jws: its payload and ``typ``, verified.
+            expected: the type that it must have; None: any known type.
+            now: the time, in seconds since 1970.
 
         Raises:
             MissingClaimError: a claim that the policy requires is absent or empty.
             InvalidClaimError: ``exp``, ``iat`` or ``nbf`` is null.
-            InvalidIssuerError, InvalidAudienceError: it comes from, or is meant for, somebody else.
-            WrongTokenTypeError: it is not of the expected type.
-            TokenNotYetValidError, TokenExpiredError: its time has not come, or is over.
-            TokenTooOldError: it was issued longer ago than the policy allows.
+            InvalidIssuerError, InvalidAudienceError: the issuer or the audience is another one.
+            WrongTokenTypeError: the token does not have the expected type.
+            TokenNotYetValidError, TokenExpiredError: the token is not valid yet, or has expired.
+            TokenTooOldError: the token is older than the policy allows.
         """
         exp, iat, nbf, kind = claims.exp, claims.iat, claims.nbf, claims.type
         # A null or an empty text counts as absent.
@@ -81,7 +87,7 @@ class ClaimsValidator(ClaimsReader[ClaimsT], Generic[ClaimsT]):
             exp is None
             or iat is None
             or not (kind and claims.sub and claims.jti)
-            or self._asks_more
+            or self._requires_more
             or (nbf is None and "nbf" in claims.__pydantic_fields_set__)
         ):
             self._check_presence(claims, jws.payload)
@@ -89,7 +95,7 @@ class ClaimsValidator(ClaimsReader[ClaimsT], Generic[ClaimsT]):
             self._check_issuer(claims.iss, kind)
         aud = claims.aud
         if aud is not None:
-            # Where no audience is configured, none is ours: RFC 7519 §4.1.3.
+            # RFC 7519 §4.1.3. Without a configured audience, every named audience is another one.
             if self._audiences.isdisjoint((aud,) if isinstance(aud, str) else aud):
                 raise InvalidAudienceError
         elif self._audiences:
@@ -104,11 +110,11 @@ class ClaimsValidator(ClaimsReader[ClaimsT], Generic[ClaimsT]):
         self._check_age(exp, iat, now)
 
     def seconds_left(self, claims: ClaimsT, now: float) -> float:
-        """Return how many seconds a token has left, including leeway; infinity: it never expires.
+        """Return the seconds until a token expires, including leeway; infinity: it never expires.
 
         Raises:
             TokenExpiredError: it has expired.
-            TokenTooOldError: it was issued longer ago than the policy allows.
+            TokenTooOldError: it is older than the policy allows.
         """
         self._check_age(claims.exp, claims.iat, now)
         return self.expires_at(claims) - now
@@ -154,28 +160,28 @@ class ClaimsValidator(ClaimsReader[ClaimsT], Generic[ClaimsT]):
             raise TokenTooOldError
 
     def _has_age_bound(self) -> bool:
-        # Asked late, because a ring may be given a private key while the service runs.
-        return self._is_age_named or self._keys.can_sign
+        # Checked for each token, because a ring may get a private key while the service runs.
+        return self._sets_max_age or self._keys.can_sign
 
     def _check_presence(self, claims: ClaimsT, payload: bytes) -> None:
-        for name in self._registered:
+        for name in self._required_names:
             if getattr(claims, name) in {None, ""}:
                 raise MissingClaimError(name)
-        if not claims.__pydantic_fields_set__ >= self._named:
-            raise MissingClaimError(min(self._named - claims.__pydantic_fields_set__))
+        if not claims.__pydantic_fields_set__ >= self._required:
+            raise MissingClaimError(min(self._required - claims.__pydantic_fields_set__))
         for name in ("exp", "iat", "nbf"):
-            # RFC 7519 §4.1: a time is a number. Null would be no bound where one was meant.
+            # RFC 7519 §4.1: a time is a number. A null must not remove a limit that was intended.
             if getattr(claims, name) is None and name in claims.__pydantic_fields_set__:
                 raise InvalidClaimError(name)
-        if self._unregistered:
-            # By their names in the token; the fields of a model may be called otherwise.
+        if self._required_others:
+            # By their names in the token, which may differ from the fields of the model.
             members = loads_payload(payload)
-            for name in self._unregistered:
+            for name in self._required_others:
                 if members.get(name) in (None, ""):
                     raise MissingClaimError(name)
 
     def _type_of(self, kind: str, typ: str | None) -> str | None:
-        """Give the type of the token, or None where its claim, header and policy disagree."""
+        """Return the type of a token; None: its claim, header and the policy do not agree."""
         source = self._type_source
         if source == "typ":
             return "access" if typ == _ACCESS_TYP else None
