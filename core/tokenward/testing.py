@@ -1,4 +1,4 @@
-"""For tests: a clock that stands still, and the contract that every store has to pass.
+"""For tests: a clock that stands still, and a test suite that every store must pass.
 
 ::
 
@@ -8,7 +8,7 @@
             async with MyStore(...) as store:      # empty
                 yield store
 
-The suite is plain coroutine functions; run it with pytest-asyncio's auto mode, or with anyio.
+The tests are plain coroutine functions; run them with pytest-asyncio's auto mode, or with anyio.
 """
 
 import asyncio
@@ -30,35 +30,35 @@ _KINDS: tuple[Literal["token", "session", "subject"], ...] = ("token", "session"
 
 
 class FrozenClock:
-    """A clock that moves only when told to: ``TokenEngine(..., clock=FrozenClock())``."""
+    """A clock that stands still until `advance`: ``TokenEngine(..., clock=FrozenClock())``."""
 
     def __init__(self, now: float = _NOW) -> None:
-        """Take the time at which it stands, in seconds since 1970."""
+        """Set the time, in seconds since 1970."""
         self.now: float = now
 
     def __call__(self) -> float:
-        """Tell the time."""
+        """Return the time, in seconds since 1970."""
         return self.now
 
     def advance(self, seconds: float) -> None:
-        """Move on."""
+        """Move the time forward."""
         self.now += seconds
 
 
 class RevocationStoreContract:
-    """What every `RevocationStore` does. Subclass it with a fixture ``store`` that gives an empty one.
+    """Tests of a `RevocationStore`. Subclass it with a fixture ``store`` that yields an empty store.
 
-    Times in it are far from the real ones: a store must judge by the time that it is given. It may
-    forget a record by a clock of its own only when the record's life, counted from when it was
-    written, is over.
+    The times in the tests are far from the real time: a store must use the time that it is given. A
+    store may remove a record by its own clock only when the lifetime of the record, counted from the
+    time of writing, has passed.
     """
 
     async def test_it_is_a_revocation_store(self, store: RevocationStore) -> None:
-        """It has every member of the protocol."""
+        """The store has every member of the protocol."""
         assert isinstance(store, RevocationStore)
 
     async def test_what_is_revoked_is_denied_and_nothing_else(self, store: RevocationStore) -> None:
-        """Not another identity, and not the same text in another place."""
+        """Another identity is not denied, nor is the same text as the identity of another kind."""
         for kind in _KINDS:
             identity = f"one {kind}"
             assert not await _denies(store, kind, identity)
@@ -69,7 +69,7 @@ class RevocationStoreContract:
                 assert not await _denies(store, other, identity)
 
     async def test_identities_are_opaque(self, store: RevocationStore) -> None:
-        """Whatever text a token may hold is one identity, and stays apart from all others."""
+        """Every text that a token may contain is one identity, distinct from all others."""
         odd = ["*", "a:b", "a%", "a_", "'; --", "é", "\U0001f511", " ", "x" * 4000, "{a}", "a\nb"]
         for identity in odd:
             assert not await _denies(store, "token", identity)
@@ -77,7 +77,7 @@ class RevocationStoreContract:
             assert await _denies(store, "token", identity)
 
     async def test_a_record_holds_until_its_time(self, store: RevocationStore) -> None:
-        """To the last moment, and for ever where that is said."""
+        """A record denies until its `keep_until`, also if that is infinity."""
         for kind in _KINDS:
             await store.revoke(_record(kind, "x"), now=_NOW)
             await store.revoke(_record(kind, "ever", keep_until=math.inf), now=_NOW)
@@ -86,7 +86,7 @@ class RevocationStoreContract:
             assert await _denies(store, kind, "ever", now=_NOW + 1e9)
 
     async def test_a_second_record_never_weakens_the_first(self, store: RevocationStore) -> None:
-        """The later end stands, in whichever order they come."""
+        """The later `keep_until` counts, in whatever order the records are written."""
         for kind in _KINDS:
             await store.revoke(_record(kind, "x"), now=_NOW)
             weaker = _record(kind, "x", keep_until=_NOW + 1, issued_before=_NOW - 5)
@@ -98,7 +98,7 @@ class RevocationStoreContract:
     async def test_a_subject_is_denied_by_when_the_token_was_issued(
         self, store: RevocationStore
     ) -> None:
-        """Earlier is denied, from the moment on is good, unknown counts as earlier."""
+        """Tokens issued before the time are denied, later tokens are not; no issue time counts as before."""
         moment = _NOW + 0.123
         await store.revoke(_record("subject", "x", issued_before=moment), now=_NOW)
         assert await _denies(store, "subject", "x", issued_at=_NOW + 0.122)
@@ -108,26 +108,26 @@ class RevocationStoreContract:
         assert await _denies(store, "subject", "x", issued_at=moment)
 
     async def test_a_subject_without_a_moment_is_denied_whole(self, store: RevocationStore) -> None:
-        """Where no moment is said, no later token is good either."""
+        """A record without `issued_before` denies later tokens as well."""
         await store.revoke(Revocation("subject", "x", _NOW + 60), now=_NOW)
         assert await _denies(store, "subject", "x", issued_at=_NOW + 30, now=_NOW + 30)
         await store.revoke(_record("subject", "x"), now=_NOW)
         assert await _denies(store, "subject", "x", issued_at=_NOW + 30, now=_NOW + 30)
 
     async def test_a_token_without_session_has_none(self, store: RevocationStore) -> None:
-        """None is no name of a session."""
+        """The session None is not the session named "None"."""
         await store.revoke(_record("session", "None"), now=_NOW)
         assert not await store.is_revoked(jti="j", sid=None, sub="s", issued_at=_NOW, now=_NOW)
 
     async def test_each_of_many_at_once_gets_its_own_answer(self, store: RevocationStore) -> None:
-        """Two hundred questions in one turn of the loop, every third of them about a revoked token."""
+        """Two hundred calls at the same time get the right results, every third for a revoked token."""
         for number in range(0, 200, 3):
             await store.revoke(_record("token", str(number)), now=_NOW)
         answers = await asyncio.gather(*(_denies(store, "token", str(n)) for n in range(200)))
         assert answers == [number % 3 == 0 for number in range(200)]
 
     async def test_a_token_is_consumed_once(self, store: RevocationStore) -> None:
-        """By one of two hundred at once, and by nobody after, until it is over."""
+        """One of two hundred uses at the same time is the first, and no later use is."""
         answers = await asyncio.gather(*(store.consume(_use(), now=_NOW) for _ in range(200)))
         assert [each.is_first for each in answers].count(True) == 1
         assert await store.consume(_use(), now=_NOW + 59) == Consumed(is_first=False)
@@ -136,7 +136,7 @@ class RevocationStoreContract:
     async def test_within_the_grace_the_first_pair_is_given_again(
         self, store: RevocationStore
     ) -> None:
-        """To each who comes, and not what they have sealed themselves."""
+        """Every use in the grace gets the pair of the first use, not its own."""
         first = _use(sealed=b"\x00first\xff", grace=10)
         assert await store.consume(first, now=_NOW) == Consumed(is_first=True)
         again = Consumed(is_first=False, sealed=first.sealed, is_in_grace=True)
@@ -148,7 +148,7 @@ class RevocationStoreContract:
     async def test_a_pair_is_returned_until_its_successor_is_used(
         self, store: RevocationStore
     ) -> None:
-        """An older token has no pair any more; it is still known to be within its grace."""
+        """When the successor is used, the older token has no pair, but is still within its grace."""
         await store.consume(_use(sealed=b"first", grace=10), now=_NOW)
         await store.consume(_use("y", successor="z", sealed=b"next", grace=10), now=_NOW + 1)
         in_grace = Consumed(is_first=False, is_in_grace=True)
@@ -158,7 +158,7 @@ class RevocationStoreContract:
         assert await store.consume(_use(), now=_NOW + 10) == Consumed(is_first=False)
 
     async def test_a_use_without_a_pair_has_its_grace(self, store: RevocationStore) -> None:
-        """Whether a pair was sealed makes no difference to the grace."""
+        """The grace does not depend on a sealed pair."""
         await store.consume(_use(grace=10), now=_NOW)
         assert await store.consume(_use(), now=_NOW + 9) == Consumed(
             is_first=False, is_in_grace=True
@@ -166,7 +166,7 @@ class RevocationStoreContract:
         assert await store.consume(_use(), now=_NOW + 10) == Consumed(is_first=False)
 
     async def test_the_retention_only_grows(self, store: RevocationStore) -> None:
-        """One number for the whole store; zero reads it."""
+        """The store has one retention, which never decreases; zero reads it."""
         given = [(0, 0), (900.25, 900.25), (60, 900.25), (0, 900.25)]
         assert [(each, await store.raise_retention(each)) for each, _ in given] == given
         many = range(901, 951)
@@ -176,7 +176,7 @@ class RevocationStoreContract:
         assert [(each, await store.raise_retention(each)) for each, _ in given] == given
 
     async def test_the_retention_outlives_all_records(self, store: RevocationStore) -> None:
-        """A purge leaves it, and it is no record of anything."""
+        """A purge neither removes nor counts the retention."""
         raised = await store.raise_retention(60)
         await store.revoke(_record("token", "x"), now=_NOW)
         await store.purge(now=_NOW + 10**9)
@@ -184,14 +184,14 @@ class RevocationStoreContract:
         assert await store.purge(now=_NOW + 10**9) == 0
 
     async def test_consuming_is_not_revoking(self, store: RevocationStore) -> None:
-        """A token that was used is told apart from one that was revoked."""
+        """A consumed token is not a revoked token."""
         await store.consume(_use(), now=_NOW)
         assert not await _denies(store, "token", "x")
 
     async def test_a_purge_by_a_clock_that_is_ahead_changes_no_answer(
         self, store: RevocationStore
     ) -> None:
-        """A record is still there `CLOCK_SPARE_SECONDS` after its end."""
+        """A record is kept for `CLOCK_SPARE_SECONDS` after its `keep_until`."""
         for kind in _KINDS:
             await store.revoke(_record(kind, "x"), now=_NOW)
         await store.consume(_use(grace=10), now=_NOW)
@@ -204,7 +204,7 @@ class RevocationStoreContract:
             assert await _denies(store, kind, "x")
 
     async def test_purging_changes_no_answer(self, store: RevocationStore) -> None:
-        """What is over goes, what is not stays, and a purge may come twice or at the same time."""
+        """A purge removes expired records only, also if two purges run at the same time."""
         for kind in _KINDS:
             await store.revoke(_record(kind, "old", keep_until=_NOW + 1), now=_NOW)
             await store.revoke(_record(kind, "new"), now=_NOW)
@@ -225,7 +225,7 @@ async def _denies(
     issued_at: float | None = _NOW,
     now: float = _NOW,
 ) -> bool:
-    """Ask for a token that has the identity in the place of one kind alone."""
+    """Ask about a token that has the identity as one kind only."""
     return await store.is_revoked(
         jti=identity if kind == "token" else "no such token",
         sid=identity if kind == "session" else "no such session",
@@ -242,12 +242,12 @@ def _record(
     keep_until: float = _NOW + 60,
     issued_before: float = _NOW + 1,
 ) -> Revocation:
-    """Make a record as the engine makes it."""
+    """Return a record as the engine builds it."""
     return Revocation(kind, identity, keep_until, issued_before if kind == "subject" else None)
 
 
 def _use(
     jti: str = "x", *, successor: str = "y", sealed: bytes = b"", grace: float = 0
 ) -> Consumption:
-    """Make a use as the engine makes it."""
+    """Return a use as the engine builds it."""
     return Consumption(jti, successor, sealed, _NOW + grace, _NOW + 60)

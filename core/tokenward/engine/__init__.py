@@ -1,6 +1,6 @@
-"""The engine: the only place that joins keys, tokens and sessions.
+"""The engine, which joins keys, tokens and sessions.
 
-`Issuers` puts several engines behind one face.
+`Issuers` combines the engines of several issuers; both are a `TokenVerifier`.
 """
 
 from tokenward.engine.issuers import Issuers

@@ -1,4 +1,4 @@
-"""Tokens of several issuers, each judged by the engine of its own issuer and by no other."""
+"""Tokens of several issuers, each verified by the engine of its own issuer and by no other."""
 
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import timedelta
@@ -37,12 +37,12 @@ class Issuers(Generic[ClaimsT]):
 
         auth = TokenAuth(Issuers(own_engine, login_engine))
 
-    A token's ``iss`` is read before anybody vouches for it, and only chooses the engine. That
-    engine checks everything, the issuer again among it, with its own keys, audience, claims model,
-    store and hooks: a key of one issuer never signs for another.
+    The ``iss`` of a token is read before the token is verified, and only chooses the engine. That
+    engine makes all checks, including the issuer, with its own keys, audience, claims model, store
+    and hooks: the key of one issuer never verifies the token of another.
 
-    Where two engines share a store, give each a `PrefixedStore`, so that no issuer revokes what
-    another issued.
+    If engines share a store, give each a `PrefixedStore`, so that no issuer can revoke the tokens of
+    another.
     """
 
     @overload
@@ -71,14 +71,14 @@ class Issuers(Generic[ClaimsT]):
         fourth: TokenEngine[FourthT],
         /,
     ) -> None: ...
-    def __init__(self, *engines: TokenEngine[Any]) -> None:  # the overloads say of what
-        """Take the engines; each is chosen by its policy's `issuer`.
+    def __init__(self, *engines: TokenEngine[Any]) -> None:  # the overloads say which claims
+        """Combine engines; each verifies the tokens of its policy's `issuer`.
 
-        The claims are of whichever model the token's issuer has: up to four different ones are
-        told apart by type, and more should have a common base.
+        The claims have the model of the token's engine. Up to four different models form a union
+        type; more than four should have a common base class.
 
         Raises:
-            ConfigurationError: there is no engine, one has no issuer, or two have the same.
+            ConfigurationError: there is no engine, an engine has no issuer, or two have the same.
         """
         self._engines: dict[str, TokenEngine[Any]] = {}
         for engine in engines:
@@ -104,19 +104,24 @@ class Issuers(Generic[ClaimsT]):
         self._max_bytes = max(engine.policy.max_token_bytes for engine in engines)
 
     async def decode(self, token: str | bytes, *, type: TokenType | None = "access") -> ClaimsT:
-        """Have the engine of its issuer check a token in full; see `TokenEngine.decode`.
+        """Verify a token with the engine of its issuer; see `TokenEngine.decode`.
 
         Raises:
-            MissingClaimError: the token names no issuer.
-            InvalidIssuerError: it names one that is not here.
-            InvalidTokenError, StoreUnavailableError, KeysUnavailableError: that engine refuses it.
+            MissingClaimError: the token has no issuer.
+            InvalidIssuerError: none of the engines has the token's issuer.
+            InvalidTokenError, StoreUnavailableError, KeysUnavailableError: its engine refuses it.
         """
-        claims: ClaimsT = await self._engine_for(token).decode(token, type=type)
+        claims: ClaimsT = await self._engine_of_token(token).decode(token, type=type)
         return claims
 
     async def revalidate(self, claims: ClaimsT) -> float:
-        """Check claims of `decode` once more, later; see `TokenEngine.revalidate`."""
-        return await self._engine_of(claims).revalidate(claims)
+        """Check again that claims have not expired and are not revoked; see `TokenEngine.revalidate`.
+
+        Raises:
+            MissingClaimError, InvalidIssuerError: see `decode`.
+            TokenError: the token is no longer valid.
+        """
+        return await self._engine_of_claims(claims).revalidate(claims)
 
     def check_fresh(self, claims: ClaimsT, *, max_age: timedelta | None = None) -> None:
         """Check that the user logged in recently; see `TokenEngine.check_fresh`.
@@ -125,7 +130,7 @@ class Issuers(Generic[ClaimsT]):
             MissingClaimError, InvalidIssuerError: see `decode`.
             FreshTokenRequiredError: the login is too old or unknown, or the token is not fresh.
         """
-        self._engine_of(claims).check_fresh(claims, max_age=max_age)
+        self._engine_of_claims(claims).check_fresh(claims, max_age=max_age)
 
     async def refresh(
         self,
@@ -133,24 +138,25 @@ class Issuers(Generic[ClaimsT]):
         *,
         check: Callable[[ClaimsT], Awaitable[bool] | bool] | None = None,
     ) -> TokenPair:
-        """Trade a refresh token for a new pair of the same issuer; see `TokenEngine.refresh`.
+        """Trade a refresh token for the next pair of the same issuer; see `TokenEngine.refresh`.
 
         Raises:
             MissingClaimError, InvalidIssuerError: see `decode`.
-            WrongTokenTypeError: the keys of its issuer are elsewhere, and it trades its own.
+            WrongTokenTypeError: the keys of its engine only verify: only the issuer can trade it.
+            InvalidTokenError, StoreUnavailableError: its engine refuses it.
         """
-        return await self._engine_for(token).refresh(token, check=check)
+        return await self._engine_of_token(token).refresh(token, check=check)
 
     async def revoke(self, token: str | bytes | ClaimsT) -> None:
-        """Revoke one token, in the store of its issuer's engine; see `TokenEngine.revoke`.
+        """Revoke one token in the store of its engine; see `TokenEngine.revoke`.
 
         Raises:
             MissingClaimError, InvalidIssuerError: see `decode`.
         """
         if isinstance(token, Claims):
-            await self._engine_of(token).revoke(token)
+            await self._engine_of_claims(token).revoke(token)
         else:
-            await self._engine_for(token).revoke(token)
+            await self._engine_of_token(token).revoke(token)
 
     async def revoke_session(self, claims: ClaimsT) -> None:
         """Revoke every token of the session of these claims; see `TokenEngine.revoke_session`.
@@ -160,7 +166,7 @@ class Issuers(Generic[ClaimsT]):
         Raises:
             MissingClaimError, InvalidIssuerError: see `decode`.
         """
-        await self._engine_of(claims).revoke_session(claims)
+        await self._engine_of_claims(claims).revoke_session(claims)
 
     async def revoke_subject(self, claims: ClaimsT) -> None:
         """Revoke every token of the subject of these claims; see `TokenEngine.revoke_subject`.
@@ -170,30 +176,30 @@ class Issuers(Generic[ClaimsT]):
         Raises:
             MissingClaimError, InvalidIssuerError: see `decode`.
         """
-        await self._engine_of(claims).revoke_subject(claims)
+        await self._engine_of_claims(claims).revoke_subject(claims)
 
     def now(self) -> float:
         """Return the time of the first engine; engines of one service share a clock."""
         return next(iter(self._engines.values())).now()
 
     def __iter__(self) -> Iterator[str]:
-        """Go through the issuers."""
+        """Iterate over the issuers."""
         return iter(self._engines)
 
     def __len__(self) -> int:
         """Count the issuers."""
         return len(self._engines)
 
-    def _engine_for(self, token: str | bytes) -> TokenEngine[Any]:
-        return self._chosen(_claimed_issuer(token, self._max_bytes))
+    def _engine_of_token(self, token: str | bytes) -> TokenEngine[Any]:
+        return self._engine_of_issuer(_claimed_issuer(token, self._max_bytes))
 
-    def _engine_of(self, claims: ClaimsT) -> TokenEngine[ClaimsT]:
+    def _engine_of_claims(self, claims: ClaimsT) -> TokenEngine[ClaimsT]:
         if not isinstance(claims, Claims):
             msg = f"claims must be those of decode, not {kind_of(claims)}."
             raise TypeError(msg)
-        return self._chosen(claims.iss)
+        return self._engine_of_issuer(claims.iss)
 
-    def _chosen(self, issuer: str | None) -> TokenEngine[Any]:
+    def _engine_of_issuer(self, issuer: str | None) -> TokenEngine[Any]:
         if issuer is None:
             raise MissingClaimError(claim="iss")
         engine = self._engines.get(issuer)
@@ -203,7 +209,7 @@ class Issuers(Generic[ClaimsT]):
 
 
 class _Origin(BaseModel):
-    """All that is read of a payload before its signature is checked, and by the parser of `Claims`."""
+    """The only claim that is read before the signature is verified; parsed as `Claims` parses it."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(extra="ignore", hide_input_in_errors=True)
 
@@ -211,11 +217,12 @@ class _Origin(BaseModel):
 
 
 def _claimed_issuer(token: str | bytes, max_bytes: int) -> str | None:
-    """Give the issuer that a token names. Nobody vouches for it: it only chooses who is asked.
+    """Return the ``iss`` of a token. Unverified: used only to choose the engine that verifies it.
 
     Raises:
-        MalformedTokenError: too long, not three segments, no strict base64url, no JSON object.
-        InvalidClaimError: ``iss`` is no text.
+        MalformedTokenError: the token is too long or has not three segments, or its payload is not
+            strict base64url or not a JSON object.
+        InvalidClaimError: ``iss`` is not text.
         TypeError: the token is neither text nor bytes.
     """
     payload = b64url_decode(split_compact(text_of_token(token, max_bytes=max_bytes))[1])

@@ -1,4 +1,4 @@
 """Revocation checks, store outages, refresh token rotation and sealing.
 
-Nothing is public here: the engine's methods use it.
+Nothing here is public: use the methods of the engine.
 """

@@ -1,4 +1,4 @@
-"""One line in the log for each cause of an outage, at most once a minute."""
+"""Logs the cause of an outage, at most once a minute for each cause."""
 
 import logging
 from typing import Final
@@ -13,7 +13,7 @@ _LONGEST_CHAIN: Final = 8
 
 
 class OutageLog:
-    """Tells operators why a store or a hook does not answer; requests only say that it does not."""
+    """Tells operators why a store or a hook failed; a response only says that it failed."""
 
     __slots__ = ("_told_at",)
 
@@ -30,7 +30,7 @@ class OutageLog:
         """
         cause = cause_of(error)
         last = self._told_at.get(cause)
-        # A clock that has stepped back does not silence the log.
+        # If the clock was set back, the error is logged again.
         if last is not None and 0 <= now - last < _EVERY_SECONDS:
             return
         if len(self._told_at) >= _MAX_CAUSES:

@@ -1,4 +1,4 @@
-"""How long the record of a revocation or of a use is kept (see `RevocationStore.raise_retention`)."""
+"""How long the record of a revocation or of a use is kept; see `RevocationStore.raise_retention`."""
 
 import math
 from typing import Final
@@ -18,65 +18,77 @@ _REGISTERED_FOR_MS: Final = 60_000
 def end_of_life(claims: Claims) -> float:
     """Return when a token has expired under every policy; ``math.inf`` if it never expires.
 
-    Not by the age that one policy allows: another engine that shares the store may allow more.
+    The maximum age of one policy does not count: another engine with the same store may allow more.
     """
     return math.inf if claims.exp is None else claims.exp + _LEEWAY_SECONDS
 
 
 class Retention:
-    """The longest life of a token that is known to one engine: its own, and what its store says."""
+    """The longest lifetime of a token that one engine knows: its own policy's and its store's."""
 
     __slots__ = (
-        "_known", "_longest_life", "_names_bound", "_registered_from_ms",
-        "_registered_until_ms",
+        "_known", "_longest_life", "_registered_from_ms", "_registered_until_ms", "_sets_max_age",
     )  # fmt: skip
 
     def __init__(self, policy: TokenPolicy, *, has_store: bool) -> None:
-        """Take the policy that bounds the tokens of the engine."""
+        """Start without knowledge of the store.
+
+        Args:
+            policy: the policy of the engine.
+            has_store: whether the engine has a store; without one nothing is registered.
+        """
         bound = policy.age_bound
         self._longest_life = math.inf if bound is None else bound.total_seconds() + _LEEWAY_SECONDS
-        self._names_bound = policy.max_token_age is not None
+        self._sets_max_age = policy.max_token_age is not None
         self._known = 0.0
         self._registered_from_ms = math.inf if has_store else -math.inf
         self._registered_until_ms = math.inf
 
     def is_due(self, now_ms: int) -> bool:
-        """Whether `register` has to be called before a token is issued; also after a step back."""
+        """Whether `register` must be called before the next token is issued; also if time went back."""
         return not self._registered_from_ms <= now_ms < self._registered_until_ms
 
     async def register(self, store: RevocationStore, now_ms: int) -> None:
-        """Raise the retention of the store to the longest life of the engine's own tokens.
+        """Raise the retention of the store to the longest lifetime of the engine's own tokens.
 
-        It is repeated once a minute, in case that the store has lost its data.
+        This is repeated once a minute, because the store may have lost its data.
 
         Raises:
             Exception: whatever the store raised.
         """
         earlier = self._registered_from_ms, self._registered_until_ms
         if earlier[0] < math.inf:
-            # It is known already: one caller repeats it, and the others need not wait.
+            # This is a repetition: one caller waits for the store, and the others do not.
             self._set_registered(now_ms)
         try:
-            await self.ask(store, is_issuer=True)
+            await self.raise_and_read(store, is_issuer=True)
         except BaseException:
             self._registered_from_ms, self._registered_until_ms = earlier
             raise
         self._set_registered(now_ms)
 
-    async def prepare(self, store: RevocationStore, *, is_issuer: bool) -> None:
-        """Have a retention at hand: that of this engine, or else that of the store.
+    async def ensure_known(self, store: RevocationStore, *, is_issuer: bool) -> None:
+        """Make sure that a retention is known: this engine's, or else the store's.
+
+        Args:
+            store: the store of the engine.
+            is_issuer: whether the engine can issue tokens.
 
         Raises:
             Exception: whatever the store raised.
         """
         self._known = max(self._known, self._own(is_issuer=is_issuer))
         if not self._known:
-            await self.ask(store, is_issuer=is_issuer)
+            await self.raise_and_read(store, is_issuer=is_issuer)
 
-    async def ask(self, store: RevocationStore, *, is_issuer: bool) -> None:
-        """Raise the retention of the store to that of this engine, and learn what it is now.
+    async def raise_and_read(self, store: RevocationStore, *, is_issuer: bool) -> None:
+        """Raise the retention of the store to this engine's, and read the result.
 
-        An engine that issues nothing and names no `TokenPolicy.max_token_age` only reads it.
+        An engine that cannot issue and has no `TokenPolicy.max_token_age` only reads it.
+
+        Args:
+            store: the store of the engine.
+            is_issuer: whether the engine can issue tokens.
 
         Raises:
             Exception: whatever the store raised.
@@ -85,20 +97,20 @@ class Retention:
         self._known = max(self._known, own, await store.raise_retention(own))
 
     def keep_until(self, now: float, claims: Claims | None) -> float:
-        """Return when all tokens have expired that a session or a subject may have now.
+        """Return when all tokens that a session or a subject may have now have expired.
 
         Args:
             now: the time.
-            claims: those of one of the tokens, if there are any.
+            claims: the claims of one of the tokens, if known.
 
         Returns:
-            ``math.inf`` where no engine has said how long its tokens live.
+            The time; ``math.inf`` if no engine has registered how long its tokens live.
         """
         end = now + (self._known or math.inf)
         return end if claims is None else max(end, end_of_life(claims))
 
     def _own(self, *, is_issuer: bool) -> float:
-        return self._longest_life if is_issuer or self._names_bound else 0.0
+        return self._longest_life if is_issuer or self._sets_max_age else 0.0
 
     def _set_registered(self, now_ms: int) -> None:
         self._registered_from_ms = now_ms

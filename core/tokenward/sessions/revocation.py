@@ -1,4 +1,4 @@
-"""Whether a token is revoked, and what follows when nobody can say."""
+"""Checks whether tokens are revoked, stores revocations, and decides about outages."""
 
 import asyncio
 import logging
@@ -31,11 +31,13 @@ _logger: Final = logging.getLogger("tokenward")
 
 
 class _Failure(NamedTuple):
+    """The error of a store or a hook that did not answer."""
+
     error: Exception
 
 
 class RevocationChecker(Generic[ClaimsT]):
-    """The store of one engine, with its hooks and its policy for outages."""
+    """The store and the revocation hooks of one engine, with its policy for outages."""
 
     def __init__(
         self,
@@ -44,12 +46,12 @@ class RevocationChecker(Generic[ClaimsT]):
         policy: TokenPolicy,
         hooks: RegisteredHooks[ClaimsT],
     ) -> None:
-        """Take the store (None: nothing is ever revoked) and what the engine knows of outages.
+        """Join the store with what decides about its use.
 
         Args:
-            store: the store of the engine.
-            keys: the keys of the engine; if they can sign, its tokens need records in the store.
-            policy: whether an outage is accepted, and how long tokens live.
+            store: the store of the engine; None: tokens are revoked by hooks only.
+            keys: the keys of the engine; if they can sign, its policy limits the life of tokens.
+            policy: says whether an outage is accepted, and how long tokens live.
             hooks: the hooks of the engine.
         """
         self._store = store
@@ -61,7 +63,7 @@ class RevocationChecker(Generic[ClaimsT]):
         self.retention: Retention = Retention(policy, has_store=store is not None)
 
     def __deepcopy__(self, memo: dict[int, object]) -> Self:
-        """Copy all but the store: with records of its own a copy would accept used tokens again."""
+        """Copy everything but the store: a copied store would accept used tokens again."""
         twin = copy(self)
         memo[id(self)] = twin
         twin._hooks = deepcopy(self._hooks, memo)  # noqa: SLF001 - of this class
@@ -69,24 +71,24 @@ class RevocationChecker(Generic[ClaimsT]):
         return twin
 
     async def refuse_revoked(self, claims: ClaimsT, now: float) -> None:
-        """Return when neither the store nor a hook denies the token. All are asked.
+        """Refuse a token that the store or a hook denies. All of them are asked.
 
         Args:
             claims: the claims of the token.
             now: the time.
 
         Raises:
-            TokenRevokedError: one denies it, even where another fails.
-            StoreUnavailableError: one failed, and the policy does not say to accept that; or the
-                token is a refresh token, for which an outage is never accepted.
-            TypeError: a hook or the store answered neither True nor False.
+            TokenRevokedError: one of them denies the token, even if another one fails.
+            StoreUnavailableError: one of them failed, and the policy does not accept an outage, or
+                the token is a refresh token.
+            TypeError: a hook or the store returned neither True nor False.
             ConfigurationError: the store cannot be used in this process or event loop.
         """
         store, hooks = self._store, self._hooks.is_revoked
         verdict: object = False
         if store is not None:
             try:
-                # All in one function: this is asked for every token.
+                # Written out in one function, because it runs for every token.
                 jti, sub = claims.jti, claims.sub
                 sid = session_of(claims) if claims.type == "refresh" else claims.sid
                 if ":" in jti or ":" in sub or (sid and ":" in sid):
@@ -98,7 +100,7 @@ class RevocationChecker(Generic[ClaimsT]):
                     issued_at=exact_issue_time(claims),
                     now=now,
                 )
-                if self._timeout is None:  # a store that never waits is not timed for nothing
+                if self._timeout is None:  # a store that never waits needs no timeout
                     verdict = await call
                 else:
                     async with asyncio.timeout(self._timeout):
@@ -107,6 +109,7 @@ class RevocationChecker(Generic[ClaimsT]):
                 verdict = _failure_of(exc)
         if verdict is False and not hooks:
             return
+
         verdicts = [verdict]
         for hook in hooks:
             if verdicts[-1] is True:
@@ -116,19 +119,19 @@ class RevocationChecker(Generic[ClaimsT]):
             raise TokenRevokedError
         failure = _failure_in(verdicts)
         if failure is not None:
-            # Whoever asks for a refresh token issues something for it, `refresh` or the user's code.
+            # A refresh token is traded for new tokens, so an outage is never accepted for it.
             self._refuse_outage(failure, now, accepts_outage=claims.type != "refresh")
 
     async def deny_token(self, claims: Claims, now: float) -> None:
-        """Revoke one token, also one that has expired by this policy: another may still accept it.
+        """Revoke one token, also if it has expired: another policy may still accept it.
 
         Args:
-            claims: its claims, with a ``jti``.
+            claims: the claims of the token, with a ``jti``.
             now: the time.
 
         Raises:
             ConfigurationError: the engine has no store.
-            StoreUnavailableError: the store failed; whether it has the record is not known.
+            StoreUnavailableError: the store failed; it may or may not have stored the revocation.
         """
         store, revocation = self.store, Revocation("token", claims.jti, end_of_life(claims))
         async with self._outage_refused(now):
@@ -144,26 +147,26 @@ class RevocationChecker(Generic[ClaimsT]):
         issued_before: float | None = None,
         claims: Claims | None = None,
     ) -> None:
-        """Revoke a session or a subject for as long as any of its tokens may live.
+        """Revoke a session or a subject for as long as any of its tokens may be valid.
 
         Args:
-            kind: which of the two.
-            identity: its ``sid`` or ``sub``.
+            kind: whether it is a session or a subject.
+            identity: the ``sid`` or the ``sub``.
             now: the time.
             issued_before: for a subject: tokens that were issued earlier are denied.
-            claims: those of one of the tokens, if there are any.
+            claims: the claims of one of the tokens, if known.
 
         Raises:
             ConfigurationError, StoreUnavailableError: see `deny_token`.
         """
         store, retention, is_issuer = self.store, self.retention, self._keys.can_sign
         async with self._outage_refused(now):
-            await retention.prepare(store, is_issuer=is_issuer)
+            await retention.ensure_known(store, is_issuer=is_issuer)
             until = retention.keep_until(now, claims)
             revocation = Revocation(kind, identity, until, issued_before)
             await store.revoke(with_own_name(revocation), now=now)
-            # Asked after the write: whoever raises it later sees this record when refreshing.
-            await retention.ask(store, is_issuer=is_issuer)
+            # Read after the write: an engine that raises it later finds this record at a refresh.
+            await retention.raise_and_read(store, is_issuer=is_issuer)
             until = retention.keep_until(now, claims)
             if until > revocation.keep_until:
                 revocation = Revocation(kind, identity, until, issued_before)
@@ -171,14 +174,14 @@ class RevocationChecker(Generic[ClaimsT]):
         await run_hooks(self._hooks.on_revoke, revocation)
 
     async def consume(self, consumption: Consumption, now: float) -> Consumed:
-        """Use a token up: the first time for one caller alone, whatever the policy says of outages.
+        """Consume a refresh token; exactly one caller is the first. An outage is never accepted.
 
         Raises:
             ConfigurationError: the engine has no store.
-            StoreUnavailableError: the store failed; whether the token is used up is not known.
+            StoreUnavailableError: the store failed; it may or may not have consumed the token.
         """
         store = self.store
-        # Written out, because a context manager would take a third of the time of a fast store.
+        # Written out: a context manager takes about as long as a call of the memory store.
         try:
             call = store.consume(with_own_names(consumption), now=now)
             if self._timeout is None:
@@ -192,14 +195,14 @@ class RevocationChecker(Generic[ClaimsT]):
             raise StoreUnavailableError from exc
 
     async def register(self, now_ms: int, *, accepts_outage: bool = True) -> None:
-        """Tell the store how long tokens of this engine may live, before any is issued.
+        """Tell the store how long tokens of this engine may live, before the next token is issued.
 
         Args:
             now_ms: the time, in milliseconds since 1970.
-            accepts_outage: False: an outage is never accepted, whatever the policy says.
+            accepts_outage: False: an outage is refused, whatever the policy says.
 
         Raises:
-            StoreUnavailableError: the store failed, and the policy does not say to accept that.
+            StoreUnavailableError: the store failed, and an outage is not accepted.
             ConfigurationError: the store cannot be used in this process or event loop.
         """
         if not self._keys.can_sign:
@@ -217,7 +220,7 @@ class RevocationChecker(Generic[ClaimsT]):
         """The store.
 
         Raises:
-            ConfigurationError: there is none.
+            ConfigurationError: the engine has no store.
         """
         if self._store is None:
             msg = "This engine has no store: give it one, as in TokenEngine(..., store=MemoryStore())."
@@ -235,7 +238,7 @@ class RevocationChecker(Generic[ClaimsT]):
 
     @asynccontextmanager
     async def _outage_refused(self, now: float) -> AsyncIterator[None]:
-        """Run calls of the store that share one time-out."""
+        """Run calls of the store within one timeout; any error of theirs is an outage."""
         try:
             async with asyncio.timeout(self._timeout):
                 yield
@@ -247,24 +250,24 @@ class RevocationChecker(Generic[ClaimsT]):
 
 
 def session_of(claims: Claims) -> str | None:
-    """Return the session of a token: its ``sid``; a refresh token without one begins its own."""
+    """Return the session of a token: its ``sid``, or the ``jti`` of a refresh token without one."""
     return claims.sid or (claims.jti if claims.type == "refresh" else None) or None
 
 
 async def _verdict_of(hook: IsRevoked[ClaimsT], claims: ClaimsT) -> object:
-    """Return what a hook answers, or the error that kept it from answering.
+    """Return the result of a hook, or the error that it raised.
 
     Raises:
-        TokenError: the hook refuses the token with an error of its own.
+        TokenError: the hook refuses the token.
     """
     try:
         return await maybe_await(hook(claims))
-    except Exception as exc:  # noqa: BLE001 - whatever it is, the others are asked as well
+    except Exception as exc:  # noqa: BLE001 - the other hooks are asked in any case
         return _failure_of(exc)
 
 
 def _failure_of(error: Exception) -> _Failure:
-    """Take an error for an outage, unless it refuses the token.
+    """Return an error as an outage, unless it refuses the token.
 
     Raises:
         TokenError: the error refuses the token.
@@ -276,17 +279,17 @@ def _failure_of(error: Exception) -> _Failure:
 
 
 def _failure_in(verdicts: Sequence[object]) -> Exception | None:
-    """Return the first error among answers of which none is True.
+    """Return the first error among results of which none is True; None if there is no error.
 
     Raises:
-        ConfigurationError: one of the errors is the programmer's to mend.
-        TypeError: an answer is neither True, False nor an error.
+        ConfigurationError: one of the errors is a mistake in the configuration.
+        TypeError: a result is neither True, False nor an error.
     """
     failures = [each.error for each in verdicts if isinstance(each, _Failure)]
     for failure in failures:
         if isinstance(failure, ConfigurationError):
             raise failure
     if not all(each is False or isinstance(each, _Failure) for each in verdicts):
-        msg = "is_revoked must answer True or False, in a hook and in a store."
+        msg = "is_revoked must return True or False, in a hook and in a store."
         raise TypeError(msg)
     return failures[0] if failures else None

@@ -1,4 +1,4 @@
-"""Refresh tokens are used once (RFC 9700 §4.14.2): rotation, and what a second use means."""
+"""Refresh token rotation: each token is used once, and a second use counts as theft (RFC 9700 §4.14.2)."""
 
 from collections.abc import Mapping
 from typing import Generic, TypeVar
@@ -30,7 +30,7 @@ ClaimsT = TypeVar("ClaimsT", bound=Claims)
 
 
 class Rotation(Generic[ClaimsT]):
-    """Gives the successors of a refresh token to the one who uses it first."""
+    """Trades a refresh token for the next pair, once."""
 
     def __init__(
         self,
@@ -38,7 +38,13 @@ class Rotation(Generic[ClaimsT]):
         policy: TokenPolicy,
         hooks: RegisteredHooks[ClaimsT],
     ) -> None:
-        """Take what knows the store, and the hooks to tell of a replay."""
+        """Join the store, the policy's grace and the hooks.
+
+        Args:
+            revocation: has the store.
+            policy: sets the grace for a second use.
+            hooks: the hooks of the engine.
+        """
         self._revocation = revocation
         self._hooks = hooks
         self._grace_seconds = policy.reuse_grace.total_seconds()
@@ -51,19 +57,21 @@ class Rotation(Generic[ClaimsT]):
         *,
         now: float,
     ) -> TokenPair:
-        """Use a refresh token up, in one step of the store, and give the pair that follows it.
+        """Consume a refresh token in one step of the store, and return the next pair.
 
         Args:
-            token: its text, under which the pair is sealed where there is a grace.
-            claims: what it says.
-            written: made before, so that whatever fails in making them loses nothing.
+            token: the text of the token; with a grace, the pair is encrypted with a key from it.
+            claims: the claims of the token.
+            written: the next pair, written before, so that an error in writing it loses nothing.
             now: the time.
 
         Raises:
-            RefreshTokenReusedError: it was used before the grace; its session has been ended.
-            RefreshTokenSupersededError: it was used within the grace, and so was its successor.
-            StoreUnavailableError: the store failed, or gave back a pair that was not sealed here;
-                whether the token is used up is not known.
+            RefreshTokenReusedError: the token was used before, and the grace has ended; its session
+                is now revoked.
+            RefreshTokenSupersededError: the token was used within the grace, and so was its
+                successor.
+            StoreUnavailableError: the store failed, or returned a pair that cannot be decrypted; the
+                token may or may not be consumed.
         """
         pair = written.pair
         consumption = Consumption(
@@ -80,7 +88,7 @@ class Rotation(Generic[ClaimsT]):
             if not consumed.sealed:
                 raise RefreshTokenSupersededError
             return self._opened(token, consumed.sealed, now)
-        # Either the thief or the user was first, and nobody can tell which: both are logged out.
+        # The first use was by the user or by a thief. Nobody knows which, so both are logged out.
         await self._revocation.deny_all("session", _session_of(claims), now, claims=claims)
         await run_hooks(self._hooks.on_reuse, claims)
         raise RefreshTokenReusedError
@@ -99,9 +107,9 @@ def successor_grant(
     """Copy subject, scope and lasting claims into the next grant; the result is never fresh.
 
     Args:
-        claims: the claims of the refresh token, checked.
+        claims: the claims of the refresh token, after all checks.
         members: the members of its verified payload. Lasting claims are copied from here, because a
-            claims model may rename, convert, hide or compute what it writes.
+            claims model may rename, convert, hide or compute values.
         policy: sets how long a session lasts.
         now: the time.
 
@@ -133,10 +141,11 @@ def _carried_over(claims: Claims) -> dict[str, object]:
 
 
 def _session_end_of(claims: Claims, policy: TokenPolicy) -> float | None:
-    """Return the earlier end of the session: the one in the token, or the policy's.
+    """Return the end of the session: the one in the token or the policy's, whichever is earlier.
 
-    The policy's counts from the login, or from the issue of this token where it names no login. So
-    it binds sessions that began with `issue`, or before the policy had a `session_lifetime`.
+    The policy's counts from the login, or from the issue of this token if it has no ``auth_time``.
+    It therefore also ends sessions that began with `issue`, or before the policy had a
+    `session_lifetime`.
     """
     began_at = claims.iat if claims.auth_time is None else claims.auth_time
     of_policy = None if began_at is None else session_end(policy, began_at)
@@ -148,7 +157,7 @@ def _session_of(claims: Claims) -> str:
     """Return the session of a refresh token.
 
     Raises:
-        MissingClaimError: the token has no ``jti``, by which alone a second use is known.
+        MissingClaimError: the token has no ``jti``, without which a second use is not detected.
     """
     session = session_of(claims)
     if not (session and claims.jti):

@@ -1,4 +1,4 @@
-"""Keeps a pair of tokens in a store so that only the holder of the token before them can read it."""
+"""Encrypts a pair of tokens so that only the holder of the previous refresh token can read it."""
 
 import hashlib
 import os
@@ -19,11 +19,11 @@ _PAIR: Final = TypeAdapter(TokenPair)
 
 
 class DamagedSealError(Exception):
-    """A sealed pair was sealed under another token, or has been changed."""
+    """A sealed pair cannot be decrypted: it belongs to another token, or was changed."""
 
 
 def seal_pair(token: str | bytes, pair: TokenPair) -> bytes:
-    """Encrypt a pair under the token that it replaces; its signature cannot be guessed."""
+    """Encrypt a pair with a key from the token that it replaces: nobody can guess its signature."""
     nonce = os.urandom(_NONCE_BYTES)
     return nonce + _cipher(token).encrypt(nonce, _PAIR.dump_json(pair), None)
 
@@ -32,7 +32,7 @@ def open_pair(token: str | bytes, sealed: bytes) -> TokenPair:
     """Decrypt what `seal_pair` returned for the same token.
 
     Raises:
-        DamagedSealError: it was sealed for another token, has been changed, or is no sealed pair.
+        DamagedSealError: it was sealed for another token or changed, or is not a sealed pair.
     """
     nonce, encrypted = sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:]
     try:
@@ -42,11 +42,12 @@ def open_pair(token: str | bytes, sealed: bytes) -> TokenPair:
 
 
 def _cipher(token: str | bytes) -> AESGCM:
+    """Return the cipher whose key is a hash of the token, with half of its signature."""
     text = token if isinstance(token, str) else token.decode("ascii")
     message, _, segment = text.rpartition(".")
     signature = b64url_decode(segment)
-    # The first half of the signature is secret enough, and the same in all forms of one signature:
-    # where (r, s) is valid for ECDSA, so is (r, n - s).
+    # Half of the signature, because one ECDSA signature has two valid forms, (r, s) and (r, n - s),
+    # with the same first half. Half of any signature has at least 128 secret bits.
     secret = signature[: len(signature) // 2]
     return AESGCM(
         hashlib.sha256(b"tokenward successor of %b.%b" % (message.encode(), secret)).digest()

@@ -52,8 +52,8 @@ class ClaimsValidator(ClaimsReader[ClaimsT], Generic[ClaimsT]):
         self._audiences = policy.audiences
         self._type_source = policy.type_source
         self._issuer_optional_in = policy.issuer_optional_in
-        self._required = RESERVED_CLAIMS.intersection(policy.required_claims)
-        self._required_names = sorted(self._required)
+        self._required_registered = RESERVED_CLAIMS.intersection(policy.required_claims)
+        self._required_names = sorted(self._required_registered)
         self._required_others = sorted(frozenset(policy.required_claims) - RESERVED_CLAIMS)
         self._requires_more = not ALWAYS_REQUIRED.issuperset(policy.required_claims)
         self._leeway = policy.leeway.total_seconds()
@@ -167,8 +167,8 @@ class ClaimsValidator(ClaimsReader[ClaimsT], Generic[ClaimsT]):
         for name in self._required_names:
             if getattr(claims, name) in {None, ""}:
                 raise MissingClaimError(name)
-        if not claims.__pydantic_fields_set__ >= self._required:
-            raise MissingClaimError(min(self._required - claims.__pydantic_fields_set__))
+        if not claims.__pydantic_fields_set__ >= self._required_registered:
+            raise MissingClaimError(min(self._required_registered - claims.__pydantic_fields_set__))
         for name in ("exp", "iat", "nbf"):
             # RFC 7519 §4.1: a time is a number. A null must not remove a limit that was intended.
             if getattr(claims, name) is None and name in claims.__pydantic_fields_set__:
