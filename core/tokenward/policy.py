@@ -154,7 +154,7 @@ class TokenPolicy:
         if self.audience is not None:
             self._set("audiences", checked_names(self.audience, "audience"))
         if self.issuer is not None and (not isinstance(self.issuer, str) or not self.issuer):
-            _refuse("issuer must be text that is not empty, or None.")
+            _refuse("issuer must be non-empty text or None.")
 
         self._check_times()
         self._check_sizes()
@@ -172,16 +172,16 @@ class TokenPolicy:
     def _check_claim_names(self) -> None:
         extra = self.extra_registered_claims
         if not isinstance(extra, Collection) or not {"csrf", "nbf"}.issuperset(extra):
-            _refuse(
-                "extra_registered_claims takes 'csrf' and 'nbf', as in extra_registered_claims={'nbf'}."
-            )
+            _refuse("extra_registered_claims may contain only 'csrf' and 'nbf', as in {'nbf'}.")
         self._set("extra_registered_claims", frozenset(extra))
 
         required = self.required_claims
         if isinstance(required, str) or not isinstance(required, Collection):
-            _refuse("required_claims must be several names, as in required_claims={'sub'}.")
+            _refuse("required_claims must be a collection of names, as in required_claims={'sub'}.")
         if not all(isinstance(name, str) and name for name in required):
-            _refuse("required_claims must be names of claims, as in required_claims={'sub'}.")
+            _refuse(
+                "required_claims must contain names of claims only, as in required_claims={'sub'}."
+            )
         self._set("required_claims", frozenset(required))
 
     def _check_tolerance(self) -> None:
@@ -193,7 +193,9 @@ class TokenPolicy:
             or not isinstance(types, Collection)
             or not all(each in ("access", "refresh") for each in types)
         ):
-            _refuse("issuer_optional_in takes types, as in issuer_optional_in={'refresh'}.")
+            _refuse(
+                "issuer_optional_in may contain only 'access' and 'refresh', as in {'refresh'}."
+            )
         self._set("issuer_optional_in", frozenset(types))
 
     def _check_times(self) -> None:
@@ -222,7 +224,7 @@ class TokenPolicy:
         for name in ("signature_cache_entries", "signature_cache_bytes"):
             value = getattr(self, name)
             if type(value) is not int or value < 0:
-                _refuse(f"{name} must be a whole number that is not negative.")
+                _refuse(f"{name} must be a whole number, zero or more.")
 
     def check_lifetime(self, lifetime: Lifetime, name: str = "lifetime") -> None:
         """Refuse a lifetime that this policy does not allow.
@@ -234,12 +236,12 @@ class TokenPolicy:
         if lifetime is NEVER:
             if "exp" in self.required_claims:
                 _refuse(
-                    f"{name}: a token that never expires must be allowed by the policy: "
-                    "leave 'exp' out of required_claims."
+                    f"{name} is NEVER, but the policy requires 'exp': remove 'exp' from "
+                    "required_claims, or use a timedelta."
                 )
             return
         if not isinstance(lifetime, timedelta) or lifetime < _ZERO:
-            _refuse(f"{name} must be a timedelta that is not negative, or NEVER.")
+            _refuse(f"{name} must be a timedelta of zero or more, or NEVER.")
         bound = self.age_bound
         if bound is not None and lifetime > bound:
             _refuse(f"{name} is longer than the policy's max_token_age.")
@@ -276,10 +278,10 @@ def checked_names(value: str | Collection[str], setting: str) -> frozenset[str]:
         ConfigurationError: there is no name, or a name is empty or not text.
     """
     if not isinstance(value, Collection):
-        _refuse(f"{setting} must be text that is not empty, or several such texts.")
+        _refuse(f"{setting} must be non-empty text, or a collection of non-empty texts.")
     names = frozenset((value,) if isinstance(value, str) else value)
     if not names or not all(isinstance(name, str) and name for name in names):
-        _refuse(f"{setting} must be text that is not empty, or several such texts.")
+        _refuse(f"{setting} must be non-empty text, or a collection of non-empty texts.")
     return names
 
 

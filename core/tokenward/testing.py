@@ -99,15 +99,15 @@ class RevocationStoreContract:
         self, store: RevocationStore
     ) -> None:
         """Tokens issued before the time are denied, later tokens are not; no issue time counts as before."""
-        moment = _NOW + 0.123
-        await store.revoke(_record("subject", "x", issued_before=moment), now=_NOW)
+        revoked_at = _NOW + 0.123
+        await store.revoke(_record("subject", "x", issued_before=revoked_at), now=_NOW)
         assert await _denies(store, "subject", "x", issued_at=_NOW + 0.122)
-        assert not await _denies(store, "subject", "x", issued_at=moment)
+        assert not await _denies(store, "subject", "x", issued_at=revoked_at)
         assert await _denies(store, "subject", "x", issued_at=None)
-        await store.revoke(_record("subject", "x", issued_before=moment + 1), now=_NOW)
-        assert await _denies(store, "subject", "x", issued_at=moment)
+        await store.revoke(_record("subject", "x", issued_before=revoked_at + 1), now=_NOW)
+        assert await _denies(store, "subject", "x", issued_at=revoked_at)
 
-    async def test_a_subject_without_a_moment_is_denied_whole(self, store: RevocationStore) -> None:
+    async def test_a_subject_without_a_time_is_denied_whole(self, store: RevocationStore) -> None:
         """A record without `issued_before` denies later tokens as well."""
         await store.revoke(Revocation("subject", "x", _NOW + 60), now=_NOW)
         assert await _denies(store, "subject", "x", issued_at=_NOW + 30, now=_NOW + 30)

@@ -105,7 +105,7 @@ async def test_a_single_refresh_token(engine):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"type": "refresh", "fresh": True}, "A refresh token is not fresh"),
+        ({"type": "refresh", "fresh": True}, "A refresh token cannot be fresh"),
         ({"type": "other"}, "type must be 'access' or 'refresh'"),
         ({"type": None}, "type must be 'access' or 'refresh'"),
     ],
@@ -153,7 +153,7 @@ async def test_the_tokens_of_a_session_share_a_csrf_token(clock):
 @pytest.mark.parametrize("also", [{"exp"}, {"nbf", "sub"}, "nbf"])
 def test_other_claims_cannot_be_added(also):
     """The policy accepts only the two names."""
-    with pytest.raises(ConfigurationError, match="extra_registered_claims takes 'csrf' and 'nbf'"):
+    with pytest.raises(ConfigurationError, match="may contain only 'csrf' and 'nbf'"):
         TokenPolicy(extra_registered_claims=also)
 
 

@@ -156,7 +156,7 @@ def check_registered(model: type[Claims]) -> None:
     if redefined:
         msg = (
             f"{model.__name__} redefines {', '.join(redefined)}: registered claims and the "
-            "properties of Claims are fixed. Name the field otherwise and give it an alias."
+            "properties of Claims cannot be redefined. Rename the field and give it an alias."
         )
         raise TypeError(msg)
     if _owner(model, "__getattribute__") is not object:

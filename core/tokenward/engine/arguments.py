@@ -28,12 +28,12 @@ def check_engine_arguments(
         msg = "keys must be a KeyRing, as in KeyRing.from_secret(os.environ['SECRET'])."
         raise ConfigurationError(msg)
     if not (isinstance(claims_model, type) and issubclass(claims_model, Claims)):
-        msg = "claims_model must be a class derived from tokenward.Claims, not an object of one."
+        msg = "claims_model must be a subclass of tokenward.Claims, not an object."
         raise ConfigurationError(msg)
     if not isinstance(policy, TokenPolicy):
         msg = (
             f"policy must be a TokenPolicy, not {kind_of(policy)}: "
-            "give policy=TokenPolicy(issuer=..., audience=...)."
+            "pass policy=TokenPolicy(issuer=..., audience=...)."
         )
         raise ConfigurationError(msg)
     if store is not None:

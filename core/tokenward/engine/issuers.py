@@ -85,7 +85,7 @@ class Issuers(Generic[ClaimsT]):
             if not isinstance(engine, TokenEngine):
                 msg = (
                     f"Issuers takes engines, not {kind_of(engine)}: "
-                    "give Issuers(first_engine, second_engine)."
+                    "pass Issuers(first_engine, second_engine)."
                 )
                 raise ConfigurationError(msg)
             issuer = engine.policy.issuer
@@ -195,7 +195,7 @@ class Issuers(Generic[ClaimsT]):
 
     def _engine_of_claims(self, claims: ClaimsT) -> TokenEngine[ClaimsT]:
         if not isinstance(claims, Claims):
-            msg = f"claims must be those of decode, not {kind_of(claims)}."
+            msg = f"claims must be an object that decode returned, not {kind_of(claims)}."
             raise TypeError(msg)
         return self._engine_of_issuer(claims.iss)
 

@@ -35,7 +35,7 @@ __all__ = ["TokenEngine"]
 
 ClaimsT = TypeVar("ClaimsT", bound=Claims)
 
-_AFTER_DECODE: Final = "An after_decode hook returns nothing: to refuse, raise TokenRejectedError."
+_AFTER_DECODE: Final = "An after_decode hook must return None: to refuse, raise TokenRejectedError."
 
 
 class TokenEngine(
@@ -198,7 +198,7 @@ class TokenEngine(
         Not checked: what does not change with time, and the `after_decode` hooks.
         """
         if not isinstance(claims, Claims):
-            msg = f"claims must be those of decode, not {kind_of(claims)}."
+            msg = f"claims must be an object that decode returned, not {kind_of(claims)}."
             raise TypeError(msg)
         now = self._clock.now()
         left = self._validator.seconds_left(claims, now)
@@ -258,7 +258,7 @@ class TokenEngine(
             raise WrongTokenTypeError
         check_refresh_tokens(self.policy)
         if check is not None and not callable(check):
-            msg = f"check must be a function of the claims, not {kind_of(check)}."
+            msg = f"check must be a function that takes the claims, not {kind_of(check)}."
             raise TypeError(msg)
 
         # One time for all steps: what is revoked from now on covers the new tokens as well.

@@ -223,7 +223,7 @@ class RevocationChecker(Generic[ClaimsT]):
             ConfigurationError: the engine has no store.
         """
         if self._store is None:
-            msg = "This engine has no store: give it one, as in TokenEngine(..., store=MemoryStore())."
+            msg = "This engine has no store: pass one, as in TokenEngine(..., store=MemoryStore())."
             raise ConfigurationError(msg)
         return self._store
 

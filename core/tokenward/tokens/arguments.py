@@ -35,7 +35,7 @@ def check_type(type: TokenType, *, fresh: bool) -> None:
         msg = "type must be 'access' or 'refresh'."
         raise ConfigurationError(msg)
     if type == "refresh" and fresh:
-        msg = "A refresh token is not fresh: the tokens that it gives are not."
+        msg = "A refresh token cannot be fresh: remove fresh=True."
         raise ConfigurationError(msg)
 
 
@@ -48,8 +48,8 @@ def check_refresh_tokens(policy: TokenPolicy) -> None:
     source = policy.type_source
     if source != "claim":
         msg = (
-            f"With type_source='{source}' a refresh token is never told from an access token: "
-            "issue access tokens alone, or use type_source='claim'."
+            f"With type_source='{source}' refresh tokens look like access tokens: issue access "
+            "tokens only, or use type_source='claim'."
         )
         raise ConfigurationError(msg)
 
@@ -66,14 +66,14 @@ def checked_scope(scopes: Collection[str]) -> str:
     if type(scopes) not in _USUAL_COLLECTIONS and (
         isinstance(scopes, (str, bytes)) or not isinstance(scopes, Collection)
     ):
-        msg = "scopes must be several scopes, as in scopes=['orders:read']."
+        msg = "scopes must be a collection of texts, as in scopes=['orders:read']."
         raise TypeError(msg)
     if not scopes:
         return ""
     try:
         joined = " ".join(scopes)
     except TypeError as exc:
-        msg = "Each of scopes must be text, as in scopes=['orders:read']."
+        msg = "Each scope must be text, as in scopes=['orders:read']."
         raise TypeError(msg) from exc
     if (
         "" in scopes
@@ -82,6 +82,9 @@ def checked_scope(scopes: Collection[str]) -> str:
         or '"' in joined
         or "\\" in joined
     ):
-        msg = "scopes holds something that is not a scope (RFC 6749 §3.3)."
+        msg = (
+            "scopes contains an invalid scope: use printable ASCII without spaces, quotes and "
+            "backslashes (RFC 6749 §3.3)."
+        )
         raise ConfigurationError(msg)
     return joined

@@ -29,7 +29,7 @@ def check_identity(value: str, argument: str) -> None:
         ConfigurationError: it is empty.
     """
     if not isinstance(value, str):
-        msg = f"{argument} must be text, not {kind_of(value)}: give {_FIX_OF[argument]}."
+        msg = f"{argument} must be text, not {kind_of(value)}: pass {_FIX_OF[argument]}."
         raise TypeError(msg)
     if not value:
         msg = f"{argument} must not be empty."
@@ -46,7 +46,7 @@ def check_no_token(identity: str, argument: str) -> None:
     """
     if looks_like_token(identity):
         msg = (
-            f"{argument} is a token, of which nothing would be revoked: "
-            f"give the claims of engine.decode(token), or their {_CLAIM_OF[argument]}."
+            f"{argument} is a token, so nothing would be revoked: "
+            f"pass the claims of engine.decode(token), or their {_CLAIM_OF[argument]}."
         )
         raise ConfigurationError(msg)

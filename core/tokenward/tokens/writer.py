@@ -220,18 +220,18 @@ class TokenWriter(Generic[ClaimsT]):
         await run_validators(
             self._hooks.before_issue,
             TokenDraft(kind, grant.subject, grant.session, grant.scope, grant.fresh, claims),
-            "A before_issue hook returns nothing: change draft.claims.",
+            "A before_issue hook must return None: change draft.claims instead.",
         )
         return grant._replace(claims=claims)
 
     def _check_claims(self, claims: Mapping[str, object]) -> None:
         reserved = ", ".join(sorted(RESERVED_CLAIMS & claims.keys()))
         if reserved:
-            msg = f"The engine alone sets {reserved}: use the arguments of issue, or the policy."
+            msg = f"Only the engine sets {reserved}: use the arguments of issue, or the policy."
             raise ConfigurationError(msg)
         missing = ", ".join(self._needed.missing_from(frozenset(claims)))
         if missing:
-            msg = f"{self._model.__name__} requires {missing}: give it with claims={{...}}."
+            msg = f"{self._model.__name__} requires {missing}: pass it with claims={{...}}."
             raise ConfigurationError(msg)
 
 
