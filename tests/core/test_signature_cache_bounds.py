@@ -26,12 +26,12 @@ def memory_of(**bounds):
 def put(memory, text, *, end=NOW + 60, now=NOW, size=200):
     """Look for a text that is not there, and take it down, as an engine does."""
     assert recall(memory, text, now=now) is None
-    memory.remember(text, verified(size=size), end=end, now=now)
+    memory.add(text, verified(size=size), expires_at=end, now=now)
 
 
 def recall(memory, text, *, now=NOW, version=1):
     """Ask for a text."""
-    return memory.recall(text, keys_version=version, now=now)
+    return memory.get(text, keys_version=version, now=now)
 
 
 def kept(memory, texts, *, now=NOW):
@@ -165,7 +165,7 @@ def test_a_text_that_is_taken_down_twice_has_one_place():
     for text in ("a", "b"):
         put(once, text)
         put(memory, text)
-        memory.remember(text, verified(), end=NOW + 60, now=NOW)
+        memory.add(text, verified(), expires_at=NOW + 60, now=NOW)
     assert memory.use() == (0, 4, 2, once.use().bytes)
     put(memory, "c", end=NOW + 90)
     put(memory, "d", end=NOW + 90)
@@ -186,10 +186,10 @@ def test_what_other_keys_verified_is_not_used_when_it_comes_late():
     memory = memory_of()
     assert recall(memory, "a", version=1) is None
     assert recall(memory, "b", version=2) is None
-    memory.remember("a", verified(version=1), end=NOW + 60, now=NOW)
+    memory.add("a", verified(version=1), expires_at=NOW + 60, now=NOW)
     assert recall(memory, "a", version=2) is None
     assert memory.use().hits == 0
-    memory.remember("a", verified(version=2), end=NOW + 60, now=NOW)
+    memory.add("a", verified(version=2), expires_at=NOW + 60, now=NOW)
     assert recall(memory, "a", version=2) == verified(version=2)
 
 
@@ -201,8 +201,8 @@ def test_what_it_says_of_its_size_is_about_true():
     for number in range(count):
         payload = bytes(200 + number % 2)
         text = f"{number:05}{'x' * 300}"
-        memory.remember(
-            text, VerifiedJws(payload, "at+jwt", 1), end=NOW + 1 + number % 900, now=NOW
+        memory.add(
+            text, VerifiedJws(payload, "at+jwt", 1), expires_at=NOW + 1 + number % 900, now=NOW
         )
     del text, payload
     taken = tracemalloc.get_traced_memory()[0]
@@ -271,9 +271,9 @@ def test_threads_may_share_it():
     def work(number):
         for turn in range(2_000):
             now, text = NOW + turn // 100, str(turn * number % 17)
-            if memory.recall(text, keys_version=turn // 500, now=now) is None:
+            if memory.get(text, keys_version=turn // 500, now=now) is None:
                 end = now + turn % 3 + 1
-                memory.remember(text, verified(turn // 500), end=end, now=now)
+                memory.add(text, verified(turn // 500), expires_at=end, now=now)
 
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(work, range(1, 5)))

@@ -166,7 +166,7 @@ class TokenEngine(
             text = token
         else:
             text = self._jws.text_of(token)
-        verified = cached = self._cache.recall(text, keys_version=keys.version, now=now)
+        verified = cached = self._cache.get(text, keys_version=keys.version, now=now)
         if verified is None:
             verified = await self._jws.verify_or_fetch(text, now)
 
@@ -174,7 +174,7 @@ class TokenEngine(
         self._validator.check(claims, verified, expected=expected, now=now)
         # Cached only after the policy has accepted it, and never a refresh token: it is used once.
         if cached is None and claims.type != "refresh":
-            self._cache.remember(text, verified, end=claims.exp, now=now)
+            self._cache.add(text, verified, expires_at=claims.exp, now=now)
 
         if self._has_store or self._hooks.is_revoked:
             await self._revocation.refuse_revoked(claims, now)

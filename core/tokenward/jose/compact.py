@@ -28,7 +28,7 @@ _REFUSED: Final = ("crit", "b64", "zip")
 _RESERVED: Final = frozenset(
     {"alg", "kid", "typ", "cty", "enc", *_REFUSED, "jwk", "jku", "x5u", "x5c", "x5t", "x5t#S256"}
 )
-_MAX_REMEMBERED_HEADERS: Final = 64
+_MAX_CACHED_HEADERS: Final = 64
 _SEGMENTS: Final = 3  # RFC 7515 §7.1
 
 
@@ -132,7 +132,7 @@ class CompactJws:
         if key is None:
             active = self._keys.signing_key()
             key = active if isinstance(active, Key) else active.key
-        message = self._begun(key, payload, typ, headers)
+        message = self._signing_input(key, payload, typ, headers)
         return f"{message}.{b64url_encode(key.sign(message.encode()))}"
 
     async def sign_with(
@@ -144,7 +144,7 @@ class CompactJws:
             SigningKeyError: the signature was not made with the signer's key.
         """
         key = signer.key
-        message = self._begun(key, payload, typ, headers)
+        message = self._signing_input(key, payload, typ, headers)
         signature = await signer.sign(message.encode())
 
         try:
@@ -154,10 +154,10 @@ class CompactJws:
             raise SigningKeyError(msg) from exc
         return f"{message}.{b64url_encode(signature)}"
 
-    def _begun(
+    def _signing_input(
         self, key: Key, payload: bytes, typ: str, headers: Mapping[str, JsonValue] | None
     ) -> str:
-        """Return the encoded header and payload, which are signed."""
+        """Return the JWS signing input: the encoded header and payload (RFC 7515 §5.1)."""
         if headers:
             head = _encode_header(key, typ, headers)
         else:
@@ -194,11 +194,11 @@ class CompactJws:
         if self._version != version:
             self._clear(version)
 
-        remembered = self._headers.get(head)
+        cached = self._headers.get(head)
         # Compared again, because another thread may have added a header of removed keys.
-        if remembered is not None and remembered.keys_version != version:
-            remembered = None
-        header = remembered or self._read_header(head, version)
+        if cached is not None and cached.keys_version != version:
+            cached = None
+        header = cached or self._read_header(head, version)
 
         signature = b64url_decode(signature_segment)
         payload = b64url_decode(payload_segment)
@@ -210,8 +210,8 @@ class CompactJws:
                 raise
             raise_without_context(UnknownKeyError())
 
-        if remembered is None:
-            self._remember_header(head, header)
+        if cached is None:
+            self._cache_header(head, header)
         return VerifiedJws(payload, header.typ, version)
 
     async def verify_or_fetch(self, text: str, now: float) -> VerifiedJws:
@@ -264,8 +264,8 @@ class CompactJws:
             is_stand_in=named is not None and named != key.kid,
         )
 
-    def _remember_header(self, segment: str, header: _Header) -> None:
-        if len(self._headers) >= _MAX_REMEMBERED_HEADERS:
+    def _cache_header(self, segment: str, header: _Header) -> None:
+        if len(self._headers) >= _MAX_CACHED_HEADERS:
             self._headers.clear()
         self._headers[segment] = header
 

@@ -49,8 +49,8 @@ class SignatureCache:
     """
 
     __slots__ = (
-        "_bytes", "_ending", "_hits", "_lock", "_max_bytes", "_max_entries", "_misses", "_next_end",
-        "_seconds", "_verified", "_version",
+        "_bytes", "_expiring", "_hits", "_lock", "_max_bytes", "_max_entries", "_misses",
+        "_next_expiry", "_seconds", "_verified", "_version",
     )  # fmt: skip
 
     def __init__(self, *, max_entries: int, max_bytes: int) -> None:
@@ -59,9 +59,9 @@ class SignatureCache:
         self._max_bytes = max_bytes
         self._verified: dict[str, VerifiedJws] = {}
         # Each cached text once, by the second in which it expires; and a heap of these seconds.
-        self._ending: dict[int, deque[str]] = {}
+        self._expiring: dict[int, deque[str]] = {}
         self._seconds: list[int] = []
-        self._next_end = inf
+        self._next_expiry = inf
         self._bytes = self._hits = self._misses = 0
         self._version: int | None = None
         self._lock = Lock()
@@ -70,9 +70,9 @@ class SignatureCache:
         """Return an empty cache with the same limits: the copy may get other keys."""
         return type(self)(max_entries=self._max_entries, max_bytes=self._max_bytes)
 
-    def recall(self, text: str, *, keys_version: int, now: float) -> VerifiedJws | None:
+    def get(self, text: str, *, keys_version: int, now: float) -> VerifiedJws | None:
         """Return the cached result of a text if it was verified with this version of the keys."""
-        if self._version != keys_version or now >= self._next_end:
+        if self._version != keys_version or now >= self._next_expiry:
             with self._lock:
                 self._remove_expired(keys_version, now)
 
@@ -84,18 +84,20 @@ class SignatureCache:
         self._hits += 1
         return found
 
-    def remember(self, text: str, verified: VerifiedJws, *, end: float | None, now: float) -> None:
+    def add(
+        self, text: str, verified: VerifiedJws, *, expires_at: float | None, now: float
+    ) -> None:
         """Cache that a text has a valid signature.
 
         Args:
             text: the whole token, whose claims have passed the policy.
             verified: the result of `CompactJws.verify`.
-            end: its ``exp``, if it has one.
+            expires_at: its ``exp``, if it has one.
             now: the time, in seconds since 1970.
         """
         self._misses += 1
         latest = now + _LONGEST_SECONDS
-        second = int(latest if end is None or end > latest else end)
+        second = int(latest if expires_at is None or expires_at > latest else expires_at)
         size = _size(text, verified)
         if second <= now or self._max_entries < 1 or size + _BYTES_OF_QUEUE > self._max_bytes:
             return
@@ -107,13 +109,13 @@ class SignatureCache:
                 return
 
             self._bytes += size
-            if second in self._ending:
-                self._ending[second].append(text)
+            if second in self._expiring:
+                self._expiring[second].append(text)
             else:
-                self._ending[second] = deque((text,))
+                self._expiring[second] = deque((text,))
                 self._bytes += _BYTES_OF_QUEUE
                 heappush(self._seconds, second)
-                self._next_end = self._seconds[0]
+                self._next_expiry = self._seconds[0]
 
             while len(self._verified) > self._max_entries or self._bytes > self._max_bytes:
                 self._remove_next()
@@ -126,22 +128,22 @@ class SignatureCache:
         if self._version != keys_version:
             self._version = keys_version
             self._verified.clear()
-            self._ending.clear()
+            self._expiring.clear()
             self._seconds.clear()
-            self._next_end = inf
+            self._next_expiry = inf
             self._bytes = 0
 
-        while now >= self._next_end:
+        while now >= self._next_expiry:
             self._remove_next()
 
     def _remove_next(self) -> None:
-        ending = self._ending[self._seconds[0]]
-        text = ending.popleft()
+        expiring = self._expiring[self._seconds[0]]
+        text = expiring.popleft()
         self._bytes -= _size(text, self._verified.pop(text))
-        if not ending:
-            del self._ending[heappop(self._seconds)]
+        if not expiring:
+            del self._expiring[heappop(self._seconds)]
             self._bytes -= _BYTES_OF_QUEUE
-            self._next_end = self._seconds[0] if self._seconds else inf
+            self._next_expiry = self._seconds[0] if self._seconds else inf
 
 
 def _size(text: str, verified: VerifiedJws) -> int:
