@@ -82,7 +82,10 @@ BUILDING = {
         "a list of keys",
     ),
     "texts for keys": (lambda: KeyRing(Key.generate(), pending=["x"]), "pending=[Key"),
-    "one audience that is no text": (lambda: TokenPolicy(audience=5), "audience must be non-empty text"),
+    "one audience that is no text": (
+        lambda: TokenPolicy(audience=5),
+        "audience must be non-empty text",
+    ),
     "one claim for several": (lambda: TokenPolicy(required_claims="sub"), "{'sub'}"),
     "no required claims": (lambda: TokenPolicy(required_claims=None), "{'sub'}"),
     "claims that are no text": (lambda: TokenPolicy(required_claims={1, "type"}), "{'sub'}"),
