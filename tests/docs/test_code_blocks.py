@@ -29,7 +29,7 @@ from tokenward import (
     TokenRejectedError,
     TokenRevokedError,
 )
-from tokenward.errors import OriginNotAllowedError
+from tokenward.errors import InsufficientScopeError, MissingTokenError, OriginNotAllowedError
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -245,6 +245,21 @@ async def test_the_authenticator_of_the_guide(names, shop, scope):
         assert found["claims"].tenant == "acme"
     else:
         assert found["refusal"].status == 403
+
+
+@pytest.mark.parametrize("scope", ["orders:read", "orders:write"])
+async def test_verifying_without_http_as_in_the_guide(names, shop, scope):
+    """The text of a token without its scope, or no token, is refused."""
+    given = {**names, "authenticator": names["Authenticator"](shop)}
+    block = await run(block_with("guide.md", "authenticator.verify("), given)
+    token = await shop.issue("alice", claims={"tenant": "acme"}, scopes=[scope])
+    if scope == "orders:read":
+        assert await block["list_orders"]({"token": token}) == "orders of alice"
+    else:
+        with pytest.raises(InsufficientScopeError):
+            await block["list_orders"]({"token": token})
+    with pytest.raises(MissingTokenError):
+        await block["list_orders"]({})
 
 
 async def test_the_key_directory_of_the_page_about_keys(names, tmp_path):

@@ -13,6 +13,7 @@ from tokenward import (
     TokenEngine,
 )
 from tokenward.engine import TokenVerifier
+from tokenward.http import Authenticator, Requirement
 from tokenward.keys import KeySource
 from tokenward_fastapi import TokenAuth
 
@@ -48,4 +49,6 @@ async def use() -> None:
     assert_type(await three.decode("token"), ShopClaims | PartnerClaims | Claims)
     assert_type(await TokenAuth(same).required()(), ShopClaims)
     assert_type(await TokenAuth(both).required()(), ShopClaims | PartnerClaims)
+    assert_type(await Authenticator(both).verify(None, Requirement()), ShopClaims | PartnerClaims)
+    assert_type(await Authenticator(shop).verify("token", Requirement(scopes=["a"])), ShopClaims)
     TokenAuth(both).required(check=lambda claims: isinstance(claims, ShopClaims))

@@ -106,17 +106,45 @@ class Authenticator(Generic[ClaimsT]):
         claims = await self._decode(request, token, requirement.type)
         for carrier in ambient:
             await carrier.check_csrf(request, claims, requirement.type)
-        if requirement.fresh:
-            max_age = requirement.fresh if isinstance(requirement.fresh, timedelta) else None
-            self.engine.check_fresh(claims, max_age=max_age)
-        if requirement.scopes or further_scopes:
-            _check_scopes(claims, (*requirement.scopes, *further_scopes))
-        if (
-            requirement.check is not None
-            and await maybe_await(requirement.check(claims)) is not True
-        ):
-            raise PermissionDeniedError
+        await self._check(claims, requirement, further_scopes)
+        return claims
 
+    async def verify(self, token: str | bytes | None, requirement: Requirement[ClaimsT]) -> ClaimsT:
+        """Return the claims of a token if it meets a requirement; for tokens outside of HTTP.
+
+        For gRPC metadata, Socket.IO, messages of a queue and every other place that carries the
+        text of a token. `authenticate` applies the same checks to the token of a request.
+
+        Args:
+            token: the token without a scheme, in compact form. None or nothing: it is refused.
+            requirement: what the token must be. Its `carriers` are ignored.
+
+        Raises:
+            MissingTokenError: `token` is None or empty.
+            TokenError: the token is refused.
+            ConfigurationError: the requirement is optional: call `verify` only if there is a token.
+            TypeError: `token` is neither text nor bytes, or `requirement` is not a `Requirement`.
+
+        Not checked: how the token arrived. CSRF protection is for cookies, which only
+        `authenticate` reads.
+        """
+        if not isinstance(requirement, Requirement):
+            msg = (
+                f"requirement must be a Requirement, not {kind_of(requirement)}: "
+                "pass Requirement(scopes=['orders:read'])."
+            )
+            raise TypeError(msg)
+        if requirement.optional:
+            msg = (
+                "verify always needs a token: pass a requirement that is not optional, and call "
+                "verify only if there is a token."
+            )
+            raise ConfigurationError(msg)
+        if token is None or token in ("", b""):
+            raise MissingTokenError
+
+        claims = await self.engine.decode(token, type=requirement.type)
+        await self._check(claims, requirement)
         return claims
 
     async def refresh(
@@ -195,6 +223,24 @@ class Authenticator(Generic[ClaimsT]):
     def refusal(self, error: TokenError) -> Refusal:
         """Return the HTTP response for an error, with this authenticator's scheme and realm."""
         return Refusal.from_error(error, scheme=self.carriers[0].scheme, realm=self.realm)
+
+    async def _check(
+        self,
+        claims: ClaimsT,
+        requirement: Requirement[ClaimsT],
+        further_scopes: Sequence[str] = (),
+    ) -> None:
+        """Check everything that a requirement demands of the claims of a valid token."""
+        if requirement.fresh:
+            max_age = requirement.fresh if isinstance(requirement.fresh, timedelta) else None
+            self.engine.check_fresh(claims, max_age=max_age)
+        if requirement.scopes or further_scopes:
+            _check_scopes(claims, (*requirement.scopes, *further_scopes))
+        if (
+            requirement.check is not None
+            and await maybe_await(requirement.check(claims)) is not True
+        ):
+            raise PermissionDeniedError
 
     async def _decode(self, request: RequestView, token: bytes, type: TokenType) -> ClaimsT:
         """Return a token's claims: decoded once per request, and revalidated by later calls."""
