@@ -43,7 +43,7 @@ async def test_a_valid_token_gives_its_claims(verify, engine):
     assert (await verify(token.encode(), carriers=[QueryCarrier()])).sub == "alice"
 
 
-@pytest.mark.parametrize("absent", [None, "", b""])
+@pytest.mark.parametrize("absent", [None, "", b""], ids=repr)
 async def test_an_absent_token_is_refused(verify, absent):
     """There is no result without a token, so None never means "everyone"."""
     with pytest.raises(MissingTokenError):
@@ -72,7 +72,11 @@ async def test_an_optional_requirement_is_refused(engine):
             await authenticator.verify(token, Requirement(optional=True))
 
 
-@pytest.mark.parametrize("wrong", [None, "orders:read", {"scopes": ["a"]}, Requirement])
+@pytest.mark.parametrize(
+    "wrong",
+    [None, "orders:read", {"scopes": ["a"]}, Requirement],
+    ids=["none", "text", "dict", "class"],
+)
 async def test_only_a_requirement_is_a_requirement(engine, wrong):
     """A guard of an adapter, for example, is refused."""
     with pytest.raises(TypeError, match="must be a Requirement"):
