@@ -27,7 +27,7 @@ from tests.adapters.fuzzing import (
 )
 from tests.support import FrozenClock
 
-REQUESTS = max(4_000, 20 * settings().max_examples)
+REQUESTS = max(4_000, 40 * settings().max_examples)
 ONE_USE = {"/renew", "/browser/refresh"}
 """Where a token that was good a moment ago is not."""
 ALLOWED = {200, 400, 401, 403, 404, 405, 422, 503}
