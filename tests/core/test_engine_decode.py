@@ -1,4 +1,4 @@
-"""What `decode` demands of a token, claim by claim."""
+"""The checks of `decode`, claim by claim."""
 
 import json
 from datetime import timedelta
@@ -29,8 +29,8 @@ from tokenward.errors import (
 )
 
 
-async def test_a_token_of_the_flask_jwt_extended_family_is_taken(engine):
-    """Its type, fresh, jti and whole-second times mean what they mean there."""
+async def test_a_token_of_the_flask_jwt_extended_family_is_accepted(engine):
+    """Its type, fresh, jti and whole-second times have the same meaning."""
     claims = await engine.decode(signed(payload_of(fresh=True, csrf="c", role="admin")))
     assert (claims.sub, claims.type, claims.fresh, claims.csrf) == ("alice", "access", True, "c")
     assert claims.extra == {"role": "admin"}
@@ -39,7 +39,7 @@ async def test_a_token_of_the_flask_jwt_extended_family_is_taken(engine):
 
 
 async def test_bytes_and_text_are_the_same_token(engine):
-    """A token may come as the bytes of a header."""
+    """A token may be given as the bytes of a header."""
     token = signed(payload_of())
     assert await engine.decode(token) == await engine.decode(token.encode())
 
@@ -47,7 +47,7 @@ async def test_bytes_and_text_are_the_same_token(engine):
 @pytest.mark.parametrize("name", ["exp", "iat", "sub", "jti", "type"])
 @pytest.mark.parametrize("value", [..., None, ""])
 async def test_a_registered_claim_that_is_absent_null_or_empty_is_refused(engine, name, value):
-    """By default exp, iat, sub, jti and type are always there."""
+    """By default exp, iat, sub, jti and type are required."""
     with pytest.raises(InvalidTokenError) as caught:
         await engine.decode(signed(payload_of(**{name: value})))
     assert caught.value.claim == name
@@ -63,7 +63,7 @@ async def test_a_registered_claim_that_is_absent_null_or_empty_is_refused(engine
      "{}", "9" * 400],
 )  # fmt: skip
 async def test_times_are_finite_numbers(engine, name, written):
-    """Booleans, texts, NaN, infinities and dates beyond the year 9999 are no times."""
+    """Booleans, texts, NaN, infinities and dates after the year 9999 are refused."""
     members = [
         f'"{key}": {written if key == name else value!r}'
         for key, value in payload_of(sub=..., jti=..., type=..., fresh=...).items()
@@ -90,7 +90,7 @@ async def test_times_are_finite_numbers(engine, name, written):
     ],
 )
 async def test_a_claim_of_the_wrong_type_is_refused_by_name(engine, name, value):
-    """The error names the claim and says nothing of its value."""
+    """The error names the claim and does not contain its value."""
     with pytest.raises(InvalidClaimError) as caught:
         await engine.decode(signed(payload_of(**{name: value})))
     assert (caught.value.claim, caught.value.code) == (name, "claim_invalid")
@@ -100,7 +100,7 @@ async def test_a_claim_of_the_wrong_type_is_refused_by_name(engine, name, value)
 
 @pytest.mark.parametrize("payload", [b"", b"1", b"[]", b'"x"', b"null", b"{", b"\xff", b"{}{}"])
 async def test_a_payload_is_one_json_object(engine, payload):
-    """Whatever else was signed is malformed."""
+    """Any other payload is malformed, although it is signed."""
     with pytest.raises(MalformedTokenError):
         await engine.decode(signed(payload))
 
@@ -108,7 +108,7 @@ async def test_a_payload_is_one_json_object(engine, payload):
 @pytest.mark.parametrize("written", ["NaN", "-Infinity", "1e999", "9" * 400 + ".0"])
 @pytest.mark.parametrize("name", ["extra", "ratio", "history"])
 async def test_no_claim_is_an_infinity(clock, written, name):
-    """Neither by name nor by overflow, in typed claims and in others: it is no JSON."""
+    """An infinity is refused by name and by overflow, in typed claims and in others."""
 
     class Measured(Claims):
         ratio: float = 0
@@ -122,8 +122,8 @@ async def test_no_claim_is_an_infinity(clock, written, name):
         await engine.decode(signed(f'{payload}, "{name}": {template.format(written)}}}'.encode()))
 
 
-async def test_of_a_claim_that_stands_twice_the_last_counts(engine):
-    """RFC 7519 §4 allows the lexically last; the signer wrote both, and every check sees that one."""
+async def test_the_last_of_two_claims_with_one_name_counts(engine):
+    """RFC 7519 §4 allows it; the signer wrote both, and every check uses the same one."""
     members = '"sub": "mallory", "sub": "alice", "jti": "j", "type": "access", "foo": 1, "foo": 2'
     token = signed(f'{{{members}, "iat": {NOW}, "exp": {NOW - 1}, "exp": {NOW + 9}}}'.encode())
     claims = await engine.decode(token)
@@ -141,8 +141,8 @@ async def test_the_issuer_is_compared_exactly(clock, issuer):
 
 @pytest.mark.parametrize("value", [..., None])
 @pytest.mark.parametrize("name", ["iss", "aud"])
-async def test_asking_for_an_issuer_or_audience_makes_it_required(clock, name, value):
-    """A token that says nothing of it is refused, for both types of token."""
+async def test_a_configured_issuer_or_audience_is_required(clock, name, value):
+    """Tokens of both types that lack the claim are refused."""
     engine = engine_with(clock, policy=TokenPolicy(issuer="me", audience="here"))
     payload = payload_of(**{"iss": "me", "aud": "here", name: value})
     for kind in ("access", "refresh"):
@@ -153,55 +153,55 @@ async def test_asking_for_an_issuer_or_audience_makes_it_required(clock, name, v
 
 @pytest.mark.parametrize("named", ["here", ["here"], ["there", "here"], ["other", "two"]])
 async def test_one_audience_in_common_is_enough(clock, named):
-    """A token for several services is good at each."""
+    """A token for several services is valid at each of them."""
     engine = engine_with(clock, policy=TokenPolicy(audience=["here", "two"]))
     assert (await engine.decode(signed(payload_of(aud=named)))).sub == "alice"
 
 
 @pytest.mark.parametrize("named", ["there", "HERE", "her", [], ["there"], ""])
 async def test_a_token_for_another_audience_is_refused(clock, named):
-    """RFC 7519 §4.1.3: who is not named must reject."""
+    """RFC 7519 §4.1.3: a service that is not named must reject the token."""
     engine = engine_with(clock, policy=TokenPolicy(audience="here"))
     with pytest.raises(InvalidAudienceError):
         await engine.decode(signed(payload_of(aud=named)))
 
 
 @pytest.mark.parametrize("named", ["anybody", ["anybody"], [], ""])
-async def test_without_an_audience_of_ours_every_named_one_is_anothers(engine, named):
-    """A token that names an audience where none is configured is refused."""
+async def test_without_a_configured_audience_every_named_audience_is_refused(engine, named):
+    """If no audience is configured, a token that names one is refused."""
     with pytest.raises(InvalidAudienceError):
         await engine.decode(signed(payload_of(aud=named)))
 
 
 @pytest.mark.parametrize("kind", ["refresh", "id", "ACCESS", "access ", "reset-password"])
-async def test_an_access_route_takes_access_tokens_alone(engine, kind):
-    """Neither a refresh token nor one of a type that is not known here opens it."""
+async def test_only_access_tokens_are_accepted_as_access_tokens(engine, kind):
+    """Refresh tokens and tokens of unknown types are refused."""
     with pytest.raises(WrongTokenTypeError):
         await engine.decode(signed(payload_of(type=kind)))
 
 
-async def test_a_type_that_does_not_exist_opens_nothing(engine):
-    """Not even a token of that very type, when a caller misspells what it asks for."""
+async def test_an_unknown_expected_type_accepts_no_token(engine):
+    """If a caller misspells the type, even a token with that very type is refused."""
     with pytest.raises(WrongTokenTypeError):
         await engine.decode(signed(payload_of(type="axcess")), type="axcess")
 
 
 @pytest.mark.parametrize("typ", ["at+jwt", "AT+JWT", "application/at+jwt", "JWT", "jwt", None])
 async def test_typ_at_jwt_jwt_and_none_are_accepted_for_access(engine, typ):
-    """RFC 9068 §4, and the typ of tokens made before it."""
+    """RFC 9068 §4, and the ``typ`` of older tokens."""
     header = {"alg": "HS256"} | ({} if typ is None else {"typ": typ})
     assert (await engine.decode(signed(payload_of(), header=header))).type == "access"
 
 
 @pytest.mark.parametrize("typ", ["dpop+jwt", "logout+jwt", "secevent+jwt", "", "jose", "at+jwt2"])
 async def test_a_token_typed_for_another_purpose_is_refused(engine, typ):
-    """RFC 8725 §3.11: explicit typing keeps kinds of tokens apart."""
+    """RFC 8725 §3.11: explicit typing separates kinds of tokens."""
     with pytest.raises(WrongTokenTypeError):
         await engine.decode(signed(payload_of(), header={"alg": "HS256", "typ": typ}))
 
 
-async def test_a_refresh_token_that_calls_itself_at_jwt_is_nothing(engine):
-    """Header and claim have to agree, whichever is asked for."""
+async def test_a_refresh_token_with_the_typ_of_an_access_token_is_refused(engine):
+    """Header and claim must agree, whichever type is expected."""
     token = signed(payload_of(type="refresh"), header={"alg": "HS256", "typ": "at+jwt"})
     for kind in ("access", "refresh"):
         with pytest.raises(WrongTokenTypeError):
@@ -210,7 +210,7 @@ async def test_a_refresh_token_that_calls_itself_at_jwt_is_nothing(engine):
 
 @pytest.mark.parametrize("leeway", [0, 10])
 async def test_expiry_is_exact(clock, leeway):
-    """RFC 7519 §4.1.4: on or after exp (plus leeway) the token is over."""
+    """RFC 7519 §4.1.4: from exp (plus leeway) on, the token has expired."""
     engine = engine_with(clock, policy=_leeway(leeway))
     token = signed(payload_of(exp=NOW + 60))
     clock.now = NOW + 60 + leeway - 0.001
@@ -222,8 +222,8 @@ async def test_expiry_is_exact(clock, leeway):
 
 @pytest.mark.parametrize("leeway", [0, 10])
 @pytest.mark.parametrize("name", ["nbf", "iat"])
-async def test_a_time_to_come_is_refused_past_the_leeway(clock, name, leeway):
-    """RFC 7519 §4.1.5, and the same for a token from the future."""
+async def test_a_time_in_the_future_is_refused_past_the_leeway(clock, name, leeway):
+    """RFC 7519 §4.1.5, and the same for ``iat``."""
     engine = engine_with(clock, policy=_leeway(leeway))
     token = signed(payload_of(**{name: NOW + 60}))
     clock.now = NOW + 60 - leeway
@@ -233,8 +233,8 @@ async def test_a_time_to_come_is_refused_past_the_leeway(clock, name, leeway):
         await engine.decode(token)
 
 
-async def test_no_token_gets_older_than_the_policy_says(clock, engine):
-    """However far away its exp; the error is not the one of an expired token."""
+async def test_a_token_has_a_maximum_age(clock, engine):
+    """It counts whatever the exp, and has its own error."""
     token = signed(payload_of(exp=9_999_999_999))
     clock.now = NOW + 30 * 86_400 - 1
     await engine.decode(token)
@@ -248,14 +248,14 @@ async def test_no_token_gets_older_than_the_policy_says(clock, engine):
 
 
 def age_limited(clock, keys, **rules):
-    """Give an engine of these keys, and a token of three hundred days ago that is valid for a year."""
+    """Return an engine with these keys, and a token that is 300 days old and expires after a year."""
     engine = engine_with(clock, keys=keys, policy=TokenPolicy(**rules))
     old = NOW - 300 * 86_400
     return engine, payload_of(old, exp=old + 365 * 86_400)
 
 
-async def test_keys_that_only_verify_set_no_age_by_themselves(clock):
-    """A service key of a year is valid until its exp, in decode, in recheck and when it is revoked."""
+async def test_keys_that_only_verify_set_no_maximum_age(clock):
+    """A token for a year is valid until its exp, in decode, in revalidate and when it is revoked."""
     key = Key.generate("EdDSA")
     engine, payload = age_limited(clock, KeyRing.from_jwk(key.public_jwk()))
     token = signed(payload, key=key)
@@ -269,8 +269,8 @@ async def test_keys_that_only_verify_set_no_age_by_themselves(clock):
         await engine.revalidate(claims)
 
 
-async def test_an_age_that_the_policy_names_counts_for_all_keys(clock):
-    """Also for those that only verify, in decode and in recheck."""
+async def test_a_maximum_age_of_the_policy_counts_for_all_keys(clock):
+    """It also counts for keys that only verify, in decode and in revalidate."""
     key = Key.generate("EdDSA")
     day = timedelta(days=1)
     rules = {"max_token_age": 301 * day, "leeway": timedelta(seconds=5)}
@@ -283,8 +283,8 @@ async def test_an_age_that_the_policy_names_counts_for_all_keys(clock):
             await again
 
 
-async def test_a_ring_that_gets_a_private_key_gets_the_bound_with_it(clock):
-    """An engine that can issue bounds the age of tokens by its lifetimes."""
+async def test_a_ring_that_gets_a_private_key_gets_a_maximum_age(clock):
+    """An engine that can issue limits the age of tokens by its lifetimes."""
     key = Key.generate("EdDSA")
     ring = KeyRing.from_jwk(key.public_jwk())
     engine, payload = age_limited(clock, ring)
@@ -294,8 +294,8 @@ async def test_a_ring_that_gets_a_private_key_gets_the_bound_with_it(clock):
         await engine.decode(signed(payload, key=key))
 
 
-async def test_the_model_gives_types_and_refuses_what_does_not_fit(clock):
-    """The user's claims come typed; one that is missing or wrong is refused by name."""
+async def test_the_model_types_and_validates_claims(clock):
+    """The user's claims are typed; a missing or wrong claim is refused by name."""
     engine = TokenEngine(KeyRing.from_secret(SECRET), claims_model=ShopClaims, clock=clock)
     claims = await engine.decode(signed(payload_of(tenant="acme", roles=["a"], more=1)))
     assert type(claims) is ShopClaims
@@ -307,8 +307,8 @@ async def test_the_model_gives_types_and_refuses_what_does_not_fit(clock):
     assert (missing.value.claim, wrong.value.claim) == ("tenant", "tenant")
 
 
-async def test_further_required_claims_are_demanded_by_the_policy(clock):
-    """A policy may ask for registered and for other claims beyond the five."""
+async def test_a_policy_may_require_further_claims(clock):
+    """A policy may require registered and other claims beyond the five."""
     asked = {"exp", "iat", "sub", "jti", "type", "nbf", "fresh", "region"}
     engine = engine_with(clock, policy=TokenPolicy(required_claims=asked))
     own = {"region": "eu", "fresh": False}
@@ -321,8 +321,8 @@ async def test_further_required_claims_are_demanded_by_the_policy(clock):
         await engine.decode(signed(payload_of(**own, nbf=None)))
 
 
-async def test_an_error_never_repeats_what_only_the_token_knows(clock):
-    """Names and values that come from the token do not reach a message, a cause or a context."""
+async def test_an_error_contains_nothing_of_the_token(clock):
+    """No name and no value from the token is in a message, a cause or a context."""
 
     class Closed(Claims, extra="forbid"):
         @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""What `issue` and `issue_pair` write, and what they refuse to write."""
+"""What `issue` and `issue_pair` write into tokens, and what they refuse."""
 
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -26,12 +26,12 @@ ENDLESS = TokenPolicy(required_claims={"iat", "sub", "jti", "type"})
 
 
 def raw(token: str) -> dict[str, object]:
-    """Read a payload without checking anything."""
+    """Return the payload of a token without checking anything."""
     return jwt.decode(token, options={"verify_signature": False})
 
 
-async def test_a_token_says_who_when_which_and_what_for(engine):
-    """Sub, iat, exp, jti and type are in every token; the rest only where it was asked for."""
+async def test_a_token_has_the_five_registered_claims(engine):
+    """Sub, iat, exp, jti and type are in every token, other claims only on request."""
     claims = raw(await engine.issue("alice"))
     assert set(claims) == {"sub", "iat", "iat_ms", "exp", "jti", "type", "fresh"}
     assert claims["sub"] == "alice"
@@ -39,8 +39,8 @@ async def test_a_token_says_who_when_which_and_what_for(engine):
     assert (claims["type"], claims["fresh"]) == ("access", False)
 
 
-async def test_every_token_has_an_identity_of_its_own(engine):
-    """A thousand tokens have a thousand jti, each of 128 bits."""
+async def test_every_token_has_its_own_identity(engine):
+    """A thousand tokens have a thousand jti, each with 128 bits."""
     identities = {raw(await engine.issue("alice"))["jti"] for _ in range(1000)}
     assert len(identities) == 1000
     assert all(len(bytes.fromhex(each)) == 16 for each in identities)
@@ -58,21 +58,21 @@ async def test_arguments_become_the_claims_of_their_names(clock):
     assert claims["auth_time"] == NOW
 
 
-async def test_an_audience_of_the_token_takes_the_place_of_the_policys(clock):
-    """A token may be meant for another service than this one."""
+async def test_the_audience_argument_replaces_the_policys(clock):
+    """A token may be intended for another service."""
     engine = engine_with(clock, policy=TokenPolicy(audience="here"))
     assert raw(await engine.issue("alice", audience="there"))["aud"] == "there"
 
 
 async def test_access_tokens_are_typed_at_jwt_in_the_header(engine):
-    """RFC 9068 §2.1: access tokens say at+jwt; refresh tokens must not."""
+    """RFC 9068 §2.1: access tokens have at+jwt; refresh tokens must not."""
     pair = await engine.issue_pair("alice")
     assert jwt.get_unverified_header(pair.access_token) == {"alg": "HS256", "typ": "at+jwt"}
     assert jwt.get_unverified_header(pair.refresh_token) == {"alg": "HS256", "typ": "JWT"}
 
 
 async def test_headers_of_the_caller_are_written(engine):
-    """A header that means nothing to the engine is kept."""
+    """A header that the engine does not know is written."""
     token = await engine.issue("alice", headers={"region": "eu"})
     assert jwt.get_unverified_header(token)["region"] == "eu"
     assert (await engine.decode(token)).sub == "alice"
@@ -80,7 +80,7 @@ async def test_headers_of_the_caller_are_written(engine):
 
 @pytest.mark.parametrize("name", sorted(RESERVED_CLAIMS))
 async def test_callers_cannot_set_a_registered_claim(engine, name):
-    """A registered claim among the caller's is refused by its name, for both kinds of token."""
+    """A registered claim among the caller's is refused by name, for both types of token."""
     with pytest.raises(ConfigurationError, match=name):
         await engine.issue("alice", claims={name: "x"})
     with pytest.raises(ConfigurationError, match=name):
@@ -89,14 +89,14 @@ async def test_callers_cannot_set_a_registered_claim(engine, name):
 
 @pytest.mark.parametrize("name", [b"sub", 1, None, ("sub",)])
 async def test_names_of_claims_are_text(engine, name):
-    """A name that JSON would turn into text cannot smuggle a second `sub` in."""
+    """A name that JSON would convert to text cannot add a second `sub`."""
     with pytest.raises(TypeError, match="text"):
         await engine.issue("alice", claims={name: "mallory"})
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), "\ud800", object(), b"\xff"])
-async def test_what_json_cannot_say_is_refused(engine, value):
-    """A value that would make a payload nobody can read is refused when issuing."""
+async def test_a_value_that_json_cannot_contain_is_refused(engine, value):
+    """A value that would make the payload unreadable is refused when issuing."""
     with pytest.raises(ConfigurationError, match="JSON"):
         await engine.issue("alice", claims={"x": value})
     with pytest.raises(ConfigurationError, match="JSON"):
@@ -104,12 +104,12 @@ async def test_what_json_cannot_say_is_refused(engine, value):
 
 
 async def test_the_words_nan_and_infinity_are_allowed_inside_text(engine):
-    """Only the numbers are refused, not texts that hold the words."""
+    """Only the numbers are refused, not texts that contain the words."""
     token = await engine.issue("alice", claims={"x": "NaN and Infinity"})
     assert (await engine.decode(token)).extra == {"x": "NaN and Infinity"}
 
 
-async def test_values_that_pydantic_can_write_are_taken(engine):
+async def test_values_that_pydantic_can_write_are_accepted(engine):
     """Dates, UUIDs and sets become JSON as Pydantic writes them."""
     identity = UUID(int=7)
     token = await engine.issue(
@@ -124,69 +124,69 @@ async def test_values_that_pydantic_can_write_are_taken(engine):
 
 @pytest.mark.parametrize("subject", [7, None, b"alice"])
 async def test_a_subject_is_text(engine, subject):
-    """A number as subject is refused with the fix, so that no upgrade logs everybody out."""
+    """A number is refused with a message that names the fix."""
     with pytest.raises(TypeError, match=r"str\(number\)"):
         await engine.issue(subject)
 
 
 async def test_an_empty_subject_is_refused(engine):
-    """A token about nobody is not issued."""
+    """A token without a subject is not issued."""
     with pytest.raises(ConfigurationError, match="subject"):
         await engine.issue("")
 
 
 @pytest.mark.parametrize("scope", ["orders:read", b"bytes"])
-async def test_scope_is_not_one_text(engine, scope):
-    """One text would be taken apart into letters, so it is refused."""
+async def test_scopes_are_not_one_text(engine, scope):
+    """One text would be split into characters, so it is refused."""
     with pytest.raises(TypeError, match="scopes="):
         await engine.issue("alice", scopes=scope)
 
 
 @pytest.mark.parametrize("scope", ["", "a b", " a", "a ", 'a"b', "a\\b", "a\nb", "é", "\x7f"])
-async def test_scopes_keep_to_the_letters_of_rfc_6749(engine, scope):
-    """A scope with a space or a quote would read as something else on the other side."""
+async def test_scopes_have_only_the_characters_of_rfc_6749(engine, scope):
+    """A scope with a space or a quote would be read differently by others."""
     with pytest.raises(ConfigurationError, match="scope"):
         await engine.issue("alice", scopes=["ok", scope])
 
 
 @pytest.mark.parametrize("fresh", [1, "yes", None])
 async def test_fresh_is_a_bool(engine, fresh):
-    """What is only almost True does not make a token fresh."""
+    """A value that is only truthy is refused."""
     with pytest.raises(TypeError, match="fresh"):
         await engine.issue("alice", fresh=fresh)
 
 
 @pytest.mark.parametrize("audience", ["", [], ["a", ""], [1]])
-async def test_an_audience_names_somebody(engine, audience):
+async def test_an_audience_is_not_empty(engine, audience):
     """An empty audience is refused when issuing."""
     with pytest.raises(ConfigurationError, match="audience"):
         await engine.issue("alice", audience=audience)
 
 
-async def test_a_lifetime_of_zero_is_over_at_once(engine):
-    """Zero is a lifetime, not "none given"."""
+async def test_a_token_with_a_lifetime_of_zero_has_expired(engine):
+    """Zero is a lifetime; it does not mean "not given"."""
     token = await engine.issue("alice", lifetime=timedelta(0))
     assert raw(token)["exp"] == NOW
     with pytest.raises(TokenExpiredError):
         await engine.decode(token)
 
 
-async def test_a_lifetime_of_the_token_takes_the_place_of_the_policys(engine):
-    """And what it gives is whole seconds."""
+async def test_the_lifetime_argument_replaces_the_policys(engine):
+    """The resulting exp is in whole seconds."""
     token = await engine.issue("alice", lifetime=timedelta(seconds=90))
     assert raw(token)["exp"] == NOW + 90
 
 
 async def test_times_are_whole_seconds_and_an_expiry_is_rounded_down(engine, clock):
-    """Readers that count whole seconds agree, and no token outlives what was asked for."""
+    """Readers of whole seconds agree, and no token outlives the lifetime that was asked for."""
     clock.now = NOW + 0.789
     claims = raw(await engine.issue("alice", lifetime=timedelta(milliseconds=1500), fresh=True))
     assert (claims["iat"], claims["iat_ms"], claims["exp"]) == (NOW, 789, NOW + 2)
     assert all(type(claims[name]) is int for name in ("iat", "exp", "auth_time"))
 
 
-async def test_a_token_that_never_expires_has_to_be_allowed(clock, engine):
-    """NEVER is refused by the default policy, and writes no exp where the policy allows it."""
+async def test_a_token_that_never_expires_must_be_allowed(clock, engine):
+    """NEVER is refused by the default policy; if allowed, the token has no exp."""
     with pytest.raises(ConfigurationError, match="lifetime is NEVER"):
         await engine.issue("alice", lifetime=NEVER)
     token = await engine_with(clock, policy=ENDLESS).issue("alice", lifetime=NEVER)
@@ -196,14 +196,14 @@ async def test_a_token_that_never_expires_has_to_be_allowed(clock, engine):
 
 
 @pytest.mark.parametrize("lifetime", [timedelta(days=31), timedelta(seconds=-1), 900, True])
-async def test_a_lifetime_that_the_policy_bars_is_refused(engine, lifetime):
-    """Longer than max_token_age, negative, or no timedelta at all."""
+async def test_a_lifetime_that_the_policy_does_not_allow_is_refused(engine, lifetime):
+    """It is longer than max_token_age, negative, or not a timedelta."""
     with pytest.raises(ConfigurationError, match="lifetime"):
         await engine.issue("alice", lifetime=lifetime)
 
 
 async def test_a_pair_is_one_session(engine):
-    """Both tokens carry one sid, which no other pair has, and the claims of the caller."""
+    """Both tokens have one sid, which no other pair has, and the claims of the caller."""
     pair = await engine.issue_pair("alice", claims={"foo": 1}, scopes=["a"], fresh=True)
     access, refresh = raw(pair.access_token), raw(pair.refresh_token)
     other = raw((await engine.issue_pair("alice")).access_token)
@@ -227,19 +227,19 @@ async def test_a_pair_is_a_token_response(engine):
     assert raw(pair.refresh_token)["exp"] == NOW + 3600
 
 
-async def test_a_pair_that_never_expires_says_so(clock):
-    """Without an expiry, expires_in is absent rather than a number."""
+async def test_a_pair_that_never_expires_has_no_lifetime(clock):
+    """Without an expiry, expires_in is None."""
     engine = engine_with(clock, policy=ENDLESS)
     assert (await engine.issue_pair("alice", lifetime=NEVER)).expires_in is None
 
 
 def test_a_pair_does_not_show_its_tokens():
-    """The repr of a pair may stand in a log."""
+    """The repr of a pair may be logged."""
     assert "secret" not in repr(TokenPair("secret-a", "secret-r", 900, csrf_token="secret-c"))
 
 
 async def test_a_ring_without_a_private_key_says_why_it_cannot_issue(clock):
-    """A verify-only ring refuses to issue with an error of its own."""
+    """A ring that only verifies refuses to issue, with its own error."""
     private = Key.generate("EdDSA")
     public = KeyRing.from_jwk(private.public_jwk())
     with pytest.raises(SigningKeyError, match="no private part"):
@@ -255,7 +255,7 @@ async def test_claims_that_the_model_requires_must_be_given(clock):
     assert (await engine.decode(await engine.issue("alice", claims={"tenant": "x"}))).tenant == "x"
 
 
-async def test_a_required_claim_may_go_by_an_alias(clock):
+async def test_a_required_claim_may_have_an_alias(clock):
     """The name in the token counts, not the name of the field."""
 
     class Aliased(Claims):
@@ -268,8 +268,8 @@ async def test_a_required_claim_may_go_by_an_alias(clock):
     assert (await engine.decode(token)).tenant == "x"
 
 
-async def test_the_callers_mapping_is_left_alone(engine):
-    """Issuing changes nothing that was passed in."""
+async def test_the_callers_mapping_is_not_changed(engine):
+    """Issuing changes no argument."""
     claims = {"foo": ["fiz"]}
 
     @engine.before_issue
@@ -280,14 +280,14 @@ async def test_the_callers_mapping_is_left_alone(engine):
     assert claims == {"foo": ["fiz"]}
 
 
-def test_an_engine_wants_a_ring():
+def test_an_engine_requires_a_ring():
     """A secret in place of a ring is refused with the fix."""
     with pytest.raises(ConfigurationError, match=r"KeyRing\.from_secret"):
         TokenEngine(SECRET)
 
 
 @pytest.mark.parametrize("model", [dict, ShopClaims(tenant="x"), None])
-def test_an_engine_wants_a_claims_model(model):
-    """What is no subclass of Claims is refused when the engine is built."""
+def test_an_engine_requires_a_claims_model(model):
+    """A value that is not a subclass of Claims is refused when the engine is built."""
     with pytest.raises(ConfigurationError, match="claims_model"):
         TokenEngine(KeyRing.from_secret(SECRET), claims_model=model)

@@ -1,4 +1,4 @@
-"""Claims that were good once, and are looked at again."""
+"""`revalidate`: checking the claims of a decoded token again."""
 
 import math
 from datetime import timedelta
@@ -22,12 +22,12 @@ from tokenward import (
 
 @pytest.fixture
 async def claims(engine):
-    """Give the claims of a good access token, which lives 900 seconds."""
+    """Return the claims of a valid access token with a lifetime of 900 seconds."""
     return await engine.decode(await engine.issue("alice"))
 
 
-async def test_it_tells_how_many_seconds_are_left(engine, claims, clock):
-    """To the moment at which the token is over."""
+async def test_the_result_is_the_seconds_that_are_left(engine, claims, clock):
+    """They end exactly when the token expires."""
     assert await engine.revalidate(claims) == 900
     clock.advance(899.5)
     assert await engine.revalidate(claims) == 0.5
@@ -37,8 +37,8 @@ async def test_it_tells_how_many_seconds_are_left(engine, claims, clock):
             await engine.revalidate(claims)
 
 
-async def test_leeway_and_the_greatest_age_count_as_in_decode(clock):
-    """A token is over for both at the same moment."""
+async def test_leeway_and_the_maximum_age_count_as_in_decode(clock):
+    """Both methods refuse the token from the same time on."""
     policy = TokenPolicy(
         leeway=timedelta(seconds=5),
         access_lifetime=timedelta(seconds=10),
@@ -51,7 +51,7 @@ async def test_leeway_and_the_greatest_age_count_as_in_decode(clock):
 
 
 async def test_a_token_without_expiry_has_infinity_left(clock):
-    """And can still be revoked."""
+    """It can still be revoked."""
     policy = TokenPolicy(required_claims={"iat", "sub", "jti", "type"}, access_lifetime=NEVER)
     engine = engine_with(clock, policy=policy)
     claims = await engine.decode(await engine.issue("alice"))
@@ -63,7 +63,7 @@ async def test_a_token_without_expiry_has_infinity_left(clock):
 
 
 async def test_every_kind_of_revocation_is_seen(engine):
-    """The token's, its session's, and its subject's."""
+    """A revocation of the token, its session or its subject refuses the claims."""
     pairs = [await engine.issue_pair("alice") for _ in range(3)]
     first, second, third = [await engine.decode(pair.access_token) for pair in pairs]
     await engine.revoke(first)
@@ -78,7 +78,7 @@ async def test_every_kind_of_revocation_is_seen(engine):
 
 
 async def test_a_second_use_of_the_refresh_token_is_seen(engine, clock):
-    """It ends the session, and with it what its access tokens opened."""
+    """It ends the session, and so the access tokens of the session."""
     pair = await engine.issue_pair("alice")
     claims = await engine.decode(pair.access_token)
     await engine.refresh(pair.refresh_token)
@@ -105,7 +105,7 @@ async def test_an_outage_refuses_unless_the_policy_accepts(claims, clock):
     assert await accepting.revalidate(claims) == 900
 
 
-async def test_what_is_over_is_over_in_an_outage_too(clock, claims):
+async def test_an_expired_token_is_refused_in_an_outage_too(clock, claims):
     """The store is not asked about it."""
     clock.advance(900)
     with pytest.raises(TokenExpiredError):
@@ -113,7 +113,7 @@ async def test_what_is_over_is_over_in_an_outage_too(clock, claims):
 
 
 async def test_the_hooks_of_revocation_are_asked_and_no_others(engine, claims):
-    """`after_decode` belongs to a request."""
+    """`after_decode` hooks belong to a request and are not called."""
     seen = []
     engine.after_decode(seen.append)
 
@@ -126,15 +126,15 @@ async def test_the_hooks_of_revocation_are_asked_and_no_others(engine, claims):
     assert seen == []
 
 
-async def test_without_a_store_the_time_alone_counts(clock, claims):
-    """There is nobody to ask."""
+async def test_without_a_store_only_the_time_counts(clock, claims):
+    """No revocation is possible."""
     engine = TokenEngine(KeyRing.from_secret(SECRET), clock=clock)
     clock.advance(899)
     assert await engine.revalidate(claims) == 1
 
 
-async def test_a_subject_that_was_revoked_before_may_come_again(engine, clock):
-    """A token that was issued after its subject was revoked is good."""
+async def test_a_token_issued_after_its_subject_was_revoked_is_valid(engine, clock):
+    """Only tokens from before the revocation are refused."""
     await engine.revoke_subject("alice")
     later = await engine.decode(await engine.issue("alice"))
     assert await engine.revalidate(later) > 899
