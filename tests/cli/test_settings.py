@@ -19,9 +19,11 @@ from tokenward.settings import (
     KEY_SETTINGS,
     POLICY_SETTINGS,
     TokenwardSettings,
+    duration_text,
     engine_from_settings,
+    parse_duration,
+    parse_lifetime,
 )
-from tokenward.settings.durations import duration_text
 from tokenward.stores.redis import RedisStore
 from tokenward.stores.sql import SqlStore
 from tokenward.testing import FrozenClock
@@ -147,6 +149,13 @@ def test_a_duration_in_another_form_is_refused(text):
     """Nothing is guessed, and months and years have no fixed length."""
     assert "TOKENWARD_LEEWAY: Expected seconds" in refusal_of(leeway=text)
     assert "or 'never'" in refusal_of(access_lifetime=text)
+
+
+@pytest.mark.parametrize("text", ["never", "0s", "90s", "15m", "36h", "30d"])
+def test_a_lifetime_is_written_as_it_is_read(text):
+    """In its largest whole unit; a duration may have a fraction of a second."""
+    assert duration_text(parse_lifetime(text)) == text
+    assert duration_text(parse_duration("1.5")) == "1.5s"
 
 
 @pytest.mark.parametrize("text", [",", "a,,b", "[", "[1]", "[]x", ""])

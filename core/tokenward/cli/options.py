@@ -63,7 +63,8 @@ class KeyOptions:
     algorithm: Annotated[
         str | None,
         typer.Option(
-            help="The algorithm of the secret (default: HS256) or the PEM key (RSA: RS256)."
+            help="The algorithm of the secret (default: HS256) or the PEM key (default for RSA: "
+            "RS256)."
         ),
     ] = None
 

@@ -13,9 +13,7 @@ __all__ = ["TokenArgument", "TokenVariable", "token_text"]
 
 TokenArgument: TypeAlias = Annotated[
     list[str] | None,
-    typer.Argument(
-        metavar="[-]", help="Read the token from the standard input, which is the default."
-    ),
+    typer.Argument(metavar="[-]", help="Read the token from the standard input."),
 ]
 TokenVariable: TypeAlias = Annotated[
     str | None,
