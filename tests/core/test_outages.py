@@ -1,4 +1,4 @@
-"""When a source of revocations fails: the others still deny, refreshes are refused, logs say why."""
+"""Failing sources of revocations: the others still deny, refreshes are refused, causes are logged."""
 
 import asyncio
 import logging
@@ -30,7 +30,7 @@ class Down(MemoryStore):
 
 
 async def fails(claims):
-    """Fail as a deny-list that cannot be reached."""
+    """Fail as a deny list that cannot be reached."""
     raise ConnectionError
 
 
@@ -58,8 +58,8 @@ async def test_a_source_that_fails_hides_no_denial_of_another(clock, outage, fai
         await engine.decode(signed(payload_of()))
 
 
-async def test_a_hook_that_is_unclear_hides_no_denial(engine):
-    """The mistake is reported where nobody denies the token."""
+async def test_a_hook_with_a_wrong_result_hides_no_denial(engine):
+    """The mistake is reported if no other source denies the token."""
     engine.is_revoked(lambda claims: 7)
     with pytest.raises(TypeError, match="True or False"):
         await engine.decode(signed(payload_of()))
@@ -68,8 +68,8 @@ async def test_a_hook_that_is_unclear_hides_no_denial(engine):
         await engine.decode(signed(payload_of()))
 
 
-async def test_a_mistake_is_reported_even_where_another_source_fails(clock):
-    """It is not taken for an outage, which the policy might accept."""
+async def test_a_mistake_is_reported_even_if_another_source_fails(clock):
+    """It is not treated as an outage, which the policy might accept."""
     engine = engine_with(clock, store=Down(), policy=TokenPolicy(store_outage="accept"))
     engine.is_revoked(lambda claims: 7)
     with pytest.raises(TypeError, match="True or False"):
@@ -77,7 +77,7 @@ async def test_a_mistake_is_reported_even_where_another_source_fails(clock):
 
 
 async def test_a_store_of_another_process_or_loop_says_so(clock):
-    """A ConfigurationError is neither refused as an outage nor accepted as one."""
+    """A ConfigurationError is neither refused nor accepted as an outage."""
 
     class Elsewhere(Down):
         async def raise_retention(self, seconds):
@@ -106,7 +106,7 @@ async def test_an_outage_that_a_hook_reports_is_an_outage(clock, error):
         await engine.decode(signed(payload_of()))
 
 
-async def test_a_refusal_of_a_hook_stands_where_the_store_fails(clock):
+async def test_a_refusal_of_a_hook_counts_even_if_the_store_fails(clock):
     """A TokenError is a denial."""
     engine = engine_with(clock, store=Down(), policy=TokenPolicy(store_outage="accept"))
 
@@ -119,8 +119,8 @@ async def test_a_refusal_of_a_hook_stands_where_the_store_fails(clock):
 
 
 @pytest.mark.parametrize("source", ["store", "hook"])
-async def test_a_refresh_is_not_accepted_where_revocation_cannot_be_checked(clock, source):
-    """Also where only reads fail, and where a route of the user issues the new token itself."""
+async def test_a_refresh_is_refused_if_revocation_cannot_be_checked(clock, source):
+    """Also if only reads fail, and if a route of the user issues the new token itself."""
     policy = TokenPolicy(store_outage="accept")
     engine = engine_with(clock, store=Down() if source == "store" else None, policy=policy)
     issuer = engine_with(clock)
@@ -140,7 +140,7 @@ async def test_a_refresh_is_not_accepted_where_revocation_cannot_be_checked(cloc
 
 
 async def test_the_cause_of_an_outage_is_logged_once_a_minute(clock, caplog):
-    """One line for each cause, by the engine's clock, whether reading or writing failed."""
+    """One line for each cause, by the engine's clock, for reads and writes."""
 
     class Broken(Down):
         async def revoke(self, *_, **__):
@@ -173,7 +173,7 @@ async def test_the_cause_of_an_outage_is_logged_once_a_minute(clock, caplog):
 
 
 async def test_the_log_names_the_classes_of_all_causes_and_no_message(clock, caplog):
-    """The driver's error says more than the one that wraps it; their texts may hold secrets."""
+    """The driver's class says more than the wrapping error; messages may contain secrets."""
 
     class Wrapping(MemoryStore):
         async def is_revoked(self, *, jti, **_):
@@ -196,8 +196,8 @@ async def test_the_log_names_the_classes_of_all_causes_and_no_message(clock, cap
     assert record.exc_info is None
 
 
-async def test_a_time_out_is_logged(clock, caplog):
-    """A store that hangs is told apart from one that refuses the connection."""
+async def test_a_timeout_is_logged(clock, caplog):
+    """A store that hangs is distinguished from one that refuses the connection."""
 
     class Hanging(MemoryStore):
         timeout_seconds = 0.01
@@ -212,7 +212,7 @@ async def test_a_time_out_is_logged(clock, caplog):
 
 
 def test_the_log_remembers_a_bounded_number_of_causes(caplog):
-    """And follows a bounded chain of them, suppressed contexts left out."""
+    """It also follows a limited chain of causes, without suppressed contexts."""
     log = OutageLog()
     with caplog.at_level(logging.ERROR, "tokenward"):
         for number in range(200):

@@ -1,4 +1,4 @@
-"""The caller's own question before a refresh token is used up."""
+"""The caller's check before a refresh token is consumed."""
 
 import pytest
 
@@ -9,24 +9,24 @@ from tokenward.errors import CsrfMissingError, InvalidSignatureError, WrongToken
 
 @pytest.fixture
 async def pair(engine):
-    """Give a pair."""
+    """Return a new pair."""
     return await engine.issue_pair("alice", claims={"tenant": "acme"})
 
 
 async def is_alice(claims):
-    """Answer as an async check may."""
+    """Return whether the claims are alice's, as an async check."""
     return claims.sub == "alice"
 
 
 @pytest.mark.parametrize("check", [lambda claims: claims.extra == {"tenant": "acme"}, is_alice])
-async def test_true_lets_it_through(engine, pair, check):
-    """Plain or async; it sees the claims of the refresh token."""
+async def test_a_check_that_returns_true_allows_the_refresh(engine, pair, check):
+    """The check may be plain or async; it gets the claims of the refresh token."""
     successor = await engine.refresh(pair.refresh_token, check=check)
     assert (await engine.decode(successor.access_token)).sub == "alice"
 
 
 async def plain_none(claims):
-    """Answer nothing, as a forgotten return does."""
+    """Return None, as a forgotten return does."""
 
 
 @pytest.mark.parametrize(
@@ -34,8 +34,8 @@ async def plain_none(claims):
     [lambda claims: False, lambda claims: None, lambda claims: 1, lambda claims: "yes", plain_none],
     ids=["False", "None", "1", "yes", "async None"],
 )
-async def test_everything_but_true_is_a_no_and_uses_nothing_up(engine, pair, check):
-    """However often; the token is good for its one use after that."""
+async def test_any_other_result_refuses_and_consumes_nothing(engine, pair, check):
+    """However often it is refused, the token can still be used once."""
     issued = []
     engine.before_issue(issued.append)
     for _ in range(3):
@@ -46,8 +46,8 @@ async def test_everything_but_true_is_a_no_and_uses_nothing_up(engine, pair, che
 
 
 @pytest.mark.parametrize("error", [CsrfMissingError, LookupError, TypeError])
-async def test_what_it_raises_passes_and_uses_nothing_up(engine, pair, error):
-    """A TokenError of its own, or any other."""
+async def test_an_error_of_the_check_reaches_the_caller_and_consumes_nothing(engine, pair, error):
+    """It may be a TokenError or any other error."""
 
     async def check(claims):
         raise error
@@ -57,8 +57,8 @@ async def test_what_it_raises_passes_and_uses_nothing_up(engine, pair, error):
     assert await engine.refresh(pair.refresh_token)
 
 
-async def test_it_is_asked_about_good_tokens_alone(engine, pair):
-    """After the signature, the type, the times and the revocation."""
+async def test_the_check_is_called_for_valid_tokens_only(engine, pair):
+    """It is called after signature, type, times and revocation were checked."""
     asked = []
     for token, error in (
         (pair.refresh_token[:-4] + "AAAA", InvalidSignatureError),
@@ -72,8 +72,8 @@ async def test_it_is_asked_about_good_tokens_alone(engine, pair):
     assert asked == []
 
 
-async def test_it_is_asked_before_the_store_uses_the_token_up(clock):
-    """And once."""
+async def test_the_check_is_called_before_the_store_consumes_the_token(clock):
+    """It is called once."""
     seen = []
 
     class Telling(MemoryStore):
@@ -92,8 +92,8 @@ async def test_it_is_asked_before_the_store_uses_the_token_up(clock):
     assert seen == ["asked", "used up"]
 
 
-async def test_a_no_hides_a_second_use_and_a_yes_finds_it(engine, pair, clock):
-    """A page that is not allowed to refresh cannot end a session either."""
+async def test_a_second_use_is_detected_only_if_the_check_allows_it(engine, pair, clock):
+    """A page that may not refresh cannot end a session either."""
     successor = await engine.refresh(pair.refresh_token)
     clock.advance(10)
     with pytest.raises(PermissionDeniedError):

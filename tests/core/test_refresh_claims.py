@@ -1,4 +1,4 @@
-"""What a refresh carries over: the members of the payload, whatever a claims model makes of them."""
+"""Which claims a refresh copies: the members of the payload, whatever the claims model does."""
 
 import asyncio
 import base64
@@ -46,7 +46,7 @@ class Plain(Claims):
 
 
 class Aliases(Claims):
-    """Fields under other names, some of them paths."""
+    """Fields with other names, some of them paths."""
 
     limit: tuple[str, ...] | None = Field(None, validation_alias=LIMIT)
     known: object = Field(None, validation_alias=AliasPath("nested", "known"))
@@ -55,7 +55,7 @@ class Aliases(Claims):
 
 
 class Hiding(Claims):
-    """Fields that a dump omits or shows otherwise."""
+    """Fields that a dump omits or changes."""
 
     secret: SecretStr = SecretStr("")
     limit: list[str] = Field([], alias=LIMIT, exclude=True)
@@ -69,12 +69,12 @@ class Hiding(Claims):
     @computed_field
     @property
     def tenant_of(self) -> str:
-        """Something that no token has."""
+        """Return a value that no token has."""
         return f"{self.sub}'s"
 
 
 class Base64(Claims):
-    """Bytes from base64, as bytes that are no text."""
+    """Bytes from base64 that are not text."""
 
     model_config = ConfigDict(val_json_bytes="base64", ser_json_bytes="utf8")
 
@@ -82,7 +82,7 @@ class Base64(Claims):
 
 
 class Inner(BaseModel):
-    """A nested model that drops what it does not name."""
+    """A nested model that ignores unknown members."""
 
     known: object = None
 
@@ -94,13 +94,13 @@ class Nested(Claims):
 
 
 class Ignoring(Claims):
-    """Drops what it does not name."""
+    """Ignores unknown claims."""
 
     model_config = ConfigDict(extra="ignore")
 
 
 class Camel(Claims):
-    """Renames everything."""
+    """Renames every claim."""
 
     model_config = ConfigDict(alias_generator=to_camel, str_to_lower=True, str_max_length=500)
 
@@ -108,7 +108,7 @@ class Camel(Claims):
 
 
 class Rewriting(Claims):
-    """Changes values before, at and after validation, and dumps something else."""
+    """Changes values before, during and after validation, and dumps other values."""
 
     secret: str = ""
     _seen: int = PrivateAttr(0)
@@ -174,7 +174,7 @@ TYPES = {
 
 @st.composite
 def fields(draw):
-    """Draw fields of a model: their types, by which names they are read, and how they are dumped."""
+    """Draw the fields of a model: their types, the names they are read by, and how they are dumped."""
     drawn = {}
     for number, member in enumerate(draw(st.sets(st.sampled_from(sorted(TYPES))))):
         kind, default = draw(st.sampled_from(TYPES[member]))
@@ -221,13 +221,13 @@ def models(draw):
 
 @pytest.fixture(scope="module")
 def run():
-    """Give a way to run a coroutine to its end: one loop serves all examples."""
+    """Yield a function that runs a coroutine to its end: one loop serves all examples."""
     with asyncio.Runner() as runner:
         yield runner.run
 
 
 def engine_of(model, clock=None):
-    """Give an engine with this claims model."""
+    """Return an engine with this claims model."""
     return TokenEngine(
         KeyRing.from_secret(SECRET),
         claims_model=model,
@@ -237,7 +237,7 @@ def engine_of(model, clock=None):
 
 
 def unregistered(token):
-    """Give the callers' members of a token, as JSON with sorted names."""
+    """Return the caller's members of a token, as JSON with sorted names."""
     payload = json.loads(b64url_decode(token.split(".")[1]))
     members = {name: value for name, value in payload.items() if name not in RESERVED_CLAIMS}
     return json.dumps(members, sort_keys=True)
@@ -258,7 +258,7 @@ def test_both_successors_have_the_unregistered_members_of_their_predecessor(run,
 
 @given(model=models(), payload=PAYLOADS)
 def test_no_drawn_model_changes_the_members_of_the_successors(run, model, payload):
-    """Whatever its types, aliases, exclusions and configuration, as JSON values to the last digit."""
+    """The members are the same JSON values, whatever types, aliases and settings the model has."""
     engine = engine_of(model)
     pair = run(engine.issue_pair("alice", claims=payload))
     pair = run(engine.refresh(pair.refresh_token))
@@ -267,7 +267,7 @@ def test_no_drawn_model_changes_the_members_of_the_successors(run, model, payloa
 
 
 async def test_a_check_sees_the_same_claims_after_a_refresh():
-    """A claim that goes by a validation alias does not vanish, so it goes on refusing."""
+    """A claim with a validation alias is not lost, so the check still refuses."""
 
     class Limited(Claims):
         limit: tuple[str, ...] | None = Field(None, validation_alias=LIMIT)
@@ -285,8 +285,8 @@ async def test_a_check_sees_the_same_claims_after_a_refresh():
         await engine.refresh(pair.refresh_token, check=check)
 
 
-async def test_bytes_that_are_no_text_survive_a_refresh():
-    """A claim that the model reads as base64 stays the text that it was."""
+async def test_bytes_that_are_not_text_survive_a_refresh():
+    """A claim that the model reads as base64 stays the same text."""
     engine = engine_of(Base64)
     pair = await engine.issue_pair("alice", claims={"blob": "/w=="})
     pair = await engine.refresh(pair.refresh_token)
@@ -294,7 +294,7 @@ async def test_bytes_that_are_no_text_survive_a_refresh():
 
 
 async def test_a_hook_may_still_change_what_a_refresh_issues():
-    """The draft starts with the members of the old token, and what the hook leaves is issued."""
+    """The draft has the members of the old token, and the changes of the hook are issued."""
     engine = engine_of(Claims)
     pair = await engine.issue_pair("alice", claims={"plan": "free", "kept": [1]})
     engine.before_issue(lambda draft: draft.claims.update(plan="paid"))
@@ -325,8 +325,8 @@ async def test_a_required_claim_may_have_several_names(tenant, plan):
     assert found.owner == found.sub == "alice"
 
 
-async def test_a_required_claim_with_several_names_is_asked_for_by_all_of_them():
-    """The error lists the names of which one is needed."""
+async def test_an_error_lists_all_names_of_a_required_claim():
+    """The error lists the names of which one is required."""
     engine = engine_of(Required)
     with pytest.raises(
         ConfigurationError,
@@ -336,19 +336,19 @@ async def test_a_required_claim_with_several_names_is_asked_for_by_all_of_them()
 
 
 class Filled(Claims):
-    """Fills in its claim with a validator."""
+    """Sets its claim in a validator."""
 
     tenant: str
 
     @model_validator(mode="before")
     @classmethod
     def fill(cls, data: dict[str, object]) -> dict[str, object]:
-        """Fill it in."""
+        """Set the claim."""
         return {**data, "tenant": data["org"]}
 
 
 class Constructed(Claims):
-    """Fills in its claim with a constructor."""
+    """Sets its claim in a constructor."""
 
     tenant: str
 
@@ -358,7 +358,7 @@ class Constructed(Claims):
 
 @pytest.mark.parametrize("model", [Filled, Constructed])
 async def test_a_model_that_fills_in_its_own_required_claims_issues_and_refreshes(model):
-    """Where the model's own code sees the payload first, only the model knows what it needs."""
+    """If code of the model sees the payload first, the engine does not know what is required."""
     engine = engine_of(model)
     pair = await engine.refresh(
         (await engine.issue_pair("alice", claims={"org": "acme"})).refresh_token
@@ -367,7 +367,7 @@ async def test_a_model_that_fills_in_its_own_required_claims_issues_and_refreshe
 
 
 async def test_a_refresh_token_of_another_library_keeps_its_own_members():
-    """Also one that names a member twice, of which the last counts."""
+    """If a member has two values, the last one counts."""
     engine = engine_of(Claims)
     payload = json.dumps(payload_of(type="refresh", exp=int(NOW) + 60, role=1))
     token = signed((payload[:-1] + ', "role": 2, "big": 1e22}').encode())

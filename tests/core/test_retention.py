@@ -1,4 +1,4 @@
-"""How long records are kept: at least as long as what they deny can live, whoever wrote them."""
+"""How long records are kept: at least until everything that they deny has expired."""
 
 import asyncio
 import logging
@@ -32,7 +32,7 @@ API = TokenPolicy(access_lifetime=MINUTES_15, refresh_lifetime=MINUTES_15)
 
 
 class Counting(MemoryStore):
-    """A store that knows how often its retention was raised."""
+    """A store that counts how often its retention was raised."""
 
     def __init__(self):
         super().__init__()
@@ -44,14 +44,14 @@ class Counting(MemoryStore):
 
 
 class Unreachable(MemoryStore):
-    """A store that keeps no retention."""
+    """A store that fails to raise its retention."""
 
     async def raise_retention(self, seconds):
         raise ConnectionError
 
 
 def verifier(clock, store, **policy):
-    """Build an engine whose keys cannot sign."""
+    """Return an engine whose keys cannot sign."""
     key = Key.from_jwk(KEY.public_jwk())
     return TokenEngine(KeyRing(key), policy=TokenPolicy(**policy), store=store, clock=clock)
 
@@ -61,7 +61,7 @@ KEY = Key.generate("EdDSA")
 
 @pytest.mark.parametrize("by", ["session", "subject"])
 async def test_a_service_with_short_lifetimes_revokes_for_one_with_long_ones(clock, by):
-    """A session that the API ended stays ended for as long as the refresh token lives."""
+    """A session that the API ended stays ended until its refresh token has expired."""
     store = MemoryStore()
     login, api = (engine_with(clock, policy=policy, store=store) for policy in (LOGIN, API))
     pair = await login.issue_pair("alice")
@@ -74,8 +74,8 @@ async def test_a_service_with_short_lifetimes_revokes_for_one_with_long_ones(clo
             await login.refresh(pair.refresh_token)
 
 
-async def test_a_token_that_is_too_old_here_is_revoked_all_the_same(clock):
-    """Another engine that shares the store may still accept it."""
+async def test_a_token_that_is_too_old_is_still_revoked(clock):
+    """Another engine with the same store may accept it."""
     store = MemoryStore()
     login, api = (engine_with(clock, policy=policy, store=store) for policy in (LOGIN, API))
     pair = await login.issue_pair("alice")
@@ -86,8 +86,8 @@ async def test_a_token_that_is_too_old_here_is_revoked_all_the_same(clock):
 
 
 @pytest.mark.parametrize("grows", ["leeway", "lifetime"])
-async def test_a_policy_that_grows_revives_nothing(clock, grows):
-    """Revoked and used tokens stay refused by a policy with more leeway or a longer lifetime."""
+async def test_a_more_tolerant_policy_accepts_no_revoked_token(clock, grows):
+    """Revoked and used tokens stay refused with more leeway or a longer lifetime."""
     store = MemoryStore()
     short = TokenPolicy(refresh_lifetime=timedelta(hours=1), reuse_grace=timedelta(0))
     long = TokenPolicy(
@@ -109,7 +109,7 @@ async def test_a_policy_that_grows_revives_nothing(clock, grows):
 
 
 async def test_records_of_tokens_last_past_every_leeway(clock):
-    """Until the token's own exp and twice the longest leeway, whatever this policy says."""
+    """They last until the token's exp plus twice the longest leeway, whatever the policy."""
     kept, policy = [], TokenPolicy(max_token_age=timedelta(days=30))
     engine = engine_with(clock, policy=policy)
     engine.on_revoke(kept.append)
@@ -118,7 +118,7 @@ async def test_records_of_tokens_last_past_every_leeway(clock):
     assert [each.keep_until for each in kept] == [NOW + 60 + SPARE, NOW + 365 * DAY + SPARE]
 
 
-async def test_a_used_token_without_an_end_is_used_for_ever(clock):
+async def test_a_used_token_that_never_expires_stays_used(clock):
     """Its record is never removed."""
     policy = TokenPolicy(
         required_claims={"iat", "sub", "jti", "type"},
@@ -136,7 +136,7 @@ async def test_a_used_token_without_an_end_is_used_for_ever(clock):
 
 
 async def test_claims_lengthen_the_record_of_their_session(clock):
-    """A session given by a token's claims is denied at least as long as that token may live."""
+    """A session revoked by a token's claims is denied at least until that token has expired."""
     kept, store = [], MemoryStore()
     engine = verifier(clock, store)
     engine.on_revoke(kept.append)
@@ -152,8 +152,8 @@ async def test_claims_lengthen_the_record_of_their_session(clock):
     assert [each.keep_until for each in kept] == ends
 
 
-async def test_where_nobody_said_how_long_tokens_live_records_are_kept_for_ever(clock):
-    """An engine that only verifies registers nothing and reads what the issuers have registered."""
+async def test_records_are_kept_for_ever_if_no_lifetime_is_registered(clock):
+    """An engine that only verifies registers nothing and reads the lifetimes of issuers."""
     kept, store = [], Counting()
     engine = verifier(clock, store)
     engine.on_revoke(kept.append)
@@ -166,8 +166,8 @@ async def test_where_nobody_said_how_long_tokens_live_records_are_kept_for_ever(
     assert set(store.raised) == {0, 90 * DAY}
 
 
-async def test_an_engine_that_verifies_may_name_the_bound(clock):
-    """Its `max_token_age` counts as that of an issuer does."""
+async def test_a_maximum_age_counts_for_an_engine_that_only_verifies(clock):
+    """Its `max_token_age` counts as an issuer's does."""
     kept, store = [], MemoryStore()
     engine = verifier(clock, store, max_token_age=timedelta(days=40))
     engine.on_revoke(kept.append)
@@ -177,7 +177,7 @@ async def test_an_engine_that_verifies_may_name_the_bound(clock):
 
 
 async def test_a_retention_that_is_raised_while_a_record_is_written_counts(clock):
-    """The record is written again, with the longer life."""
+    """The record is written again with the longer lifetime."""
 
     class Racing(MemoryStore):
         async def revoke(self, revocation, *, now):
@@ -195,7 +195,7 @@ async def test_a_retention_that_is_raised_while_a_record_is_written_counts(clock
 
 
 async def test_the_retention_is_registered_before_the_first_token_and_once_a_minute(clock):
-    """By whichever method issues first; a busy service asks its store no more than that."""
+    """Any method that issues may be the first; a busy service asks the store no more often."""
     for method in ("issue", "issue_pair"):
         store = Counting()
         engine = engine_with(clock, policy=API, store=store)
@@ -209,7 +209,7 @@ async def test_the_retention_is_registered_before_the_first_token_and_once_a_min
 
 
 async def test_the_first_registration_is_awaited_by_all_and_a_repeated_one_by_one_caller(clock):
-    """No token is issued before the store knows how long it lives; once it does, none waits twice."""
+    """No token is issued before the store knows its lifetime; a repetition delays one caller only."""
 
     class Held(Counting):
         def __init__(self):
@@ -239,15 +239,15 @@ async def test_the_first_registration_is_awaited_by_all_and_a_repeated_one_by_on
 
 
 async def test_a_refresh_registers_too(clock):
-    """A service that trades what another has issued says how long its own tokens live."""
+    """A service that trades tokens of another service registers its own lifetimes."""
     store = Counting()
     pair = await engine_with(clock, policy=LOGIN).issue_pair("alice")
     await engine_with(clock, policy=LOGIN, store=store).refresh(pair.refresh_token)
     assert store.raised == [30 * DAY + SPARE]
 
 
-async def test_a_clock_that_steps_back_registers_again(clock):
-    """A registration from the future is not waited for."""
+async def test_a_clock_that_is_set_back_registers_again(clock):
+    """A registration with a time in the future does not count."""
     store = Counting()
     engine = engine_with(clock, store=store)
     await engine.issue("alice")
@@ -256,8 +256,8 @@ async def test_a_clock_that_steps_back_registers_again(clock):
     assert len(store.raised) == 2
 
 
-async def test_who_cannot_issue_registers_nothing(clock):
-    """The signing is what fails."""
+async def test_an_engine_that_cannot_issue_registers_nothing(clock):
+    """It fails when it signs."""
     store = Counting()
     with pytest.raises(SigningKeyError):
         await verifier(clock, store).issue("alice")
@@ -265,7 +265,7 @@ async def test_who_cannot_issue_registers_nothing(clock):
 
 
 async def test_a_store_that_keeps_no_retention_is_an_outage(clock, caplog):
-    """Nothing is issued unless the policy accepts outages, and nothing refreshed even then."""
+    """Nothing is issued unless the policy accepts outages, and nothing is ever refreshed."""
     strict = engine_with(clock, store=Unreachable())
     for call in (strict.issue("alice"), strict.issue_pair("alice")):
         with pytest.raises(StoreUnavailableError):
@@ -284,7 +284,7 @@ async def test_a_store_that_keeps_no_retention_is_an_outage(clock, caplog):
 
 
 async def test_a_registration_that_failed_is_tried_again(clock):
-    """By the next token, also where an earlier registration succeeded."""
+    """By the next token, also if an earlier registration succeeded."""
 
     class Patchy(Counting):
         is_down = True
@@ -308,12 +308,12 @@ async def test_a_registration_that_failed_is_tried_again(clock):
 
 
 async def test_an_engine_without_a_store_registers_nothing(clock):
-    """It needs none to issue tokens."""
+    """It can issue tokens without a store."""
     assert await TokenEngine(KeyRing.from_secret(SECRET), clock=clock).issue("alice")
 
 
-async def test_the_time_out_of_a_store_bounds_all_of_a_revocation(clock):
-    """The writes and the look at the retention share it."""
+async def test_one_timeout_covers_all_calls_of_a_revocation(clock):
+    """The writes and the read of the retention share it."""
 
     class Slow(MemoryStore):
         timeout_seconds = 0.05
@@ -332,8 +332,8 @@ async def test_the_time_out_of_a_store_bounds_all_of_a_revocation(clock):
         assert isinstance(caught.value.__cause__, TimeoutError)
 
 
-async def test_expired_is_said_before_revoked(clock):
-    """A record that is kept for longer changes no answer about an expired token."""
+async def test_an_expired_token_is_reported_as_expired_not_as_revoked(clock):
+    """A record that is kept for longer does not change the error."""
     engine = engine_with(clock)
     token = await engine.issue("alice")
     await engine.revoke(token)

@@ -1,4 +1,4 @@
-"""The grace of a used refresh token: the same pair, or a refusal that leaves the session alone."""
+"""The grace after the use of a refresh token: the same pair, or a refusal that keeps the session."""
 
 import asyncio
 from datetime import timedelta
@@ -30,7 +30,7 @@ ORDERS = {
 NO_GRACE = TokenPolicy(reuse_grace=timedelta(0))
 
 
-async def test_within_the_grace_the_same_pair_is_given_again(engine, clock):
+async def test_within_the_grace_the_same_pair_is_returned_again(engine, clock):
     """To a client whose connection broke, and to five hundred at once."""
     told = []
     engine.on_reuse(told.append)
@@ -44,7 +44,7 @@ async def test_within_the_grace_the_same_pair_is_given_again(engine, clock):
 
 
 async def test_past_the_grace_a_second_use_ends_the_session(engine, clock):
-    """To the moment."""
+    """The grace ends exactly at its time."""
     pair = await engine.issue_pair("alice")
     first = await engine.refresh(pair.refresh_token)
     clock.advance(10)
@@ -55,7 +55,7 @@ async def test_past_the_grace_a_second_use_ends_the_session(engine, clock):
 
 
 async def test_an_older_token_is_superseded_within_its_grace(engine, clock):
-    """R1 -> R2 -> R3, then R1: nothing is issued, the session goes on, and no theft is reported."""
+    """R1 -> R2 -> R3, then R1: nothing is issued, the session stays valid, and no reuse is reported."""
     told = []
     engine.on_reuse(told.append)
     engine.on_revoke(told.append)
@@ -77,7 +77,7 @@ async def test_an_older_token_is_superseded_within_its_grace(engine, clock):
 
 
 async def test_a_superseded_token_ends_the_session_after_its_grace(engine, clock):
-    """Whatever was refused within it; and only one report is made."""
+    """Refusals within the grace change nothing, and the reuse is reported once."""
     told = []
     engine.on_reuse(told.append)
     first = await engine.issue_pair("alice")
@@ -95,8 +95,8 @@ async def test_a_superseded_token_ends_the_session_after_its_grace(engine, clock
 
 
 @pytest.mark.parametrize("tabs", [2, 5, 8])
-async def test_tabs_that_refresh_at_the_same_moment_stay_logged_in(clock, tabs):
-    """For fifty rounds, each tab with whichever cookie it sees when it comes to its turn."""
+async def test_tabs_that_refresh_at_the_same_time_stay_logged_in(clock, tabs):
+    """In fifty rounds, each tab refreshes with the cookie that it finds."""
 
     class Turning(MemoryStore):
         async def is_revoked(self, **token):
@@ -124,8 +124,8 @@ async def test_tabs_that_refresh_at_the_same_moment_stay_logged_in(clock, tabs):
         clock.advance(600)
 
 
-async def test_zero_grace_counts_though_another_engine_has_one(clock):
-    """An engine without grace takes a second use for a theft, whatever the store says."""
+async def test_zero_grace_counts_even_if_another_engine_has_a_grace(clock):
+    """An engine without grace treats a second use as theft, whatever the store returns."""
     store = MemoryStore()
     with_grace = engine_with(clock, store=store)
     without = engine_with(clock, store=store, policy=NO_GRACE)
@@ -137,7 +137,7 @@ async def test_zero_grace_counts_though_another_engine_has_one(clock):
 
 @pytest.mark.parametrize("algorithm", ["ES256", "ES384", "ES512", "ES256K"])
 async def test_the_twin_of_an_ecdsa_token_is_the_same_token(clock, algorithm):
-    """Where (r, s) is a valid signature, so is (r, n - s): within the grace it gets the same pair."""
+    """If (r, s) is a valid signature, (r, n - s) is too: within the grace both get the same pair."""
     order = ORDERS[algorithm]
     engine = engine_with(clock, keys=KeyRing.generate(algorithm))
     pair = await engine.issue_pair("alice")
@@ -152,7 +152,7 @@ async def test_the_twin_of_an_ecdsa_token_is_the_same_token(clock, algorithm):
 
 
 async def test_the_sealing_needs_the_signature(clock):
-    """Header and claims alone, which others may guess, open nothing."""
+    """Header and claims, which others may guess, are not enough to decrypt the pair."""
     engine = engine_with(clock)
     pair = await engine.issue_pair("alice")
     successor = await engine.refresh(pair.refresh_token)
@@ -165,8 +165,8 @@ async def test_the_sealing_needs_the_signature(clock):
             open_pair(f"{message}.{b64url_encode(other)}", sealed)
 
 
-async def test_what_the_store_keeps_shows_no_token(clock):
-    """The pair is sealed under the token before it, which no store has."""
+async def test_the_store_cannot_read_the_pair(clock):
+    """The pair is encrypted with a key from the previous token, which no store has."""
     kept = []
 
     class Looking(MemoryStore):
@@ -199,7 +199,7 @@ async def test_what_the_store_keeps_shows_no_token(clock):
     ids=["garbled", "one byte", "nonce only", "short", "cut", "one bit", "no pair"],
 )
 async def test_a_damaged_seal_is_an_outage(clock, caplog, damage):
-    """A store that returns something else is not believed, and the session is left alone."""
+    """If the store returns another value, the refresh is refused and the session stays valid."""
 
     class Damaging(MemoryStore):
         async def consume(self, consumption, *, now):
@@ -219,7 +219,7 @@ async def test_a_damaged_seal_is_an_outage(clock, caplog, damage):
 
 
 async def test_without_grace_nothing_is_sealed(clock):
-    """The store is given no pair to keep."""
+    """The store gets no pair."""
     kept = []
 
     class Looking(MemoryStore):

@@ -1,4 +1,4 @@
-"""Revoking tokens, sessions and subjects, and what happens when the store does not answer."""
+"""Revoking tokens, sessions and subjects, and failing stores."""
 
 import asyncio
 import logging
@@ -48,7 +48,7 @@ class BrokenStore(MemoryStore):
 
 
 async def refused(engine, *tokens):
-    """Tell of each token whether it is refused as revoked."""
+    """Return for each token whether it is refused as revoked."""
     answers = []
     for token in tokens:
         try:
@@ -61,7 +61,7 @@ async def refused(engine, *tokens):
 
 
 async def test_a_revoked_token_is_refused_and_others_are_not(engine):
-    """Revoking is by identity, whether given as text, bytes or claims."""
+    """A token is revoked by its identity, given as text, bytes or claims."""
     tokens = [await engine.issue("alice") for _ in range(4)]
     await engine.revoke(tokens[0])
     await engine.revoke(tokens[1].encode())
@@ -70,7 +70,7 @@ async def test_a_revoked_token_is_refused_and_others_are_not(engine):
 
 
 async def test_another_text_of_the_same_token_is_refused_too(engine):
-    """A token re-signed with another header keeps its jti, and is as dead."""
+    """A token that was signed again with another header has the same jti."""
     first = signed(payload_of())
     second = signed(payload_of(), header={"typ": "JWT", "alg": "HS256"})
     assert first != second
@@ -78,8 +78,8 @@ async def test_another_text_of_the_same_token_is_refused_too(engine):
     assert await refused(engine, first, second) == [True, True]
 
 
-async def test_a_session_ends_whole(engine):
-    """All its tokens, and no token of another session of the same user."""
+async def test_a_revoked_session_has_no_valid_token(engine):
+    """Another session of the same user stays valid."""
     pair, other = await engine.issue_pair("alice"), await engine.issue_pair("alice")
     claims = await engine.decode(pair.access_token)
     await engine.revoke_session(claims.sid)
@@ -89,7 +89,7 @@ async def test_a_session_ends_whole(engine):
 
 
 async def test_a_session_may_be_given_by_claims(engine):
-    """Claims that belong to no session end none."""
+    """Claims that belong to no session are refused."""
     pair = await engine.issue_pair("alice")
     await engine.revoke_session(await engine.decode(pair.access_token))
     assert await refused(engine, pair.access_token) == [True]
@@ -97,15 +97,15 @@ async def test_a_session_may_be_given_by_claims(engine):
         await engine.revoke_session(await engine.decode(await engine.issue("alice")))
 
 
-async def test_revoking_a_subject_denies_what_was_issued_before(engine):
-    """At the same instant: before is denied, after is good; another subject is left alone."""
+async def test_revoking_a_subject_denies_earlier_tokens(engine):
+    """Tokens from before are denied, later ones are valid; another subject is not affected."""
     before, other = await engine.issue("alice"), await engine.issue("bob")
     await engine.revoke_subject("alice")
     after = await engine.issue("alice")
     assert await refused(engine, before, after, other) == [True, False, False]
 
 
-async def test_a_token_issued_right_after_in_the_same_second_is_good(engine, clock):
+async def test_a_token_issued_after_the_revocation_in_the_same_second_is_valid(engine, clock):
     """Subjects are revoked to the millisecond, in any order of revoking and issuing."""
     for _ in range(50):
         before = await engine.issue("alice")
@@ -136,7 +136,7 @@ async def test_a_login_before_the_revocation_by_its_own_clock_is_refused(clock, 
     assert await refused(support, ahead) == [False]
 
 
-async def test_a_clock_that_steps_back_after_a_revocation_is_believed(engine, clock):
+async def test_a_clock_that_is_set_back_after_a_revocation_is_followed(engine, clock):
     """The engine's time does not stand still until the clock has caught up."""
     clock.advance(3_600)
     for _ in range(3):
@@ -152,14 +152,14 @@ async def test_a_clock_that_steps_back_after_a_revocation_is_believed(engine, cl
 
 
 async def test_a_token_without_fractions_counts_for_its_whole_second(engine, clock):
-    """A foreign iat of the same second is denied: it cannot be told when in it that was."""
+    """A token of another library from the same second is denied: its exact time is unknown."""
     clock.now = NOW + 0.5
     await engine.revoke_subject("alice")
     assert await refused(engine, signed(payload_of(NOW))) == [True]
 
 
-async def test_an_expired_token_is_revoked_quietly(engine, clock):
-    """It is a success."""
+async def test_revoking_an_expired_token_succeeds(engine, clock):
+    """No error is raised."""
     token = await engine.issue("alice")
     clock.advance(901)
     await engine.revoke(token)
@@ -167,8 +167,8 @@ async def test_an_expired_token_is_revoked_quietly(engine, clock):
         await engine.decode(token)
 
 
-async def test_revoking_twice_is_a_quiet_success(engine):
-    """Whoever logs out twice is logged out."""
+async def test_revoking_twice_succeeds(engine):
+    """No error is raised, and the token stays revoked."""
     token = await engine.issue("alice")
     await engine.revoke(token)
     await engine.revoke(token)
@@ -176,22 +176,22 @@ async def test_revoking_twice_is_a_quiet_success(engine):
     assert len(engine._revocation.store) == 1
 
 
-async def test_only_who_has_a_token_can_revoke_it(engine):
-    """A forged token revokes nothing."""
+async def test_a_forged_token_revokes_nothing(engine):
+    """Its signature is verified first."""
     with pytest.raises(InvalidSignatureError):
         await engine.revoke(signed(payload_of(), key=Key.from_secret(OTHER_SECRET)))
     assert len(engine._revocation.store) == 0
 
 
-async def test_a_token_for_another_service_can_be_given_up(clock):
-    """Issuer, audience and type do not matter to who gives a token up."""
+async def test_a_token_for_another_service_can_be_revoked(clock):
+    """Issuer, audience and type are not checked."""
     engine = engine_with(clock, policy=TokenPolicy(audience="here"))
     await engine.revoke(signed(payload_of(aud="there", type="refresh")))
     assert len(engine._revocation.store) == 1
 
 
 @pytest.mark.parametrize("value", ["", None, 7])
-async def test_a_session_or_subject_has_a_name(engine, value):
+async def test_an_empty_session_or_subject_is_refused(engine, value):
     """Nothing is revoked by accident."""
     with pytest.raises((ConfigurationError, TypeError)):
         await engine.revoke_session(value)
@@ -200,7 +200,7 @@ async def test_a_session_or_subject_has_a_name(engine, value):
 
 
 async def test_an_engine_without_a_store_says_what_is_lacking(clock):
-    """Revoking and refreshing name the fix; decoding and issuing need no store."""
+    """Revoking and refreshing raise an error with the fix; decoding and issuing need no store."""
     engine = TokenEngine(KeyRing.from_secret(SECRET), clock=clock)
     pair = await engine.issue_pair("alice")
     claims = await engine.decode(pair.access_token)
@@ -214,8 +214,8 @@ async def test_an_engine_without_a_store_says_what_is_lacking(clock):
             await call
 
 
-async def test_records_are_kept_as_long_as_what_they_deny_can_live(clock):
-    """A token until its exp, a session and a subject for the longest lifetime, and 10 minutes more."""
+async def test_records_are_kept_until_everything_they_deny_has_expired(clock):
+    """A token until its exp, a session or subject for the longest lifetime, and 10 minutes more."""
     engine = engine_with(clock, policy=TokenPolicy(leeway=timedelta(seconds=10)))
     kept = []
     engine.on_revoke(kept.append)
@@ -227,8 +227,8 @@ async def test_records_are_kept_as_long_as_what_they_deny_can_live(clock):
     assert kept[2] == Revocation("subject", "alice", NOW + MONTH + 600, NOW + 0.001)
 
 
-async def test_what_may_live_for_ever_is_denied_for_ever(clock):
-    """Where tokens need not expire, revocations do not either."""
+async def test_tokens_that_never_expire_are_denied_for_ever(clock):
+    """If tokens need not expire, revocations do not either."""
     policy = TokenPolicy(required_claims={"iat", "sub", "jti", "type"})
     engine = engine_with(clock, policy=policy)
     kept = []
@@ -242,7 +242,7 @@ async def test_what_may_live_for_ever_is_denied_for_ever(clock):
 
 
 async def test_an_outage_is_refused_everywhere(clock):
-    """Reading and writing raise one error, with the store's own as its cause."""
+    """Reading and writing raise one error, with the store's own error as its cause."""
     engine = engine_with(clock, store=BrokenStore())
     pair = await engine.issue_pair("alice")
     for call in (
@@ -257,8 +257,8 @@ async def test_an_outage_is_refused_everywhere(clock):
         assert isinstance(caught.value.__cause__, ConnectionError)
 
 
-async def test_accepting_an_outage_is_written_in_the_policy_and_logged(clock, caplog):
-    """Each token let in unchecked is logged, without anything of the token."""
+async def test_a_policy_may_accept_an_outage_which_is_logged(clock, caplog):
+    """Each token accepted without a check is logged, without any part of the token."""
     engine = engine_with(clock, policy=TokenPolicy(store_outage="accept"), store=BrokenStore())
     token = await engine.issue("alice")
     with caplog.at_level(logging.WARNING, "tokenward"):
@@ -270,7 +270,7 @@ async def test_accepting_an_outage_is_written_in_the_policy_and_logged(clock, ca
 
 
 async def test_an_outage_is_never_accepted_for_a_refresh(clock):
-    """Whether a refresh token was used cannot be guessed."""
+    """Nobody knows whether the refresh token was used."""
     engine = engine_with(clock, policy=TokenPolicy(store_outage="accept"), store=BrokenStore())
     pair = await engine.issue_pair("alice")
     with pytest.raises(StoreUnavailableError):
@@ -278,7 +278,7 @@ async def test_an_outage_is_never_accepted_for_a_refresh(clock):
 
 
 async def test_a_store_that_does_not_answer_in_time_is_an_outage(clock):
-    """Each call is bounded by the store's own time; a hundred in parallel all end."""
+    """Each call ends after the store's timeout, also a hundred in parallel."""
 
     class Hanging(MemoryStore):
         timeout_seconds = 0.05
@@ -301,8 +301,8 @@ async def test_a_store_that_does_not_answer_in_time_is_an_outage(clock):
     assert all(isinstance(each.__cause__, TimeoutError) for each in answers)
 
 
-async def test_a_store_that_answers_in_time_is_believed(clock):
-    """The bound changes no answer."""
+async def test_a_store_that_answers_in_time_counts(clock):
+    """The timeout changes no result."""
 
     class Bounded(MemoryStore):
         timeout_seconds = 5.0
@@ -315,7 +315,7 @@ async def test_a_store_that_answers_in_time_is_believed(clock):
 
 
 async def test_a_store_that_answers_neither_true_nor_false_is_a_mistake(clock):
-    """A truthy answer is not taken for a verdict."""
+    """A truthy result does not count."""
 
     class Vague(MemoryStore):
         async def is_revoked(self, **_):

@@ -1,4 +1,4 @@
-"""Refreshing: a refresh token is good for one use, and a second one ends the session."""
+"""Refreshing: a refresh token is used once, and a second use ends the session."""
 
 import asyncio
 from datetime import timedelta
@@ -22,8 +22,8 @@ from tokenward.errors import MissingClaimError, WrongTokenTypeError
 NO_GRACE = TokenPolicy(reuse_grace=timedelta(0))
 
 
-async def test_a_refresh_gives_a_new_pair_of_the_same_session(engine, clock):
-    """Subject, session, scope, audience and claims are carried over; the times are new."""
+async def test_a_refresh_returns_a_new_pair_of_the_same_session(engine, clock):
+    """Subject, session, scope, audience and claims are copied; the times are new."""
     pair = await engine.issue_pair("alice", claims={"foo": ["fiz"]}, scopes=["a"], fresh=True)
     before = await engine.decode(pair.access_token)
     clock.advance(60)
@@ -36,8 +36,8 @@ async def test_a_refresh_gives_a_new_pair_of_the_same_session(engine, clock):
     assert successor.scope == "a"
 
 
-async def test_a_refreshed_token_is_not_fresh_and_remembers_the_login(engine, clock):
-    """Trading a token is no proof of who one is; auth_time stays that of the login."""
+async def test_a_refreshed_token_is_not_fresh_and_keeps_the_login_time(engine, clock):
+    """A refresh is no login; auth_time stays the time of the login."""
     pair = await engine.issue_pair("alice", fresh=True)
     clock.advance(60)
     claims = await engine.decode((await engine.refresh(pair.refresh_token)).access_token)
@@ -45,7 +45,7 @@ async def test_a_refreshed_token_is_not_fresh_and_remembers_the_login(engine, cl
 
 
 async def test_typed_claims_survive_a_refresh(clock):
-    """The user's model is carried over as it was written, defaults and all."""
+    """The claims of the user's model are copied as written, including defaults."""
     engine = TokenEngine(
         KeyRing.from_secret(SECRET), claims_model=ShopClaims, store=MemoryStore(), clock=clock
     )
@@ -55,7 +55,7 @@ async def test_typed_claims_survive_a_refresh(clock):
 
 
 async def test_a_chain_of_refreshes_stays_one_session(engine, clock):
-    """Each successor works once, and the access tokens before it live on."""
+    """Each successor works once, and earlier access tokens stay valid."""
     pair = await engine.issue_pair("alice")
     access = [pair.access_token]
     for _ in range(5):
@@ -67,7 +67,7 @@ async def test_a_chain_of_refreshes_stays_one_session(engine, clock):
 
 
 async def test_a_second_use_after_the_grace_ends_the_session(engine, clock):
-    """R1 -> R2 -> R3, then R1 again: R3 and its access token are dead."""
+    """R1 -> R2 -> R3, then R1 again: R3 and its access token are refused."""
     first = await engine.issue_pair("alice")
     second = await engine.refresh(first.refresh_token)
     third = await engine.refresh(second.refresh_token)
@@ -79,8 +79,8 @@ async def test_a_second_use_after_the_grace_ends_the_session(engine, clock):
             await call
 
 
-async def test_other_sessions_of_the_user_live_on_after_a_reuse(engine, clock):
-    """Only the session of the stolen token ends."""
+async def test_other_sessions_of_the_user_stay_valid_after_a_reuse(engine, clock):
+    """Only the session of the reused token ends."""
     stolen, other = await engine.issue_pair("alice"), await engine.issue_pair("alice")
     await engine.refresh(stolen.refresh_token)
     clock.advance(10)
@@ -89,8 +89,8 @@ async def test_other_sessions_of_the_user_live_on_after_a_reuse(engine, clock):
     assert await engine.refresh(other.refresh_token)
 
 
-async def test_a_refresh_token_of_the_family_without_sid_is_the_root_of_a_session(engine, clock):
-    """Reuse is detected for tokens that were made before there were sessions."""
+async def test_a_refresh_token_without_sid_begins_a_session(engine, clock):
+    """Reuse is also detected for tokens of libraries without sessions."""
     token = signed(payload_of(type="refresh"))
     successor = await engine.refresh(token)
     assert (await engine.decode(successor.access_token)).sid == payload_of()["jti"]
@@ -102,7 +102,7 @@ async def test_a_refresh_token_of_the_family_without_sid_is_the_root_of_a_sessio
 
 
 async def test_a_reused_root_without_sid_is_reported_once(engine, clock):
-    """Its session has its jti for a name, and is asked about like any other."""
+    """Its session is named by its jti, and is checked like any other."""
     told = []
     engine.on_reuse(told.append)
     token = signed(payload_of(type="refresh"))
@@ -117,7 +117,7 @@ async def test_a_reused_root_without_sid_is_reported_once(engine, clock):
 
 
 async def test_a_root_without_sid_can_be_logged_out(engine):
-    """Revoking its session by its claims ends what has come of it."""
+    """Revoking the session by the claims of its first token refuses all later tokens."""
     token = signed(payload_of(type="refresh"))
     claims = await engine.decode(token, type="refresh")
     successor = await engine.refresh(token)
@@ -128,13 +128,13 @@ async def test_a_root_without_sid_can_be_logged_out(engine):
 
 
 async def test_an_access_token_does_not_refresh(engine):
-    """Only a refresh token is traded."""
+    """Only a refresh token can be traded."""
     with pytest.raises(WrongTokenTypeError):
         await engine.refresh(await engine.issue("alice"))
 
 
-async def test_an_expired_or_revoked_refresh_token_gives_nothing(engine, clock):
-    """It is refused before anything is used up or issued."""
+async def test_an_expired_or_revoked_refresh_token_is_refused(engine, clock):
+    """It is refused before anything is consumed or issued."""
     issued = []
     engine.before_issue(issued.append)
     revoked, expired = (
@@ -153,15 +153,15 @@ async def test_an_expired_or_revoked_refresh_token_gives_nothing(engine, clock):
 @pytest.mark.parametrize("sid", ["s", ...], ids=["in a session", "without a session"])
 @pytest.mark.parametrize("jti", ["", ...], ids=["empty", "absent"])
 async def test_a_refresh_token_needs_an_identity(clock, jti, sid):
-    """Without a jti a second use could not be told from the first, whatever session it names."""
+    """Without a jti, a second use cannot be detected, whatever the session."""
     policy = TokenPolicy(required_claims={"exp", "type"})
     engine = engine_with(clock, policy=policy)
     with pytest.raises(MissingClaimError):
         await engine.refresh(signed(payload_of(type="refresh", jti=jti, sid=sid)))
 
 
-async def test_a_hook_that_fails_leaves_the_old_token_good(engine):
-    """The new pair is made before the old token is used up."""
+async def test_a_hook_that_fails_leaves_the_old_token_valid(engine):
+    """The new pair is made before the old token is consumed."""
     pair = await engine.issue_pair("alice")
     failing = True
 
@@ -176,8 +176,8 @@ async def test_a_hook_that_fails_leaves_the_old_token_good(engine):
     assert await engine.refresh(pair.refresh_token)
 
 
-async def test_a_revocation_during_a_refresh_covers_what_comes_of_it(clock):
-    """A subject revoked while its token is being traded has no living token afterwards."""
+async def test_a_revocation_during_a_refresh_covers_the_new_tokens(clock):
+    """If a subject is revoked during a refresh, it has no valid token afterwards."""
 
     class Interrupted(MemoryStore):
         async def consume(self, jti, **times):
@@ -193,7 +193,7 @@ async def test_a_revocation_during_a_refresh_covers_what_comes_of_it(clock):
 
 
 async def test_without_grace_one_of_concurrent_uses_wins(clock: FrozenClock):
-    """Five hundred at once give one pair; all others are a second use."""
+    """Of five hundred uses at once one gets a pair; all others count as a second use."""
 
     class Yielding(MemoryStore):
         async def is_revoked(self, **token):
@@ -213,8 +213,8 @@ async def test_without_grace_one_of_concurrent_uses_wins(clock: FrozenClock):
         await engine.decode(pairs[0].access_token)
 
 
-async def test_access_claims_are_not_carried_over(engine):
-    """Lasting claims are in both tokens and their successors; the others in one access token."""
+async def test_access_claims_are_not_copied(engine):
+    """Lasting claims are in both tokens and their successors, access claims in one access token."""
     pair = await engine.issue_pair("alice", claims={"last": 1}, access_claims={"once": 2})
     first = await engine.decode(pair.access_token)
     refresh = await engine.decode(pair.refresh_token, type="refresh")
@@ -224,7 +224,7 @@ async def test_access_claims_are_not_carried_over(engine):
 
 
 async def test_an_idle_session_ends_with_its_refresh_token(clock):
-    """Each refresh starts the idle time anew; without one it is over."""
+    """Each refresh starts the idle time again; without a refresh, the session ends."""
     engine = engine_with(clock, policy=TokenPolicy(refresh_lifetime=timedelta(hours=1)))
     pair = await engine.issue_pair("alice")
     for _ in range(5):
@@ -235,8 +235,8 @@ async def test_an_idle_session_ends_with_its_refresh_token(clock):
         await engine.refresh(pair.refresh_token)
 
 
-async def test_a_session_ends_however_often_it_is_refreshed(clock):
-    """Its last tokens end with it, and their expires_in says so."""
+async def test_a_session_ends_despite_refreshes(clock):
+    """Its last tokens expire with it, and their expires_in shows that."""
     policy = TokenPolicy(
         access_lifetime=timedelta(minutes=10),
         refresh_lifetime=timedelta(hours=1),
@@ -257,13 +257,13 @@ async def test_a_session_ends_however_often_it_is_refreshed(clock):
 
 
 async def expiry_of(engine, token):
-    """Give when a refresh token and its session end."""
+    """Return when a refresh token expires and when its session ends."""
     claims = await engine.decode(token, type="refresh")
     return claims.exp, claims.session_exp
 
 
 async def test_a_session_that_began_with_one_token_ends_as_well(clock):
-    """It counts from the issue of the root, and its refresh token does not outlive it."""
+    """The lifetime counts from the issue of the first token, which does not outlive the session."""
     policy = TokenPolicy(session_lifetime=timedelta(hours=2))
     engine = engine_with(clock, policy=policy)
     token = await engine.issue("alice", type="refresh")
@@ -290,7 +290,7 @@ async def test_a_session_that_began_with_one_token_ends_as_well(clock):
     ids=["iat", "auth_time", "both", "token", "policy", "last second"],
 )
 async def test_a_session_from_before_the_policy_had_a_lifetime_ends(clock, claims, end):
-    """At the earlier of the token's end and the policy's, from the login or from the issue."""
+    """It ends with the token or by the policy, from the login or the issue, whichever is earlier."""
     policy = TokenPolicy(session_lifetime=timedelta(hours=2), leeway=timedelta(seconds=1))
     engine = engine_with(clock, policy=policy)
     token = signed(payload_of(type="refresh", exp=NOW + 86_400, sid="s", **claims))
@@ -299,8 +299,8 @@ async def test_a_session_from_before_the_policy_had_a_lifetime_ends(clock, claim
     assert await expiry_of(engine, pair.refresh_token) == (end, end)
 
 
-async def test_a_session_that_is_over_by_the_policy_is_not_refreshed(clock):
-    """It is refused as expired; nothing is issued or consumed, and the leeway counts."""
+async def test_a_session_that_has_ended_by_the_policy_is_not_refreshed(clock):
+    """The token counts as expired, including leeway; nothing is issued or consumed."""
     long_ago = payload_of(type="refresh", exp=NOW + 86_400, sid="s", auth_time=NOW - 7201)
     store = MemoryStore()
     lasts, leeway = timedelta(hours=2), timedelta(seconds=1)
@@ -314,7 +314,7 @@ async def test_a_session_that_is_over_by_the_policy_is_not_refreshed(clock):
 
 
 async def test_a_session_without_expiring_tokens_may_still_end(clock):
-    """NEVER is the tokens' own life; the session's end cuts it."""
+    """Tokens with the lifetime NEVER expire with their session."""
     policy = TokenPolicy(
         required_claims={"iat", "sub", "jti", "type"},
         access_lifetime=NEVER,
@@ -325,8 +325,8 @@ async def test_a_session_without_expiring_tokens_may_still_end(clock):
     assert pair.expires_in == 7200
 
 
-async def test_a_caller_cancelled_at_any_point_leaves_one_living_token_at_most(clock):
-    """At every await of a refresh: the old token still works, or it is used up."""
+async def test_a_refresh_cancelled_at_any_point_leaves_at_most_one_valid_token(clock):
+    """At every await of a refresh, the old token still works, or it is consumed."""
 
     class Slow(MemoryStore):
         async def is_revoked(self, **token):
@@ -358,8 +358,8 @@ async def test_a_caller_cancelled_at_any_point_leaves_one_living_token_at_most(c
     assert outcomes == {"used up", "still good"}
 
 
-async def test_a_clock_that_steps_back_gives_no_second_use():
-    """A refresh is judged, and used up, by one and the same time."""
+async def test_a_clock_that_is_set_back_allows_no_second_use():
+    """A refresh checks and consumes the token with one and the same time."""
     times = [NOW]
     engine = engine_with(lambda: times.pop(0) if len(times) > 1 else times[0])
     token = signed(payload_of(type="refresh", exp=NOW + 100, sid="s"))
