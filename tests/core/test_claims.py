@@ -1,4 +1,4 @@
-"""The claims model: frozen, subclassed, and fixed in what the engine checks by."""
+"""The claims model: frozen, open to subclasses, and fixed in its registered claims."""
 
 from datetime import UTC, datetime
 
@@ -11,7 +11,7 @@ from tokenward.claims import RESERVED_CLAIMS
 
 
 def test_claims_are_frozen():
-    """A handler cannot change what it was given."""
+    """A handler cannot change the claims of its request."""
     with pytest.raises(ValidationError, match="frozen"):
         Claims(sub="alice").sub = "mallory"
     with pytest.raises(ValidationError, match="frozen"):
@@ -22,14 +22,14 @@ def test_claims_are_frozen():
     "name", sorted(RESERVED_CLAIMS | {"audiences", "expires_at", "extra", "issued_at", "scopes"})
 )
 @pytest.mark.filterwarnings("ignore:Field name")  # Pydantic's own, before ours is raised
-def test_a_subclass_cannot_redefine_what_is_checked(name):
-    """Neither registered claims nor the properties that requirements are checked by."""
+def test_a_subclass_cannot_redefine_registered_claims(name):
+    """Nor the properties that requirements are checked with."""
     with pytest.raises(TypeError, match=name):
         type("Wrong", (Claims,), {"__annotations__": {name: int}, "__module__": __name__})
 
 
-def test_a_subclass_may_take_such_a_name_from_the_token_by_an_alias():
-    """A claim called "scopes" is reachable under another name."""
+def test_a_subclass_may_read_such_a_claim_by_an_alias():
+    """A claim called "scopes" can be read under another name."""
 
     class WithAlias(Claims):
         scope_list: tuple[str, ...] = Field(alias="scopes")
@@ -49,12 +49,12 @@ def test_scopes_are_read_one_by_one(scope, scopes):
     ("aud", "audiences"), [(None, set()), ("a b", {"a b"}), (("a", "b"), {"a", "b"})]
 )
 def test_audiences_are_read_one_by_one(aud, audiences):
-    """One text is one audience, spaces and all."""
+    """One text is one audience, also if it contains spaces."""
     assert Claims(aud=aud).audiences == audiences
 
 
-def test_times_are_given_as_dates_in_utc():
-    """The last second of the year 9999 is a date as well."""
+def test_times_are_returned_as_dates_in_utc():
+    """Up to the last second of the year 9999."""
     claims = Claims(iat=0, exp=253_402_300_799)
     assert claims.issued_at == datetime(1970, 1, 1, tzinfo=UTC)
     assert claims.expires_at == datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
@@ -63,14 +63,14 @@ def test_times_are_given_as_dates_in_utc():
         Claims(exp=253_402_300_800)
 
 
-def test_what_the_model_does_not_name_is_in_extra():
-    """Further claims are kept as they came."""
+def test_claims_without_a_field_are_in_extra():
+    """They are kept unchanged."""
     claims = ShopClaims.model_validate({"tenant": "acme", "foo": ["fiz", "baz"]})
     assert claims.extra == {"foo": ["fiz", "baz"]}
 
 
-def test_a_model_that_forbids_more_has_no_extra():
-    """Extra is empty, not None."""
+def test_a_model_that_forbids_further_claims_has_no_extra():
+    """The extra claims are empty, not None."""
 
     class Closed(Claims, extra="forbid"):
         pass

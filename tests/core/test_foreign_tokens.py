@@ -1,4 +1,4 @@
-"""Tokens that somebody else issues: accepted where the policy says so by name, and no further."""
+"""Tokens of other issuers are accepted only as far as the policy says."""
 
 import pytest
 from pydantic import field_validator
@@ -32,35 +32,35 @@ BARE = {"iss": "https://login.example/", "aud": "shop-api", "sub": "alice", "exp
 AT_JWT = {"alg": "HS256", "typ": "at+jwt"}
 
 
-async def test_a_token_without_type_jti_and_iat_is_taken_where_the_policy_says_so(clock):
-    """What the policy does not require is empty or None in the claims."""
+async def test_a_token_without_type_jti_and_iat_is_accepted_if_the_policy_says_so(clock):
+    """Claims that the policy does not require are empty or None."""
     claims = await engine_with(clock, policy=RFC9068).decode(signed(BARE, header=AT_JWT))
     assert (claims.sub, claims.jti, claims.type, claims.iat) == ("alice", "", "", None)
 
 
 async def test_the_same_token_is_refused_by_default(engine):
-    """Nothing is loosened unasked."""
+    """Nothing is relaxed by default."""
     with pytest.raises(MissingClaimError):
         await engine.decode(signed({"sub": "alice", "exp": NOW + 60}, header=AT_JWT))
 
 
 @pytest.mark.parametrize("typ", ["JWT", "id+jwt", ...])
 async def test_a_type_from_the_header_must_be_at_jwt(clock, typ):
-    """RFC 9068 §4: an ID token of the same issuer opens nothing."""
+    """RFC 9068 §4: an ID token of the same issuer is refused."""
     header = {"alg": "HS256"} | ({} if typ is ... else {"typ": typ})
     with pytest.raises(WrongTokenTypeError):
         await engine_with(clock, policy=RFC9068).decode(signed(BARE, header=header))
 
 
 async def test_a_type_from_the_header_is_never_refresh(clock):
-    """A header cannot make a refresh token, and a claim is not asked."""
+    """The header cannot mark a refresh token, and the claim does not count."""
     token = signed({**BARE, "type": "refresh"}, header=AT_JWT)
     with pytest.raises(WrongTokenTypeError):
         await engine_with(clock, policy=RFC9068).decode(token, type="refresh")
 
 
 async def test_a_policy_may_fix_the_type(clock):
-    """An issuer whose keys sign access tokens alone need not say so in each."""
+    """If an issuer's keys sign access tokens only, its tokens need no type."""
     policy = TokenPolicy(required_claims={"exp"}, type_source="always-access")
     engine = engine_with(clock, policy=policy)
     token = signed({"exp": NOW + 60, "custom": {"deep": [1]}})
@@ -71,8 +71,8 @@ async def test_a_policy_may_fix_the_type(clock):
         await engine.decode(signed({"exp": NOW + 60}, header={"alg": "HS256", "typ": "dpop+jwt"}))
 
 
-async def test_expiry_and_signature_are_checked_all_the_same(clock):
-    """Loosening which claims are required loosens nothing else."""
+async def test_expiry_and_signature_are_always_checked(clock):
+    """Requiring fewer claims relaxes nothing else."""
     engine = engine_with(clock, policy=RFC9068)
     with pytest.raises(InvalidSignatureError):
         await engine.decode(signed(BARE, header=AT_JWT, key=Key.from_secret(OTHER_SECRET)))
@@ -85,8 +85,8 @@ async def test_expiry_and_signature_are_checked_all_the_same(clock):
         await engine.decode(signed(BARE, header=AT_JWT))
 
 
-async def test_without_a_required_expiry_tokens_may_live_for_ever(clock):
-    """An expiry that is there counts."""
+async def test_without_a_required_expiry_tokens_need_not_expire(clock):
+    """An exp in the token still counts."""
     policy = TokenPolicy(required_claims={"iat", "sub", "jti", "type"})
     engine = engine_with(clock, policy=policy)
     assert (await engine.decode(signed(payload_of(exp=...)))).expires_at is None
@@ -96,8 +96,8 @@ async def test_without_a_required_expiry_tokens_may_live_for_ever(clock):
 
 @pytest.mark.parametrize("claim", ["exp", "iat", "nbf"])
 @pytest.mark.parametrize("required", [True, False])
-async def test_a_null_is_no_time(clock, claim, required):
-    """It is refused under every policy, also where the claim may be absent."""
+async def test_a_null_is_not_a_time(clock, claim, required):
+    """It is refused by every policy, also if the claim may be absent."""
     names = {"sub"} | ({claim} if required else set())
     for policy in (
         TokenPolicy(required_claims=names, type_source="always-access"),
@@ -120,7 +120,7 @@ LOOSE_POLICIES = {
 
 
 def foreign(policy, **changes):
-    """Sign a token that suits a policy, with these claims changed."""
+    """Sign a token that the policy accepts, with some claims changed."""
     base = payload_of(jti="j", iss=policy.issuer or ..., aud=policy.audience or ...)
     payload = {name: value for name, value in {**base, **changes}.items() if value is not ...}
     return signed(payload, header=AT_JWT)
@@ -161,8 +161,8 @@ async def test_what_only_tokenward_means_by_a_claim_refuses_no_foreign_token(
 
 
 @pytest.mark.parametrize("claim", ["jti", "sub", "iss", "aud", "sid", "auth_time"])
-async def test_a_null_is_absent_where_the_claim_is_not_required(clock, claim):
-    """In every registered claim that is no time; where it is required, the null is refused."""
+async def test_a_null_counts_as_absent_if_the_claim_is_not_required(clock, claim):
+    """For registered claims that are not times; a required claim must not be null."""
     others = {"exp", "iat", "sub", "jti", "nbf"} - {claim}
     engine = engine_with(
         clock, policy=TokenPolicy(required_claims=others, type_source="always-access")
@@ -175,14 +175,14 @@ async def test_a_null_is_absent_where_the_claim_is_not_required(clock, claim):
 
 
 @pytest.mark.parametrize("claim", ["sid", "iss", "aud", "auth_time"])
-async def test_a_null_is_absent_under_our_own_policy_too(engine, claim):
-    """Where the claim may be absent."""
+async def test_a_null_counts_as_absent_under_our_own_policy_too(engine, claim):
+    """If the claim may be absent."""
     assert getattr(await engine.decode(signed(payload_of(**{claim: None}))), claim) is None
 
 
 @pytest.mark.parametrize("value", [None, 7, ["access"], {"a": 1}])
-async def test_a_type_claim_that_is_not_asked_for_may_be_anything(clock, value):
-    """Where the policy finds the type elsewhere, the claim is the issuer's own."""
+async def test_a_type_claim_that_does_not_count_may_be_anything(clock, value):
+    """If the policy does not read the type claim, it belongs to the issuer."""
     claims = await engine_with(clock, policy=RFC9068).decode(foreign(RFC9068, type=value))
     assert claims.type == ""
     with pytest.raises(InvalidClaimError):
@@ -202,7 +202,7 @@ async def test_a_type_claim_that_is_not_asked_for_may_be_anything(clock, value):
     ],
 )
 async def test_claims_that_all_issuers_share_are_never_misread(clock, claim, value):
-    """A registered claim of the wrong type is refused under every policy."""
+    """A registered claim of the wrong type is refused by every policy."""
     for policy in LOOSE_POLICIES.values():
         with pytest.raises(InvalidClaimError, match=claim):
             await engine_with(clock, policy=policy).decode(
@@ -210,8 +210,8 @@ async def test_claims_that_all_issuers_share_are_never_misread(clock, claim, val
             )
 
 
-async def test_a_model_of_yours_is_still_asked_about_a_foreign_token(clock):
-    """Its own claims are validated, and its validators may refuse."""
+async def test_a_claims_model_validates_foreign_tokens_too(clock):
+    """Its fields are validated, and its validators may refuse."""
 
     class Theirs(Claims):
         tenant: str
@@ -237,7 +237,7 @@ async def test_a_model_of_yours_is_still_asked_about_a_foreign_token(clock):
 
 @pytest.mark.parametrize(("subject", "read"), [(7, "7"), (-(10**30), str(-(10**30))), ("8", "8")])
 async def test_a_policy_may_read_integers_as_subjects(clock, subject, read):
-    """For libraries that wrote numbers; nothing else becomes a subject."""
+    """For libraries that wrote numbers; no other type becomes a subject."""
     engine = engine_with(clock, policy=TokenPolicy(integer_subjects=True))
     assert (await engine.decode(signed(payload_of(sub=subject)))).sub == read
     await engine.revoke_subject(read)
@@ -250,8 +250,8 @@ async def test_a_policy_may_read_integers_as_subjects(clock, subject, read):
         await engine.decode(signed(payload_of(sub=7, fresh=None)))
 
 
-async def test_a_policy_may_leave_the_issuer_out_of_a_type_of_token(clock):
-    """Of that type alone, and another issuer is refused all the same."""
+async def test_a_policy_may_allow_a_type_of_token_without_issuer(clock):
+    """For that type only; another issuer is still refused."""
     policy = TokenPolicy(issuer="me", issuer_optional_in={"refresh"})
     engine = engine_with(clock, policy=policy)
     assert (await engine.decode(signed(payload_of(type="refresh")), type="refresh")).iss is None
@@ -261,8 +261,8 @@ async def test_a_policy_may_leave_the_issuer_out_of_a_type_of_token(clock):
         await engine.decode(signed(payload_of()))
 
 
-async def test_a_token_without_jti_cannot_be_revoked_by_itself(clock):
-    """The error says what is lacking; its subject can still be revoked."""
+async def test_a_token_without_jti_cannot_be_revoked_alone(clock):
+    """The error names the missing claim; the subject can be revoked."""
     engine = engine_with(clock, policy=RFC9068)
     token = signed(BARE, header=AT_JWT)
     with pytest.raises(MissingClaimError, match="jti"):
@@ -273,6 +273,6 @@ async def test_a_token_without_jti_cannot_be_revoked_by_itself(clock):
 
 
 def test_a_type_from_the_claim_needs_the_claim():
-    """A policy that drops the type claim must say where the type is found."""
+    """A policy that does not require the type claim must say how the type is recognised."""
     with pytest.raises(ConfigurationError, match="type_source"):
         TokenPolicy(required_claims={"exp", "sub"})

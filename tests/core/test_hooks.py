@@ -1,4 +1,4 @@
-"""The contract of each hook: when it is called, what it may do, and what raising means."""
+"""Each hook: when it is called, what it may do, and what its errors mean."""
 
 import functools
 
@@ -32,7 +32,7 @@ class Recorder:
 
 
 def shapes(calls, answer):
-    """Give every shape of callable that a user may register."""
+    """Return every kind of callable that a user may register."""
 
     def plain(argument):
         calls.append(argument)
@@ -47,7 +47,7 @@ def shapes(calls, answer):
 
 @pytest.mark.parametrize("name", HOOKS)
 async def test_a_hook_may_be_plain_async_an_object_or_partial(engine, clock, name):
-    """Every shape is called, in the order of registration, and awaited where it can be."""
+    """Every kind is called, in the order of registration, and awaited if it is awaitable."""
     calls = []
     for shape in shapes(calls, False if name == "is_revoked" else None):
         assert getattr(engine, name)(shape) is shape
@@ -65,7 +65,7 @@ async def test_a_hook_may_be_plain_async_an_object_or_partial(engine, clock, nam
 
 
 async def test_hooks_run_in_the_order_in_which_they_were_registered(engine):
-    """The second sees what the first has done."""
+    """The second hook sees the changes of the first."""
 
     @engine.before_issue
     def first(draft):
@@ -79,7 +79,7 @@ async def test_hooks_run_in_the_order_in_which_they_were_registered(engine):
 
 
 async def test_before_issue_sees_the_draft(engine):
-    """Type, subject, session, scope, freshness and the caller's claims."""
+    """The draft has type, subject, session, scope, freshness and the caller's claims."""
     drafts = []
     engine.before_issue(drafts.append)
     await engine.issue_pair("alice", claims={"foo": 1}, scopes=["a", "b"], fresh=True)
@@ -91,8 +91,8 @@ async def test_before_issue_sees_the_draft(engine):
 
 
 @pytest.mark.parametrize("name", ["sub", "exp", "type", "sid"])
-async def test_before_issue_cannot_touch_registered_claims(engine, name):
-    """A hook is refused what the caller is refused, by name."""
+async def test_before_issue_cannot_set_registered_claims(engine, name):
+    """A registered claim is refused by name, as in the caller's claims."""
 
     @engine.before_issue
     def meddle(draft):
@@ -102,8 +102,8 @@ async def test_before_issue_cannot_touch_registered_claims(engine, name):
         await engine.issue("alice")
 
 
-async def test_before_issue_cannot_replace_what_it_is_shown(engine):
-    """The draft is frozen; its claims are the one thing to change."""
+async def test_before_issue_can_change_only_the_claims(engine):
+    """The draft is frozen, except for its claims."""
 
     @engine.before_issue
     def meddle(draft):
@@ -113,8 +113,8 @@ async def test_before_issue_cannot_replace_what_it_is_shown(engine):
         await engine.issue("alice")
 
 
-async def test_what_before_issue_raises_ends_the_issuing(engine):
-    """The caller gets the hook's own exception."""
+async def test_an_error_of_before_issue_reaches_the_caller(engine):
+    """No token is issued."""
 
     @engine.before_issue
     def stop(draft):
@@ -124,7 +124,7 @@ async def test_what_before_issue_raises_ends_the_issuing(engine):
         await engine.issue("alice")
 
 
-async def test_before_issue_may_give_what_the_model_requires(engine):
+async def test_before_issue_may_add_claims_that_the_model_requires(engine):
     """Claims are checked after the hooks have run."""
     engine.before_issue(lambda draft: draft.claims.update(foo="bar"))
     assert jwt.decode(await engine.issue("a"), options={"verify_signature": False})["foo"] == "bar"
@@ -142,15 +142,15 @@ async def test_after_decode_may_refuse(engine):
 
 
 @pytest.mark.parametrize("answer", [False, True, 0, "no"])
-async def test_an_answer_of_after_decode_is_a_mistake(engine, answer):
-    """`return False` cannot be taken for a refusal, so it is refused itself."""
+async def test_a_result_of_after_decode_is_a_mistake(engine, answer):
+    """`return False` would not refuse the token, so it is an error."""
     engine.after_decode(lambda claims: answer)
     with pytest.raises(TypeError, match="TokenRejectedError"):
         await engine.decode(await engine.issue("alice"))
 
 
-async def test_after_decode_sees_good_tokens_alone(engine, clock):
-    """Neither forged, nor expired, nor revoked ones reach it."""
+async def test_after_decode_sees_valid_tokens_only(engine, clock):
+    """Forged, expired and revoked tokens do not reach it."""
     seen = []
     engine.after_decode(seen.append)
     forged = signed(payload_of(), key=Key.from_secret(OTHER_SECRET))
@@ -168,7 +168,7 @@ async def test_after_decode_sees_good_tokens_alone(engine, clock):
 
 
 async def test_is_revoked_is_asked_after_verification_and_by_claims(engine):
-    """A forged token never reaches the user's deny-list; a good one does, as claims."""
+    """A forged token does not reach the user's deny list; a valid one does, as claims."""
     asked = []
 
     @engine.is_revoked
@@ -185,7 +185,7 @@ async def test_is_revoked_is_asked_after_verification_and_by_claims(engine):
 
 
 async def test_is_revoked_works_without_a_store(clock):
-    """A user's own deny-list is enough."""
+    """A deny list of the user is enough."""
     from tests.support import SECRET
     from tokenward import KeyRing, TokenEngine
 
@@ -195,8 +195,8 @@ async def test_is_revoked_works_without_a_store(clock):
         await engine.decode(signed(payload_of()))
 
 
-async def test_one_yes_is_enough_and_ends_the_asking(engine):
-    """Hooks after the one that said True are not asked."""
+async def test_the_first_hook_that_denies_is_the_last_that_is_asked(engine):
+    """Hooks after the first True are not called."""
     engine.is_revoked(lambda claims: True)
     later = []
     engine.is_revoked(lambda claims: later.append(claims) or False)
@@ -206,15 +206,15 @@ async def test_one_yes_is_enough_and_ends_the_asking(engine):
 
 
 @pytest.mark.parametrize("answer", [None, 0, 1, "no"])
-async def test_is_revoked_must_answer_true_or_false(engine, answer):
-    """Neither a forgotten return nor a truthy value decides about a token."""
+async def test_is_revoked_must_return_true_or_false(engine, answer):
+    """None, as of a forgotten return, and truthy values are errors."""
     engine.is_revoked(lambda claims: answer)
     with pytest.raises(TypeError, match="True or False"):
         await engine.decode(signed(payload_of()))
 
 
 async def test_a_failing_is_revoked_is_an_outage(engine):
-    """A deny-list that cannot be asked refuses, as a store would."""
+    """A deny list that fails refuses the token, as a failing store does."""
 
     @engine.is_revoked
     async def fail(claims):
@@ -225,8 +225,8 @@ async def test_a_failing_is_revoked_is_an_outage(engine):
     assert isinstance(caught.value.__cause__, OSError)
 
 
-async def test_is_revoked_may_refuse_in_its_own_words(engine):
-    """A TokenError passes as it stands."""
+async def test_is_revoked_may_raise_its_own_token_error(engine):
+    """A TokenError reaches the caller unchanged."""
 
     @engine.is_revoked
     def refuse(claims):
@@ -236,8 +236,8 @@ async def test_is_revoked_may_refuse_in_its_own_words(engine):
         await engine.decode(signed(payload_of()))
 
 
-async def test_on_revoke_is_told_after_the_store_has_it(engine):
-    """Token, session and subject alike; by then the token is refused."""
+async def test_on_revoke_is_called_after_the_revocation_was_stored(engine):
+    """Token, session and subject alike; when it runs, the token is already refused."""
     told = []
     pair = await engine.issue_pair("alice")
     claims = await engine.decode(pair.access_token)
@@ -254,8 +254,8 @@ async def test_on_revoke_is_told_after_the_store_has_it(engine):
     assert told == [("token", claims.jti), ("session", claims.sid), ("subject", "alice")]
 
 
-async def test_a_revocation_stands_when_on_revoke_raises(engine):
-    """The caller gets the exception, and the token is dead."""
+async def test_a_revocation_stays_stored_if_on_revoke_raises(engine):
+    """The caller gets the error, and the token is refused."""
 
     @engine.on_revoke
     def fail(revocation):
@@ -268,8 +268,8 @@ async def test_a_revocation_stands_when_on_revoke_raises(engine):
         await engine.decode(token)
 
 
-async def test_on_reuse_is_told_after_the_session_has_ended(engine, clock):
-    """It gets the claims of the token that came twice."""
+async def test_on_reuse_is_called_after_the_session_has_ended(engine, clock):
+    """It gets the claims of the token that was used twice."""
     told = []
     pair = await engine.issue_pair("alice")
     successor = await engine.refresh(pair.refresh_token)
@@ -286,8 +286,8 @@ async def test_on_reuse_is_told_after_the_session_has_ended(engine, clock):
     assert told == ["alice"]
 
 
-async def test_the_session_has_ended_when_on_reuse_raises(engine, clock):
-    """The hook's exception takes the place of the error, and nothing comes back to life."""
+async def test_the_session_stays_ended_if_on_reuse_raises(engine, clock):
+    """The hook's error replaces the usual one, and no token is valid again."""
 
     @engine.on_reuse
     def fail(claims):
@@ -308,8 +308,8 @@ async def test_hooks_belong_to_one_engine(clock, engine):
     assert (await engine_with(clock).decode(signed(payload_of()))).sub == "alice"
 
 
-async def test_what_before_issue_changes_reaches_no_other_token(engine):
-    """Nested claims are copied for each token, so a hook changes neither the caller's nor another's."""
+async def test_changes_of_before_issue_reach_no_other_token(engine):
+    """Nested claims are copied for each token, so neither the caller's claims nor other tokens change."""
     defaults = {"roles": ["reader"], "limits": {"daily": [10]}}
 
     @engine.before_issue
@@ -327,8 +327,8 @@ async def test_what_before_issue_changes_reaches_no_other_token(engine):
     assert defaults == {"roles": ["reader"], "limits": {"daily": [10]}}
 
 
-async def test_a_claim_that_cannot_be_copied_is_refused_where_there_are_hooks(engine):
-    """The error says what to do about it."""
+async def test_with_hooks_a_claim_that_cannot_be_copied_is_refused(engine):
+    """The error names the fix."""
     engine.before_issue(lambda draft: None)
     with pytest.raises(ConfigurationError, match="plain JSON values"):
         await engine.issue("alice", claims={"numbers": (number for number in (1, 2))})

@@ -1,4 +1,4 @@
-"""Several issuers: each token is judged by the engine of its own issuer, and by no other."""
+"""Several issuers: each token is verified by the engine of its own issuer, and by no other."""
 
 import json
 from datetime import timedelta
@@ -74,12 +74,12 @@ def issuers(ours, theirs):
 
 
 def their_token(*, key=THEIR_KEY, **changes):
-    """Sign as the other issuer does."""
+    """Sign a token as the other issuer does."""
     return signed(payload_of(**{"iss": THEIRS, "aud": "shop-api", **changes}), key=key)
 
 
 async def test_each_token_has_the_claims_model_and_the_rules_of_its_issuer(issuers, ours):
-    """Chosen by iss alone."""
+    """Only ``iss`` chooses the engine."""
     mine = await issuers.decode(await ours.issue("alice", claims={"tenant": "acme"}))
     assert (type(mine), mine.tenant) == (ShopClaims, "acme")
     assert type(await issuers.decode(their_token())) is Claims
@@ -92,7 +92,7 @@ async def test_each_token_has_the_claims_model_and_the_rules_of_its_issuer(issue
 
 
 async def test_a_key_of_one_issuer_does_not_sign_for_another(issuers):
-    """Either way round."""
+    """In both directions."""
     with pytest.raises(InvalidSignatureError):
         await issuers.decode(their_token(key=Key.from_secret(SECRET)))
     with pytest.raises(InvalidSignatureError):
@@ -104,21 +104,21 @@ async def test_a_key_of_one_issuer_does_not_sign_for_another(issuers):
     ["https://shop.example/", "https://SHOP.example", "https://login.example", "", " " + OURS, "x"],
 )
 async def test_an_issuer_is_compared_letter_by_letter(issuers, iss):
-    """No spelling of it is another."""
+    """Another spelling is an unknown issuer."""
     with pytest.raises(InvalidIssuerError):
         await issuers.decode(their_token(iss=iss))
 
 
-async def test_a_token_without_issuer_belongs_to_nobody(issuers):
-    """Nobody is asked in turn."""
+async def test_a_token_without_issuer_is_refused(issuers):
+    """The engines are not tried in turn."""
     for token in (their_token(iss=...), their_token(iss=None)):
         with pytest.raises(MissingClaimError, match="iss"):
             await issuers.decode(token)
 
 
 @pytest.mark.parametrize("iss", [1, True, [OURS], {"a": OURS}, 1e400])
-async def test_an_issuer_that_is_no_text_is_refused(issuers, iss):
-    """As the engine refuses it."""
+async def test_an_issuer_that_is_not_text_is_refused(issuers, iss):
+    """As by an engine."""
     with pytest.raises(InvalidClaimError, match="iss"):
         await issuers.decode(their_token(iss=iss))
 
@@ -149,15 +149,15 @@ HEAD = b64url_encode(b'{"alg":"HS256"}')
     ],
     ids=lambda token: repr(token[:30]),
 )
-async def test_what_is_no_token_is_malformed(issuers, token):
-    """Before any engine is asked; on every way in."""
+async def test_text_that_is_not_a_token_is_malformed(issuers, token):
+    """It is refused by every method before any engine is called."""
     for call in (issuers.decode, issuers.refresh, issuers.revoke):
         with pytest.raises(MalformedTokenError) as caught:
             await call(token)
         assert caught.value.__context__ is None
 
 
-async def test_the_size_is_that_of_the_issuer(issuers):
+async def test_each_issuer_has_its_own_maximum_size(issuers):
     """One issuer may have longer tokens than another."""
     with pytest.raises(MalformedTokenError, match="too long"):
         await issuers.decode(their_token(padding="x" * 1000))
@@ -165,7 +165,7 @@ async def test_the_size_is_that_of_the_issuer(issuers):
 
 
 async def test_the_engine_checks_the_issuer_again(issuers, ours):
-    """Two readings of one payload cannot part: what it was chosen by is not believed."""
+    """If a payload could be read in two ways, the reading that chose the engine does not count."""
     twice = json.dumps(payload_of(iss=OURS, tenant="acme")).encode()
     twice = twice.replace(b'"iss"', b'"iss": "' + THEIRS.encode() + b'", "iss"')
     assert (await issuers.decode(signed(twice))).iss == OURS
@@ -180,7 +180,7 @@ async def test_text_and_bytes_are_the_same(issuers, data):
 
 
 async def test_a_refresh_token_is_traded_by_its_issuer(issuers, ours, theirs, clock):
-    """And a second use ends the session there."""
+    """A second use ends the session of that issuer."""
     pair = await ours.issue_pair("alice", claims={"tenant": "acme"})
     seen = []
     following = await issuers.refresh(
@@ -195,8 +195,8 @@ async def test_a_refresh_token_is_traded_by_its_issuer(issuers, ours, theirs, cl
         await issuers.refresh(their_token(iss="x", type="refresh"))
 
 
-async def test_what_one_issuer_revokes_the_other_still_issues(issuers, ours, clock):
-    """The same jti, sid and sub in one store are different ones."""
+async def test_a_revocation_of_one_issuer_does_not_affect_the_other(issuers, ours, clock):
+    """The same jti, sid and sub in one store are different identities."""
     same = {"jti": "same", "sid": "same", "sub": "alice"}
     mine = signed(payload_of(iss=OURS, tenant="acme", **same))
     other = their_token(**same)
@@ -211,8 +211,8 @@ async def test_what_one_issuer_revokes_the_other_still_issues(issuers, ours, clo
 
 
 @pytest.mark.parametrize("call", ["revoke", "revoke_session", "revoke_subject"])
-async def test_claims_are_revoked_where_they_come_from(issuers, call):
-    """By the iss that their engine has checked."""
+async def test_claims_are_revoked_by_the_engine_of_their_issuer(issuers, call):
+    """By the iss that this engine has checked."""
     mine = signed(payload_of(iss=OURS, tenant="acme", sid="session"))
     other = their_token(sid="session")
     claims = await issuers.decode(other)
@@ -237,8 +237,8 @@ async def test_an_engine_revokes_the_subject_of_claims(issuers, ours, clock):
         await ours.revoke_subject(Claims())
 
 
-async def test_claims_of_nobody_here_are_not_taken(issuers):
-    """Their engine cannot be told."""
+async def test_claims_of_an_unknown_issuer_are_refused(issuers):
+    """No engine can be chosen for them."""
     with pytest.raises(MissingClaimError, match="iss"):
         await issuers.revoke(Claims(sub="alice", jti="x"))
     with pytest.raises(InvalidIssuerError):
@@ -249,15 +249,15 @@ async def test_claims_of_nobody_here_are_not_taken(issuers):
         await issuers.revoke_subject(Claims(iss=OURS))
 
 
-async def test_recheck_tells_what_is_left(issuers, clock):
-    """By the leeway of the issuer."""
+async def test_revalidate_returns_the_seconds_that_are_left(issuers, clock):
+    """With the leeway of the issuer."""
     mine = await issuers.decode(signed(payload_of(iss=OURS, tenant="acme", exp=NOW + 60)))
     other = await issuers.decode(their_token(exp=NOW + 60))
     assert (await issuers.revalidate(mine), await issuers.revalidate(other)) == (65, 60)
 
 
-def test_engines_need_issuers_of_their_own(ours, theirs):
-    """When it is built."""
+def test_each_engine_needs_its_own_issuer(ours, theirs):
+    """This is checked when Issuers is built."""
     with pytest.raises(ConfigurationError, match="needs an issuer"):
         Issuers(ours, TokenEngine(KeyRing.from_secret(SECRET)))
     with pytest.raises(ConfigurationError, match="same issuer"):
@@ -266,8 +266,8 @@ def test_engines_need_issuers_of_their_own(ours, theirs):
         Issuers()
 
 
-async def test_an_authenticator_takes_them_as_it_takes_an_engine(issuers, clock):
-    """Freshness is judged by the clock and the leeway of the token's own issuer."""
+async def test_an_authenticator_accepts_several_issuers(issuers, clock):
+    """Freshness is checked with the clock and the leeway of the token's own issuer."""
     authenticator = Authenticator(issuers)
     recent = Requirement(fresh=timedelta(minutes=1))
     mine = signed(payload_of(iss=OURS, tenant="acme", auth_time=NOW))
@@ -291,7 +291,7 @@ async def test_an_authenticator_takes_them_as_it_takes_an_engine(issuers, clock)
 
 
 class TestPrefixedStore(RevocationStoreContract):
-    """It is a store like any other."""
+    """A prefixed store passes the suite of every store."""
 
     @pytest.fixture
     async def store(self):
@@ -301,7 +301,7 @@ class TestPrefixedStore(RevocationStoreContract):
 
 
 async def test_no_prefix_reads_like_another(clock, issuers):
-    """Whatever identities an issuer makes up."""
+    """Whatever identities an issuer writes into its tokens."""
     inner = MemoryStore()
     engines = {
         prefix: TokenEngine(
@@ -315,8 +315,8 @@ async def test_no_prefix_reads_like_another(clock, issuers):
         assert await engines[prefix].decode(signed(payload_of(sid=identity)))
 
 
-async def test_a_prefixed_store_leaves_the_inner_one_open(clock):
-    """Closing it is for whoever opened it; a token without session has none under the prefix."""
+async def test_a_prefixed_store_does_not_close_the_inner_store(clock):
+    """Its owner closes it; a token without session has no session under the prefix."""
     inner = MemoryStore()
     store = PrefixedStore(inner, OURS)
     await store.aclose()
@@ -327,6 +327,6 @@ async def test_a_prefixed_store_leaves_the_inner_one_open(clock):
 
 @pytest.mark.parametrize("prefix", ["", None, b"x"])
 def test_a_prefix_is_text(prefix):
-    """And says something."""
+    """An empty prefix is refused as well."""
     with pytest.raises(ConfigurationError):
         PrefixedStore(MemoryStore(), prefix)

@@ -1,4 +1,4 @@
-"""A policy is frozen, and what it cannot mean is refused when it is built."""
+"""A policy is frozen, and invalid values are refused when it is built."""
 
 from dataclasses import FrozenInstanceError
 from datetime import timedelta
@@ -12,7 +12,7 @@ NO_EXP = {"iat", "sub", "jti", "type"}
 
 
 def test_the_defaults_are_strict():
-    """Five claims are required, clocks may not differ, and outages refuse."""
+    """Five claims are required, there is no leeway, and outages are refused."""
     policy = TokenPolicy()
     assert policy.required_claims == {"exp", "iat", "sub", "jti", "type"}
     assert (policy.leeway, policy.store_outage) == (timedelta(0), "refuse")
@@ -24,7 +24,7 @@ def test_the_defaults_are_strict():
 
 
 def test_a_policy_cannot_be_changed():
-    """What an engine was built with stays so."""
+    """The rules of an engine stay the same."""
     with pytest.raises(FrozenInstanceError):
         TokenPolicy().leeway = DAY
 
@@ -76,25 +76,25 @@ def test_a_policy_cannot_be_changed():
     ],
     ids=repr,
 )
-def test_a_setting_that_cannot_be_meant_is_refused_by_name(setting, value):
-    """The message names the setting, or that which it contradicts."""
+def test_an_invalid_setting_is_refused_by_name(setting, value):
+    """The message names the setting, or the setting that it contradicts."""
     with pytest.raises(ConfigurationError, match=r"_lifetime|" + setting):
         TokenPolicy(**{setting: value})
 
 
 @pytest.mark.parametrize("setting", ["signature_cache_entries", "signature_cache_bytes"])
-def test_zero_is_a_bound_of_the_signature_memory(setting):
-    """It switches the memory off."""
+def test_zero_is_a_size_of_the_signature_cache(setting):
+    """It switches the cache off."""
     assert getattr(TokenPolicy(**{setting: 0}), setting) == 0
 
 
 def test_zero_is_a_lifetime():
-    """Zero is taken as zero, not for "not given"."""
+    """Zero means zero, not "not given"."""
     assert TokenPolicy(access_lifetime=timedelta(0)).access_lifetime == timedelta(0)
 
 
 def test_never_needs_a_policy_without_exp():
-    """A lifetime without end is allowed where exp is not required."""
+    """A lifetime without end is allowed if exp is not required."""
     assert TokenPolicy(required_claims=NO_EXP, access_lifetime=NEVER).access_lifetime is NEVER
 
 
@@ -110,6 +110,6 @@ def test_never_needs_a_policy_without_exp():
     ],
     ids=["default", "longest lifetime", "set", "no exp", "no iat", "nothing required"],
 )
-def test_the_age_of_tokens_is_bounded_where_it_can_be_told(policy, bound):
-    """By max_token_age, else by the longest lifetime; not without exp or iat."""
+def test_the_maximum_age_of_tokens(policy, bound):
+    """It is max_token_age, or the longest lifetime; without exp or iat there is none."""
     assert policy.age_bound == bound

@@ -49,30 +49,30 @@ from tokenward.http import Authenticator, Refusal, RequestView, Requirement
 
 @pytest.fixture(params=[8192, 0], ids=["remembers", "forgets"])
 def entries(request):
-    """Give the number of tokens that the engine remembers as well signed."""
+    """Return the number of tokens in the signature cache of the engine."""
     return request.param
 
 
 @pytest.fixture
 def policy_of(entries):
-    """Give what builds a policy with the one bound or the other."""
+    """Return a function that builds a policy, with and without a signature cache."""
     return partial(TokenPolicy, signature_cache_entries=entries)
 
 
 @pytest.fixture
 def engine(clock, policy_of):
-    """Give an engine with or without a memory, and else with the default policy."""
+    """Return an engine with the default policy, with or without a signature cache."""
     return engine_with(clock, policy=policy_of())
 
 
 def request_with(token):
-    """Give an HTTP request with a bearer token."""
+    """Return an HTTP request with a bearer token."""
     header = (b"authorization", b"Bearer " + token.encode())
     return RequestView({"type": "http", "method": "GET", "headers": [header]})
 
 
 async def decoded(engine, token):
-    """Decode a token three times, from memory where there is one; give the claims of the last."""
+    """Decode a token three times, from the cache if there is one; return the last claims."""
     before = engine.signature_cache.hits
     first, *others = [await engine.decode(token) for _ in range(3)]
     assert others == [first, first]
@@ -82,7 +82,7 @@ async def decoded(engine, token):
 
 
 async def test_rule_1_one_signature_verification_a_request(clock, policy_of, entries):
-    """However many requirements a request has to meet, and however often its claims are read."""
+    """However many requirements a request has, and however often its claims are read."""
     key = CountingKey.from_secret(SECRET)
     engine = engine_with(clock, keys=KeyRing(key), policy=policy_of())
     authenticator = Authenticator(engine)
@@ -96,7 +96,7 @@ async def test_rule_1_one_signature_verification_a_request(clock, policy_of, ent
 
 
 async def test_rule_1_claims_are_checked_in_full_on_every_path(clock, policy_of):
-    """Issuer and audience count for access, refresh, optional and refreshing alike."""
+    """Issuer and audience count for access, refresh, optional tokens and in a refresh."""
     engine = engine_with(clock, policy=policy_of(issuer="me", audience="here"))
     authenticator = Authenticator(engine)
     for kind in ("access", "refresh"):
@@ -114,13 +114,13 @@ async def test_rule_1_claims_are_checked_in_full_on_every_path(clock, policy_of)
 
 @pytest.mark.parametrize("algorithm", ["none", "None", "NONE", "HS384", "RS256", "unknown", ""])
 async def test_rule_2_the_algorithm_belongs_to_the_key(engine, algorithm):
-    """What the header says is only ever compared."""
+    """The algorithm of the header is only compared with it."""
     with pytest.raises(AlgorithmMismatchError):
         await engine.decode(signed(payload_of(), header={"alg": algorithm, "typ": "JWT"}))
 
 
 def test_rule_2_none_cannot_be_expressed():
-    """There is no such row in the table."""
+    """The table of algorithms has no such row."""
     for build in (Key.generate, lambda name: Key.from_secret(SECRET, algorithm=name)):
         with pytest.raises(ConfigurationError):
             build("none")
@@ -128,7 +128,7 @@ def test_rule_2_none_cannot_be_expressed():
 
 @pytest.mark.parametrize(("algorithm", "size"), [("HS256", 32), ("HS384", 48), ("HS512", 64)])
 def test_rule_2_a_secret_is_as_long_as_its_hash(algorithm, size):
-    """RFC 7518 §3.2; RSA keys under 2,048 bits are refused likewise: see test_keys_numbers."""
+    """RFC 7518 §3.2; RSA keys under 2,048 bits are refused as well: see test_keys_numbers."""
     assert Key.from_secret(b"x" * size, algorithm=algorithm).can_sign
     with pytest.raises(InvalidKeyError, match=str(size)):
         Key.from_secret(b"x" * (size - 1), algorithm=algorithm)
@@ -136,7 +136,7 @@ def test_rule_2_a_secret_is_as_long_as_its_hash(algorithm, size):
 
 @pytest.mark.parametrize("name", ["exp", "iat", "sub", "jti", "type"])
 async def test_rule_3_five_claims_are_always_there_and_always_checked(engine, name):
-    """Absent, and of the wrong kind."""
+    """A claim that is absent or has a wrong type is refused."""
     with pytest.raises(MissingClaimError):
         await engine.decode(signed(payload_of(**{name: ...})))
     with pytest.raises(InvalidClaimError):
@@ -144,13 +144,13 @@ async def test_rule_3_five_claims_are_always_there_and_always_checked(engine, na
 
 
 async def test_rule_3_a_named_audience_where_none_is_configured_is_refused(engine):
-    """It is not this service that was meant."""
+    """The token is intended for another service."""
     with pytest.raises(InvalidAudienceError):
         await engine.decode(signed(payload_of(aud="somebody")))
 
 
 async def test_rule_3_a_type_is_never_assumed(engine):
-    """Unknown is refused, absent is refused, and only the policy says otherwise."""
+    """Unknown and absent types are refused, unless the policy says otherwise."""
     with pytest.raises(WrongTokenTypeError):
         await engine.decode(signed(payload_of(type="id")))
     with pytest.raises(MissingClaimError):
@@ -165,7 +165,7 @@ async def test_rule_4_callers_claims_never_override_reserved_ones(engine):
 
 
 async def test_rule_5_a_token_is_its_jti_after_verification(engine):
-    """Another spelling of a revoked token is revoked, and a forged one revokes nothing."""
+    """Another spelling of a revoked token is revoked, and a forged token revokes nothing."""
     token = signed(payload_of())
     with pytest.raises(InvalidSignatureError):
         await engine.revoke(signed(payload_of(), key=Key.from_secret(OTHER_SECRET)))
@@ -179,7 +179,7 @@ async def test_rule_5_a_token_is_its_jti_after_verification(engine):
 
 
 async def test_rule_6_jti_sid_and_sub_are_looked_at_in_one_call(clock, policy_of):
-    """The store is asked once for each token, each time it comes."""
+    """The store is asked once for each decode of a token."""
     asked = []
 
     class Counting(MemoryStore):
@@ -197,7 +197,7 @@ async def test_rule_6_jti_sid_and_sub_are_looked_at_in_one_call(clock, policy_of
 
 @pytest.mark.parametrize("outage", ["refuse", "accept"])
 async def test_rule_6_a_store_that_does_not_answer_refuses(clock, outage, caplog, policy_of):
-    """With 503, unless the policy says otherwise by hand; then each one is logged."""
+    """With 503, unless the policy accepts it explicitly; then each use is logged."""
 
     class Down(MemoryStore):
         async def is_revoked(self, **_):
@@ -216,7 +216,7 @@ async def test_rule_6_a_store_that_does_not_answer_refuses(clock, outage, caplog
 
 
 async def test_rule_7_of_concurrent_uses_of_a_refresh_token_one_wins(clock, policy_of):
-    """A hundred at once give one pair."""
+    """Of a hundred uses at once, one gets a pair."""
     engine = engine_with(clock, policy=policy_of(reuse_grace=timedelta(0)))
     pair = await engine.issue_pair("alice")
     answers = await asyncio.gather(
@@ -229,7 +229,7 @@ async def test_rule_7_of_concurrent_uses_of_a_refresh_token_one_wins(clock, poli
 async def test_rule_8_nothing_of_a_token_is_in_an_error_or_a_log_line(
     clock, policy_of, kid, caplog
 ):
-    """Neither text, nor claims, nor key; that nothing makes a 500 is shown by the fuzz tests."""
+    """No text, claim or key; the fuzz tests show that no input makes a 500."""
     ring = KeyRing(Key.from_secret(SECRET, kid=kid))
     engine = engine_with(clock, keys=ring, policy=policy_of())
     whisper = "wh1sper"
@@ -265,7 +265,7 @@ async def test_rule_8_nothing_of_a_token_is_in_an_error_or_a_log_line(
 
 
 async def test_rule_9_statuses_challenges_and_bodies(engine):
-    """401, 403 and the body with its code; the whole table is in test_http."""
+    """401, 403 and the body with its code; test_http has the whole table."""
     for error, status in (
         (errors.MissingTokenError(), 401),
         (TokenExpiredError(), 401),
@@ -280,7 +280,7 @@ async def test_rule_9_statuses_challenges_and_bodies(engine):
 
 
 async def test_rule_10_two_engines_live_in_one_process(clock, policy_of):
-    """Neither takes the other's tokens, nor hears of its revocations."""
+    """Neither accepts the other's tokens, nor sees its revocations."""
     first = engine_with(clock, policy=policy_of(audience="first"))
     second = engine_with(clock, policy=policy_of(audience="second"))
     token = await first.issue("alice")
@@ -292,7 +292,7 @@ async def test_rule_10_two_engines_live_in_one_process(clock, policy_of):
 
 
 def test_rule_10_no_module_keeps_state():
-    """What a module holds is a constant: a literal list, dict or set at its top is none."""
+    """A literal list, dict or set at the top of a module must be a constant."""
     paths = sorted(Path(tokenward.__file__).parent.rglob("[!_]*.py"))
     nodes = [(path, node) for path in paths for node in ast.parse(path.read_text("utf-8")).body]
     mutable = ast.List | ast.Dict | ast.Set
@@ -306,7 +306,7 @@ def test_rule_10_no_module_keeps_state():
 
 
 async def test_rule_11_time_comes_from_one_clock(clock: FrozenClock, policy_of):
-    """Expiry, revocation and freshness follow the clock that was given, and no other."""
+    """Expiry, revocation and freshness follow the injected clock and no other."""
     engine = engine_with(clock, policy=policy_of(access_lifetime=timedelta(seconds=10)))
     token = await engine.issue("alice")
     assert (await decoded(engine, token)).iat == NOW
@@ -316,7 +316,7 @@ async def test_rule_11_time_comes_from_one_clock(clock: FrozenClock, policy_of):
 
 
 async def test_rule_12_everything_but_the_signature_is_checked_anew(engine, clock, entries):
-    """The same text again: own claims objects, and expiry, revocation and hooks asked each time."""
+    """The same text again: a new claims object, and expiry, revocation and hooks are checked each time."""
     hooked = []
     engine.after_decode(hooked.append)
     token = await engine.issue("alice", claims={"roles": ["a"]})
@@ -336,6 +336,6 @@ async def test_rule_12_everything_but_the_signature_is_checked_anew(engine, cloc
 
 
 def test_every_rule_has_a_test():
-    """One to twelve."""
+    """Rules 1 to 12."""
     rules = {int(name.split("_")[2]) for name in globals() if name.startswith("test_rule_")}
     assert rules == set(range(1, 13))
