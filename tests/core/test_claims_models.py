@@ -1,4 +1,4 @@
-"""Registered claims are read by one fixed model, whatever the claims model of the user does."""
+"""Registered claims are read by one fixed model, whatever the user's claims model does."""
 
 import json
 from datetime import timedelta
@@ -65,7 +65,7 @@ SHARED: dict[str, Claims] = {}
 
 
 def configured(**settings):
-    """Make a model with these settings and a field."""
+    """Return a model with these settings and one field."""
     fields = {"__annotations__": {"own_name": str}, "own_name": "", "__module__": __name__}
     return type("Configured", (Claims,), {**fields, "model_config": ConfigDict(**settings)})
 
@@ -89,7 +89,7 @@ class SubjectValidator(Claims):
 
 
 class Before(Claims):
-    """Changes the payload before it is read."""
+    """Changes the payload before it is parsed."""
 
     @model_validator(mode="before")
     @classmethod
@@ -115,14 +115,14 @@ class Wrapping(Claims):
 
 
 class CustomInit(Claims):
-    """Has a constructor that changes what it is given."""
+    """Has a constructor that changes its arguments."""
 
     def __init__(self, **data: object) -> None:
         super().__init__(**{**data, "sub": "mallory", "session_exp": None})
 
 
 class PostInit(Claims):
-    """Changes itself once it is made."""
+    """Changes itself after construction."""
 
     _made: int = PrivateAttr(7)
 
@@ -133,7 +133,7 @@ class PostInit(Claims):
 
 
 class OtherSchema(Claims):
-    """Builds its own schema, without what `Claims` does to it."""
+    """Builds its own schema, without the changes of `Claims`."""
 
     model_config = ConfigDict(alias_generator=to_camel, str_to_upper=True)
 
@@ -143,7 +143,7 @@ class OtherSchema(Claims):
 
 
 class Sibling(Claims):
-    """Decides by the payload of which class the claims are."""
+    """Chooses the class of the claims by the payload."""
 
     @model_validator(mode="wrap")
     @classmethod
@@ -171,7 +171,7 @@ class ConfiguredWrapping(Claims):
 
 
 class Recursive(Claims):
-    """Holds claims of its own kind."""
+    """Contains claims of its own class."""
 
     model_config = ConfigDict(alias_generator=to_camel)
 
@@ -179,7 +179,7 @@ class Recursive(Claims):
 
 
 class SlotReader(Claims):
-    """Answers for attributes that are not there."""
+    """Returns values for attributes that do not exist."""
 
     def __getattr__(self, name: str) -> object:
         return "mallory"
@@ -206,7 +206,7 @@ MODELS = [
 
 
 def engine_of(model, clock, **rules):
-    """Give an engine with this claims model."""
+    """Return an engine with this claims model."""
     return TokenEngine(
         KeyRing.from_secret(SECRET),
         claims_model=model,
@@ -226,13 +226,13 @@ def id_of(model):
 
 @pytest.fixture(params=MODELS, ids=id_of)
 def model(request):
-    """Give each model, and no claims that it shared before."""
+    """Yield each model, without claims that it shared before."""
     SHARED.clear()
     return request.param
 
 
-async def test_every_model_gives_the_registered_claims_of_the_payload(model, clock):
-    """To the letter and to the type, and whether each was there; twice, for remembered signatures."""
+async def test_every_model_has_the_registered_claims_of_the_payload(model, clock):
+    """Values, types and presence are the same; decoded twice, because of the signature cache."""
     engine = engine_of(model, clock)
     for payload in (
         FULL,
@@ -251,7 +251,7 @@ async def test_every_model_gives_the_registered_claims_of_the_payload(model, clo
 
 
 async def test_no_model_hides_when_a_token_or_its_session_ends(model, clock):
-    """The expiry, the session's end and the login are read from the payload."""
+    """Expiry, session end and login time are read from the payload."""
     engine = engine_of(model, clock)
     with pytest.raises(TokenExpiredError):
         await engine.decode(signed({**FULL, "exp": NOW}))
@@ -261,8 +261,8 @@ async def test_no_model_hides_when_a_token_or_its_session_ends(model, clock):
     assert (await engine.decode(pair.access_token)).exp == NOW + 10
 
 
-async def test_no_model_hides_whom_a_revocation_means(model, clock):
-    """Revoked by token, by session and by subject."""
+async def test_no_model_hides_the_identities_of_a_revocation(model, clock):
+    """A token is revoked by its jti, its session and its subject."""
     for revoke in (
         lambda engine, claims: engine.revoke(claims),
         lambda engine, claims: engine.revoke_session(claims),
@@ -277,7 +277,7 @@ async def test_no_model_hides_whom_a_revocation_means(model, clock):
         assert (await engine.decode(signed(other))).sub == "bob"
 
 
-async def test_no_model_changes_what_a_route_asks_for(model, clock):
+async def test_no_model_changes_the_requirements_of_a_route(model, clock):
     """Scopes, freshness, the age of the login and the CSRF token."""
     authenticator = Authenticator(engine_of(model, clock), carriers=[CookieCarrier()])
 
@@ -303,7 +303,7 @@ async def test_no_model_changes_what_a_route_asks_for(model, clock):
 
 
 async def test_other_spellings_of_registered_claims_are_the_callers_own(clock):
-    """They are issued, change nothing that the engine checks, and are found among the extras."""
+    """They can be issued, do not affect any check, and are in the extra claims."""
     engine = engine_of(configured(alias_generator=to_camel), clock)
     own = {"authTime": 1, "sessionExp": "x", "iatMs": -1, "Sub": "mallory"}
     token = await engine.issue("alice", claims=own)
@@ -318,7 +318,7 @@ async def test_other_spellings_of_registered_claims_are_the_callers_own(clock):
 
 
 async def test_a_validator_of_a_registered_claim_may_refuse_a_token(clock):
-    """It sees the claim as it is in the token; only what it returns is ignored."""
+    """It sees the claim of the token; only its result is ignored."""
     seen = []
 
     class Picky(Claims):
@@ -340,7 +340,7 @@ async def test_a_validator_of_a_registered_claim_may_refuse_a_token(clock):
 
 
 async def test_each_token_has_its_own_claims_object(clock):
-    """Also where a validator returns one object for all of them."""
+    """Also if a validator returns one object for all tokens."""
     engine = engine_of(Wrapping, clock)
     first = await engine.decode(signed(FULL))
     second = await engine.decode(signed({**FULL, "sub": "bob"}))
@@ -349,7 +349,7 @@ async def test_each_token_has_its_own_claims_object(clock):
 
 
 async def test_private_attributes_survive(clock):
-    """What a model keeps beside its claims is still there."""
+    """Private attributes of the model are kept."""
     assert (await engine_of(PostInit, clock).decode(signed(FULL)))._made == 7
 
 
@@ -367,7 +367,7 @@ async def test_a_validator_that_returns_something_else_is_a_mistake(clock):
 
 
 def test_registered_claims_are_frozen_whatever_the_configuration():
-    """A subclass may thaw its own claims alone."""
+    """A subclass may make only its own claims mutable."""
     thawed = configured(frozen=False)(sub="alice")
     thawed.own_name = "changed"
     for name in RESERVED_CLAIMS:
@@ -392,34 +392,34 @@ class PropertyBase:
 
     @property
     def scope(self) -> str:
-        """Something else."""
+        """Return another scope."""
         return "admin"
 
 
 class AccessorBase:
-    """A base that says something else of the scopes."""
+    """A base that overrides `scopes`."""
 
     scopes = frozenset({"admin"})
 
 
 class ClassVarBase(BaseModel):
-    """A base that takes a field away."""
+    """A base that removes a field."""
 
     sid: ClassVar[str] = ""
 
 
 class AnnotatedBase(BaseModel):
-    """A base that adds something to a field."""
+    """A base that adds a constraint to a field."""
 
     jti: Annotated[str, Field(max_length=3)] = ""
 
 
 class Silent:
-    """A base that keeps Pydantic from asking `Claims`."""
+    """A base that prevents Pydantic from calling `Claims`."""
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs):
-        """Ask nobody."""
+        """Do not call `Claims`."""
 
 
 @pytest.mark.parametrize(
@@ -430,8 +430,8 @@ class Silent:
     ],
 )  # fmt: skip
 @pytest.mark.filterwarnings("ignore:Field name")  # Pydantic's own, before ours is raised
-def test_another_base_cannot_redefine_what_is_checked(base, name):
-    """It is refused when the class is made, and otherwise when an engine is built."""
+def test_another_base_cannot_redefine_registered_claims(base, name):
+    """It is refused when the class is created, or else when an engine is built."""
     with pytest.raises(TypeError, match=f"redefines .*{name}"):
         type("Mixed", (base, Claims), {"__module__": __name__})
     hidden = type("Hidden", (Silent, base, Claims), {"__module__": __name__})
@@ -439,7 +439,7 @@ def test_another_base_cannot_redefine_what_is_checked(base, name):
         TokenEngine(KeyRing.from_secret(SECRET), claims_model=hidden)
 
 
-async def test_a_validator_cannot_return_a_subclass_that_redefines_what_is_checked(clock):
+async def test_a_validator_cannot_return_a_subclass_that_redefines_registered_claims(clock):
     """The class of the returned object is checked as the model is."""
 
     class Open(Claims):
@@ -454,7 +454,7 @@ async def test_a_validator_cannot_return_a_subclass_that_redefines_what_is_check
         await engine_of(Open, clock).decode(signed(FULL))
 
 
-def test_a_class_that_answers_for_every_attribute_is_refused():
+def test_a_model_with_getattribute_is_refused():
     """The engine reads claims as attributes."""
     with pytest.raises(TypeError, match="must not define __getattribute__"):
 
@@ -463,8 +463,8 @@ def test_a_class_that_answers_for_every_attribute_is_refused():
                 return "mallory" if name == "sub" else super().__getattribute__(name)
 
 
-def test_other_bases_are_welcome():
-    """With fields and methods of their own."""
+def test_other_bases_are_accepted():
+    """With their own fields and methods."""
 
     class Tenant(BaseModel):
         tenant: str = ""
@@ -476,7 +476,7 @@ def test_other_bases_are_welcome():
 
 
 class Partial(BaseModel):
-    """Keeps one member of what it is given."""
+    """Keeps one member of its input."""
 
     kept: int = 0
 
@@ -498,10 +498,8 @@ class Partial(BaseModel):
 @pytest.mark.parametrize(
     "written", ["NaN", "-Infinity", "1e999", "1E+0999", "9" * 400 + ".0", "-" + "9" * 300 + "e99"]
 )
-async def test_no_payload_holds_an_infinity_however_little_of_it_the_model_keeps(
-    clock, fields, settings, written
-):
-    """It is no JSON, wherever it stands; texts that look like one, and finite numbers, are taken."""
+async def test_an_infinity_is_refused_even_if_the_model_drops_it(clock, fields, settings, written):
+    """It is not JSON, at any depth; similar texts and finite numbers are accepted."""
     namespace = {name: default for name, (_, default) in fields.items()}
     annotations = {name: kind for name, (kind, _) in fields.items()}
     model = type(
@@ -584,7 +582,7 @@ HIDING_FIELDS = {
 @pytest.mark.parametrize("by_name", [False, True], ids=["by alias", "by name too"])
 @pytest.mark.parametrize("extra", ["allow", "forbid", "ignore"])
 async def test_a_field_hides_no_infinity(clock, kind, default, written, by_name, extra):
-    """An infinity is refused where the field alone has read it, and neither keeps nor checks it."""
+    """An infinity is refused even if only a field has read it, and neither keeps nor checks it."""
     fields = {"own": default, "__annotations__": {"own": kind}, "__module__": __name__}
     config = ConfigDict(extra=extra, validate_by_name=by_name, validate_by_alias=True)
     engine = engine_of(type("Hiding", (Claims,), {**fields, "model_config": config}), clock)
@@ -601,7 +599,7 @@ async def test_a_field_hides_no_infinity(clock, kind, default, written, by_name,
 
 
 async def test_what_an_ignoring_model_cannot_parse_is_malformed(clock):
-    """Too deep or too many digits beside a suspicious number."""
+    """The payload is nested too deeply, or has too many digits next to a suspicious number."""
     engine = engine_of(configured(extra="ignore"), clock)
     payload = json.dumps(FULL)[:-1]
     for odd in ("9" * 5000, "[" * 300 + "]" * 300):
@@ -610,7 +608,7 @@ async def test_what_an_ignoring_model_cannot_parse_is_malformed(clock):
 
 
 async def test_required_claims_are_those_of_the_token(clock):
-    """By their names in there, however the model calls its fields, and whatever it keeps."""
+    """They are named as in the token, whatever the model calls its fields, and whatever it keeps."""
 
     class Renamed(Claims):
         model_config = ConfigDict(extra="ignore")
@@ -645,8 +643,8 @@ async def test_required_claims_are_those_of_the_token(clock):
         await engine.decode(signed(payload_of(**{**own, "address": ..., "town": "Oslo"})))
 
 
-async def test_a_field_name_is_no_name_of_a_claim(clock):
-    """A required claim by the field's name is not there where the token calls it otherwise."""
+async def test_a_field_name_is_not_the_name_of_a_claim(clock):
+    """If the token uses another name, a claim required by the name of its field is absent."""
 
     class Renamed(Claims):
         tenant: str = Field(alias="org")
@@ -658,7 +656,7 @@ async def test_a_field_name_is_no_name_of_a_claim(clock):
 
 
 def test_a_model_that_is_completed_later_works(clock):
-    """Its schema is built when the engine is."""
+    """Its schema is built with the engine."""
 
     class Late(Claims):
         model_config = ConfigDict(defer_build=True)

@@ -40,13 +40,13 @@ THEIR_KEY = Key.from_secret(OTHER_SECRET)
 
 @pytest.fixture
 def store():
-    """Give the store that both share."""
+    """Return the store that both share."""
     return MemoryStore()
 
 
 @pytest.fixture
 def ours(clock, store):
-    """Give the engine of the shop's own tokens."""
+    """Return the engine of the shop's own tokens."""
     return TokenEngine(
         KeyRing.from_secret(SECRET),
         policy=TokenPolicy(issuer=OURS, leeway=timedelta(seconds=5)),
@@ -58,7 +58,7 @@ def ours(clock, store):
 
 @pytest.fixture
 def theirs(clock, store):
-    """Give the engine of another issuer's tokens."""
+    """Return the engine of another issuer's tokens."""
     return TokenEngine(
         KeyRing(THEIR_KEY),
         policy=TokenPolicy(issuer=THEIRS, audience="shop-api", max_token_bytes=1000),
@@ -295,7 +295,7 @@ class TestPrefixedStore(RevocationStoreContract):
 
     @pytest.fixture
     async def store(self):
-        """Give one, in a store that holds the same identities of another issuer."""
+        """Return one, in a store that holds the same identities of another issuer."""
         async with MemoryStore() as inner, PrefixedStore(inner, OURS) as opened:
             yield opened
 

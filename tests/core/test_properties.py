@@ -1,4 +1,4 @@
-"""Properties: what holds for every token, every byte and every claim that anybody can think of."""
+"""Properties that hold for every token, every byte and every claim."""
 
 import asyncio
 import contextlib
@@ -26,14 +26,14 @@ KEYS = {
 
 
 class Twins(NamedTuple):
-    """Two engines of the same keys and rules, of which one remembers signatures."""
+    """Two engines with the same keys and rules; one caches signatures."""
 
     remembering: TokenEngine[Claims]
     forgetful: TokenEngine[Claims]
 
 
 def twins(*, keys: KeyRing | None = None, **rules: object) -> Twins:
-    """Build both."""
+    """Return both engines."""
     policies = (TokenPolicy(**rules), TokenPolicy(**rules, signature_cache_entries=0))
     return Twins(*(engine_with(FrozenClock(), keys=keys, policy=policy) for policy in policies))
 
@@ -47,7 +47,7 @@ LOOSE = twins(required_claims=(), type_source="always-access")
 
 @pytest.fixture(scope="module")
 def run():
-    """Give a way to run a coroutine to its end: one loop serves all examples."""
+    """Yield a function that runs a coroutine to its end: one loop serves all examples."""
     with asyncio.Runner() as runner:
         yield runner.run
 
@@ -74,7 +74,7 @@ def decode(run, engines, token):
 
 
 def answer(run, engine, token):
-    """Give the claims of a token, or the code of the error that refuses it."""
+    """Return the claims of a token, or the code of the error that refuses it."""
     try:
         return run(engine.decode(token))
     except TokenError as error:
@@ -86,14 +86,14 @@ def answer(run, engine, token):
 
 
 def test_the_unchanged_tokens_are_accepted(run):
-    """The tokens that the next tests change are good ones."""
+    """The tokens that the next tests change are valid."""
     for name, token in TOKENS.items():
         assert decode(run, ENGINES[name], token).sub == "alice"
 
 
 @pytest.mark.parametrize("name", KEYS)
 def test_every_position_of_a_token_counts(run, name):
-    """At every position, another letter, a letter more and a letter less are refused."""
+    """At every position, a replaced, added or removed character is refused."""
     engine, token = ENGINES[name], TOKENS[name]
     for place, letter in enumerate(token):
         other = ALPHABET[(ALPHABET.find(letter) + 1) % 64]
@@ -108,7 +108,7 @@ def test_every_position_of_a_token_counts(run, name):
 
 @pytest.mark.parametrize("name", KEYS)
 def test_the_last_letters_of_every_segment_have_one_spelling(run, name):
-    """The letters around the dots and at the end may be exchanged for no other of the alphabet."""
+    """No other character of the alphabet is accepted next to the dots or at the end."""
     engine, token = ENGINES[name], TOKENS[name]
     dots = [place for place, letter in enumerate(token) if letter == "."]
     for place in {0, dots[0] - 1, dots[0] + 1, dots[1] - 1, dots[1] + 1, len(token) - 1}:
@@ -120,7 +120,7 @@ def test_the_last_letters_of_every_segment_have_one_spelling(run, name):
 @pytest.mark.parametrize("name", KEYS)
 @given(data=st.data())
 def test_any_changed_character_is_refused(run, name, data):
-    """Whatever character is put in the place of another, between two or away is refused."""
+    """A token with any character replaced, inserted or removed is refused."""
     engine, token = ENGINES[name], TOKENS[name]
     place = data.draw(st.integers(0, len(token) - 1))
     letter = data.draw(st.sampled_from(ALPHABET) | st.characters())
@@ -138,7 +138,7 @@ def test_any_changed_character_is_refused(run, name, data):
 @pytest.mark.parametrize("name", KEYS)
 @given(data=st.data())
 def test_any_flipped_bit_of_the_bytes_is_refused(run, name, data):
-    """A token sent as bytes with one bit changed is refused."""
+    """A token sent as bytes with one changed bit is refused."""
     engine, token = ENGINES[name], bytearray(TOKENS[name].encode())
     bit = data.draw(st.integers(0, len(token) * 8 - 1))
     token[bit // 8] ^= 1 << bit % 8
@@ -151,8 +151,8 @@ def test_any_flipped_bit_of_the_bytes_is_refused(run, name, data):
 @example("..")
 @example(b"..")
 @example(b"\xff\xfe.\x00.\x00")
-def test_whatever_is_sent_only_a_token_error_comes_out(run, token):
-    """Arbitrary text and bytes are refused with a TokenError."""
+def test_any_input_raises_only_token_errors(run, token):
+    """Any text and bytes are refused with a TokenError."""
     assert decode(run, HS256, token) is None
 
 
@@ -180,13 +180,13 @@ JSON = st.recursive(
 
 
 def as_json(value):
-    """Write JSON, with NaN and the like as Python writes them, and surrogates as escapes."""
+    """Return JSON, with NaN as Python writes it, and surrogates as escapes."""
     return json.dumps(value).encode()
 
 
 @given(st.dictionaries(NAMES, JSON, max_size=6))
-def test_whatever_claims_come_only_a_token_error_comes_out(run, changes):
-    """Arbitrary claims under a good signature are decoded or refused with a TokenError."""
+def test_any_claims_raise_only_token_errors(run, changes):
+    """Any signed claims are decoded, or refused with a TokenError."""
     payload = {**payload_of(), **changes}
     for engine in (HS256, LOOSE):
         claims = decode(run, engine, signed(as_json(payload)))
@@ -200,8 +200,8 @@ def test_whatever_claims_come_only_a_token_error_comes_out(run, changes):
 @example([])
 @example("text")
 @example(None)
-def test_whatever_json_comes_only_a_token_error_comes_out(run, value):
-    """Arbitrary JSON as a payload under a good signature is decoded or refused with a TokenError."""
+def test_any_json_raises_only_token_errors(run, value):
+    """Any signed JSON payload is decoded, or refused with a TokenError."""
     token = signed(as_json(value))
 
     assert decode(run, HS256, token) is None or isinstance(value, dict)
@@ -209,7 +209,7 @@ def test_whatever_json_comes_only_a_token_error_comes_out(run, value):
 
 
 def nested(opening, closing, depth):
-    """Nest something very deeply inside good claims."""
+    """Return valid claims with a deeply nested value."""
     return as_json(payload_of())[:-1] + b',"x":' + opening * depth + b"1" + closing * depth + b"}"
 
 
@@ -231,8 +231,8 @@ def nested(opening, closing, depth):
 @example(as_json(payload_of())[:-1] + b',"\\ud800":1}')
 @example(as_json(payload_of())[:-1] + b',"sub":"\\ud800"}')
 @example(as_json(payload_of())[:-1] + b',"__proto__":{},"model_config":1,"__class__":"x"}')
-def test_whatever_bytes_are_signed_only_a_token_error_comes_out(run, payload):
-    """Arbitrary bytes as a payload under a good signature are refused or decoded, and no more."""
+def test_any_signed_bytes_raise_only_token_errors(run, payload):
+    """Any signed payload is decoded, or refused with a TokenError."""
     for engine in (HS256, LOOSE):
         claims = decode(run, engine, signed(payload))
         assert claims is None or isinstance(claims, Claims)
@@ -246,8 +246,8 @@ HEADER_NAMES = st.sampled_from(
 @given(st.dictionaries(HEADER_NAMES | TEXTS, JSON, max_size=5), st.booleans())
 @example({"kid": ""}, True)
 @example({"kid": None}, True)
-def test_whatever_header_comes_only_a_token_error_comes_out(run, header, keep_algorithm):
-    """Arbitrary headers under a good signature are accepted or refused with a TokenError."""
+def test_any_header_raises_only_token_errors(run, header, keep_algorithm):
+    """Any signed header is accepted, or refused with a TokenError."""
     if keep_algorithm:
         header = {**header, "alg": "HS256"}
     claims = decode(run, HS256, signed(payload_of(), header=as_json(header)))
@@ -265,8 +265,8 @@ def test_whatever_header_comes_only_a_token_error_comes_out(run, header, keep_al
 @example(b'{"alg":"HS256","x":' + b"[" * 5_000 + b"]" * 5_000 + b"}")
 @example(b'{"alg":"HS256","x":' + b"9" * 10_000 + b"}")
 @example(b'{"alg":"HS256","alg":"HS256"}')
-def test_whatever_bytes_are_the_header_only_a_token_error_comes_out(run, header):
-    """Arbitrary bytes as a header under a good signature are refused with a TokenError."""
+def test_any_header_bytes_raise_only_token_errors(run, header):
+    """Any bytes as a signed header are refused with a TokenError."""
     claims = decode(run, HS256, signed(payload_of(), header=header))
 
     assert claims is None or json.loads(header)["alg"] == "HS256"
@@ -290,7 +290,7 @@ FREE_NAMES = CLEAN_TEXTS.filter(lambda name: name not in RESERVED_CLAIMS)
 @example({"model_config": 1, "extra": 2, "scopes": 3, "__class__": "x", "": None}, "Infinity")
 @example({"self": 1, "claims": {"sub": "mallory"}}, "\U0001f511")
 def test_claims_survive_the_round_trip(run, claims, subject):
-    """Whatever JSON is issued is decoded to the same, for access tokens and for refresh tokens."""
+    """Any JSON claims that are issued are decoded unchanged, for access and refresh tokens."""
     pair = run(HS256.remembering.issue_pair(subject, claims=claims))
 
     access = decode(run, HS256, pair.access_token)
@@ -302,8 +302,8 @@ def test_claims_survive_the_round_trip(run, claims, subject):
 
 
 @given(st.dictionaries(NAMES, JSON, max_size=3), TEXTS)
-def test_what_is_issued_is_decoded_or_not_issued(run, claims, subject):
-    """Issuing refuses what it cannot say: nothing is issued that its own engine cannot decode."""
+def test_every_issued_token_can_be_decoded(run, claims, subject):
+    """A value that the engine could not decode is refused when issuing."""
     token = None
     with contextlib.suppress(ValueError, TypeError):
         token = run(HS256.remembering.issue(subject, claims=claims))
