@@ -60,11 +60,13 @@ class Retention:
         if earlier[0] < math.inf:
             # This is a repetition: one caller waits for the store, and the others do not.
             self._set_registered(now_ms)
+
         try:
             await self.raise_and_read(store, is_issuer=True)
         except BaseException:
             self._registered_from_ms, self._registered_until_ms = earlier
             raise
+
         self._set_registered(now_ms)
 
     async def ensure_known(self, store: RevocationStore, *, is_issuer: bool) -> None:

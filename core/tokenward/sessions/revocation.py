@@ -117,6 +117,7 @@ class RevocationChecker(Generic[ClaimsT]):
             verdicts.append(await _verdict_of(hook, claims))
         if verdicts[-1] is True:
             raise TokenRevokedError
+
         failure = _failure_in(verdicts)
         if failure is not None:
             # A refresh token is traded for new tokens, so an outage is never accepted for it.
@@ -136,6 +137,7 @@ class RevocationChecker(Generic[ClaimsT]):
         store, revocation = self.store, Revocation("token", claims.jti, end_of_life(claims))
         async with self._outage_refused(now):
             await store.revoke(with_own_name(revocation), now=now)
+
         await run_hooks(self._hooks.on_revoke, revocation)
 
     async def deny_all(
@@ -165,12 +167,14 @@ class RevocationChecker(Generic[ClaimsT]):
             until = retention.keep_until(now, claims)
             revocation = Revocation(kind, identity, until, issued_before)
             await store.revoke(with_own_name(revocation), now=now)
+
             # Read after the write: an engine that raises it later finds this record at a refresh.
             await retention.raise_and_read(store, is_issuer=is_issuer)
             until = retention.keep_until(now, claims)
             if until > revocation.keep_until:
                 revocation = Revocation(kind, identity, until, issued_before)
                 await store.revoke(with_own_name(revocation), now=now)
+
         await run_hooks(self._hooks.on_revoke, revocation)
 
     async def consume(self, consumption: Consumption, now: float) -> Consumed:

@@ -81,6 +81,7 @@ class Rotation(Generic[ClaimsT]):
             grace_until=now + self._grace_seconds,
             keep_until=end_of_life(claims),
         )
+
         consumed = await self._revocation.consume(consumption, now)
         if consumed.is_first:
             return pair
@@ -88,6 +89,7 @@ class Rotation(Generic[ClaimsT]):
             if not consumed.sealed:
                 raise RefreshTokenSupersededError
             return self._opened(token, consumed.sealed, now)
+
         # The first use was by the user or by a thief. Nobody knows which, so both are logged out.
         await self._revocation.deny_all("session", _session_of(claims), now, claims=claims)
         await run_hooks(self._hooks.on_reuse, claims)
@@ -120,6 +122,7 @@ def successor_grant(
     end = _session_end_of(claims, policy)
     if end is not None and now >= end + policy.leeway.total_seconds():
         raise TokenExpiredError
+
     return Grant(
         subject=claims.sub,
         claims={name: value for name, value in members.items() if name not in RESERVED_CLAIMS},

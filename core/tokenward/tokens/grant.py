@@ -59,6 +59,7 @@ def new_grant(
         check_mapping(headers, "headers")
     if audience is not None:
         checked_names(audience, "audience")
+
     return Grant(
         subject,
         {} if claims is None else claims,

@@ -91,6 +91,7 @@ class ClaimsValidator(ClaimsReader[ClaimsT], Generic[ClaimsT]):
             or (nbf is None and "nbf" in claims.__pydantic_fields_set__)
         ):
             self._check_presence(claims, jws.payload)
+
         if self._issuer is not None and claims.iss != self._issuer:
             self._check_issuer(claims.iss, kind)
         aud = claims.aud
@@ -100,9 +101,11 @@ class ClaimsValidator(ClaimsReader[ClaimsT], Generic[ClaimsT]):
                 raise InvalidAudienceError
         elif self._audiences:
             raise MissingClaimError(claim="aud")
+
         found = self._type_of(kind, jws.typ)
         if found is None or (found != expected and expected is not None):
             raise WrongTokenTypeError
+
         if iat is not None and iat > now + self._leeway:
             raise TokenNotYetValidError(claim="iat")
         if nbf is not None and now < nbf - self._leeway:

@@ -189,6 +189,7 @@ class TokenWriter(Generic[ClaimsT]):
         }
         if self._extra_claims:
             self._add_extra_claims(claims)
+
         if exp is not None:
             claims["exp"] = exp
         if grant.audience is not None:
@@ -197,6 +198,7 @@ class TokenWriter(Generic[ClaimsT]):
             claims["sid"] = grant.session
         if grant.scope:
             claims["scope"] = grant.scope
+
         if kind == "access":
             claims["fresh"] = grant.fresh
         elif grant.session_end is not None:
@@ -217,6 +219,7 @@ class TokenWriter(Generic[ClaimsT]):
         except Exception as exc:
             msg = "A claim cannot be copied for the before_issue hooks: use plain JSON values."
             raise ConfigurationError(msg) from exc
+
         await run_validators(
             self._hooks.before_issue,
             TokenDraft(kind, grant.subject, grant.session, grant.scope, grant.fresh, claims),
@@ -229,6 +232,7 @@ class TokenWriter(Generic[ClaimsT]):
         if reserved:
             msg = f"Only the engine sets {reserved}: use the arguments of issue, or the policy."
             raise ConfigurationError(msg)
+
         missing = ", ".join(self._needed.missing_from(frozenset(claims)))
         if missing:
             msg = f"{self._model.__name__} requires {missing}: pass it with claims={{...}}."
