@@ -74,7 +74,7 @@ def test_issue_accepts_everything_that_a_token_can_contain():
         (("--type", "id"), 2, "id"),
         (("--claim", "exp=1"), 1, "exp"),
         (("--lifetime", "soon"), 1, "Expected seconds"),
-        (("--lifetime", "never"), 1, "never expires"),
+        (("--lifetime", "never"), 1, "lifetime is NEVER"),
     ],
     ids=range(12),
 )

@@ -91,6 +91,52 @@ async def test_a_store_of_another_process_or_loop_says_so(clock):
                 await call
 
 
+class ConsumeFails(MemoryStore):
+    """A store that fails when a refresh token is consumed, at once or when it is awaited."""
+
+    def __init__(self, error, *, at_once, timeout_seconds):
+        super().__init__()
+        self.error, self.at_once, self.timeout_seconds = error, at_once, timeout_seconds
+
+    def consume(self, consumption, *, now):
+        if self.at_once:
+            raise self.error
+        return self.fail()
+
+    async def fail(self):
+        raise self.error
+
+
+@pytest.mark.parametrize("timeout_seconds", [None, 5.0])
+@pytest.mark.parametrize("at_once", [False, True])
+@pytest.mark.parametrize("outage", ["refuse", "accept"])
+async def test_a_store_that_cannot_consume_is_an_outage(clock, timeout_seconds, at_once, outage):
+    """No pair is returned, whatever the policy says; a ConfigurationError stays what it is."""
+    for error, expected in (
+        (ConnectionError(), StoreUnavailableError),
+        (ConfigurationError("before a fork"), ConfigurationError),
+    ):
+        store = ConsumeFails(error, at_once=at_once, timeout_seconds=timeout_seconds)
+        engine = engine_with(clock, store=store, policy=TokenPolicy(store_outage=outage))
+        pair = await engine.issue_pair("alice")
+        with pytest.raises(expected) as caught:
+            await engine.refresh(pair.refresh_token)
+        assert error in (caught.value, caught.value.__cause__)
+
+
+async def test_a_store_that_cannot_revoke_after_a_fork_says_so(clock):
+    """A ConfigurationError of a write is not an outage."""
+
+    class Forked(MemoryStore):
+        async def revoke(self, revocation, *, now):
+            msg = "before a fork"
+            raise ConfigurationError(msg)
+
+    engine = engine_with(clock, store=Forked())
+    with pytest.raises(ConfigurationError, match="before a fork"):
+        await engine.revoke(signed(payload_of()))
+
+
 @pytest.mark.parametrize("error", [StoreUnavailableError, KeysUnavailableError])
 async def test_an_outage_that_a_hook_reports_is_an_outage(clock, error):
     """It hides no denial, and the policy decides about it."""
