@@ -41,7 +41,7 @@ def twins(*, keys: KeyRing | None = None, **rules: object) -> Twins:
 ENGINES = {name: twins(keys=KeyRing(key)) for name, key in KEYS.items()}
 TOKENS = {name: signed(payload_of(), key=key) for name, key in KEYS.items()}
 HS256 = ENGINES["HS256"]
-# Everything that can be loosened is loosened, so that more of what is sent gets further.
+# The most tolerant policy, so that more of the random input passes the first checks.
 LOOSE = twins(required_claims=(), type_source="always-access")
 
 
@@ -53,10 +53,10 @@ def run():
 
 
 def decode(run, engines, token):
-    """Decode a token: give its claims, or None where a TokenError refuses it.
+    """Decode a token; return its claims, or None if a TokenError refuses it.
 
-    It is sent twice to an engine that remembers signatures, and once to one that does not; each
-    time it gets the same answer.
+    It is decoded twice by an engine that caches signatures, and once by an engine that does not;
+    the result is always the same.
     """
     first = answer(run, engines.remembering, token)
     hits = engines.remembering.signature_cache.hits
@@ -67,7 +67,7 @@ def decode(run, engines, token):
         assert not was_remembered
         return None
     assert first is not again
-    # What is over within this second is not worth a place.
+    # A token that expires within this second is not cached.
     is_kept = first.type != "refresh" and (first.exp is None or first.exp >= NOW + 1)
     assert was_remembered == is_kept
     return first

@@ -351,11 +351,11 @@ async def test_a_refresh_cancelled_at_any_point_leaves_at_most_one_valid_token(c
         try:
             await engine.refresh(pair.refresh_token)
         except RefreshTokenReusedError:
-            outcomes.add("used up")
+            outcomes.add("consumed")
         else:
-            outcomes.add("still good")
+            outcomes.add("still valid")
             assert isinstance(answer, asyncio.CancelledError)
-    assert outcomes == {"used up", "still good"}
+    assert outcomes == {"consumed", "still valid"}
 
 
 async def test_a_clock_that_is_set_back_allows_no_second_use():

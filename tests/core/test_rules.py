@@ -1,6 +1,6 @@
 """Rules 1 to 12 of the engine, one by one; docs/security.md names the tests of all eighteen.
 
-They hold with the signature cache and without it: each good token comes at least twice.
+They hold with the signature cache and without it: each valid token is decoded at least twice.
 """
 
 import ast

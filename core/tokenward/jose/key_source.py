@@ -26,8 +26,8 @@ class KeySource(Protocol):
     """The keys of an engine: its own (`KeyRing`) or those of another issuer (`RemoteKeySet`).
 
     Threads and engines may share a source. `version` must change after the keys that `find` returns
-    have changed, never before: whoever reads the version first and the keys second cannot take a
-    removed key for one of the new version.
+    have changed, never before. An engine reads the version first and the keys second, so it never
+    remembers a removed key under the new version.
     """
 
     @property
