@@ -154,6 +154,31 @@ async def test_a_ring_is_a_key_source_with_no_other_place_to_look():
     assert not await ring.fetch_for(old.kid, 109)
 
 
+async def test_a_token_is_signed_with_one_read_of_the_ring(clock):
+    """A rotation between reading the key and reading its signer would mix two states of a ring."""
+
+    class OneRead(KeyRing):
+        __slots__ = ("reads",)
+
+        def signing_key(self):
+            self.reads = getattr(self, "reads", 0) + 1
+            return super().signing_key()
+
+        @property
+        def active(self):
+            raise AssertionError
+
+        @property
+        def signer(self):
+            raise AssertionError
+
+    for key in (Key.generate("ES256"), Vault()):
+        ring = OneRead(key)
+        engine = engine_with(clock, keys=ring)
+        assert await engine.decode(await engine.issue("alice"))
+        assert ring.reads == 1
+
+
 async def test_keys_of_another_issuer_verify_and_do_not_sign(clock):
     """They are prepared before each use."""
     private = Key.generate("ES256")
