@@ -17,7 +17,7 @@ from tokenward.engine.revoking import RevokingMethods
 from tokenward.errors import PermissionDeniedError, WrongTokenTypeError
 from tokenward.hooks import LifecycleHooks, maybe_await, run_validators
 from tokenward.jose.codec import loads_payload
-from tokenward.jose.compact import CompactJws
+from tokenward.jose.compact import CompactJws, text_of_token
 from tokenward.jose.key_source import KeySource
 from tokenward.jose.signature_cache import SignatureCache, SignatureCacheUse
 from tokenward.policy import TokenPolicy
@@ -161,11 +161,11 @@ class TokenEngine(
         keys = self._keys
         if now >= keys.due_at:
             await keys.prepare(now)
-        # The common case, without a call; `text_of` refuses or converts all others.
+        # The common case, without a call; `text_of_token` refuses or converts all others.
         if type(token) is str and len(token) <= self._max_bytes:
             text = token
         else:
-            text = self._jws.text_of(token)
+            text = text_of_token(token, max_bytes=self._max_bytes)
         verified = cached = self._cache.get(text, keys_version=keys.version, now=now)
         if verified is None:
             verified = await self._jws.verify_or_fetch(text, now)
