@@ -15,6 +15,7 @@ from fastapi.security.base import SecurityBase
 
 from tokenward import ConfigurationError, TokenError
 from tokenward.http import Authenticator, RequestView, Requirement
+from tokenward_fastapi._openapi import name_for_document
 from tokenward_fastapi._refusals import RefusedRequest, RefusedWebSocket
 
 __all__ = ["ClaimsDependency", "RequiredClaimsDependency", "view_of"]
@@ -123,4 +124,9 @@ class RequiredClaimsDependency(ClaimsDependency[FoundT], SecurityBase):
         """Create the dependency for one requirement and security scheme."""
         super().__init__(authenticator, requirement)
         self.model = SecurityScheme.model_validate(authenticator.carriers[0].security_scheme)
-        self.scheme_name = scheme_name
+        self._scheme_name = scheme_name
+
+    @property
+    def scheme_name(self) -> str:  # type: ignore[override] # FastAPI only reads it
+        """The name of the security scheme; FastAPI reads it when it generates the document."""
+        return name_for_document(self._scheme_name, self.requirement)

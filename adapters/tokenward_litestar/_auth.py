@@ -13,7 +13,7 @@ from litestar.routes import ASGIRoute, BaseRoute, WebSocketRoute
 
 from tokenward import Claims, KeyPublisher, TokenPair
 from tokenward.engine import TokenVerifier
-from tokenward.http import BaseTokenAuth, Carrier, Requirement
+from tokenward.http import BaseTokenAuth, Carrier, Requirement, scope_alternatives
 from tokenward_litestar._cookies import add_cookies
 from tokenward_litestar._guard import ClaimsGuard, claims_provider, require_plugin, view_of
 from tokenward_litestar._openapi import document_refusals, document_scheme
@@ -186,9 +186,10 @@ class TokenAuth(
             self._checks.check(route.route_handler)
         for handler in getattr(route, "route_handlers", ()):
             self._checks.check(handler)
-            scopes = self._scopes_of(handler)
-            if scopes is not None:
-                document_refusals(handler, self.scheme_name, scopes)
+            requirements = self._requirements_of(handler)
+            if requirements:
+                alternatives = scope_alternatives(requirements)
+                document_refusals(handler, self.scheme_name, alternatives)
 
     def _required_guard(self, requirement: Requirement[ClaimsT]) -> ClaimsGuard[ClaimsT]:
         return ClaimsGuard(
@@ -198,9 +199,9 @@ class TokenAuth(
     def _optional_guard(self, requirement: Requirement[ClaimsT]) -> ClaimsGuard[ClaimsT]:
         return self._required_guard(requirement)
 
-    def _scopes_of(self, handler: BaseRouteHandler) -> list[str] | None:
-        """Return the scopes that the guards of a handler require; None if there is no guard."""
-        requirements = [
+    def _requirements_of(self, handler: BaseRouteHandler) -> list[Requirement[ClaimsT]]:
+        """Return the requirements of the guards of a handler that always need a token."""
+        return [
             guard.requirement
             for guard in handler.resolve_guards()
             if isinstance(guard, ClaimsGuard)
@@ -208,7 +209,3 @@ class TokenAuth(
             and not guard.requirement.optional
             and not guard.excludes(handler)
         ]
-        if not requirements:
-            return None
-
-        return list(dict.fromkeys(scope for each in requirements for scope in each.scopes))

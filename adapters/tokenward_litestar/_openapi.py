@@ -42,10 +42,22 @@ def document_scheme(app_config: AppConfig, name: str, scheme: Mapping[str, str])
     app_config.openapi_config = config
 
 
-def document_refusals(handler: HTTPRouteHandler, name: str, scopes: list[str]) -> None:
-    """Add the required scopes and the refusals to one route. Repeated calls change nothing."""
+def document_refusals(handler: HTTPRouteHandler, name: str, alternatives: list[list[str]]) -> None:
+    """Add the required scopes and the refusals to one route. Repeated calls change nothing.
+
+    Args:
+        handler: the handler of the route.
+        name: the name of the security scheme.
+        alternatives: the sets of scopes, each of which is sufficient.
+    """
+    others: list[dict[str, list[str]]] = []
+    for requirement in handler.security or [{}]:
+        other = {key: scopes for key, scopes in requirement.items() if key != name}
+        if other not in others:
+            others.append(other)
+
     # Each element is an alternative, and the guard applies to all of them (OpenAPI 3.1 §4.8.30).
-    handler.security = [{**other, name: scopes} for other in handler.security or [{}]]
+    handler.security = [{**other, name: scopes} for other in others for scopes in alternatives]
     refusals = {
         status: ResponseSpec(RefusalBody, generate_examples=False, description=description)
         for status, description in Refusal.documented.items()

@@ -75,6 +75,7 @@ class TokenAuth(BaseTokenAuth[ClaimsT, ViewDecorator, ViewDecorator]):
         type: TokenType = "access",
         fresh: bool | timedelta = False,
         scopes: Collection[str] = (),
+        any_scope: Collection[str] | None = None,
         carriers: Sequence[Carrier] | None = None,
         check: Callable[[ClaimsT], Awaitable[bool] | bool] | None = None,
     ) -> None:
@@ -95,6 +96,7 @@ class TokenAuth(BaseTokenAuth[ClaimsT, ViewDecorator, ViewDecorator]):
             type: as for `required`.
             fresh: as for `required`.
             scopes: as for `required`.
+            any_scope: as for `required`.
             carriers: as for `required`.
             check: as for `required`.
 
@@ -103,7 +105,12 @@ class TokenAuth(BaseTokenAuth[ClaimsT, ViewDecorator, ViewDecorator]):
             ConfigurationError: an argument is invalid.
         """
         requirement = Requirement(
-            type=type, fresh=fresh, scopes=scopes, carriers=carriers, check=check
+            type=type,
+            fresh=fresh,
+            scopes=scopes,
+            any_scope=any_scope,
+            carriers=carriers,
+            check=check,
         )
         guard_group(group, self._required_guard(requirement))
 

@@ -69,7 +69,7 @@ class GuardDecorator(Generic[ClaimsT]):
         mark_passed_to_decorator(view, self._apps)
         mark_guard(guarded, self._apps, self._requirement)
         if not self._requirement.optional:
-            document_view(guarded, self._scheme_name, tuple(self._requirement.scopes))
+            document_view(guarded, self._scheme_name, self._requirement)
         return cast("ViewT", guarded)
 
     def __iter__(self) -> NoReturn:

@@ -3,24 +3,25 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import make_dataclass
 from functools import reduce
+from itertools import product
 from types import FunctionType
 from typing import Any, Final, TypeAlias
 
 from quart import Quart
 
-from tokenward.http import Refusal
+from tokenward.http import Refusal, Requirement, scope_alternatives
 from tokenward_quart._route_groups import groups_of_endpoint
 
 __all__ = ["document_route_groups", "document_scheme", "document_view", "hide_view"]
 
-_RequiredScopes: TypeAlias = Mapping[str, Sequence[str]]
-"""The required scopes, by the name of the security scheme."""
-_REQUIRED: Final = "_tokenward_required_scopes"
+_Requirements: TypeAlias = Mapping[str, Sequence[Requirement[Any]]]
+"""What the guards require, by the name of the security scheme."""
+_REQUIRED: Final = "_tokenward_requirements"
 
 
-def document_view(view: Callable[..., Any], name: str, scopes: Sequence[str]) -> None:
+def document_view(view: Callable[..., Any], name: str, requirement: Requirement[Any]) -> None:
     """Document the scopes of a guarded function, in addition to those of functions it wraps."""
-    required = _merged(_required_scopes_of(view), {name: scopes})
+    required = _merged(_requirements_of(view), {name: [requirement]})
     setattr(view, _REQUIRED, required)
     _document(view, required)
 
@@ -54,36 +55,35 @@ def document_route_groups(app: Quart) -> None:
     """Document for every route the scopes that the guards of its groups require."""
     for endpoint, view in app.view_functions.items():
         guards = [
-            _required_scopes_of(function)
+            _requirements_of(function)
             for group in groups_of_endpoint(endpoint)
             for function in app.before_request_funcs.get(group, ())
         ]
-        required = reduce(_merged, [*guards, _required_scopes_of(view)])
+        required = reduce(_merged, [*guards, _requirements_of(view)])
         if required and isinstance(view, FunctionType):
             _document(view, required)
 
 
-def _required_scopes_of(function: Callable[..., Any]) -> _RequiredScopes:
-    required: _RequiredScopes = getattr(function, _REQUIRED, {})
+def _requirements_of(function: Callable[..., Any]) -> _Requirements:
+    required: _Requirements = getattr(function, _REQUIRED, {})
     return required
 
 
-def _merged(first: _RequiredScopes, second: _RequiredScopes) -> _RequiredScopes:
+def _merged(first: _Requirements, second: _Requirements) -> _Requirements:
     names = dict.fromkeys([*first, *second])
-    return {
-        name: list(dict.fromkeys([*first.get(name, ()), *second.get(name, ())])) for name in names
-    }
+    return {name: [*first.get(name, ()), *second.get(name, ())] for name in names}
 
 
-def _document(view: Callable[..., Any], required: _RequiredScopes) -> None:
+def _document(view: Callable[..., Any], required: _Requirements) -> None:
     try:
         from quart_schema import document_response, security_scheme
         from quart_schema.validation import QUART_SCHEMA_RESPONSE_ATTRIBUTE
     except ImportError:
         return
 
-    # One object with all schemes: several objects would be alternatives (OpenAPI 3.1 §4.8.30).
-    security_scheme([{name: list(scopes) for name, scopes in required.items()}])(view)
+    # Each object has all schemes: several objects are alternatives (OpenAPI 3.1 §4.8.30).
+    alternatives = product(*map(scope_alternatives, required.values()))
+    security_scheme([dict(zip(required, each, strict=True)) for each in alternatives])(view)
 
     # A copy, because functools.wraps shares the attribute with the wrapped function.
     own = {**getattr(view, QUART_SCHEMA_RESPONSE_ATTRIBUTE, {})}

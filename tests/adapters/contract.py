@@ -20,6 +20,10 @@ GET /maybe-orders    optional(scopes=["orders:read"])         ``sub``, or null w
 GET /orders          required(scopes=["orders:read"])
 GET /reports         required(scopes=["orders:read",
                      "reports:write"])
+GET /any             required(any_scope=
+                     ["orders:read", "admin"])
+GET /any-and-all     required(scopes=["shop"],
+                     any_scope=["orders:read", "admin"])
 GET /fresh           required(fresh=True)
 GET /recent          required(fresh=timedelta(minutes=10))
 POST /refresh-only   required(type="refresh")

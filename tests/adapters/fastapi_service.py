@@ -77,6 +77,8 @@ def _add_plain_routes(
     for path, dependency in {
         "/orders": auth.required(scopes=["orders:read"]),
         "/reports": auth.required(scopes=["orders:read", "reports:write"]),
+        "/any": auth.required(any_scope=["orders:read", "admin"]),
+        "/any-and-all": auth.required(scopes=["shop"], any_scope=["orders:read", "admin"]),
         "/fresh": auth.required(fresh=True),
         "/recent": auth.required(fresh=timedelta(minutes=10)),
         "/refresh-only": auth.required(type="refresh"),

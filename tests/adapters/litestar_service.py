@@ -111,6 +111,8 @@ def _plain_routes(
         maybe_at("/maybe-orders", auth.optional(scopes=["orders:read"])),
         sub_at("/orders", auth.required(scopes=["orders:read"])),
         sub_at("/reports", auth.required(scopes=["orders:read", "reports:write"])),
+        sub_at("/any", auth.required(any_scope=["orders:read", "admin"])),
+        sub_at("/any-and-all", auth.required(scopes=["shop"], any_scope=["orders:read", "admin"])),
         sub_at("/fresh", auth.required(fresh=True)),
         sub_at("/recent", auth.required(fresh=timedelta(minutes=10))),
         sub_at("/refresh-only", auth.required(type="refresh"), "POST"),

@@ -29,7 +29,7 @@ def operations_of(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
 PROTECTED = {
     "get /me", "get /orders", "get /reports", "get /fresh", "get /recent", "post /refresh-only",
     "get /checked", "get /checked-async", "get /twice", "get /crossed", "get /admin",
-    "get /admin/users", "get /download", "get /either", "get /proxied", "post /proxied", "post /proxied-cookie",
+    "get /admin/users", "get /download", "get /either", "get /proxied", "get /any", "get /any-and-all", "post /proxied", "post /proxied-cookie",
 }  # fmt: skip
 BROWSER = {
     "get /browser/me", "post /browser/me", "put /browser/me", "post /browser/logout",
@@ -194,3 +194,33 @@ async def test_scheme_name_in_openapi(clock: FrozenClock) -> None:
     protect(service)
 
     assert set(service.openapi()["components"]["securitySchemes"]) == {"ShopToken"}
+
+
+def test_openapi_scopes_of_requirements(clock: FrozenClock) -> None:
+    """Scopes of groups and routes are combined; each of ``any_scope`` is an alternative."""
+    operations = operations_of(build(contract_engine(clock)).openapi())
+    security = {name: operation.get("security") for name, operation in operations.items()}
+
+    assert security["get /me"] == [{"Bearer": []}]
+    assert security["get /reports"] == [{"Bearer": ["orders:read", "reports:write"]}]
+    assert security["get /twice"] == [{"Bearer": ["orders:read"]}]
+    assert security["get /any"] == [{"Bearer": ["orders:read"]}, {"Bearer": ["admin"]}]
+    assert security["get /any-and-all"] == [
+        {"Bearer": ["shop", "orders:read"]},
+        {"Bearer": ["shop", "admin"]},
+    ]
+
+
+def test_openapi_scopes_beside_other_schemes(service: Service) -> None:
+    """Scopes of ``Security`` are added, and the route's other schemes are kept."""
+    guard = service.auth.required(any_scope=["a", "b"])
+
+    @service.app.get("/", dependencies=[Depends(HTTPBearer()), Security(guard, scopes=["c"])])
+    async def root() -> None: ...
+
+    assert service.openapi()["paths"]["/"]["get"]["security"] == [
+        {"HTTPBearer": []},
+        {"Bearer": ["c", "a"]},
+        {"Bearer": ["c", "b"]},
+    ]
+    assert set(service.openapi()["components"]["securitySchemes"]) == {"HTTPBearer", "Bearer"}

@@ -26,7 +26,7 @@ API_KEY = SecurityScheme(type="apiKey", name="X-Key", security_scheme_in="header
 PROTECTED = {
     "get /me", "get /orders", "get /reports", "get /fresh", "get /recent", "post /refresh-only",
     "get /checked", "get /checked-async", "get /twice", "get /crossed", "get /admin",
-    "get /admin/users", "get /download", "get /either", "get /proxied", "post /proxied", "post /proxied-cookie", "get /browser/me", "post /browser/me",
+    "get /admin/users", "get /download", "get /either", "get /proxied", "get /any", "get /any-and-all", "post /proxied", "post /proxied-cookie", "get /browser/me", "post /browser/me",
     "put /browser/me", "post /browser/logout", "post /browser/form", "get /browser/leave",
 }  # fmt: skip
 
@@ -96,7 +96,7 @@ async def test_scheme_of_the_first_carrier(
 
 
 def test_security(clock: FrozenClock) -> None:
-    """Protected routes name their scheme once; public and optional routes do not."""
+    """Protected routes name their scheme in each alternative; public and optional routes do not."""
     operations = operations_of(build(contract_engine(clock)))
     named = {
         name: [set(alternative) for alternative in operation["security"]]
@@ -104,7 +104,11 @@ def test_security(clock: FrozenClock) -> None:
         if "security" in operation
     }
 
-    assert named == {name: [{"Cookie" if "/browser" in name else "Bearer"}] for name in PROTECTED}
+    alternatives = {"get /any": 2, "get /any-and-all": 2}
+    assert named == {
+        name: [{"Cookie" if "/browser" in name else "Bearer"}] * alternatives.get(name, 1)
+        for name in PROTECTED
+    }
 
 
 def test_refusals(clock: FrozenClock) -> None:
@@ -254,3 +258,26 @@ async def test_without_openapi(service: Service) -> None:
 async def test_documentation_is_served(clock: FrozenClock, path: str) -> None:
     """The documentation pages need no token."""
     assert (await ask(build(contract_engine(clock)), path, None)).status_code == 200
+
+
+def test_alternative_scopes(service: Service) -> None:
+    """Each scope of ``any_scope`` is an alternative, also for a handler with two paths."""
+    guard = service.auth.required(scopes=["shop"], any_scope=["a", "b"])
+    app = service.app(get(["/x", "/y"], guards=[guard])(plain.fn))
+
+    for operation in operations_of(app).values():
+        assert operation["security"] == [{"Bearer": ["shop", "a"]}, {"Bearer": ["shop", "b"]}]
+
+
+def test_alternative_scopes_with_own_security(service: Service) -> None:
+    """Each alternative of the user is combined with each of ours."""
+    own = [{"Key": []}, {"Other": ["x"]}]
+    guard = service.auth.required(any_scope=["a", "b"])
+    app = service.app(get("/", guards=[guard], security=own)(plain.fn))
+
+    assert operations_of(app)["get /"]["security"] == [
+        {"Key": [], "Bearer": ["a"]},
+        {"Key": [], "Bearer": ["b"]},
+        {"Other": ["x"], "Bearer": ["a"]},
+        {"Other": ["x"], "Bearer": ["b"]},
+    ]

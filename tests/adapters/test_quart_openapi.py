@@ -222,9 +222,14 @@ async def test_the_contract_with_a_document(clock: FrozenClock) -> None:
             (path, "Bearer")
             for path in ("/crossed", "/admin", "/admin/users", "/download", "/either")
         ),
-        *((path, "Bearer") for path in ("/proxied", "/proxied-cookie")),
+        *((path, "Bearer") for path in ("/proxied", "/proxied-cookie", "/any", "/any-and-all")),
         *((f"/browser/{name}", "Cookie") for name in ("me", "leave", "logout", "form")),
     }
+    assert paths["/any"]["get"]["security"] == [{"Bearer": ["orders:read"]}, {"Bearer": ["admin"]}]
+    assert paths["/any-and-all"]["get"]["security"] == [
+        {"Bearer": ["shop", "orders:read"]},
+        {"Bearer": ["shop", "admin"]},
+    ]
 
 
 WITHOUT_QUART_SCHEMA = """

@@ -42,11 +42,11 @@ def type_of(parameter: inspect.Parameter) -> object:
 
 @pytest.mark.parametrize("method", ["required", "optional"])
 def test_requirements_are_those_of_the_base_class(method: str) -> None:
-    """`required` and `optional` are written once, with five arguments, and not overridden."""
+    """`required` and `optional` are written once, with six arguments, and not overridden."""
     shared = getattr(BaseTokenAuth, method)
 
     assert [getattr(auth, method) for auth in auths().values()] == [shared] * 3
-    assert len(parameters_of(shared)) == 6
+    assert len(parameters_of(shared)) == 7
 
 
 def test_the_guard_of_a_group_takes_the_arguments_of_required() -> None:

@@ -23,7 +23,7 @@ from tokenward.errors import (
     MissingTokenError,
     WrongTokenTypeError,
 )
-from tokenward.http import Authenticator, RequestView, Requirement
+from tokenward.http import Authenticator, RequestView, Requirement, scope_alternatives
 
 MINUTES = timedelta(minutes=1)
 
@@ -93,6 +93,60 @@ async def test_further_scopes_are_asked_for_besides(engine):
             request, Requirement(scopes=["a"]), further_scopes=["b", "a"]
         )
     assert caught.value.required == ("a", "b")
+
+
+async def test_one_of_several_scopes_is_enough(ask, engine):
+    """The token needs one of `any_scope`, and all of `scopes` as well."""
+    token = await engine.issue("alice", scopes=["a", "b"])
+    assert await ask(token, any_scope=["x", "b"])
+    assert await ask(token, any_scope={"b"}, scopes=["a"])
+    for wrong in ({"any_scope": ["x", "y"]}, {"any_scope": ["y"], "scopes": ["a", "x"]}):
+        with pytest.raises(InsufficientScopeError) as caught:
+            await ask(token, **wrong)
+        assert set(caught.value.required) == {"x", "y"} | set(wrong.get("scopes", ()))
+    with pytest.raises(InsufficientScopeError) as caught:
+        await ask(token, any_scope=["a"], scopes=["x"])
+    assert caught.value.required == ("x", "a")
+
+
+def test_no_scope_at_all_is_refused_when_built():
+    """An empty `any_scope`, for example from a setting, would either admit or refuse everybody."""
+    with pytest.raises(ConfigurationError, match="any_scope must contain at least one scope"):
+        Requirement(any_scope=())
+    with pytest.raises(TypeError, match="any_scope must be a collection"):
+        Requirement(any_scope="orders:read")
+    assert Requirement().any_scope == ()
+
+
+@pytest.mark.parametrize(
+    ("requirements", "further", "expected"),
+    [
+        ([], [], [[]]),
+        ([{}], [], [[]]),
+        ([{"scopes": ["a", "b"]}], ["c", "a"], [["c", "a", "b"]]),
+        ([{"any_scope": ["a", "b"]}], [], [["a"], ["b"]]),
+        ([{"scopes": ["s"], "any_scope": ["a", "b"]}], [], [["s", "a"], ["s", "b"]]),
+        ([{"any_scope": ["a", "a"]}], [], [["a"]]),
+        ([{"any_scope": ["a", "b"]}, {"scopes": ["a"]}], [], [["a"]]),
+        ([{"any_scope": ["a", "b"]}, {"any_scope": ["a", "c"]}], [], [["a"], ["b", "c"]]),
+        ([{"any_scope": ["a", "b"]}, {"any_scope": ["b", "a"]}], [], [["a"], ["b"]]),
+    ],
+    ids=[
+        "nothing",
+        "any token",
+        "all",
+        "any",
+        "any and all",
+        "the same twice",
+        "implied",
+        "two choices",
+        "the same choice",
+    ],
+)
+def test_the_alternatives_of_a_route(requirements, further, expected):
+    """Each alternative meets all requirements, and none contains another."""
+    asked = [Requirement(**each) for each in requirements]
+    assert scope_alternatives(asked, further) == expected
 
 
 async def test_fresh_asks_for_a_fresh_token(ask, engine, clock):
@@ -177,6 +231,10 @@ async def test_a_check_may_refuse_in_its_own_words(ask, engine):
         {"fresh": -MINUTES},
         {"scopes": "orders:read"},
         {"scopes": ["a b"]},
+        {"any_scope": "orders:read"},
+        {"any_scope": ["a b"]},
+        {"any_scope": [1]},
+        {"any_scope": []},
         {"carriers": []},
     ],
     ids=repr,

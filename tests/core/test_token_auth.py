@@ -38,11 +38,12 @@ def test_the_constructor_connects_the_engine():
 
 
 def test_the_arguments_become_a_requirement():
-    """All five reach the guard, and only `optional` makes the requirement optional."""
+    """All six reach the guard, and only `optional` makes the requirement optional."""
     arguments = {
         "type": "refresh",
         "fresh": timedelta(minutes=5),
         "scopes": ("orders:read",),
+        "any_scope": ("admin", "staff"),
         "carriers": (QueryCarrier(),),
         "check": lambda claims: claims.sub == "alice",
     }

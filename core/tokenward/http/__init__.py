@@ -13,7 +13,7 @@ from tokenward.http.proxy_carriers import HeaderCarrier, ProxyCookieCarrier
 from tokenward.http.publisher import KeyPublisher, KeysResponse
 from tokenward.http.refusal import Refusal
 from tokenward.http.request import RequestView
-from tokenward.http.requirement import Requirement
+from tokenward.http.requirement import Requirement, scope_alternatives
 from tokenward.http.token_auth import BaseTokenAuth
 
 __all__ = [
@@ -37,4 +37,5 @@ __all__ = [
     "contains_claims_model",
     "keyword_arguments_only",
     "render_cookie",
+    "scope_alternatives",
 ]

@@ -10,7 +10,6 @@ from tokenward.claims.model import Claims, TokenType
 from tokenward.engine.verifier import TokenVerifier
 from tokenward.errors import (
     ConfigurationError,
-    InsufficientScopeError,
     InvalidRequestError,
     MissingTokenError,
     PermissionDeniedError,
@@ -234,8 +233,8 @@ class Authenticator(Generic[ClaimsT]):
         if requirement.fresh:
             max_age = requirement.fresh if isinstance(requirement.fresh, timedelta) else None
             self.engine.check_fresh(claims, max_age=max_age)
-        if requirement.scopes or further_scopes:
-            _check_scopes(claims, (*requirement.scopes, *further_scopes))
+        if requirement.scopes or requirement.any_scope or further_scopes:
+            requirement.check_scopes(claims, further_scopes)
         if (
             requirement.check is not None
             and await maybe_await(requirement.check(claims)) is not True
@@ -283,8 +282,3 @@ class Authenticator(Generic[ClaimsT]):
             return None
 
         return found, () if is_explicit else tuple(ambient)
-
-
-def _check_scopes(claims: Claims, required: tuple[str, ...]) -> None:
-    if not claims.scopes.issuperset(required):
-        raise InsufficientScopeError(tuple(dict.fromkeys(required)))

@@ -1,17 +1,18 @@
 """What a route requires of a token, checked once when the route is declared."""
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Generic, TypeVar
+from itertools import product
+from typing import Any, Generic, TypeVar
 
 from tokenward._arguments import check_callable
 from tokenward.claims.model import Claims, TokenType
-from tokenward.errors import ConfigurationError
+from tokenward.errors import ConfigurationError, InsufficientScopeError
 from tokenward.http.carriers import Carrier, checked_carriers
 from tokenward.tokens.arguments import checked_scope
 
-__all__ = ["Requirement"]
+__all__ = ["Requirement", "scope_alternatives"]
 
 ClaimsT = TypeVar("ClaimsT", bound=Claims)
 
@@ -31,6 +32,8 @@ class Requirement(Generic[ClaimsT]):
     """True: the token must be marked fresh. A timedelta: the maximum age of the user's login."""
     scopes: Collection[str] = ()
     """The scopes that the token must contain, all of them. Stored as a tuple."""
+    any_scope: Collection[str] | None = None
+    """Scopes of which the token must contain at least one. Stored as a tuple; empty if None."""
     carriers: Sequence[Carrier] | None = None
     """Where the token is looked for, instead of the authenticator's carriers."""
     check: Callable[[ClaimsT], Awaitable[bool] | bool] | None = None
@@ -52,6 +55,7 @@ class Requirement(Generic[ClaimsT]):
 
         checked_scope(self.scopes)
         object.__setattr__(self, "scopes", tuple(self.scopes))
+        self._check_any_scope()
         if self.carriers is not None:
             object.__setattr__(self, "carriers", checked_carriers(self.carriers))
 
@@ -62,3 +66,59 @@ class Requirement(Generic[ClaimsT]):
         if not isinstance(self.optional, bool):
             msg = "optional must be True or False."
             raise ConfigurationError(msg)
+
+    def _check_any_scope(self) -> None:
+        any_scope = () if self.any_scope is None else self.any_scope
+        checked_scope(any_scope, "any_scope")
+        if self.any_scope is not None and not any_scope:
+            msg = (
+                "any_scope must contain at least one scope, because no token has one of none: omit "
+                "it, or name the scopes."
+            )
+            raise ConfigurationError(msg)
+
+        object.__setattr__(self, "any_scope", tuple(any_scope))
+
+    def check_scopes(self, claims: Claims, further_scopes: Sequence[str] = ()) -> None:
+        """Check the scopes of a valid token.
+
+        Args:
+            claims: the claims of the token.
+            further_scopes: scopes required in addition to `scopes`, all of them.
+
+        Raises:
+            InsufficientScopeError: a scope is missing. The error, and so the challenge, names every
+                scope of the requirement: a token with all of them is sufficient.
+        """
+        required, any_scope = (*self.scopes, *further_scopes), self.any_scope or ()
+        granted = claims.scopes
+        if not granted.issuperset(required) or (any_scope and granted.isdisjoint(any_scope)):
+            raise InsufficientScopeError(tuple(dict.fromkeys((*required, *any_scope))))
+
+
+def scope_alternatives(
+    requirements: Iterable[Requirement[Any]], further_scopes: Iterable[str] = ()
+) -> list[list[str]]:
+    """Return every smallest set of scopes that meets all of these requirements.
+
+    For OpenAPI, where the alternatives of a route are several Security Requirement Objects (OpenAPI
+    3.1 §4.8.30). The result has at least one element, which is empty if no scope is required.
+
+    Args:
+        requirements: the requirements that apply to one route.
+        further_scopes: scopes required in addition.
+    """
+    required = list(further_scopes)
+    choices: list[Collection[str]] = []
+    for requirement in requirements:
+        required += requirement.scopes
+        if requirement.any_scope:
+            choices.append(requirement.any_scope)
+
+    combined = [list(dict.fromkeys((*required, *chosen))) for chosen in product(*choices)]
+    sets = [frozenset(scopes) for scopes in combined]
+    return [
+        scopes
+        for index, scopes in enumerate(combined)
+        if not any(each < sets[index] for each in sets) and sets[index] not in sets[:index]
+    ]

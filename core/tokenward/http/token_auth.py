@@ -58,6 +58,7 @@ class BaseTokenAuth(ABC, Generic[ClaimsT, RequiredT, OptionalT]):
         type: Annotated[TokenType, MUST_BE_CALLED] = "access",
         fresh: bool | timedelta = False,
         scopes: Collection[str] = (),
+        any_scope: Collection[str] | None = None,
         carriers: Sequence[Carrier] | None = None,
         check: Callable[[ClaimsT], Awaitable[bool] | bool] | None = None,
     ) -> RequiredT:
@@ -71,6 +72,7 @@ class BaseTokenAuth(ABC, Generic[ClaimsT, RequiredT, OptionalT]):
             fresh: True requires a token that is marked fresh; a timedelta is the maximum age of
                 the user's login.
             scopes: the scopes that the token must contain, all of them.
+            any_scope: scopes of which the token must contain at least one, in addition to `scopes`.
             carriers: where the token is looked for, instead of the carriers of this `TokenAuth`.
             check: a check of your own, sync or async, called with the claims. Any result but True
                 refuses the request.
@@ -84,7 +86,14 @@ class BaseTokenAuth(ABC, Generic[ClaimsT, RequiredT, OptionalT]):
             ConfigurationError, TypeError: an argument is invalid.
         """
         return self._required_guard(
-            Requirement(type=type, fresh=fresh, scopes=scopes, carriers=carriers, check=check)
+            Requirement(
+                type=type,
+                fresh=fresh,
+                scopes=scopes,
+                any_scope=any_scope,
+                carriers=carriers,
+                check=check,
+            )
         )
 
     @keyword_arguments_only("auth.optional(), with parentheses")
@@ -94,6 +103,7 @@ class BaseTokenAuth(ABC, Generic[ClaimsT, RequiredT, OptionalT]):
         type: Annotated[TokenType, MUST_BE_CALLED] = "access",
         fresh: bool | timedelta = False,
         scopes: Collection[str] = (),
+        any_scope: Collection[str] | None = None,
         carriers: Sequence[Carrier] | None = None,
         check: Callable[[ClaimsT], Awaitable[bool] | bool] | None = None,
     ) -> OptionalT:
@@ -105,6 +115,7 @@ class BaseTokenAuth(ABC, Generic[ClaimsT, RequiredT, OptionalT]):
             type: as for `required`.
             fresh: as for `required`.
             scopes: as for `required`.
+            any_scope: as for `required`.
             carriers: as for `required`.
             check: as for `required`.
 
@@ -113,7 +124,13 @@ class BaseTokenAuth(ABC, Generic[ClaimsT, RequiredT, OptionalT]):
         """
         return self._optional_guard(
             Requirement(
-                type=type, fresh=fresh, scopes=scopes, carriers=carriers, check=check, optional=True
+                type=type,
+                fresh=fresh,
+                scopes=scopes,
+                any_scope=any_scope,
+                carriers=carriers,
+                check=check,
+                optional=True,
             )
         )
 

@@ -54,8 +54,12 @@ def check_refresh_tokens(policy: TokenPolicy) -> None:
         raise ConfigurationError(msg)
 
 
-def checked_scope(scopes: Collection[str]) -> str:
+def checked_scope(scopes: Collection[str], argument: str = "scopes") -> str:
     """Check scopes and return them as one text, separated by spaces (RFC 6749 §3.3).
+
+    Args:
+        scopes: the scopes.
+        argument: the name of the argument that contains them, for the messages.
 
     Raises:
         TypeError: one text instead of several: ``"orders:read"`` for ``["orders:read"]``; or a
@@ -66,14 +70,14 @@ def checked_scope(scopes: Collection[str]) -> str:
     if type(scopes) not in _USUAL_COLLECTIONS and (
         isinstance(scopes, (str, bytes)) or not isinstance(scopes, Collection)
     ):
-        msg = "scopes must be a collection of texts, as in scopes=['orders:read']."
+        msg = f"{argument} must be a collection of texts, as in {argument}=['orders:read']."
         raise TypeError(msg)
     if not scopes:
         return ""
     try:
         joined = " ".join(scopes)
     except TypeError as exc:
-        msg = "Each scope must be text, as in scopes=['orders:read']."
+        msg = f"Each scope must be text, as in {argument}=['orders:read']."
         raise TypeError(msg) from exc
     if (
         "" in scopes
@@ -83,7 +87,7 @@ def checked_scope(scopes: Collection[str]) -> str:
         or "\\" in joined
     ):
         msg = (
-            "scopes contains an invalid scope: use printable ASCII without spaces, quotes and "
+            f"{argument} contains an invalid scope: use printable ASCII without spaces, quotes and "
             "backslashes (RFC 6749 §3.3)."
         )
         raise ConfigurationError(msg)
