@@ -215,7 +215,10 @@ async def test_old_cookies_are_good_under_their_old_names(service_at):
     app = FastAPI()
     auth.init_app(app)
     old = type("OldAuthJWT", (AuthJWT,), {})
-    settings = {**AuthJWT._settings.model_dump(), "authjwt_token_location": {"cookies"}}
+    settings = {
+        **AuthJWT._class_engines().settings.model_dump(),
+        "authjwt_token_location": {"cookies"},
+    }
     old.load_config(settings.items)
 
     @app.post("/login")
@@ -251,7 +254,7 @@ async def test_the_old_deny_list_is_asked_by_native_routes(service_at):
     client = service_at("3")
     tokens = await log_in(client)
     denying = type("DenyingAuthJWT", (AuthJWT,), {})
-    settings = {**AuthJWT._settings.model_dump(), "authjwt_denylist_enabled": True}
+    settings = {**AuthJWT._class_engines().settings.model_dump(), "authjwt_denylist_enabled": True}
     denying.load_config(settings.items)
     denied = jwt.decode(tokens["access_token"], options={"verify_signature": False})["jti"]
     denying.token_in_denylist_loader(lambda claims: claims["jti"] == denied)

@@ -1,6 +1,5 @@
 """Setting and removing the cookies of tokens."""
 
-from collections.abc import Callable
 from typing import Final, Literal
 
 from fastapi import Response
@@ -27,26 +26,28 @@ _SAME_SITE: Final[dict[str | None, Literal["Strict", "Lax", "None"] | None]] = {
 class CookieWriter:
     """Writes the two cookies of a token, its own and that of its CSRF token, into a response."""
 
-    def __init__(
-        self, engines: Callable[[], Engines], issuer: TokenIssuer, reader: TokenReader
-    ) -> None:
+    def __init__(self, issuer: TokenIssuer, reader: TokenReader) -> None:
         """Store what is needed to write cookies.
 
         Args:
-            engines: returns the engines of the current configuration.
             issuer: recognises tokens that need no verification here.
             reader: verifies the others.
         """
-        self._engines = engines
         self._issuer = issuer
         self._reader = reader
 
     async def set(
-        self, token_type: TokenType, token: str, response: object, max_age: object
+        self,
+        engines: Engines,
+        token_type: TokenType,
+        token: str,
+        response: object,
+        max_age: object,
     ) -> None:
         """Set both cookies.
 
         Args:
+            engines: those of the current configuration.
             token_type: decides the names and paths of the cookies.
             token: their content.
             response: where they are set.
@@ -58,7 +59,8 @@ class CookieWriter:
             ValueError: a cookie would be longer than browsers accept.
             AuthJWTException: the token was not issued here and is invalid, or has no CSRF token.
         """
-        settings = self._checked_settings(f"set_{token_type}_cookies")
+        settings = engines.settings
+        _require_cookies(settings, f"set_{token_type}_cookies")
         if max_age is None:
             max_age = settings.authjwt_cookie_max_age
         if isinstance(max_age, bool) or not isinstance(max_age, int | None):
@@ -66,35 +68,34 @@ class CookieWriter:
             raise TypeError(msg)
         target = _checked_response(response)
 
-        csrf = await self._csrf_of(token) if settings.authjwt_cookie_csrf_protect else ""
+        csrf = await self._csrf_of(engines, token) if settings.authjwt_cookie_csrf_protect else ""
         _add_cookies(target, settings, token_type, token, csrf, max_age)
 
-    def unset(self, token_type: TokenType, response: object) -> None:
+    def unset(self, settings: LoadConfig, token_type: TokenType, response: object) -> None:
         """Make the browser remove both cookies.
 
         Raises:
             RuntimeWarning: the settings do not allow tokens in cookies.
             TypeError: `response` is not a response.
         """
-        settings = self._checked_settings(f"unset_{token_type}_cookies")
+        _require_cookies(settings, f"unset_{token_type}_cookies")
         _add_cookies(_checked_response(response), settings, token_type, "", "", 0)
 
-    def _checked_settings(self, caller: str) -> LoadConfig:
-        settings = self._engines().settings
-        if not settings.in_cookies:
-            msg = f"{caller}() called without 'authjwt_token_location' configured to use cookies"
-            raise RuntimeWarning(msg)
-        return settings
-
-    async def _csrf_of(self, token: str) -> str:
+    async def _csrf_of(self, engines: Engines, token: str) -> str:
         claims = (
             unverified_payload(token.encode())
             if self._issuer.has_issued(token)
-            else (await self._reader.verified_claims(token)).as_dict()
+            else (await self._reader.verified_claims(engines, token)).as_dict()
         )
         if "csrf" not in claims:
             raise JWTDecodeError(message="Missing claim: csrf")
         return str(claims["csrf"])
+
+
+def _require_cookies(settings: LoadConfig, caller: str) -> None:
+    if not settings.in_cookies:
+        msg = f"{caller}() called without 'authjwt_token_location' configured to use cookies"
+        raise RuntimeWarning(msg)
 
 
 def _checked_response(response: object) -> Response:

@@ -21,11 +21,22 @@ class Engines:
     """One engine that verifies tokens, and one for each algorithm that signs them."""
 
     def __init__(
-        self, settings: LoadConfig, current_callback: Callable[[], DenylistCallback | None]
+        self,
+        settings: LoadConfig,
+        current_callback: Callable[[], DenylistCallback | None],
+        loaded_keys: SettingsKeys | None = None,
     ) -> None:
-        """Store the settings and a function that returns the denylist callback of the moment."""
+        """Store what the engines are built from.
+
+        Args:
+            settings: the configuration.
+            current_callback: returns the denylist callback of the moment.
+            loaded_keys: used if they are those of the settings: loading an RSA key takes long.
+        """
         self.settings = settings
-        self._keys = SettingsKeys(settings)
+        if loaded_keys is None or not loaded_keys.are_of(settings):
+            loaded_keys = SettingsKeys(settings)
+        self.keys = loaded_keys
         self._denylist = Denylist(settings, current_callback)
         self._verifier: TokenEngine[AuthJWTClaims] | None = None
         self._signers: dict[str, TokenEngine[AuthJWTClaims]] = {}
@@ -51,7 +62,7 @@ class Engines:
         """
         if algorithm not in self._signers:
             self._signers[algorithm] = TokenEngine(
-                KeyRing(self._keys.signing_key(algorithm)),
+                KeyRing(self.keys.signing_key(algorithm)),
                 # No audience: a token has only the audience that the caller passes.
                 policy=self._policy(issuer=self.settings.authjwt_encode_issuer),
                 claims_model=AuthJWTClaims,
@@ -61,7 +72,7 @@ class Engines:
 
     def _build_verifier(self) -> TokenEngine[AuthJWTClaims]:
         settings = self.settings
-        active, *others = self._keys.verification_keys()
+        active, *others = self.keys.verification_keys()
         engine: TokenEngine[AuthJWTClaims] = TokenEngine(
             KeyRing(active, verifiers=others),
             policy=self._policy(

@@ -1,7 +1,7 @@
 """Issuing tokens, and checking the arguments of `create_access_token` and `create_refresh_token`."""
 
 from collections import deque
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 from typing import Any, Final, NamedTuple
 
@@ -33,13 +33,12 @@ class NewToken(NamedTuple):
 class TokenIssuer:
     """Issues tokens and recognises those that it issued last."""
 
-    def __init__(self, engines: Callable[[], Engines]) -> None:
-        """Store a function that returns the engines of the current configuration."""
-        self._engines = engines
+    def __init__(self) -> None:
+        """Start without a token."""
         self._issued: deque[str] = deque(maxlen=_MAX_REMEMBERED)
 
-    async def issue(self, new: NewToken) -> str:
-        """Return a new token.
+    async def issue(self, engines: Engines, new: NewToken) -> str:
+        """Return a new token, signed with a key of the current configuration.
 
         Raises:
             TypeError: an argument is of a wrong type.
@@ -57,7 +56,6 @@ class TokenIssuer:
             msg = "algorithm must be a string"
             raise TypeError(msg)
 
-        engines = self._engines()
         claims, scope = _split_user_claims(new.user_claims)
         if isinstance(new.subject, int):
             claims[INTEGER_SUBJECT] = True

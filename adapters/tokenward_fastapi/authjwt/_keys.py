@@ -2,6 +2,8 @@
 
 import contextlib
 import warnings
+from collections.abc import Callable
+from operator import attrgetter
 from typing import Final, Literal
 
 from tokenward import Key
@@ -16,6 +18,14 @@ _ASYMMETRIC: Final = frozenset(
     f"{family}{bits}" for family in ("RS", "PS", "ES") for bits in ("256", "384", "512")
 ) | {"ES256K", "EdDSA"}
 
+_key_settings: Final[Callable[[LoadConfig], tuple[object, ...]]] = attrgetter(
+    "authjwt_secret_key",
+    "authjwt_private_key",
+    "authjwt_public_key",
+    "authjwt_algorithm",
+    "authjwt_decode_algorithms",
+)
+
 
 class SettingsKeys:
     """The keys of one configuration."""
@@ -25,6 +35,10 @@ class SettingsKeys:
         self._settings = settings
         self._loaded: dict[tuple[str, str], Key] = {}
         self._has_warned = False
+
+    def are_of(self, settings: LoadConfig) -> bool:
+        """Whether other settings have the same keys and algorithms."""
+        return _key_settings(settings) == _key_settings(self._settings)
 
     def signing_key(self, algorithm: str) -> Key:
         """Return the key that signs with an algorithm.

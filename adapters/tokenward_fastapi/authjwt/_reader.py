@@ -1,6 +1,5 @@
 """Reading the tokens of one connection: each is verified once, however often its claims are read."""
 
-from collections.abc import Callable
 from typing import Any, Final, TypeAlias, cast
 
 from tokenward import TokenEngine, TokenError
@@ -11,6 +10,7 @@ from tokenward_fastapi.authjwt._locations import SentToken, find_in_header
 from tokenward_fastapi.authjwt._sources import TokenSource
 from tokenward_fastapi.authjwt._translation import translated_error, wrong_type
 from tokenward_fastapi.authjwt._unverified import token_bytes, unverified_header
+from tokenward_fastapi.authjwt.config import LoadConfig
 from tokenward_fastapi.authjwt.exceptions import (
     AuthJWTException,
     FreshTokenRequired,
@@ -63,20 +63,21 @@ class TokenReader:
     token: str | None
     """The token that the last guard accepted; None if it found none or refused it."""
 
-    def __init__(self, engines: Callable[[], Engines], view: RequestView | None) -> None:
-        """Store what is needed to read tokens; nothing is read yet.
-
-        Args:
-            engines: returns the engines of the current configuration.
-            view: the request or WebSocket; None outside of a connection.
-        """
-        self._engines = engines
+    def __init__(self, view: RequestView | None) -> None:
+        """Store the request or WebSocket, None outside of a connection; nothing is read yet."""
         self._view = view
         self._verified = _VerifiedTokens(view)
         self._keep(None, None)
 
-    async def check(self, requirement: AuthJWTRequirement, source: TokenSource) -> None:
+    async def check(
+        self, engines: Engines, requirement: AuthJWTRequirement, source: TokenSource
+    ) -> None:
         """Return if the source has a token that meets the requirement, or none and none is needed.
+
+        Args:
+            engines: those of the current configuration, as in the other methods.
+            requirement: what the guard requires of the token.
+            source: where the token is.
 
         Raises:
             AuthJWTException: the token is missing, invalid, expired, revoked, of the wrong type,
@@ -85,10 +86,11 @@ class TokenReader:
         """
         sent: SentToken | None = None
         try:
-            sent = source.find(self._engines().settings, requirement.type)
-            await self._accept(requirement, source, sent)
+            sent = source.find(engines.settings, requirement.type)
+            await self._accept(engines, requirement, source, sent)
         except (TokenError, AuthJWTException) as error:
-            refusal = self._refusal(error, b"" if sent is None else sent.token, source.view)
+            token = b"" if sent is None else sent.token
+            refusal = _refusal(error, token, engines.settings, source.view)
             if self._verified.outlives_tokens:
                 # An open WebSocket must not act for a user whose token is now refused.
                 self._keep(None, None, is_refused=True)
@@ -96,10 +98,11 @@ class TokenReader:
             return
         raise refusal
 
-    async def claims_of(self, token: str | None) -> AuthJWTClaims | None:
+    async def claims_of(self, engines: Engines, token: str | None) -> AuthJWTClaims | None:
         """Return the claims of a token, access or refresh, or of the request's token.
 
         Args:
+            engines: those of the current configuration.
             token: the token; None or empty: the token that the last guard accepted, or before any
                 guard the one in the header. The cookie is read by guards only.
 
@@ -110,34 +113,42 @@ class TokenReader:
             AuthJWTException: the token is invalid, expired or revoked.
         """
         if token:
-            return await self.verified_claims(token)
+            return await self.verified_claims(engines, token)
         if self._is_refused:
             return None
         if self._claims is None:
-            sent = self._token_in_header()
-            return await self._verify(sent) if sent else None
+            sent = self._token_in_header(engines.settings)
+            return await self._verify(engines, sent) if sent else None
+        if self._engines is not engines:
+            # The settings have changed since the guard accepted the token.
+            return await self.verified_claims(engines, self.token)
         return self._claims
 
-    async def verified_claims(self, token: object) -> AuthJWTClaims:
+    async def verified_claims(self, engines: Engines, token: object) -> AuthJWTClaims:
         """Return the claims of a token, access or refresh.
 
         Raises:
             AuthJWTException: the token is invalid, expired or revoked.
         """
-        return await self._verify(token_bytes(token))
+        return await self._verify(engines, token_bytes(token))
 
-    def unverified_header(self, token: str | None) -> dict[str, Any]:
+    def unverified_header(self, settings: LoadConfig, token: str | None) -> dict[str, Any]:
         """Return the header of a token, or of the request's token. Not checked: the signature.
 
         Raises:
             UnreadableTokenError: there is no token, or it cannot be read.
         """
-        return unverified_header(token_bytes(token or self.token) or self._token_in_header())
+        return unverified_header(
+            token_bytes(token or self.token) or self._token_in_header(settings)
+        )
 
     async def _accept(
-        self, requirement: AuthJWTRequirement, source: TokenSource, sent: SentToken | None
+        self,
+        engines: Engines,
+        requirement: AuthJWTRequirement,
+        source: TokenSource,
+        sent: SentToken | None,
     ) -> None:
-        engines = self._engines()
         if sent is None:
             if not requirement.optional:
                 raise source.missing_token(engines.settings, requirement.type)
@@ -146,41 +157,50 @@ class TokenReader:
 
         claims = await self._verified.claims_of(engines.verifier, sent.token)
         _check_claims(claims, requirement, sent)
-        self._keep(sent.token.decode("ascii"), claims)
+        self._keep(sent.token.decode("ascii"), claims, engines)
 
     def _keep(
-        self, token: str | None, claims: AuthJWTClaims | None, *, is_refused: bool = False
+        self,
+        token: str | None,
+        claims: AuthJWTClaims | None,
+        engines: Engines | None = None,
+        *,
+        is_refused: bool = False,
     ) -> None:
         self.token, self._claims, self._is_refused = token, claims, is_refused
+        self._engines = engines
 
-    async def _verify(self, token: bytes) -> AuthJWTClaims:
+    async def _verify(self, engines: Engines, token: bytes) -> AuthJWTClaims:
         try:
-            return await self._verified.claims_of(self._engines().verifier, token)
+            return await self._verified.claims_of(engines.verifier, token)
         except TokenError as error:
-            refusal = self._refusal(error, token, self._view)
+            refusal = _refusal(error, token, engines.settings, self._view)
         raise refusal
 
-    def _token_in_header(self) -> bytes:
-        settings = self._engines().settings
+    def _token_in_header(self, settings: LoadConfig) -> bytes:
         if self._view is None or not settings.in_headers:
             return b""
         try:
             sent = find_in_header(self._view, settings, "access")
         except (TokenError, AuthJWTException) as error:
-            refusal = self._refusal(error, b"", self._view)
+            refusal = _refusal(error, b"", settings, self._view)
         else:
             return b"" if sent is None else sent.token
         raise refusal
 
-    def _refusal(
-        self, error: TokenError | AuthJWTException, token: bytes, view: RequestView | None
-    ) -> Exception:
-        refusal: Exception = error
-        if isinstance(error, TokenError):
-            refusal = translated_error(error, token, self._engines().settings)
-        if view is not None and view.is_websocket and isinstance(refusal, AuthJWTException):
-            return as_websocket_error(refusal)
-        return refusal
+
+def _refusal(
+    error: TokenError | AuthJWTException,
+    token: bytes,
+    settings: LoadConfig,
+    view: RequestView | None,
+) -> Exception:
+    refusal: Exception = error
+    if isinstance(error, TokenError):
+        refusal = translated_error(error, token, settings)
+    if view is not None and view.is_websocket and isinstance(refusal, AuthJWTException):
+        return as_websocket_error(refusal)
+    return refusal
 
 
 def _check_claims(claims: AuthJWTClaims, requirement: AuthJWTRequirement, sent: SentToken) -> None:

@@ -1,12 +1,15 @@
 """The configuration of a class: `AuthJWT` and its subclasses are configured as classes."""
 
 from collections.abc import Callable
-from typing import Any, ClassVar, TypeVar
+from operator import is_
+from typing import ClassVar, Final, TypeVar
 
 from tokenward import TokenEngine
 from tokenward_fastapi.authjwt._claims import AuthJWTClaims
+from tokenward_fastapi.authjwt._current import ATTRIBUTES, CurrentEngines, attribute_values
 from tokenward_fastapi.authjwt._denylist import DenylistCallback
 from tokenward_fastapi.authjwt._engines import Engines
+from tokenward_fastapi.authjwt._keys import SettingsKeys
 from tokenward_fastapi.authjwt.config import LoadConfig, load_settings
 
 __all__ = ["AuthConfig"]
@@ -14,17 +17,21 @@ __all__ = ["AuthConfig"]
 SettingsT = TypeVar("SettingsT", bound=Callable[[], object])
 CallbackT = TypeVar("CallbackT", bound=DenylistCallback)
 
+_CALLBACK: Final = "_token_in_denylist_callback"
+
 
 class AuthConfig:
-    """The settings of a class and its engines; a subclass uses its parent's until it loads its own.
+    """The settings of a class and its engines.
 
-    Each setting is also a class attribute, named as in the reference: `_algorithm` is
-    ``authjwt_algorithm``.
+    Each setting is an attribute, named as in the reference: `_algorithm` is ``authjwt_algorithm``.
+    `load_config` assigns all of them. A value that is assigned to one of them, on the class or on
+    an object, is in effect from the next call on. It is checked by that call, which raises
+    Pydantic's ValidationError if it is invalid. None stands for the default, as in `load_config`.
     """
 
-    _settings: ClassVar[LoadConfig] = LoadConfig()
     _token_in_denylist_callback: ClassVar[DenylistCallback | None] = None
-    _own_engines: ClassVar[Engines | None] = None
+    _current: CurrentEngines | None = None
+    _loaded_keys: ClassVar[SettingsKeys | None] = None
 
     @classmethod
     def load_config(cls, settings: SettingsT) -> SettingsT:
@@ -38,7 +45,10 @@ class AuthConfig:
             TypeError: the function returns something else.
             ValidationError: a value is invalid. The previous settings stay.
         """
-        cls._settings = load_settings(settings)
+        loaded = load_settings(settings)
+        for attribute, name in ATTRIBUTES.items():
+            setattr(cls, attribute, getattr(loaded, name))
+        cls._current = cls._loaded_keys = None
         return settings
 
     @classmethod
@@ -66,43 +76,62 @@ class AuthConfig:
 
             auth = TokenAuth(AuthJWT.engine())
 
-        Call this after `load_config`: the engine keeps its settings when others are loaded.
+        Call this after `load_config` and after all assignments: the engine keeps its settings.
 
         Raises:
             RuntimeError: the settings have no key to verify with.
-            ValueError: an algorithm is unknown, or its key does not fit it.
+            ValueError: a setting is invalid, an algorithm is unknown, or its key does not fit it.
         """
-        return cls._engines().verifier
-
-    @classmethod
-    def _engines(cls) -> Engines:
-        # Not inherited: a subclass with its parent's settings may have a denylist callback.
-        engines: Engines | None = cls.__dict__.get("_own_engines")
-        if engines is None or engines.settings is not cls._settings:
-            engines = Engines(cls._settings, lambda: cls._token_in_denylist_callback)
-            cls._own_engines = engines
-        return engines
+        return cls._class_engines().verifier
 
     @property
     def jwt_in_cookies(self) -> bool:
         """Whether tokens may come in cookies."""
-        return self._settings.in_cookies
+        return self._engines().settings.in_cookies
 
     @property
     def jwt_in_headers(self) -> bool:
         """Whether tokens may come in headers."""
-        return self._settings.in_headers
+        return self._engines().settings.in_headers
+
+    @classmethod
+    def _class_engines(cls) -> Engines:
+        # Not inherited: a subclass with its parent's settings may have a denylist callback.
+        values = attribute_values(cls)
+        return _engines_of(cls, values, lambda: cls._token_in_denylist_callback)
+
+    def _engines(self) -> Engines:
+        """Return the engines of the class, or of the object if it has a setting or callback itself.
+
+        Raises:
+            ValidationError: a value that was assigned is invalid.
+        """
+        cls, values = type(self), attribute_values(self)
+        if _CALLBACK not in vars(self):
+            current: CurrentEngines | None = vars(cls).get("_current")
+            if current is not None and current.belong_to(values):
+                return current.engines
+            if all(map(is_, values, attribute_values(cls))):
+                return cls._class_engines()
+
+        return _engines_of(
+            self, values, lambda: vars(self).get(_CALLBACK, cls._token_in_denylist_callback)
+        )
 
 
-class _Setting:
-    """Reads a setting of the class under the name that it has in the reference."""
+def _engines_of(
+    holder: AuthConfig | type[AuthConfig],
+    values: tuple[object, ...],
+    current_callback: Callable[[], DenylistCallback | None],
+) -> Engines:
+    current: CurrentEngines | None = vars(holder).get("_current")
+    if current is None or not current.belong_to(values):
+        cls = holder if isinstance(holder, type) else type(holder)
+        current = CurrentEngines(values, current_callback, cls._loaded_keys)
+        holder._current = current  # noqa: SLF001 - the same module
+        cls._loaded_keys = current.engines.keys
+    return current.engines
 
-    def __init__(self, name: str) -> None:
-        self._name = name
 
-    def __get__(self, instance: object, owner: type[AuthConfig]) -> Any:  # noqa: ANN401
-        return getattr(owner._settings, self._name)  # noqa: SLF001 - the same module
-
-
-for _name in LoadConfig.model_fields:
-    setattr(AuthConfig, f"_{_name.removeprefix('authjwt_')}", _Setting(_name))
+for _attribute, _name in ATTRIBUTES.items():
+    setattr(AuthConfig, _attribute, getattr(LoadConfig(), _name))

@@ -64,9 +64,9 @@ class AuthJWT(AuthConfig, AsyncClass):
         self._request = req
         self._response = res
         self._view = None if req is None else checked_view(req)
-        self._issuer = TokenIssuer(self._engines)
-        self._reader = TokenReader(self._engines, self._view)
-        self._cookies = CookieWriter(self._engines, self._issuer, self._reader)
+        self._issuer = TokenIssuer()
+        self._reader = TokenReader(self._view)
+        self._cookies = CookieWriter(self._issuer, self._reader)
 
     async def create_access_token(
         self,
@@ -96,11 +96,10 @@ class AuthJWT(AuthConfig, AsyncClass):
                 unknown.
             RuntimeError: the settings have no key for the algorithm.
         """
-        return await self._issuer.issue(
-            NewToken(
-                "access", subject, algorithm, headers, expires_time, audience, user_claims, fresh
-            )
+        new = NewToken(
+            "access", subject, algorithm, headers, expires_time, audience, user_claims, fresh
         )
+        return await self._issuer.issue(self._engines(), new)
 
     async def create_refresh_token(
         self,
@@ -112,9 +111,8 @@ class AuthJWT(AuthConfig, AsyncClass):
         user_claims: Mapping[str, Any] | None = None,
     ) -> str:
         """Return a new refresh token; see `create_access_token`."""
-        return await self._issuer.issue(
-            NewToken("refresh", subject, algorithm, headers, expires_time, audience, user_claims)
-        )
+        new = NewToken("refresh", subject, algorithm, headers, expires_time, audience, user_claims)
+        return await self._issuer.issue(self._engines(), new)
 
     async def jwt_required(
         self,
@@ -177,7 +175,7 @@ class AuthJWT(AuthConfig, AsyncClass):
         Raises:
             AuthJWTException: the token is invalid, expired or revoked.
         """
-        claims = await self._reader.claims_of(encoded_token)
+        claims = await self._reader.claims_of(self._engines(), encoded_token)
         return None if claims is None else claims.as_dict()
 
     async def get_jti(self, encoded_token: str) -> str:
@@ -186,7 +184,8 @@ class AuthJWT(AuthConfig, AsyncClass):
         Raises:
             AuthJWTException: the token is invalid, expired or revoked.
         """
-        return str((await self._reader.verified_claims(encoded_token)).as_dict()["jti"])
+        claims = await self._reader.verified_claims(self._engines(), encoded_token)
+        return str(claims.as_dict()["jti"])
 
     async def get_jwt_subject(self) -> str | int | None:
         """Return the subject of the request's token, or None if the request has no token.
@@ -196,7 +195,7 @@ class AuthJWT(AuthConfig, AsyncClass):
         Raises:
             AuthJWTException: the token is invalid, expired or revoked.
         """
-        claims = await self._reader.claims_of(None)
+        claims = await self._reader.claims_of(self._engines(), None)
         return None if claims is None else claims.subject
 
     async def get_unverified_jwt_headers(self, encoded_token: str | None = None) -> dict[str, Any]:
@@ -208,7 +207,7 @@ class AuthJWT(AuthConfig, AsyncClass):
         Raises:
             UnreadableTokenError: there is no token, or it cannot be read.
         """
-        return self._reader.unverified_header(encoded_token)
+        return self._reader.unverified_header(self._engines().settings, encoded_token)
 
     async def set_access_cookies(
         self,
@@ -229,7 +228,8 @@ class AuthJWT(AuthConfig, AsyncClass):
             ValueError: a cookie would be longer than browsers accept.
             AuthJWTException: this object did not issue the token, and the token is invalid.
         """
-        await self._cookies.set("access", encoded_access_token, self._target(response), max_age)
+        target = self._target(response)
+        await self._cookies.set(self._engines(), "access", encoded_access_token, target, max_age)
 
     async def set_refresh_cookies(
         self,
@@ -238,15 +238,16 @@ class AuthJWT(AuthConfig, AsyncClass):
         max_age: int | None = None,
     ) -> None:
         """Set the cookies of a refresh token; see `set_access_cookies`."""
-        await self._cookies.set("refresh", encoded_refresh_token, self._target(response), max_age)
+        target = self._target(response)
+        await self._cookies.set(self._engines(), "refresh", encoded_refresh_token, target, max_age)
 
     async def unset_access_cookies(self, response: Response | None = None) -> None:
         """Make the browser remove the cookies of `set_access_cookies`; it raises the same errors."""
-        self._cookies.unset("access", self._target(response))
+        self._cookies.unset(self._engines().settings, "access", self._target(response))
 
     async def unset_refresh_cookies(self, response: Response | None = None) -> None:
         """Make the browser remove the cookies of `set_refresh_cookies`; it raises the same errors."""
-        self._cookies.unset("refresh", self._target(response))
+        self._cookies.unset(self._engines().settings, "refresh", self._target(response))
 
     async def unset_jwt_cookies(self, response: Response | None = None) -> None:
         """Make the browser remove the cookies of both tokens; see `unset_access_cookies`."""
@@ -264,7 +265,7 @@ class AuthJWT(AuthConfig, AsyncClass):
         source = token_source(
             auth_from, self._view, token=token, websocket=websocket, csrf_token=csrf_token
         )
-        await self._reader.check(requirement, source)
+        await self._reader.check(self._engines(), requirement, source)
 
     def _target(self, response: Response | None) -> Response | None:
         return self._response if response is None else response

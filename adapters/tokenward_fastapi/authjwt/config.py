@@ -1,6 +1,6 @@
 """The settings of the drop-in: their names, defaults and checks."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import cached_property
 from typing import Annotated, ClassVar, Literal, Self, TypeAlias, TypeVar
@@ -21,7 +21,7 @@ from tokenward import NEVER, BearerHeader, CsrfCheck
 from tokenward.http import render_cookie
 from tokenward.policy import Lifetime
 
-__all__ = ["LoadConfig", "as_lifetime", "load_settings"]
+__all__ = ["LoadConfig", "as_lifetime", "load_settings", "validated_settings"]
 
 ItemT = TypeVar("ItemT")
 
@@ -174,10 +174,19 @@ def load_settings(settings: Callable[[], object]) -> LoadConfig:
         msg = "Config must be pydantic 'BaseSettings' or list of tuple"
         raise TypeError(msg)
 
+    return validated_settings(members)
+
+
+def validated_settings(values: Mapping[str, object]) -> LoadConfig:
+    """Return the settings with the given values; the names begin with ``authjwt_``.
+
+    Raises:
+        ValidationError: a value is invalid; the error does not contain it.
+    """
     # None stands for the default, except where it has a meaning of its own.
     named = {
         name: value
-        for name, value in members.items()
+        for name, value in values.items()
         if value is not None or name == "authjwt_header_type"
     }
     return LoadConfig.model_validate(named)
