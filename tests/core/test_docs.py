@@ -198,3 +198,15 @@ def test_a_dead_link_is_found(tmp_path):
         "[4](none.md) [5](page.md#none) [6](#no-heading)\n"
     )
     assert dead_links(page) == ["none.md", "page.md#none", "#no-heading"]
+
+
+def test_each_heading_of_the_changelog_is_there_once():
+    """A merge that keeps the lines of both sides must not repeat a part of the changelog."""
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    for version in re.split(r"^## ", text, flags=re.MULTILINE)[1:]:
+        parts = re.split(r"^### ", version, flags=re.MULTILINE)[1:]
+        names = [part.partition("\n")[0] for part in parts]
+        assert len(set(names)) == len(names)
+        for part in parts:
+            areas = re.findall(r"^#### (.+)$", part, re.MULTILINE)
+            assert len(set(areas)) == len(areas)
