@@ -7,13 +7,14 @@ for your browser until you press Ctrl-C.
 """
 
 import argparse
+import asyncio
 import logging
 import sys
 import threading
 
 import httpx
 import jwt
-import websockets.sync.client
+import websockets.asyncio.client
 from websockets.exceptions import ConnectionClosed
 
 from authjwt_walk import walk_authjwt
@@ -134,24 +135,28 @@ def walk_cookies(steps: Walk) -> None:
     )
 
 
-def walk_websocket(steps: Walk, site: Site) -> None:
-    """Open a WebSocket and end its session with another request."""
+async def walk_websocket(steps: Walk, site: Site) -> None:
+    """Open a WebSocket and end its session with another request.
+
+    The steps may block this event loop: the server runs in another thread, with another loop.
+    """
     pair = steps.step("log in", "POST", "/login", (200, ""), json=USER).json()
-    with websockets.sync.client.connect(
-        f"wss://localhost:{site.port}/ws",
-        ssl=site.tls,
-        additional_headers=bearer(pair["access_token"]),
-    ) as socket:
-        socket.send("hello")
-        steps.expect("a WebSocket that echoes", socket.recv(timeout=10), "hello")
-        token = pair["refresh_token"]
-        steps.step("log out", "POST", "/session/logout", (200, ""), token=token)
-        try:
-            socket.recv(timeout=10)
-        except ConnectionClosed as closed:
-            frame = closed.rcvd
-            reported = None if frame is None else (frame.code, frame.reason)
-            steps.expect("  which closes the WebSocket", reported, (1008, "token_revoked"))
+    async with asyncio.timeout(30):
+        async with websockets.asyncio.client.connect(
+            f"wss://localhost:{site.port}/ws",
+            ssl=site.tls,
+            additional_headers=bearer(pair["access_token"]),
+        ) as socket:
+            await socket.send("hello")
+            steps.expect("a WebSocket that echoes", await socket.recv(), "hello")
+            token = pair["refresh_token"]
+            steps.step("log out", "POST", "/session/logout", (200, ""), token=token)
+            try:
+                await socket.recv()
+            except ConnectionClosed as closed:
+                frame = closed.rcvd
+                reported = None if frame is None else (frame.code, frame.reason)
+                steps.expect("  which closes the WebSocket", reported, (1008, "token_revoked"))
 
 
 def walk(example: str) -> int:
@@ -170,7 +175,7 @@ def walk_shop(framework: str) -> int:
         walk_tokens(steps)
         walk_sessions(steps)
         walk_cookies(steps)
-        walk_websocket(steps, site)
+        asyncio.run(walk_websocket(steps, site))
     return steps.failures
 
 
