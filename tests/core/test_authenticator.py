@@ -175,7 +175,9 @@ async def test_fresh_may_be_how_long_ago_the_login_was(ask, engine, clock):
     for token in (pair.access_token, old, refreshed):
         assert await ask(token, fresh=10 * MINUTES)
     clock.advance(0.001)
-    for token in (pair.access_token, old, refreshed, signed(payload_of())):
+    # Issued just now and marked as fresh, but its login is older.
+    late = signed(payload_of(clock.now, fresh=True, auth_time=NOW))
+    for token in (pair.access_token, old, refreshed, late, signed(payload_of())):
         with pytest.raises(FreshTokenRequiredError) as caught:
             await ask(token, fresh=10 * MINUTES)
         assert caught.value.max_age_seconds == 600
@@ -243,6 +245,17 @@ def test_a_requirement_that_cannot_be_meant_is_refused_when_built(wrong):
     """An invalid requirement is refused when it is created, not at the first request."""
     with pytest.raises((ConfigurationError, TypeError)):
         Requirement(**wrong)
+
+
+def test_a_requirement_keeps_copies_of_what_it_was_given():
+    """Scopes and carriers that the caller removes later are still required."""
+    scopes, carriers = ["admin"], [BearerHeader()]
+    requirement = Requirement(scopes=scopes, carriers=carriers)
+    scopes.clear()
+    carriers.clear()
+
+    assert requirement.scopes == ("admin",)
+    assert len(requirement.carriers) == 1
 
 
 def test_an_authenticator_needs_a_carrier(engine):

@@ -44,6 +44,17 @@ async def test_a_refreshed_token_is_not_fresh_and_keeps_the_login_time(engine, c
     assert (claims.fresh, claims.auth_time) == (False, NOW)
 
 
+@pytest.mark.parametrize(
+    "scope", ["orders:read", "orders:read profile", ["orders:read", "profile"]], ids=str
+)
+async def test_scopes_survive_a_refresh_whole(engine, scope):
+    """Neither fewer nor more scopes than before, whether the claim is text or an array."""
+    pair = await engine.refresh(signed(payload_of(type="refresh", scope=scope)))
+    expected = {"orders:read", "profile"} if "profile" in str(scope) else {"orders:read"}
+    assert (await engine.decode(pair.access_token)).scopes == expected
+    assert set(pair.scope.split()) == expected
+
+
 async def test_typed_claims_survive_a_refresh(clock):
     """The claims of the user's model are copied as written, including defaults."""
     engine = TokenEngine(
@@ -286,16 +297,17 @@ async def test_a_session_that_began_with_one_token_ends_as_well(clock):
         ({"session_exp": NOW + 60}, NOW + 60),
         ({"session_exp": NOW + 9000}, NOW + 7200),
         ({"auth_time": NOW - 7199.5}, NOW),
+        ({"auth_time": NOW - 7200.5}, NOW - 1),
     ],
-    ids=["iat", "auth_time", "both", "token", "policy", "last second"],
+    ids=["iat", "auth_time", "both", "token", "policy", "last second", "within the leeway"],
 )
 async def test_a_session_from_before_the_policy_had_a_lifetime_ends(clock, claims, end):
     """It ends with the token or by the policy, from the login or the issue, whichever is earlier."""
-    policy = TokenPolicy(session_lifetime=timedelta(hours=2), leeway=timedelta(seconds=1))
+    policy = TokenPolicy(session_lifetime=timedelta(hours=2), leeway=timedelta(seconds=2))
     engine = engine_with(clock, policy=policy)
     token = signed(payload_of(type="refresh", exp=NOW + 86_400, sid="s", **claims))
     pair = await engine.refresh(token)
-    assert pair.expires_in == min(900, end - NOW)
+    assert pair.expires_in == max(0, min(900, end - NOW))
     assert await expiry_of(engine, pair.refresh_token) == (end, end)
 
 
