@@ -29,6 +29,21 @@ def test_a_policy_cannot_be_changed():
         TokenPolicy().leeway = DAY
 
 
+def test_a_policy_keeps_copies_of_what_it_was_given():
+    """Collections that the caller changes later change no policy."""
+    required, extra, optional = {"exp", "iat", "sub", "jti", "type"}, {"nbf"}, ["refresh"]
+    policy = TokenPolicy(
+        required_claims=required, extra_registered_claims=extra, issuer_optional_in=optional
+    )
+    required.remove("exp")
+    extra.clear()
+    optional.append("access")
+
+    assert "exp" in policy.required_claims
+    assert policy.extra_registered_claims == {"nbf"}
+    assert policy.issuer_optional_in == {"refresh"}
+
+
 @pytest.mark.parametrize(
     ("setting", "value"),
     [
