@@ -239,10 +239,12 @@ _TWO_CHANGES = (CHANGES["retire"], CHANGES["drop_expired"])
 async def test_a_copied_ring_changes_independently(ring, clock):
     """A deep copy has the same keys, and changes independently."""
     token = await engine_with(clock, keys=ring).issue("alice")
+    ring.publish(key("next"))
     twin = deepcopy(ring)
+    assert twin.entries() == ring.entries()
     twin.rotate(key("new"), verify_for=DAY, now=NOW)
 
-    assert states_of(ring) == [("old", "active", None)]
+    assert states_of(ring) == [("old", "active", None), ("next", "pending", None)]
     assert (await engine_with(clock, keys=twin).decode(token)).sub == "alice"
 
 

@@ -124,6 +124,22 @@ async def test_a_store_that_cannot_consume_is_an_outage(clock, timeout_seconds, 
         assert error in (caught.value, caught.value.__cause__)
 
 
+async def test_a_store_that_does_not_answer_whether_a_token_is_consumed_is_an_outage(clock):
+    """The timeout of the store applies to the consumption too."""
+
+    class Hanging(MemoryStore):
+        timeout_seconds = 0.02
+
+        async def consume(self, consumption, *, now):
+            await asyncio.Event().wait()
+
+    engine = engine_with(clock, store=Hanging())
+    pair = await engine.issue_pair("alice")
+    with pytest.raises(StoreUnavailableError) as caught:
+        await asyncio.wait_for(engine.refresh(pair.refresh_token), timeout=10)
+    assert isinstance(caught.value.__cause__, TimeoutError)
+
+
 async def test_a_store_that_cannot_revoke_after_a_fork_says_so(clock):
     """A ConfigurationError of a write is not an outage."""
 

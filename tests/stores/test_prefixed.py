@@ -13,7 +13,8 @@ from tokenward import (
     TokenEngine,
     TokenRevokedError,
 )
-from tokenward.stores.identities import own_name, prefix_of
+from tokenward.stores import Consumption
+from tokenward.stores.identities import own_name, prefix_of, with_own_names
 
 SPELLED = ["5:alice1", "0:5:alice1", "5:", "0:", "00:x", "17:https://a.example", "5:alice0:1"]
 
@@ -93,6 +94,21 @@ async def test_a_refresh_token_of_one_engine_is_not_consumed_by_another(clock):
     assert claims.jti == "5:alice1"
     assert await plain.refresh(first.refresh_token)
     assert await alice.refresh(second.refresh_token)
+
+
+@pytest.mark.parametrize(
+    ("jti", "successor", "names"),
+    [
+        ("a", "b", ("a", "b")),
+        ("5:alice1", "b", ("0:5:alice1", "b")),
+        ("a", "5:alice1", ("a", "0:5:alice1")),
+        ("5:alice1", "5:alice2", ("0:5:alice1", "0:5:alice2")),
+    ],
+)
+def test_both_tokens_of_a_consumption_have_their_own_names(jti, successor, names):
+    """Also if only one of the two spells a prefix."""
+    named = with_own_names(Consumption(jti, successor, b"", NOW, NOW + 60))
+    assert (named.jti, named.successor) == names
 
 
 NAMES = st.text(alphabet="0123:a", max_size=6)
