@@ -6,7 +6,6 @@ from fastapi import Depends, FastAPI, Request, Response, Security, WebSocket
 from fastapi.responses import JSONResponse
 
 import shop
-from tokenward import TokenPair
 from tokenward_fastapi import TokenAuth
 
 app = FastAPI(title="A shop behind Tokenward")
@@ -24,17 +23,17 @@ Writer = Annotated[shop.ShopClaims, Depends(auth.required(scopes=["orders:write"
 
 
 @app.post("/login")
-async def login(user: shop.Login, response: Response) -> TokenPair:
+async def login(user: shop.Login, response: Response) -> dict[str, str | int]:
     """Check the password and return the access and refresh token of a new session."""
     response.headers.update(shop.NO_STORE)
-    return await shop.open_session(user)
+    return (await shop.open_session(user)).json_body()
 
 
 @app.post("/refresh")
-async def refresh(request: Request, response: Response) -> TokenPair:
+async def refresh(request: Request, response: Response) -> dict[str, str | int]:
     """Exchange the refresh token in the header for a new pair of the same session."""
     response.headers.update(shop.NO_STORE)
-    return await auth.refresh(request)
+    return (await auth.refresh(request)).json_body()
 
 
 @app.post("/session")

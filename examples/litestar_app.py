@@ -7,7 +7,6 @@ from litestar.handlers import websocket
 from litestar.params import Body
 
 import shop
-from tokenward import TokenPair
 from tokenward_litestar import TokenAuth
 
 auth = TokenAuth(shop.engine, carriers=shop.CARRIERS)
@@ -20,14 +19,14 @@ class Shop(Controller):
     """The routes; their guards state which token each of them requires."""
 
     @post("/login", status_code=200, response_headers=shop.NO_STORE)
-    async def login(self, data: Login) -> TokenPair:
+    async def login(self, data: Login) -> dict[str, str | int]:
         """Check the password and return the access and refresh token of a new session."""
-        return await shop.open_session(data)
+        return (await shop.open_session(data)).json_body()
 
     @post("/refresh", status_code=200, response_headers=shop.NO_STORE)
-    async def refresh(self, request: ShopRequest) -> TokenPair:
+    async def refresh(self, request: ShopRequest) -> dict[str, str | int]:
         """Exchange the refresh token in the header for a new pair of the same session."""
-        return await auth.refresh(request)
+        return (await auth.refresh(request)).json_body()
 
     @post("/session", status_code=200)
     async def log_in(self, request: ShopRequest, data: Login) -> Response[dict[str, str]]:

@@ -18,13 +18,13 @@ auth.init_app(app)
 async def login() -> tuple[Response, dict[str, str]]:
     """Check the password and return the access and refresh token of a new session."""
     user = shop.Login.model_validate(await request.get_json())
-    return jsonify(await shop.open_session(user)), shop.NO_STORE
+    return jsonify((await shop.open_session(user)).json_body()), shop.NO_STORE
 
 
 @app.post("/refresh")
 async def refresh() -> tuple[Response, dict[str, str]]:
     """Exchange the refresh token in the header for a new pair of the same session."""
-    return jsonify(await auth.refresh(request)), shop.NO_STORE
+    return jsonify((await auth.refresh(request)).json_body()), shop.NO_STORE
 
 
 @app.post("/session")

@@ -49,7 +49,7 @@ engine = TokenEngine(
 # Programs send a header, browsers send cookies. Browsers send the refresh token only to the routes
 # under /session. The logout is one of them, so that it also works once the access token has expired.
 CARRIERS = (BearerHeader(), CookieCarrier(refresh_path="/session"))
-NO_STORE = {"Cache-Control": "no-store"}  # for responses with tokens (RFC 6750 §5.3)
+NO_STORE = {"Cache-Control": "no-store"}  # for responses with tokens (RFC 6749 §5.1)
 CHECK_EVERY = timedelta(seconds=1)
 
 # A real service has a database and stores hashes of the passwords.

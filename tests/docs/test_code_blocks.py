@@ -162,6 +162,14 @@ async def test_the_hooks_of_the_guide(names, shop, clock, caplog):
     ]
 
 
+async def test_the_body_of_the_guide(names, shop):
+    """The body has the tokens of a new session, and no member without a value."""
+    block = await run(block_with("guide.md", "pair.json_body()"), {**names, "engine": shop})
+    assert (await shop.decode(block["body"]["access_token"])).tenant == "acme"
+    assert "scope" not in block["body"]
+    assert None not in block["body"].values()
+
+
 @pytest.mark.parametrize("adapter", ["fastapi", "litestar", "quart"])
 async def test_the_requirements_of_the_guide(names, shop, adapter):
     """Every form of `required` and `optional` works in all three frameworks."""

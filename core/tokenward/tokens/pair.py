@@ -1,6 +1,6 @@
 """The pair of tokens that a login and each refresh return."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Literal
 
 __all__ = ["TokenPair"]
@@ -10,7 +10,7 @@ __all__ = ["TokenPair"]
 class TokenPair:
     """An access and a refresh token of one session, with the field names of RFC 6749 §5.1.
 
-    It can be returned as a JSON response. Its repr shows neither token.
+    `json_body` returns the members of a JSON response. The repr shows neither token.
     """
 
     access_token: str = field(repr=False)
@@ -24,3 +24,13 @@ class TokenPair:
     """The lifetime of the refresh token in whole seconds; None: it never expires."""
     csrf_token: str | None = field(default=None, repr=False)
     """The value that a request must repeat if either token travels in a cookie (`CsrfCheck`)."""
+
+    def json_body(self) -> dict[str, str | int]:
+        """Return the members of the JSON response to a client (RFC 6749 §5.1).
+
+        Members without a value are left out: `expires_in` of a token that never expires, an empty
+        `scope`, and an absent `csrf_token`. OAuth clients expect a number or nothing. Send the
+        response with ``Cache-Control: no-store``.
+        """
+        members = {each.name: getattr(self, each.name) for each in fields(self)}
+        return {name: value for name, value in members.items() if value is not None and value != ""}
