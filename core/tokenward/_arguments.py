@@ -4,12 +4,19 @@ Nothing here checks what a client sends, which raises a `TokenError`.
 """
 
 import inspect
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import NoReturn
 
 from tokenward.errors import ConfigurationError, InvalidKeyError
 
-__all__ = ["as_bytes", "check_callable", "check_methods", "kind_of", "refuse_no_token"]
+__all__ = [
+    "as_bytes",
+    "check_callable",
+    "check_methods",
+    "checked_names",
+    "kind_of",
+    "refuse_no_token",
+]
 
 
 def kind_of(value: object) -> str:
@@ -34,6 +41,20 @@ def as_bytes(value: str | bytes, name: str) -> bytes:
         msg = f"The {name} must be text or bytes."
         raise InvalidKeyError(msg)
     return value.encode()
+
+
+def checked_names(value: str | Collection[str], setting: str) -> frozenset[str]:
+    """Check one or several names and return them as a set.
+
+    Raises:
+        ConfigurationError: there is no name, or a name is empty or not text.
+    """
+    given = (value,) if isinstance(value, str) else value
+    names = frozenset(given) if isinstance(given, Collection) else frozenset[str]()
+    if not names or not all(isinstance(name, str) and name for name in names):
+        msg = f"{setting} must be non-empty text, or a collection of non-empty texts."
+        raise ConfigurationError(msg)
+    return names
 
 
 def refuse_no_token(value: object) -> NoReturn:

@@ -6,6 +6,7 @@ from datetime import timedelta
 from enum import Enum
 from typing import Final, Literal, NoReturn, TypeAlias
 
+from tokenward._arguments import checked_names
 from tokenward.claims.model import TokenType
 from tokenward.errors import ConfigurationError
 
@@ -18,7 +19,6 @@ __all__ = [
     "StoreOutage",
     "TokenPolicy",
     "TypeSource",
-    "checked_names",
 ]
 
 
@@ -110,6 +110,12 @@ class TokenPolicy:
     ``"claim"``: by the ``type`` claim. ``"typ"``: by the header, which must be ``at+jwt`` (RFC 9068
     §4). ``"always-access"``: every token is an access token, because the issuer's keys sign no others.
     """
+    accept_id_tokens: bool = False
+    """Whether ID tokens count as access tokens if `type_source` is not ``"claim"``.
+
+    By default a token with ``nonce``, ``at_hash`` or ``c_hash``, which only ID tokens have (OpenID
+    Connect Core §2, §3.3.2.11), gets a `WrongTokenTypeError`. An ID token may have none of them.
+    """
     integer_subjects: bool = False
     """Whether ``sub`` may be an integer; it is read as decimal text: 7 as ``"7"``.
 
@@ -185,8 +191,9 @@ class TokenPolicy:
         self._set("required_claims", frozenset(required))
 
     def _check_tolerance(self) -> None:
-        if not isinstance(self.integer_subjects, bool):
-            _refuse("integer_subjects must be True or False.")
+        for name in ("accept_id_tokens", "integer_subjects"):
+            if not isinstance(getattr(self, name), bool):
+                _refuse(f"{name} must be True or False.")
         types = self.issuer_optional_in
         if (
             isinstance(types, str)
@@ -269,20 +276,6 @@ class TokenPolicy:
 
     def _set(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)
-
-
-def checked_names(value: str | Collection[str], setting: str) -> frozenset[str]:
-    """Check one or several names and return them as a set.
-
-    Raises:
-        ConfigurationError: there is no name, or a name is empty or not text.
-    """
-    if not isinstance(value, Collection):
-        _refuse(f"{setting} must be non-empty text, or a collection of non-empty texts.")
-    names = frozenset((value,) if isinstance(value, str) else value)
-    if not names or not all(isinstance(name, str) and name for name in names):
-        _refuse(f"{setting} must be non-empty text, or a collection of non-empty texts.")
-    return names
 
 
 def _refuse(message: str) -> NoReturn:

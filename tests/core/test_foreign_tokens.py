@@ -1,5 +1,7 @@
 """Tokens of other issuers are accepted only as far as the policy says."""
 
+from functools import partial
+
 import pytest
 from pydantic import field_validator
 
@@ -158,6 +160,41 @@ async def test_what_only_tokenward_means_by_a_claim_refuses_no_foreign_token(
         assert claim not in claims.model_fields_set
         assert claims.extra == {"own": {"big": 10**30, "text": "é"}}
     assert (await engine.decode(foreign(policy, scope=["read"]))).scopes == {"read"}
+
+
+@pytest.mark.parametrize("entries", [8192, 0])
+@pytest.mark.parametrize("source", ["typ", "always-access"])
+@pytest.mark.parametrize("claim", ["nonce", "at_hash", "c_hash"])
+async def test_what_only_id_tokens_have_refuses_a_foreign_token(clock, claim, source, entries):
+    """Whatever its value is, and under every claims model; unless the policy accepts ID tokens."""
+
+    class Hidden(Claims, extra="ignore"):
+        pass
+
+    policy = partial(
+        TokenPolicy, required_claims={"exp"}, type_source=source, signature_cache_entries=entries
+    )
+    keys = KeyRing.from_secret(SECRET)
+    for value in ("n-0S6_WzA2Mj", None, 7):
+        token = foreign(policy(), **{claim: value})
+        for model in (Claims, Hidden):
+            engine = TokenEngine(keys, policy=policy(), claims_model=model, clock=clock)
+            for expected in ("access", None):
+                for _ in range(2):
+                    with pytest.raises(WrongTokenTypeError):
+                        await engine.decode(token, type=expected)
+        willing = engine_with(clock, policy=policy(accept_id_tokens=True))
+        assert (await willing.decode(token)).extra == {claim: value}
+
+
+async def test_a_type_claim_says_more_than_the_claims_of_id_tokens(clock):
+    """Own tokens, and those of the flask-jwt-extended family, may have claims of these names."""
+    for policy in (TokenPolicy(), TokenPolicy(required_claims={"exp", "sub", "type"})):
+        engine = engine_with(clock, policy=policy)
+        token = await engine.issue("alice", claims={"nonce": "n"})
+        assert (await engine.decode(token)).extra == {"nonce": "n"}
+        with pytest.raises((WrongTokenTypeError, MissingClaimError)):
+            await engine.decode(signed(payload_of(type=..., nonce="n")))
 
 
 @pytest.mark.parametrize("claim", ["jti", "sub", "iss", "aud", "sid", "auth_time"])

@@ -158,6 +158,7 @@ PAYLOADS = st.fixed_dictionaries(
         "nbf": TIMES,
         "scope": st.sampled_from([..., "", "a", [], None]),
         "fresh": st.sampled_from([..., True, None]),
+        "nonce": st.sampled_from([..., ..., None, "n"]),
     }
 )
 REQUIRED = st.sets(
@@ -179,6 +180,7 @@ POLICIES = st.builds(
     leeway=st.sampled_from([timedelta(0), timedelta(minutes=1)]),
     issuer_optional_in=st.sets(st.sampled_from(["access", "refresh"])),
     integer_subjects=st.booleans(),
+    accept_id_tokens=st.booleans(),
 )
 HEADERS = st.sampled_from([{}, {"typ": "JWT"}, {"typ": "at+jwt"}, {"typ": "application/AT+JWT"}, {"typ": "id"}])  # fmt: skip
 

@@ -17,6 +17,7 @@ def test_the_defaults_are_strict():
     assert policy.required_claims == {"exp", "iat", "sub", "jti", "type"}
     assert (policy.leeway, policy.store_outage) == (timedelta(0), "refuse")
     assert (policy.integer_subjects, policy.issuer_optional_in) == (False, frozenset())
+    assert policy.accept_id_tokens is False
     assert (policy.type_source, policy.max_token_bytes) == ("claim", 16_384)
     assert (policy.signature_cache_entries, policy.signature_cache_bytes) == (8192, 8_388_608)
     assert (policy.reuse_grace, policy.session_lifetime) == (timedelta(seconds=10), None)
@@ -58,6 +59,7 @@ def test_a_policy_keeps_copies_of_what_it_was_given():
         ("leeway", timedelta(seconds=300.001)),
         ("leeway", 5),
         ("integer_subjects", 1),
+        ("accept_id_tokens", "no"),
         ("issuer_optional_in", ["id"]),
         ("access_lifetime", -DAY),
         ("access_lifetime", 900),

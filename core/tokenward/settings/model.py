@@ -103,6 +103,8 @@ class TokenwardSettings(StrictSettings):
     """Names of claims."""
     type_source: TypeSource = _DEFAULTS.type_source
     """``claim``, ``typ`` or ``always-access``."""
+    accept_id_tokens: bool = _DEFAULTS.accept_id_tokens
+    """``true`` or ``false``."""
     integer_subjects: bool = _DEFAULTS.integer_subjects
     """``true`` or ``false``."""
     issuer_optional_in: TokenTypes = ()

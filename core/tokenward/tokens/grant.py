@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 from pydantic import JsonValue
 
-from tokenward.policy import TokenPolicy, checked_names
+from tokenward._arguments import checked_names
+from tokenward.policy import TokenPolicy
 from tokenward.tokens.arguments import check_mapping, checked_scope
 from tokenward.tokens.identity import check_identity
 

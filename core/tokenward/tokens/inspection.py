@@ -132,7 +132,7 @@ class _FaultLister(ClaimsValidator[Claims]):
         if claims.aud is not None and self._audiences.isdisjoint(claims.audiences):
             yield InvalidAudienceError()
         kind = "access" if "type" in missing else claims.type
-        if self._type_of(kind, _media_type(token)) is None:
+        if self._type_of(kind, _media_type(token), token.payload) is None:
             yield WrongTokenTypeError()
 
         if claims.iat is not None and claims.iat > now + self._leeway:

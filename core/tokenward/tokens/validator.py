@@ -30,6 +30,8 @@ _ACCESS_TYP: Final = "at+jwt"  # RFC 9068 §2.1
 _KNOWN_TYPES: Final = frozenset({"access", "refresh"})
 # RFC 8725 §3.11: a token with the ``typ`` of another purpose is refused.
 _OUR_TYPS: Final = frozenset({_ACCESS_TYP, "jwt", None})
+# OpenID Connect Core §2, §3.1.3.6 and §3.3.2.11: claims of ID tokens.
+_OF_ID_TOKENS: Final = frozenset({"nonce", "at_hash", "c_hash"})
 
 
 class ClaimsValidator(ClaimsReader[ClaimsT], Generic[ClaimsT]):
@@ -51,6 +53,7 @@ class ClaimsValidator(ClaimsReader[ClaimsT], Generic[ClaimsT]):
         self._issuer = policy.issuer
         self._audiences = policy.audiences
         self._type_source = policy.type_source
+        self._refuses_id_tokens = policy.type_source != "claim" and not policy.accept_id_tokens
         self._issuer_optional_in = policy.issuer_optional_in
         self._required_registered = RESERVED_CLAIMS.intersection(policy.required_claims)
         self._required_names = sorted(self._required_registered)
@@ -77,7 +80,7 @@ class ClaimsValidator(ClaimsReader[ClaimsT], Generic[ClaimsT]):
             MissingClaimError: a claim that the policy requires is absent or empty.
             InvalidClaimError: ``exp``, ``iat`` or ``nbf`` is null.
             InvalidIssuerError, InvalidAudienceError: the issuer or the audience is another one.
-            WrongTokenTypeError: the token does not have the expected type.
+            WrongTokenTypeError: the token does not have the expected type, or is an ID token.
             TokenNotYetValidError, TokenExpiredError: the token is not valid yet, or has expired.
             TokenTooOldError: the token is older than the policy allows.
         """
@@ -102,7 +105,7 @@ class ClaimsValidator(ClaimsReader[ClaimsT], Generic[ClaimsT]):
         elif self._audiences:
             raise MissingClaimError(claim="aud")
 
-        found = self._type_of(kind, jws.typ)
+        found = self._type_of(kind, jws.typ, jws.payload)
         if found is None or (found != expected and expected is not None):
             raise WrongTokenTypeError
 
@@ -183,8 +186,10 @@ class ClaimsValidator(ClaimsReader[ClaimsT], Generic[ClaimsT]):
                 if members.get(name) in (None, ""):
                     raise MissingClaimError(name)
 
-    def _type_of(self, kind: str, typ: str | None) -> str | None:
-        """Return the type of a token; None: its claim, header and the policy do not agree."""
+    def _type_of(self, kind: str, typ: str | None, payload: bytes) -> str | None:
+        """Return the type of a token; None: its claims, header and the policy do not agree."""
+        if self._refuses_id_tokens and not _OF_ID_TOKENS.isdisjoint(loads_payload(payload)):
+            return None
         source = self._type_source
         if source == "typ":
             return "access" if typ == _ACCESS_TYP else None
