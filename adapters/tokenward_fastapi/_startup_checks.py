@@ -1,6 +1,6 @@
 """Refuses to start an app in which a request could supply claims without a verified token."""
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from functools import partial
 from types import NoneType, UnionType
 from typing import Annotated, Any, Final, Union, cast, get_args, get_origin
@@ -51,17 +51,22 @@ class _StartupChecks:
         self._route_lists: list[list[BaseRoute]] = []
         self._route_counts: list[int] | None = None
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Check the routes if they have changed, then call the app."""
         if [*map(len, self._route_lists)] != self._route_counts:
-            try:
-                self._check()
-            except ConfigurationError as error:
-                if scope["type"] == "lifespan":
-                    await receive()
-                    # Servers take a bare exception to mean that the app does not use lifespans.
-                    await send({"type": "lifespan.startup.failed", "message": str(error)})
-                raise
+            return self._check_and_call(scope, receive, send)
+        # Not awaited here: every request would pay for a further coroutine.
+        return self._app(scope, receive, send)
+
+    async def _check_and_call(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            self._check()
+        except ConfigurationError as error:
+            if scope["type"] == "lifespan":
+                await receive()
+                # Servers take a bare exception to mean that the app does not use lifespans.
+                await send({"type": "lifespan.startup.failed", "message": str(error)})
+            raise
         await self._app(scope, receive, send)
 
     def _check(self) -> None:

@@ -105,7 +105,9 @@ class Authenticator(Generic[ClaimsT]):
         claims = await self._decode(request, token, requirement.type)
         for carrier in ambient:
             await carrier.check_csrf(request, claims, requirement.type)
-        await self._check(claims, requirement, further_scopes)
+        # Most routes require a valid token and nothing else: save them a coroutine.
+        if requirement.checks_claims or further_scopes:
+            await self._check(claims, requirement, further_scopes)
         return claims
 
     async def verify(self, token: str | bytes | None, requirement: Requirement[ClaimsT]) -> ClaimsT:

@@ -1,7 +1,7 @@
 """What a route requires of a token, checked once when the route is declared."""
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import product
 from typing import Any, Generic, TypeVar
@@ -41,6 +41,8 @@ class Requirement(Generic[ClaimsT]):
     optional: bool = False
     """Whether a request without a token passes, with None as its claims. An invalid token is
     still refused."""
+    checks_claims: bool = field(init=False, repr=False, compare=False)
+    """Whether there is anything to check of the claims of a valid token."""
 
     def __post_init__(self) -> None:
         """Validate all values."""
@@ -66,6 +68,9 @@ class Requirement(Generic[ClaimsT]):
         if not isinstance(self.optional, bool):
             msg = "optional must be True or False."
             raise ConfigurationError(msg)
+
+        checks_claims = bool(self.fresh or self.scopes or self.any_scope) or self.check is not None
+        object.__setattr__(self, "checks_claims", checks_claims)
 
     def _check_any_scope(self) -> None:
         any_scope = () if self.any_scope is None else self.any_scope
