@@ -1,6 +1,6 @@
 """Carries refusals through Litestar as exceptions, and sends them."""
 
-from collections.abc import Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
@@ -12,7 +12,7 @@ from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from tokenward import TokenError
-from tokenward.http import Refusal, RequestView
+from tokenward.http import Refusal, send_refusal
 
 __all__ = ["RefusedRequest", "RefusedWebSocket", "close_websocket", "register_refusals"]
 
@@ -98,30 +98,14 @@ class _WebSocketRefusals(ASGIMiddleware):
                 state.is_closed = state.is_closed or message["type"] == "websocket.close"
                 await send(message)
             elif not state.is_closed:
-                view = RequestView(cast("MutableMapping[str, Any]", scope))
-                can_deny = view.supports_denial_response and not state.is_accepted
-                await _send_refusal(send, state.refusal, can_deny=can_deny)
+                await send_refusal(
+                    state.refusal,
+                    cast("MutableMapping[str, Any]", scope),
+                    cast("Callable[[MutableMapping[str, Any]], Awaitable[None]]", send),
+                    is_accepted=state.is_accepted,
+                )
 
         await next_app(scope, receive_next, send_next)
-
-
-async def _send_refusal(send: Send, refusal: Refusal, *, can_deny: bool) -> None:
-    if not can_deny:
-        code, reason = refusal.close_code, refusal.code
-        await send({"type": "websocket.close", "code": code, "reason": reason})
-        return
-
-    headers = {"Content-Type": "application/json", **refusal.headers}
-    await send(
-        {
-            "type": "websocket.http.response.start",
-            "status": refusal.status,
-            "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()],
-        }
-    )
-    await send(
-        {"type": "websocket.http.response.body", "body": refusal.content, "more_body": False}
-    )
 
 
 async def close_websocket(websocket: WebSocket[Any, Any, Any], code: int, reason: str) -> None:

@@ -15,6 +15,8 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from tests.adapters.asgi_http import exchange
+from tests.adapters.asgi_websocket import open_websocket
 from tests.support import SECRET, ShopClaims
 from tokenward import (
     InvalidTokenError,
@@ -253,6 +255,41 @@ async def test_the_authenticator_of_the_guide(names, shop, scope):
         assert found["claims"].tenant == "acme"
     else:
         assert found["refusal"].status == 403
+
+
+async def test_the_middleware_for_starlette(names, shop):
+    """Starlette's handlers get the claims; requests and WebSockets without a token are refused."""
+    from starlette.applications import Starlette
+    from starlette.responses import JSONResponse
+    from starlette.routing import Route, WebSocketRoute
+
+    async def orders(request):
+        return JSONResponse({"orders_of": request.state.claims.sub})
+
+    async def live(websocket):
+        await websocket.accept()
+        await websocket.send_text(websocket.state.claims.sub)
+        await websocket.close()
+
+    block = await run(block_with("guide.md", "class RequireToken"), names)
+    app = Starlette(routes=[Route("/orders", orders), WebSocketRoute("/live", live)])
+    authenticator = names["Authenticator"](shop)
+    requirement = names["Requirement"](scopes=["orders:read"])
+    app.add_middleware(block["RequireToken"], authenticator=authenticator, requirement=requirement)
+    issued = [
+        await shop.issue("alice", claims={"tenant": "acme"}, scopes=[scope])
+        for scope in ("orders:read", "orders:write")
+    ]
+    good, weak = ([(b"authorization", b"Bearer " + token.encode())] for token in issued)
+
+    start, body = await exchange(app, "GET", "/orders", headers=good)
+    assert (start["status"], json.loads(body["body"])) == (200, {"orders_of": "alice"})
+    start, body = await exchange(app, "GET", "/orders", headers=weak)
+    assert (start["status"], json.loads(body["body"])["code"]) == (403, "insufficient_scope")
+    assert (await open_websocket(app, "/live", headers=good)).messages == ["alice"]
+    assert (await open_websocket(app, "/live")).status == 401
+    closed = await open_websocket(app, "/live", extensions=None)
+    assert (closed.accepted, closed.close_code) == (False, 1008)
 
 
 @pytest.mark.parametrize("scope", ["orders:read", "orders:write"])

@@ -3,6 +3,7 @@
 The adapters build on this package.
 """
 
+from tokenward.http.asgi import send_refusal
 from tokenward.http.authenticator import Authenticator
 from tokenward.http.carriers import BearerHeader, Carrier, QueryCarrier, WebSocketProtocolCarrier
 from tokenward.http.claims_annotations import claims_models_in, contains_claims_model
@@ -38,4 +39,5 @@ __all__ = [
     "keyword_arguments_only",
     "render_cookie",
     "scope_alternatives",
+    "send_refusal",
 ]
