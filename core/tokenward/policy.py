@@ -1,6 +1,6 @@
 """What an engine requires of tokens and writes into them; validated when it is built."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import Enum
@@ -8,6 +8,7 @@ from typing import Final, Literal, NoReturn, TypeAlias
 
 from tokenward._arguments import checked_names
 from tokenward.claims.model import TokenType
+from tokenward.claims.rules import ClaimRule, ClaimRules
 from tokenward.errors import ConfigurationError
 
 __all__ = [
@@ -110,6 +111,12 @@ class TokenPolicy:
     ``"claim"``: by the ``type`` claim. ``"typ"``: by the header, which must be ``at+jwt`` (RFC 9068
     §4). ``"always-access"``: every token is an access token, because the issuer's keys sign no others.
     """
+    access_token_claims: Mapping[str, ClaimRule] | None = None
+    """The claims that make a token an access token; without them: `WrongTokenTypeError`.
+
+    True: the claim is present, and neither null, false nor empty. Text: it equals the text, or one
+    of several texts. All rules must be met: ``{"token_use": "access", "scope": True}``.
+    """
     accept_id_tokens: bool = False
     """Whether ID tokens count as access tokens if `type_source` is not ``"claim"``.
 
@@ -174,6 +181,9 @@ class TokenPolicy:
             )
         if self.store_outage not in ("refuse", "accept"):
             _refuse("store_outage must be 'refuse' or 'accept'.")
+        if self.access_token_claims is not None:
+            rules = ClaimRules(self.access_token_claims, "access_token_claims")
+            self._set("access_token_claims", rules)
 
     def _check_claim_names(self) -> None:
         extra = self.extra_registered_claims

@@ -70,6 +70,7 @@ def test_unsafe_settings_are_found(keys_dir, settings, code, severity):
     "settings",
     [
         {"access_lifetime": "1h"},
+        {"type_source": "always-access", "access_token_claims": '{"token_use": "access"}'},
         {"leeway": "1m"},
         {"reuse_grace": "10"},
         {"store_url": "redis://127.0.0.1"},

@@ -114,6 +114,7 @@ def test_values_of_the_policy_are_read_from_text(environment):
         type_source="always-access",
         integer_subjects="true",
         accept_id_tokens="true",
+        access_token_claims='{"token_use": "access", "typ": ["a", "b"], "scope": true}',
         issuer_optional_in="refresh",
         max_token_bytes="4096",
         signature_cache_entries="0",
@@ -133,6 +134,7 @@ def test_values_of_the_policy_are_read_from_text(environment):
         type_source="always-access",
         integer_subjects=True,
         accept_id_tokens=True,
+        access_token_claims={"token_use": "access", "typ": {"a", "b"}, "scope": True},
         issuer_optional_in={"refresh"},
         max_token_bytes=4096,
         signature_cache_entries=0,
@@ -224,6 +226,19 @@ def test_a_limit_of_the_signature_cache_is_a_whole_number(environment, name, tex
     """Zero is the minimum; any other value is refused by name."""
     environment(**{name: text})
     assert refusal_of().startswith(f"TOKENWARD_{name.upper()}")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [VALUE, f'"{VALUE}"', f'["{VALUE}"]', "{}", f'{{"{VALUE}": false}}', f'{{"": "{VALUE}"}}'],
+)
+def test_rules_about_claims_are_a_json_object(environment, text):
+    """Any other text, and an object that is no set of rules, is refused by name."""
+    environment(access_token_claims=text)
+    message = refusal_of()
+    assert message.startswith("TOKENWARD_ACCESS_TOKEN_CLAIMS")
+    assert "as in {" in message
+    assert VALUE not in message
 
 
 def test_errors_of_the_policy_name_variables():

@@ -3,7 +3,7 @@
 from functools import partial
 
 import pytest
-from pydantic import field_validator
+from pydantic import Field, field_validator
 
 from tests.support import NOW, OTHER_SECRET, SECRET, engine_with, payload_of, signed
 from tokenward import (
@@ -185,6 +185,59 @@ async def test_what_only_id_tokens_have_refuses_a_foreign_token(clock, claim, so
                         await engine.decode(token, type=expected)
         willing = engine_with(clock, policy=policy(accept_id_tokens=True))
         assert (await willing.decode(token)).extra == {claim: value}
+
+
+@pytest.mark.parametrize("entries", [8192, 0])
+@pytest.mark.parametrize("model", ["Claims", "Misleading"])
+@pytest.mark.parametrize(
+    ("rules", "good", "bad"),
+    [
+        ({"token_use": "access"}, ["access"], ["id", "Access", None, ["access"], True, ...]),
+        ({"token_use": {"access", "a"}}, ["access", "a"], ["id", "", ["a"], {"a": 1}, ...]),
+        ({"token_use": True}, ["x", ["x"], 7, True], ["", None, [], {}, False, 0, ...]),
+        ({"token_use": "access", "scope": True}, [], ["access"]),
+    ],
+)
+async def test_a_policy_says_which_claims_make_an_access_token(
+    clock, rules, good, bad, model, entries
+):
+    """By their names in the token, whatever a claims model makes of them; the error shows no value."""
+
+    class Misleading(Claims, extra="ignore"):
+        kind: str = Field("access", alias="token_use")
+
+        @field_validator("kind", mode="before")
+        @classmethod
+        def fake(cls, value: object) -> str:
+            return "access"
+
+    policy = TokenPolicy(
+        required_claims={"exp"},
+        type_source="always-access",
+        access_token_claims=rules,
+        signature_cache_entries=entries,
+    )
+    models = {"Claims": Claims, "Misleading": Misleading}
+    engine = TokenEngine(
+        KeyRing.from_secret(SECRET), policy=policy, claims_model=models[model], clock=clock
+    )
+    for value in good * 2:
+        assert (await engine.decode(foreign(policy, token_use=value))).sub == "alice"
+    for value in bad * 2:
+        for expected in ("access", None):
+            with pytest.raises(WrongTokenTypeError) as caught:
+                await engine.decode(foreign(policy, token_use=value), type=expected)
+            assert str(caught.value) == str(WrongTokenTypeError())
+
+
+async def test_rules_about_access_tokens_do_not_concern_refresh_tokens(clock):
+    """With a type claim, both the claim and the rules make an access token."""
+    engine = engine_with(clock, policy=TokenPolicy(access_token_claims={"tenant": "a"}))
+    assert (await engine.decode(signed(payload_of(tenant="a")))).type == "access"
+    assert (await engine.decode(signed(payload_of(type="refresh")), type="refresh")).sub == "alice"
+    for wrong in ({}, {"tenant": "b"}, {"type": "id", "tenant": "a"}):
+        with pytest.raises(WrongTokenTypeError):
+            await engine.decode(signed(payload_of(**wrong)))
 
 
 async def test_a_type_claim_says_more_than_the_claims_of_id_tokens(clock):

@@ -181,6 +181,7 @@ POLICIES = st.builds(
     issuer_optional_in=st.sets(st.sampled_from(["access", "refresh"])),
     integer_subjects=st.booleans(),
     accept_id_tokens=st.booleans(),
+    access_token_claims=st.sampled_from([None, None, {"tenant": "a"}, {"scope": True}]),
 )
 HEADERS = st.sampled_from([{}, {"typ": "JWT"}, {"typ": "at+jwt"}, {"typ": "application/AT+JWT"}, {"typ": "id"}])  # fmt: skip
 

@@ -1,6 +1,7 @@
 """A policy is frozen, and invalid values are refused when it is built."""
 
-from dataclasses import FrozenInstanceError
+from copy import deepcopy
+from dataclasses import FrozenInstanceError, replace
 from datetime import timedelta
 
 import pytest
@@ -45,6 +46,22 @@ def test_a_policy_keeps_copies_of_what_it_was_given():
     assert policy.issuer_optional_in == {"refresh"}
 
 
+def test_rules_about_claims_are_copied():
+    """They cannot change later, and a policy with them can be hashed, copied and compared."""
+    given = {"typ": ["Bearer"], "scope": True}
+    policy = TokenPolicy(access_token_claims=given)
+    given["typ"].append("ID")
+    given.clear()
+    assert policy.access_token_claims == {"typ": {"Bearer"}, "scope": True}
+    assert repr(policy.access_token_claims) == "{'typ': frozenset({'Bearer'}), 'scope': True}"
+    with pytest.raises(TypeError):
+        policy.access_token_claims["typ"] = "ID"
+    same = TokenPolicy(access_token_claims={"scope": True, "typ": "Bearer"})
+    assert (same, hash(same)) == (policy, hash(policy))
+    assert replace(policy, issuer="a").access_token_claims == policy.access_token_claims
+    assert deepcopy(policy) == policy
+
+
 @pytest.mark.parametrize(
     ("setting", "value"),
     [
@@ -60,6 +77,20 @@ def test_a_policy_keeps_copies_of_what_it_was_given():
         ("leeway", 5),
         ("integer_subjects", 1),
         ("accept_id_tokens", "no"),
+        ("access_token_claims", {}),
+        ("access_token_claims", "scope"),
+        ("access_token_claims", {"scope"}),
+        ("access_token_claims", {"": True}),
+        ("access_token_claims", {7: True}),
+        ("access_token_claims", {"scope": False}),
+        ("access_token_claims", {"scope": None}),
+        ("access_token_claims", {"ver": 1}),
+        ("access_token_claims", {"typ": ""}),
+        ("access_token_claims", {"typ": []}),
+        ("access_token_claims", {"typ": [["Bearer"]]}),
+        ("access_token_claims", {"typ": ["Bearer", 7]}),
+        ("access_token_claims", {"typ": b"Bearer"}),
+        ("access_token_claims", {"realm_access": {"roles": "a"}}),
         ("issuer_optional_in", ["id"]),
         ("access_lifetime", -DAY),
         ("access_lifetime", 900),

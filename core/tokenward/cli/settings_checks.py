@@ -145,13 +145,14 @@ def _check_claims(settings: TokenwardSettings) -> Iterator[Finding]:
             "A token without 'jti' cannot be revoked individually.",
             "Require 'jti', or revoke sessions and subjects.",
         )
-    if settings.type_source == "always-access":
+    if settings.type_source == "always-access" and settings.access_token_claims is None:
         yield Finding(
             "type_not_checked",
             "warning",
             settings.variable("type_source"),
             "Every token that the key has signed counts as an access token, for example an ID token.",
-            "Use 'typ' if the issuer follows RFC 9068.",
+            "Use 'typ' if the issuer follows RFC 9068, or set "
+            f"{settings.variable('access_token_claims')}.",
         )
 
 

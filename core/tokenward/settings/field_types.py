@@ -1,8 +1,8 @@
 """The types of settings that are parsed from text."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator
 from pydantic_core import from_json
@@ -12,7 +12,14 @@ from tokenward.errors import ConfigurationError
 from tokenward.policy import Never
 from tokenward.settings.durations import parse_duration, parse_lifetime
 
-__all__ = ["Duration", "ExtraRegisteredClaims", "LifetimeOrNever", "Names", "TokenTypes"]
+__all__ = [
+    "ClaimRulesText",
+    "Duration",
+    "ExtraRegisteredClaims",
+    "LifetimeOrNever",
+    "Names",
+    "TokenTypes",
+]
 
 
 def _parsed_by(parse: Callable[[str], object]) -> BeforeValidator:
@@ -36,6 +43,19 @@ def _parse_names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in names)
 
 
+def _parse_rules(text: str) -> dict[str, Any]:
+    """Return the members of a JSON object; the policy checks them."""
+    try:
+        rules = from_json(text)
+    except ValueError:
+        rules = None
+    if not isinstance(rules, dict):
+        msg = 'Expected a JSON object, as in {"token_use": "access", "scope": true}.'
+        raise ConfigurationError(msg)
+    return rules
+
+
+ClaimRulesText = Annotated[Mapping[str, Any], _parsed_by(_parse_rules)]
 Duration = Annotated[timedelta, _parsed_by(parse_duration)]
 LifetimeOrNever = Annotated[timedelta | Literal[Never.NEVER], _parsed_by(parse_lifetime)]
 Names = Annotated[tuple[str, ...], _parsed_by(_parse_names)]

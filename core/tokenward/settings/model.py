@@ -16,6 +16,7 @@ from tokenward.keys.jwks_file import jwks_file_ring
 from tokenward.keys.ring import KeyRing
 from tokenward.policy import StoreOutage, TokenPolicy, TypeSource
 from tokenward.settings.field_types import (
+    ClaimRulesText,
     Duration,
     ExtraRegisteredClaims,
     LifetimeOrNever,
@@ -103,6 +104,8 @@ class TokenwardSettings(StrictSettings):
     """Names of claims."""
     type_source: TypeSource = _DEFAULTS.type_source
     """``claim``, ``typ`` or ``always-access``."""
+    access_token_claims: ClaimRulesText | None = None
+    """A JSON object."""
     accept_id_tokens: bool = _DEFAULTS.accept_id_tokens
     """``true`` or ``false``."""
     integer_subjects: bool = _DEFAULTS.integer_subjects

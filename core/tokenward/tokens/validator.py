@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Final, Generic, TypeVar
 
 from tokenward.claims.model import RESERVED_CLAIMS, Claims, TokenType
+from tokenward.claims.rules import ClaimRules
 from tokenward.errors import (
     FreshTokenRequiredError,
     InvalidAudienceError,
@@ -54,6 +55,9 @@ class ClaimsValidator(ClaimsReader[ClaimsT], Generic[ClaimsT]):
         self._audiences = policy.audiences
         self._type_source = policy.type_source
         self._refuses_id_tokens = policy.type_source != "claim" and not policy.accept_id_tokens
+        rules = policy.access_token_claims
+        self._access_rules = rules if isinstance(rules, ClaimRules) else None
+        self._reads_members = self._refuses_id_tokens or self._access_rules is not None
         self._issuer_optional_in = policy.issuer_optional_in
         self._required_registered = RESERVED_CLAIMS.intersection(policy.required_claims)
         self._required_names = sorted(self._required_registered)
@@ -80,7 +84,8 @@ class ClaimsValidator(ClaimsReader[ClaimsT], Generic[ClaimsT]):
             MissingClaimError: a claim that the policy requires is absent or empty.
             InvalidClaimError: ``exp``, ``iat`` or ``nbf`` is null.
             InvalidIssuerError, InvalidAudienceError: the issuer or the audience is another one.
-            WrongTokenTypeError: the token does not have the expected type, or is an ID token.
+            WrongTokenTypeError: the token does not have the expected type, is an ID token, or
+                lacks the claims of an access token.
             TokenNotYetValidError, TokenExpiredError: the token is not valid yet, or has expired.
             TokenTooOldError: the token is older than the policy allows.
         """
@@ -188,9 +193,13 @@ class ClaimsValidator(ClaimsReader[ClaimsT], Generic[ClaimsT]):
 
     def _type_of(self, kind: str, typ: str | None, payload: bytes) -> str | None:
         """Return the type of a token; None: its claims, header and the policy do not agree."""
-        if self._refuses_id_tokens and not _OF_ID_TOKENS.isdisjoint(loads_payload(payload)):
-            return None
         source = self._type_source
+        if (
+            self._reads_members
+            and (kind == "access" or source != "claim")
+            and not self._may_be_access(payload)
+        ):
+            return None
         if source == "typ":
             return "access" if typ == _ACCESS_TYP else None
         if typ not in _OUR_TYPS:
@@ -198,3 +207,10 @@ class ClaimsValidator(ClaimsReader[ClaimsT], Generic[ClaimsT]):
         if source == "always-access" or kind == "access":
             return "access"
         return kind if kind in _KNOWN_TYPES and typ != _ACCESS_TYP else None
+
+    def _may_be_access(self, payload: bytes) -> bool:
+        """Whether the claims of a token are those of an access token, by their names in the token."""
+        members = loads_payload(payload)
+        if self._refuses_id_tokens and not _OF_ID_TOKENS.isdisjoint(members):
+            return False
+        return self._access_rules is None or self._access_rules.are_met(members)
