@@ -1,12 +1,18 @@
 """The keys and algorithms of the drop-in: secrets, key pairs, and errors for missing ones."""
 
+import warnings
+
+import jwt
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from jwt.warnings import InsecureKeyLengthWarning
 
 from tests.adapters import authjwt_service
 from tests.adapters.authjwt_service import configure, old_token
 from tests.core.key_material import EC_KEY, ED_KEY, RSA_KEY, private_text, public_text
 from tests.support import SECRET
 from tokenward.errors import InvalidKeyError
+from tokenward.keys import WeakKeyWarning
 from tokenward_fastapi.authjwt import AuthJWT
 from tokenward_fastapi.authjwt.exceptions import JWTDecodeError
 
@@ -125,3 +131,50 @@ async def test_an_unusable_key_is_not_in_the_error(auth: type[AuthJWT]) -> None:
         with pytest.raises(InvalidKeyError) as caught:
             await call
         assert "not a key" not in str(caught.value)
+
+
+async def test_a_short_rsa_key_warns_once(auth: type[AuthJWT]) -> None:
+    """A short key pair signs and verifies under several algorithms, with one warning for both keys."""
+    short = rsa.generate_private_key(65537, 1024)  # noqa: S505 - short on purpose
+    configure(
+        auth,
+        algorithm="RS256",
+        decode_algorithms=["RS256", "PS256"],
+        private_key=private_text(short).decode(),
+        public_key=public_text(short).decode(),
+    )
+    with warnings.catch_warnings(record=True, action="always") as caught:
+        tokens = [
+            await auth().create_access_token("alice", algorithm=algorithm)
+            for algorithm in ("RS256", "PS256", "RS256")
+        ]
+        assert all([await auth().get_jti(token) for token in tokens])
+    assert [each.category for each in caught] == [WeakKeyWarning]
+
+    with pytest.warns(InsecureKeyLengthWarning):
+        payload = jwt.decode(tokens[0], short.public_key(), algorithms=["RS256"])
+    assert payload["sub"] == "alice"
+
+
+async def test_a_short_rsa_key_that_is_assigned(auth: type[AuthJWT]) -> None:
+    """A key pair of the reference's users may be assigned, and its tokens are accepted."""
+    short = rsa.generate_private_key(65537, 1024)  # noqa: S505 - short on purpose
+    auth._algorithm = "RS256"
+    auth._private_key = private_text(short).decode()
+    auth._public_key = public_text(short).decode()
+    with pytest.warns(WeakKeyWarning):
+        assert await auth().get_jti(await auth().create_access_token("alice"))
+
+
+async def test_a_short_rsa_key_is_replaced_by_a_secret(auth: type[AuthJWT]) -> None:
+    """Tokens of the short key stay valid while new tokens are signed with a secret."""
+    short = rsa.generate_private_key(65537, 1024)  # noqa: S505 - short on purpose
+    configure(auth, algorithm="RS256", private_key=private_text(short).decode())
+    with pytest.warns(WeakKeyWarning):
+        old = await auth().create_access_token("alice")
+
+    public = public_text(short).decode()
+    configure(auth, algorithm="HS256", decode_algorithms=["HS256", "RS256"], public_key=public)
+    with pytest.warns(WeakKeyWarning):
+        assert await auth().get_jti(old)
+    assert await auth().get_jti(await auth().create_access_token("alice"))

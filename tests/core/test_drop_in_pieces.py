@@ -1,11 +1,20 @@
 """The features of the core that exist for the drop-in."""
 
+import secrets
 import warnings
 from uuid import UUID, uuid4
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
 
-from tests.core.key_material import KEY_TEXTS
+from tests.core.key_material import (
+    EC_KEY,
+    ED_KEY,
+    KEY_TEXTS,
+    RSA_KEY,
+    private_text,
+    public_text,
+)
 from tests.support import NOW, SECRET, engine_with, payload_of, signed
 from tokenward import (
     Claims,
@@ -25,7 +34,7 @@ from tokenward.errors import (
 )
 from tokenward.http import check_csrf_token, render_cookie
 from tokenward.jose.codec import b64url_decode, loads_header
-from tokenward.keys import WeakSecretWarning
+from tokenward.keys import WeakKeyWarning, WeakSecretWarning
 
 
 def payload_in(token):
@@ -72,6 +81,90 @@ def test_from_secret_refuses_a_short_secret():
     """`from_secret` refuses a short secret."""
     with pytest.raises(InvalidKeyError, match="at least 32 bytes"):
         Key.from_secret("sesame")
+
+
+def short_rsa_key(bits=1024):
+    """Return a new RSA key that is too short for `from_pem`."""
+    return rsa.generate_private_key(65537, bits)
+
+
+@pytest.mark.parametrize("algorithm", ["RS256", "RS384", "RS512", "PS256", "PS384"])
+@pytest.mark.parametrize("text_of", [private_text, public_text])
+def test_a_short_rsa_key_warns_once(algorithm, text_of):
+    """A short RSA key, private or public, makes a key with one warning that shows nothing of it."""
+    material = short_rsa_key()
+    with pytest.warns(WeakKeyWarning, match="less than 2048 bits") as caught:
+        key = Key.from_weak_pem(text_of(material), algorithm=algorithm, kid="one")
+    assert len(caught) == 1
+    assert caught[0].filename == __file__
+    assert key.kid == "one"
+
+    with pytest.warns(WeakKeyWarning):
+        signer = Key.from_weak_pem(private_text(material), algorithm=algorithm)
+    key.verify(b"message", signer.sign(b"message"))
+
+
+@pytest.mark.parametrize("key", [RSA_KEY, EC_KEY, ED_KEY])
+def test_other_pem_keys_do_not_warn(key):
+    """Other keys load as with `from_pem`, without a warning."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        weak = Key.from_weak_pem(private_text(key))
+
+    assert weak.kid == Key.from_pem(private_text(key)).kid
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "shortest"),
+    [
+        ("RS256", 489), ("RS384", 617), ("RS512", 745),
+        ("PS256", 522), ("PS384", 778), ("PS512", 1034),
+    ],
+)  # fmt: skip
+def test_an_rsa_key_must_hold_the_signature(algorithm, shortest):
+    """An RSA key that is too short for the algorithm's signatures is refused, one bit more signs."""
+    for bits in (shortest - 1, shortest):
+        key = rsa_of_bits(bits)
+        if bits == shortest:
+            with pytest.warns(WeakKeyWarning):
+                weak = Key.from_weak_pem(private_text(key), algorithm=algorithm)
+            weak.verify(b"message", weak.sign(b"message"))
+        else:
+            with pytest.raises(InvalidKeyError, match=f"it must have at least {shortest}"):
+                Key.from_weak_pem(private_text(key), algorithm=algorithm)
+
+
+def rsa_of_bits(bits):
+    """Return an RSA key of any length; `cryptography` generates none under 1,024 bits."""
+    while True:
+        p, q = (prime_of_bits(half) for half in (bits // 2 + bits % 2, bits // 2))
+        if (p * q).bit_length() == bits and p != q:
+            break
+    d = rsa.rsa_recover_private_exponent(65537, p, q)
+    public = rsa.RSAPublicNumbers(65537, p * q)
+    return rsa.RSAPrivateNumbers(
+        p, q, d, d % (p - 1), d % (q - 1), pow(q, -1, p), public
+    ).private_key(unsafe_skip_rsa_key_validation=True)
+
+
+def prime_of_bits(bits):
+    """Return a prime whose two highest bits are set."""
+    while True:
+        n = secrets.randbits(bits) | 3 << (bits - 2) | 1
+        if (n - 1) % 65537 and all(pow(base, n - 1, n) == 1 for base in (2, 3, 5, 7, 11)):
+            return n
+
+
+def test_everything_else_refuses_a_short_rsa_key():
+    """`from_pem` and `from_jwk` go on refusing it, and so does `from_weak_pem` for other faults."""
+    pem = public_text(short_rsa_key())
+    with pytest.warns(WeakKeyWarning):
+        jwk = Key.from_weak_pem(pem).public_jwk()
+    for build, material in ((Key.from_pem, pem), (Key.from_jwk, jwk), (KeyRing.from_pem, pem)):
+        with pytest.raises(InvalidKeyError, match="it must have at least 2048"):
+            build(material)
+    with pytest.raises(InvalidKeyError, match="exponent must be odd"):
+        Key.from_weak_pem(public_text(rsa.generate_private_key(3, 1024)))  # noqa: S505
 
 
 async def test_new_jti_of_the_caller(clock):

@@ -2,13 +2,13 @@
 
 import contextlib
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from operator import attrgetter
 from typing import Final, Literal
 
 from tokenward import Key
 from tokenward.errors import InvalidKeyError
-from tokenward.keys import WeakSecretWarning
+from tokenward.keys import WeakKeyWarning, WeakSecretWarning
 from tokenward_fastapi.authjwt.config import LoadConfig
 
 __all__ = ["SettingsKeys"]
@@ -34,7 +34,7 @@ class SettingsKeys:
         """Store the settings; no key is loaded yet."""
         self._settings = settings
         self._loaded: dict[tuple[str, str], Key] = {}
-        self._has_warned = False
+        self._warned: set[type[Warning]] = set()
 
     def are_of(self, settings: LoadConfig) -> bool:
         """Whether other settings have the same keys and algorithms."""
@@ -99,13 +99,9 @@ class SettingsKeys:
             msg = f"authjwt_secret_key must be set when using symmetric algorithm {algorithm}"
             raise RuntimeError(msg)
 
-        with warnings.catch_warnings(record=True, action="always") as weaknesses:
-            key = Key.from_weak_secret(secret, algorithm=algorithm)
         # One warning is enough: all symmetric algorithms share one secret.
-        if weaknesses and not self._has_warned:
-            warnings.warn(str(weaknesses[0].message), WeakSecretWarning, stacklevel=2)
-            self._has_warned = True
-        return key
+        with self._warning_once(WeakSecretWarning):
+            return Key.from_weak_secret(secret, algorithm=algorithm)
 
     def _load_pem(self, algorithm: str, half: Literal["private", "public"]) -> Key:
         settings = self._settings
@@ -114,10 +110,24 @@ class SettingsKeys:
             msg = f"authjwt_{half}_key must be set when using asymmetric algorithm {algorithm}"
             raise RuntimeError(msg)
 
-        key = Key.from_pem(pem, algorithm=algorithm)
+        # One warning is enough: the two halves of a pair have one length.
+        with self._warning_once(WeakKeyWarning):
+            return self._named(pem, algorithm)
+
+    def _named(self, pem: str, algorithm: str) -> Key:
+        settings = self._settings
+        key = Key.from_weak_pem(pem, algorithm=algorithm)
         used = (settings.authjwt_algorithm, *(settings.authjwt_decode_algorithms or ()))
         first = next((name for name in used if name in _ASYMMETRIC), algorithm)
         if algorithm == first:
             return key
         # A key pair that serves two algorithms counts as two keys, which need two key ids.
-        return Key.from_pem(pem, algorithm=algorithm, kid=f"{key.kid}.{algorithm}")
+        return Key.from_weak_pem(pem, algorithm=algorithm, kid=f"{key.kid}.{algorithm}")
+
+    @contextlib.contextmanager
+    def _warning_once(self, category: type[Warning]) -> Iterator[None]:
+        with warnings.catch_warnings(record=True, action="always") as caught:
+            yield
+        if caught and category not in self._warned:
+            warnings.warn(str(caught[0].message), category, stacklevel=4)
+            self._warned.add(category)

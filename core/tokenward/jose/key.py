@@ -9,20 +9,20 @@ from pydantic import JsonValue
 from tokenward._arguments import as_bytes
 from tokenward.errors import InvalidKeyError, InvalidSignatureError, SigningKeyError
 from tokenward.jose.algorithms import Algorithm, PrivateKey, PublicKey, algorithm_named
-from tokenward.jose.codec import b64url_encode
 from tokenward.jose.hmac_secrets import hmac_algorithm_named, keyed_hmac, warn_of_weak_secret
 from tokenward.jose.jwk_keys import jwk_algorithm, jwk_allows_signing, jwk_kid, load_jwk
 from tokenward.jose.key_generation import generate_material
 from tokenward.jose.key_kinds import (
     algorithm_for,
-    fitting_algorithms,
+    check_binding,
     public_members,
     public_part,
+    secret_members,
     signature_bytes_of,
     thumbprint_of,
 )
 from tokenward.jose.pem_keys import load_pem, private_pem_of
-from tokenward.jose.weak_keys import check_key_object
+from tokenward.jose.weak_keys import check_key_object, warn_of_short_rsa
 
 __all__ = ["Key"]
 
@@ -47,13 +47,7 @@ class Key:
         may_be_short: bool = False,
     ) -> None:
         """Bind parsed material to an algorithm; the class methods parse it first."""
-        if algorithm.name not in (row.name for row in fitting_algorithms(material)):
-            msg = f"{algorithm.name} does not take a key of this kind."
-            raise InvalidKeyError(msg)
-        if kid is not None and (not isinstance(kid, str) or not kid):
-            msg = "The key id must be text that is not empty."
-            raise InvalidKeyError(msg)
-
+        check_binding(material, algorithm, kid)
         self._secret = material if isinstance(material, bytes) else None
         self._signing: HMAC | PrivateKey | None
         self._verifying: HMAC | PublicKey
@@ -61,7 +55,7 @@ class Key:
             keyed = keyed_hmac(material, algorithm, may_be_short=may_be_short)
             self._signing = self._verifying = keyed
         else:
-            check_key_object(material)
+            check_key_object(material, short_rsa_for=algorithm.name if may_be_short else None)
             self._signing = material if isinstance(material, PrivateKey) else None
             self._verifying = public_part(material)
 
@@ -103,12 +97,7 @@ class Key:
 
         For the drop-in (`tokenward_fastapi.authjwt`) and for services that migrate from it.
         Everyone who has one token can guess a short secret, and then sign any token. Warns with
-        `WeakSecretWarning` if the secret is shorter than `from_secret` accepts.
-
-        Args:
-            secret: see `from_secret`; at least one byte.
-            algorithm: see `from_secret`.
-            kid: see `from_secret`.
+        `WeakSecretWarning` about a shorter secret than `from_secret`, with its arguments, accepts.
 
         Raises:
             InvalidKeyError: the secret is empty, or the text of a PEM, DER, SSH or JWK key.
@@ -145,6 +134,23 @@ class Key:
         secret = as_bytes(password, "password") if password else None
         material = load_pem(as_bytes(pem, "PEM"), secret)
         return cls(material, algorithm_for(material, algorithm), kid)
+
+    @classmethod
+    def from_weak_pem(
+        cls, pem: str | bytes, *, algorithm: str | None = None, kid: str | None = None
+    ) -> Self:
+        """Load a PEM key without a password; an RSA key may be shorter than 2,048 bits.
+
+        For the drop-in (`tokenward_fastapi.authjwt`). Warns of a shorter key: `WeakKeyWarning`.
+
+        Raises:
+            InvalidKeyError: see `from_pem`; or the key is too short for the algorithm's signatures.
+            ConfigurationError: the algorithm is unknown.
+        """
+        material = load_pem(as_bytes(pem, "PEM"), None)
+        key = cls(material, algorithm_for(material, algorithm), kid, may_be_short=True)
+        warn_of_short_rsa(material, stacklevel=2)
+        return key
 
     @classmethod
     def from_jwk(
@@ -217,9 +223,7 @@ class Key:
     @property
     def thumbprint(self) -> str | None:
         """The RFC 7638 thumbprint of the public key; None for a secret."""
-        if isinstance(self._verifying, HMAC):
-            return None
-        return thumbprint_of(self._verifying)
+        return None if isinstance(self._verifying, HMAC) else thumbprint_of(self._verifying)
 
     @property
     def can_sign(self) -> bool:
@@ -287,12 +291,9 @@ class Key:
         if self._secret is None:
             msg = "This key is not a secret: use private_pem or public_jwk."
             raise InvalidKeyError(msg)
-        members: dict[str, JsonValue] = {"kty": "oct", "k": b64url_encode(self._secret)}
-        if self.kid is not None:
-            members["kid"] = self.kid
-        if not self.can_sign:
-            members["key_ops"] = ["verify"]
-        return {**members, "alg": self.algorithm.name, "use": "sig"}
+        return secret_members(
+            self._secret, kid=self.kid, algorithm=self.algorithm, can_sign=self.can_sign
+        )
 
     def __repr__(self) -> str:
         """Show the key id and algorithm, never key material."""

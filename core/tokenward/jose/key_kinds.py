@@ -10,15 +10,18 @@ from cryptography.hazmat.primitives.hmac import HMAC
 from jwt import algorithms as pyjwt
 from pydantic import JsonValue
 
+from tokenward.errors import InvalidKeyError
 from tokenward.jose.algorithms import ALGORITHMS, Algorithm, PrivateKey, PublicKey, algorithm_named
 from tokenward.jose.codec import b64url_encode
 
 __all__ = [
     "algorithm_for",
+    "check_binding",
     "curve_of",
     "fitting_algorithms",
     "public_members",
     "public_part",
+    "secret_members",
     "signature_bytes_of",
     "thumbprint_of",
 ]
@@ -65,6 +68,22 @@ def fitting_algorithms(material: bytes | PrivateKey | PublicKey) -> list[Algorit
     ]
 
 
+def check_binding(
+    material: bytes | PrivateKey | PublicKey, algorithm: Algorithm, kid: object
+) -> None:
+    """Refuse an algorithm that does not fit the material, and a key id that cannot be one.
+
+    Raises:
+        InvalidKeyError: the algorithm does not fit, or the key id is empty or not text.
+    """
+    if algorithm.name not in (row.name for row in fitting_algorithms(material)):
+        msg = f"{algorithm.name} does not take a key of this kind."
+        raise InvalidKeyError(msg)
+    if kid is not None and (not isinstance(kid, str) or not kid):
+        msg = "The key id must be text that is not empty."
+        raise InvalidKeyError(msg)
+
+
 def algorithm_for(material: bytes | PrivateKey | PublicKey, name: str | None) -> Algorithm:
     """Return the named algorithm, or the most common one that fits the material."""
     return fitting_algorithms(material)[0] if name is None else algorithm_named(name)
@@ -90,6 +109,18 @@ def public_members(key: PublicKey) -> dict[str, JsonValue]:
 
     members.pop("key_ops", None)
     return members
+
+
+def secret_members(
+    secret: bytes, *, kid: str | None, algorithm: Algorithm, can_sign: bool
+) -> dict[str, JsonValue]:
+    """Return the JWK members of a secret (RFC 7518 §6.4)."""
+    members: dict[str, JsonValue] = {"kty": "oct", "k": b64url_encode(secret)}
+    if kid is not None:
+        members["kid"] = kid
+    if not can_sign:
+        members["key_ops"] = ["verify"]
+    return {**members, "alg": algorithm.name, "use": "sig"}
 
 
 def thumbprint_of(key: PublicKey) -> str:

@@ -5,6 +5,7 @@ files and planted keys, but do not prove that a key is strong.
 """
 
 import math
+import warnings
 from dataclasses import dataclass
 from itertools import count, islice
 from typing import Final
@@ -15,7 +16,7 @@ from tokenward.errors import InvalidKeyError
 from tokenward.jose.algorithms import PrivateKey, PublicKey
 from tokenward.jose.key_kinds import curve_of, public_part
 
-__all__ = ["check_key_object"]
+__all__ = ["WeakKeyWarning", "check_key_object", "warn_of_short_rsa"]
 
 MIN_RSA_BITS: Final = 2048
 # OpenSSL does not verify with a longer modulus.
@@ -56,8 +57,16 @@ _EDWARDS: Final = {
 }
 
 
-def check_key_object(key: PrivateKey | PublicKey) -> None:
+class WeakKeyWarning(UserWarning):
+    """An RSA key is so short that its private half can be found."""
+
+
+def check_key_object(key: PrivateKey | PublicKey, *, short_rsa_for: str | None = None) -> None:
     """Refuse a parsed key that is weak, or on a curve that no algorithm takes.
+
+    Args:
+        key: the key.
+        short_rsa_for: an algorithm. RSA keys may then be as short as its signatures allow.
 
     Raises:
         InvalidKeyError: RSA under 2,048 or over 16,384 bits, with an even exponent or one out of
@@ -68,7 +77,7 @@ def check_key_object(key: PrivateKey | PublicKey) -> None:
     """
     public = public_part(key)
     if isinstance(public, rsa.RSAPublicKey):
-        _check_rsa(public)
+        _check_rsa(public, _shortest_rsa(short_rsa_for) if short_rsa_for else MIN_RSA_BITS)
     elif isinstance(public, ec.EllipticCurvePublicKey):
         if curve_of(public) is None:
             msg = "The EC key's curve must be P-256, P-384, P-521 or secp256k1."
@@ -77,11 +86,33 @@ def check_key_object(key: PrivateKey | PublicKey) -> None:
         _check_edwards(public)
 
 
-def _check_rsa(public: rsa.RSAPublicKey) -> None:
+def warn_of_short_rsa(key: PrivateKey | PublicKey, *, stacklevel: int) -> None:
+    """Warn if a key is an RSA key under 2,048 bits."""
+    public = public_part(key)
+    if isinstance(public, rsa.RSAPublicKey) and public.key_size < MIN_RSA_BITS:
+        warnings.warn(
+            f"The RSA key has less than {MIN_RSA_BITS} bits (RFC 7518 §3.3): its private half can "
+            "be found from its public half. Replace it.",
+            WeakKeyWarning,
+            stacklevel=stacklevel + 1,
+        )
+
+
+def _shortest_rsa(algorithm: str) -> int:
+    """Return the bits that an RSA key needs for the signatures of an algorithm."""
+    hash_bytes = int(algorithm[2:]) // 8
+    if algorithm.startswith("PS"):
+        # RFC 8017 §9.1.1: hash, salt and two bytes; the message is one bit shorter than the key.
+        return 8 * (2 * hash_bytes + 1) + 2
+    # RFC 8017 §9.2: the hash, 19 bytes that name it, and 11 of padding.
+    return 8 * (hash_bytes + 19 + 10) + 1
+
+
+def _check_rsa(public: rsa.RSAPublicKey, min_bits: int) -> None:
     bits = public.key_size
-    if not MIN_RSA_BITS <= bits <= MAX_RSA_BITS:
+    if not min_bits <= bits <= MAX_RSA_BITS:
         msg = (
-            f"The RSA key has {bits} bits; it must have at least {MIN_RSA_BITS} "
+            f"The RSA key has {bits} bits; it must have at least {min_bits} "
             f"and at most {MAX_RSA_BITS}."
         )
         raise InvalidKeyError(msg)

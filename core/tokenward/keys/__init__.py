@@ -6,6 +6,7 @@ A `KeyRing` holds the keys of the service, a `RemoteKeySet` those of another iss
 from tokenward.jose.hmac_secrets import WeakSecretWarning
 from tokenward.jose.key import Key
 from tokenward.jose.key_source import KeySource, Signer
+from tokenward.jose.weak_keys import WeakKeyWarning
 from tokenward.keys.directory import KeyDirectory
 from tokenward.keys.remote import RemoteKeySet, RemoteKeySetOptions
 from tokenward.keys.ring import KeyRing
@@ -20,5 +21,6 @@ __all__ = [
     "RemoteKeySet",
     "RemoteKeySetOptions",
     "Signer",
+    "WeakKeyWarning",
     "WeakSecretWarning",
 ]
