@@ -1,4 +1,4 @@
-"""What the tests of the signature cache share: an engine whose key counts, and remote keys."""
+"""Shared by the tests of the signature cache: an engine with a counting key, and remote keys."""
 
 import math
 
@@ -8,10 +8,10 @@ from tokenward.errors import KeysUnavailableError, SigningKeyError
 
 
 class TheirKeys:
-    """Keys of somebody else, who may change them, or not answer."""
+    """The keys of another issuer, which can change or be unavailable."""
 
     def __init__(self, key: Key) -> None:
-        """Publish one key."""
+        """Start with one key."""
         self._ring = KeyRing(key)
         self.is_down = False
         self.due_at = -math.inf
@@ -19,11 +19,11 @@ class TheirKeys:
 
     @property
     def version(self) -> int:
-        """Grow with every change."""
+        """The number of changes."""
         return self._ring.version
 
     def publish(self, key: Key) -> None:
-        """Publish another key in the place of the one before."""
+        """Replace the published key."""
         self._ring.replace(KeyRing(key))
 
     def find(self, *, kid: str | None, algorithm: str) -> Key:
@@ -31,12 +31,12 @@ class TheirKeys:
         return self._ring.find(kid=kid, algorithm=algorithm)
 
     async def prepare(self, now: float) -> None:
-        """Fail where they are down."""
+        """Raise an error if the issuer is unavailable."""
         if self.is_down:
             raise KeysUnavailableError
 
     async def fetch_for(self, kid: str | None, now: float) -> bool:
-        """Find nothing more."""
+        """Return False: there are no more keys to fetch."""
         return False
 
     def signing_key(self) -> Key:
@@ -47,6 +47,6 @@ class TheirKeys:
 def counted(
     clock: FrozenClock, *, policy: TokenPolicy | None = None
 ) -> tuple[TokenEngine[Claims], CountingKey]:
-    """Build an engine, and give the key by which it verifies."""
+    """Return an engine, and the counting key with which it verifies."""
     key = CountingKey.from_secret(SECRET)
     return engine_with(clock, keys=KeyRing(key), policy=policy), key

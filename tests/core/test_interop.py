@@ -1,4 +1,4 @@
-"""Tokens cross over: ours are read by PyJWT and joserfc, and theirs are read here."""
+"""PyJWT and joserfc accept the tokens that Tokenward issues, and the reverse."""
 
 import time
 from uuid import uuid4
@@ -34,10 +34,10 @@ pytestmark = pytest.mark.filterwarnings("ignore:EdDSA is deprecated via RFC 9864
 
 
 class Material:
-    """One key, as each of the three libraries wants to have it."""
+    """One key, in the form of each of the three libraries."""
 
     def __init__(self, case, rsa_key):
-        """Make the key of one case."""
+        """Create the key of one case."""
         self.algorithm = "EdDSA" if case.startswith("Ed") else case
         if case.startswith("HS"):
             self.private = self.public = LONG_SECRET.encode()
@@ -63,7 +63,7 @@ class Material:
         self.theirs = JWKRegistry.import_key(self.private, kty)
 
     def engine(self, form, *, private):
-        """Give our engine with this key, from PEM or from the JWK that joserfc writes."""
+        """Return an engine with this key, loaded from PEM or from the JWK that joserfc writes."""
         if self.algorithm.startswith("HS") and form == "PEM":
             key = Key.from_secret(self.private, algorithm=self.algorithm)
         elif form == "PEM":
@@ -77,18 +77,18 @@ class Material:
 
 @pytest.fixture(scope="module")
 def rsa_key():
-    """Make one RSA key for all six algorithms."""
+    """Return one RSA key for all six algorithms."""
     return rsa.generate_private_key(65_537, 2048)
 
 
 @pytest.fixture(scope="module", params=CASES)
 def material(request, rsa_key):
-    """Make the key of each case."""
+    """Return the key of each case."""
     return Material(request.param, rsa_key)
 
 
 def claims_of_another_library(**changes):
-    """Give claims that the default policy accepts."""
+    """Return claims that the default policy accepts."""
     now = int(time.time())
     claims = {
         "iss": ISSUER,
@@ -106,7 +106,7 @@ def claims_of_another_library(**changes):
 
 @pytest.mark.parametrize("form", FORMS)
 async def test_pyjwt_reads_our_tokens(material, form):
-    """A token that is issued here is accepted by PyJWT, issuer and audience included."""
+    """An issued token is accepted by PyJWT, including its issuer and audience."""
     engine = material.engine(form, private=True)
     token = await engine.issue("alice", claims={"tenant": "açme"}, scopes=["read"])
 
@@ -125,7 +125,7 @@ async def test_pyjwt_reads_our_tokens(material, form):
 
 @pytest.mark.parametrize("form", FORMS)
 async def test_joserfc_reads_our_tokens(material, form):
-    """A token that is issued here is accepted by joserfc, issuer and audience included."""
+    """An issued token is accepted by joserfc, including its issuer and audience."""
     engine = material.engine(form, private=True)
     token = await engine.issue("alice", claims={"tenant": "açme"}, scopes=["read"])
 
@@ -143,7 +143,7 @@ async def test_joserfc_reads_our_tokens(material, form):
 
 @pytest.mark.parametrize("fraction", [0.0, 0.001, 0.5, 0.999])
 async def test_our_tokens_are_good_in_the_second_of_their_issue(fraction):
-    """A reader that counts whole seconds does not take a token of this second for a future one."""
+    """A library that compares whole seconds accepts a token that was issued in the same second."""
     engine = engine_with(FrozenClock(NOW + fraction), policy=POLICY)
     token = await engine.issue("alice")
 
@@ -155,7 +155,7 @@ async def test_our_tokens_are_good_in_the_second_of_their_issue(fraction):
 
 @pytest.mark.parametrize("form", FORMS)
 async def test_we_read_tokens_of_pyjwt(material, form):
-    """A token that PyJWT makes is decoded here with the public key alone."""
+    """A token that PyJWT signs is decoded with the public key alone."""
     claims = claims_of_another_library()
     token = pyjwt.encode(claims, material.private, algorithm=material.algorithm)
 
@@ -167,7 +167,7 @@ async def test_we_read_tokens_of_pyjwt(material, form):
 
 @pytest.mark.parametrize("form", FORMS)
 async def test_we_read_tokens_of_joserfc(material, form):
-    """A token that joserfc makes is decoded here with the public key alone."""
+    """A token that joserfc signs is decoded with the public key alone."""
     claims = claims_of_another_library()
     header = {"alg": material.algorithm, "typ": "JWT"}
     token = joserfc.encode(header, claims, material.theirs, algorithms=[material.algorithm])
@@ -179,7 +179,7 @@ async def test_we_read_tokens_of_joserfc(material, form):
 
 
 async def test_the_key_ids_agree(material):
-    """The id of a key is the thumbprint that joserfc computes, and its tokens name it."""
+    """The key id is the thumbprint that joserfc computes, and is in the header of the tokens."""
     if material.algorithm.startswith("HS"):
         assert material.engine("PEM", private=True)._jws._keys.active.kid is None
         return
@@ -219,7 +219,7 @@ async def test_our_public_jwk_is_read_by_both(material):
     ids=["issuer", "audience"],
 )
 async def test_a_foreign_token_for_somebody_else_is_refused(material, changes, error):
-    """A good signature of another library does not spare issuer and audience."""
+    """Issuer and audience of a validly signed token of another library are checked."""
     claims = claims_of_another_library(**changes)
     token = pyjwt.encode(claims, material.private, algorithm=material.algorithm)
 

@@ -23,12 +23,12 @@ POLICY = TokenPolicy(issuer="me", audience="here")
 
 
 def use_of(engine):
-    """Give hits, misses and entries."""
+    """Return hits, misses and entries of the cache."""
     return engine.signature_cache[:3]
 
 
-async def test_a_token_that_comes_again_needs_no_signature_check(clock):
-    """Its signature is checked once, whether it comes as text or as bytes."""
+async def test_a_repeated_token_is_verified_once(clock):
+    """The signature of a repeated token is verified once, whether the token is text or bytes."""
     engine, key = counted(clock)
     answers = [await engine.decode(token) for token in (GOOD, GOOD, GOOD.encode(), GOOD)]
     assert answers == [answers[0]] * 4
@@ -36,16 +36,16 @@ async def test_a_token_that_comes_again_needs_no_signature_check(clock):
     assert use_of(engine) == (3, 1, 1)
 
 
-async def test_bytes_that_come_first_are_remembered_as_text(clock):
-    """It is one token, and takes one place."""
+async def test_text_and_bytes_of_a_token_share_an_entry(clock):
+    """A token that is first bytes and then text has one entry."""
     engine, key = counted(clock)
     for token in (GOOD.encode(), GOOD):
         await engine.decode(token)
     assert (key.verified, use_of(engine)) == (1, (1, 1, 1))
 
 
-async def test_each_token_is_checked_when_it_is_first_seen(clock):
-    """Also one that has the same claims and another header."""
+async def test_each_token_is_verified_the_first_time(clock):
+    """A token with the same claims and another header is another token."""
     engine, key = counted(clock)
     other = signed(payload_of(), header={"typ": "jwt", "alg": "HS256"})
     for token in (GOOD, other, GOOD, other):
@@ -55,7 +55,7 @@ async def test_each_token_is_checked_when_it_is_first_seen(clock):
 
 @pytest.mark.parametrize("bound", ["signature_cache_entries", "signature_cache_bytes"])
 async def test_zero_switches_the_cache_off(clock, bound):
-    """Every signature is checked, and nothing is kept."""
+    """With a bound of zero, every signature is verified and nothing is stored."""
     engine, key = counted(clock, policy=TokenPolicy(**{bound: 0}))
     for _ in range(3):
         assert (await engine.decode(GOOD)).sub == "alice"
@@ -64,8 +64,8 @@ async def test_zero_switches_the_cache_off(clock, bound):
     assert engine.signature_cache.hit_rate == 0
 
 
-async def test_the_hit_rate_is_the_part_that_was_remembered(engine):
-    """Nothing before the first token; then what was remembered, of all good ones."""
+async def test_the_hit_rate_is_the_share_of_hits(engine):
+    """The hit rate is zero before the first token, then the share of hits among valid tokens."""
     assert engine.signature_cache == SignatureCacheUse(hits=0, misses=0, entries=0, bytes=0)
     rates = [engine.signature_cache.hit_rate]
     for token in (GOOD, GOOD, GOOD, GOOD, signed(payload_of(jti="another"))):
@@ -74,8 +74,8 @@ async def test_the_hit_rate_is_the_part_that_was_remembered(engine):
     assert rates == [0, 0, 1 / 2, 2 / 3, 3 / 4, 3 / 5]
 
 
-async def test_each_engine_has_a_memory_of_its_own(clock):
-    """What one of them took is for another, of the same keys, a token that it has never seen."""
+async def test_each_engine_has_its_own_cache(clock):
+    """A token that one engine has verified is unknown to the cache of another engine of the same keys."""
     first, second = engine_with(clock), engine_with(clock, policy=TokenPolicy(audience="there"))
     await first.decode(GOOD)
     with pytest.raises(MissingClaimError):
@@ -83,8 +83,8 @@ async def test_each_engine_has_a_memory_of_its_own(clock):
     assert (use_of(first), use_of(second)) == ((0, 1, 1), (0, 0, 0))
 
 
-async def test_every_decode_gives_claims_of_its_own(engine):
-    """What a handler does to one of them, the next one does not see."""
+async def test_every_decode_returns_new_claims(engine):
+    """A change that a handler makes to claims does not appear in the claims of the next decode."""
     token = signed(payload_of(roles=["a"]))
     seen = [await engine.decode(token)]
     for _ in range(2):
@@ -111,8 +111,8 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("error", "changes", "key"), REFUSED.values(), ids=REFUSED)
-async def test_a_refused_token_is_not_remembered_and_does_not_count(clock, error, changes, key):
-    """It is refused again for the same reason, after its signature was checked again."""
+async def test_a_refused_token_is_neither_cached_nor_counted(clock, error, changes, key):
+    """A refused token is refused again for the same reason, after its signature is verified again."""
     engine, ours = counted(clock, policy=POLICY)
     token = signed(payload_of(**{"iss": "me", "aud": "here", **changes}), key=key)
     for _ in range(2):
@@ -123,16 +123,16 @@ async def test_a_refused_token_is_not_remembered_and_does_not_count(clock, error
 
 
 @pytest.mark.parametrize("payload", [b"[]", b"{", b'{"sub":NaN}'])
-async def test_a_payload_of_no_claims_is_not_remembered(engine, payload):
-    """Whoever signed it."""
+async def test_a_payload_without_claims_is_not_cached(engine, payload):
+    """A payload that is not a JSON object of claims is never stored, although its signature is valid."""
     for _ in range(2):
         with pytest.raises((MalformedTokenError, InvalidClaimError)):
             await engine.decode(signed(payload))
     assert use_of(engine) == (0, 0, 0)
 
 
-async def test_a_forged_token_is_not_taken_for_the_one_that_is_remembered(engine):
-    """The same header and payload, and the signature of somebody else, of nobody, of another token."""
+async def test_a_forged_token_is_not_mistaken_for_a_cached_one(engine):
+    """The cached header and payload with the signature of a stranger, none, or another token's are refused."""
     await engine.decode(GOOD)
     message = GOOD.rpartition(".")[0]
     other = signed(payload_of(sub="mallory"))
@@ -148,8 +148,8 @@ async def test_a_forged_token_is_not_taken_for_the_one_that_is_remembered(engine
     assert use_of(engine) == (0, 1, 1)
 
 
-async def test_one_letter_makes_another_token(engine):
-    """At every position of one that is remembered: a letter changed, in the other case, or gone."""
+async def test_a_changed_letter_makes_another_token(engine):
+    """A cached token is refused if any letter is changed, put in the other case, or removed."""
     await engine.decode(GOOD)
     for at, letter in enumerate(GOOD):
         for other in ("A" if letter != "A" else "B", letter.swapcase(), "", f"{letter} "):
@@ -161,8 +161,8 @@ async def test_one_letter_makes_another_token(engine):
 
 
 @pytest.mark.parametrize("kind", ["refresh", None])
-async def test_a_refresh_token_is_never_remembered(clock, kind):
-    """It comes once; whatever it is asked for as, its signature is checked."""
+async def test_a_refresh_token_is_never_cached(clock, kind):
+    """The signature of a refresh token is always verified, whatever type is required."""
     engine, key = counted(clock)
     pair = await engine.issue_pair("alice")
     for _ in range(2):

@@ -1,4 +1,4 @@
-"""What is remembered of a token does not outlive the keys by which it was verified."""
+"""A cached token is not accepted after the key that verified it is removed."""
 
 from datetime import timedelta
 
@@ -15,12 +15,12 @@ LONG = TokenPolicy(access_lifetime=3 * DAY)
 
 
 def key(kid="old"):
-    """Make a key of this id, which counts."""
+    """Return a key with this id that counts its verifications."""
     return CountingKey.generate("EdDSA", kid=kid)
 
 
 def use_of(engine):
-    """Give hits, misses and entries."""
+    """Return hits, misses and entries of the cache."""
     return engine.signature_cache[:3]
 
 
@@ -33,8 +33,8 @@ LEAVE = {
 
 
 @pytest.mark.parametrize("leave", LEAVE.values(), ids=LEAVE)
-async def test_a_token_of_a_key_that_left_is_refused(clock, leave):
-    """However well it is remembered: it is forgotten at the very next decode of any token."""
+async def test_a_token_of_a_removed_key_is_refused(clock, leave):
+    """A cached token of a removed key is refused, and its entry is removed by the next decode."""
     ring = KeyRing(key())
     engine = engine_with(clock, keys=ring)
     token = await engine.issue("alice")
@@ -47,8 +47,8 @@ async def test_a_token_of_a_key_that_left_is_refused(clock, leave):
     assert engine.signature_cache[2:] == (0, 0)
 
 
-async def test_a_key_whose_time_is_over_takes_its_tokens_with_it(clock):
-    """A token that was served from memory a moment before is refused at the end of its key."""
+async def test_a_token_is_refused_when_its_key_expires(clock):
+    """A token that was a cache hit a second ago is refused when its key expires."""
     old = key()
     ring = KeyRing(old)
     engine = engine_with(clock, keys=ring, policy=LONG)
@@ -63,8 +63,8 @@ async def test_a_key_whose_time_is_over_takes_its_tokens_with_it(clock):
         await engine.decode(token)
 
 
-async def test_another_key_of_the_same_id_is_asked_itself(clock):
-    """It says no to what the key before it has signed."""
+async def test_another_key_of_the_same_id_verifies_itself(clock):
+    """A successor with the same id verifies the signature itself, and refuses it."""
     ring, successor = KeyRing(key()), key()
     engine = engine_with(clock, keys=ring)
     token = await engine.issue("alice")
@@ -85,8 +85,8 @@ CHANGE = {
 
 
 @pytest.mark.parametrize("change", CHANGE.values(), ids=CHANGE)
-async def test_every_change_of_the_keys_has_signatures_checked_anew(clock, change):
-    """Once: then the token is remembered again."""
+async def test_every_change_of_the_keys_verifies_signatures_again(clock, change):
+    """After a change of the keys, the signature is verified once more and cached again."""
     old = key()
     ring = KeyRing(old)
     engine = engine_with(clock, keys=ring)
@@ -100,8 +100,8 @@ async def test_every_change_of_the_keys_has_signatures_checked_anew(clock, chang
     assert use_of(engine) == (4, 2, 1)
 
 
-async def test_a_key_that_leaves_while_it_verifies_vouches_for_nothing(clock):
-    """Its last answer counts for the token that was under way, and for none after it."""
+async def test_a_key_removed_during_its_verification_leaves_no_entry(clock):
+    """If a key is removed during a verification, that token is accepted, but not cached."""
 
     class Leaving(CountingKey):
         def verify(self, message, signature):
@@ -120,8 +120,8 @@ async def test_a_key_that_leaves_while_it_verifies_vouches_for_nothing(clock):
     assert jws.verify(signed({}, key=ring.active)).keys_version == version < ring.version
 
 
-async def test_engines_of_one_ring_forget_each_for_itself(clock):
-    """A key that was retired through one of them is gone in the other."""
+async def test_a_retired_key_is_removed_for_each_engine_of_a_ring(clock):
+    """A key that is retired in a shared ring is removed for each of its engines."""
     ring = KeyRing(key())
     first, second = engine_with(clock, keys=ring), engine_with(clock, keys=ring)
     token = await first.issue("alice")
@@ -137,38 +137,38 @@ async def test_engines_of_one_ring_forget_each_for_itself(clock):
 
 @pytest.fixture
 def private():
-    """Give the key of somebody else."""
+    """Return the private key of another issuer."""
     return Key.generate("ES256", kid="theirs")
 
 
 @pytest.fixture
 def public(private):
-    """Give its public half, which counts."""
+    """Return the public half of the key, which counts its verifications."""
     return CountingKey.from_jwk(private.public_jwk())
 
 
 @pytest.fixture
 def theirs(public):
-    """Give the keys of somebody else."""
+    """Return the key source of another issuer."""
     return TheirKeys(public)
 
 
 @pytest.fixture
 def verifier(theirs, clock):
-    """Give an engine that verifies by them."""
+    """Return an engine that verifies with the keys of the other issuer."""
     return TokenEngine(theirs, clock=clock)
 
 
-async def test_keys_of_somebody_else_are_remembered_as_well(verifier, private, public):
-    """One signature check for a token that comes three times."""
+async def test_tokens_of_another_issuer_are_cached(verifier, private, public):
+    """A token of another issuer that is decoded three times is verified once."""
     token = signed(payload_of(), key=private)
     for _ in range(3):
         assert (await verifier.decode(token)).sub == "alice"
     assert (public.verified, use_of(verifier)) == (1, (2, 1, 1))
 
 
-async def test_a_key_that_somebody_else_took_back_is_gone(verifier, theirs, private):
-    """Its tokens are refused when the set has changed, and forgotten."""
+async def test_a_key_that_another_issuer_removed_is_not_used(verifier, theirs, private):
+    """Cached tokens of a key that the other issuer removed are refused, and their entries removed."""
     token = signed(payload_of(), key=private)
     for _ in range(2):
         await verifier.decode(token)
@@ -179,10 +179,8 @@ async def test_a_key_that_somebody_else_took_back_is_gone(verifier, theirs, priv
     assert verifier.signature_cache[2:] == (0, 0)
 
 
-async def test_while_nobody_can_say_which_keys_there_are_nothing_is_taken(
-    verifier, theirs, private
-):
-    """A token that is remembered gets the answer that any other gets: try again later."""
+async def test_no_token_is_accepted_while_the_keys_are_unavailable(verifier, theirs, private):
+    """While the keys of the other issuer are unavailable, a cached token is refused like any other."""
     token = signed(payload_of(), key=private)
     await verifier.decode(token)
     theirs.is_down = True
@@ -194,8 +192,8 @@ async def test_while_nobody_can_say_which_keys_there_are_nothing_is_taken(
     assert use_of(verifier) == (1, 1, 1)
 
 
-async def test_a_secret_that_leaves_takes_its_tokens_with_it(clock):
-    """Also where neither of the two secrets has an id, and the header stays the same."""
+async def test_a_token_of_a_removed_secret_is_refused(clock):
+    """A cached token of a removed secret is refused, although the new secret has no id either."""
     one, two = (CountingKey.from_secret(letter * 32) for letter in "ab")
     ring = KeyRing(one)
     engine = engine_with(clock, keys=ring)
@@ -210,10 +208,10 @@ async def test_a_secret_that_leaves_takes_its_tokens_with_it(clock):
 
 
 class Interrupted(Key):
-    """A key during whose first check something else happens, as in another thread."""
+    """A key during whose first verification a callback runs, as if in another thread."""
 
     def verify(self, message, signature):
-        """Check as any key."""
+        """Verify, then run the callback once."""
         super().verify(message, signature)
         happen = vars(Interrupted).get("happen")
         if happen is not None:
@@ -221,8 +219,8 @@ class Interrupted(Key):
             happen()
 
 
-def test_a_header_of_keys_that_left_meanwhile_is_read_anew():
-    """Another thread has changed the keys, and verified with them, before the first is done."""
+def test_a_header_of_keys_removed_meanwhile_is_read_again():
+    """A cached header is not used if another thread changes the keys during the first verification."""
     ring = KeyRing(Interrupted.generate("EdDSA", kid="old"))
     jws = CompactJws(ring, max_bytes=10_000)
     token = jws.sign(b"{}", typ="JWT", headers=None)

@@ -1,4 +1,4 @@
-"""All but the signature of a token that is remembered is asked anew, each time it comes."""
+"""Everything but the signature of a cached token is checked again at each decode."""
 
 from datetime import timedelta
 
@@ -19,8 +19,8 @@ from tokenward.errors import TokenNotYetValidError, TokenTooOldError, WrongToken
 GOOD = signed(payload_of())
 
 
-async def test_what_it_is_for_is_asked_anew(engine):
-    """An access token that is remembered opens no route for refresh tokens."""
+async def test_the_type_is_checked_again(engine):
+    """A cached access token is refused where a refresh token is required."""
     for _ in range(2):
         await engine.decode(GOOD, type=None)
         with pytest.raises(WrongTokenTypeError):
@@ -37,8 +37,8 @@ REVOKE = {
 
 
 @pytest.mark.parametrize("revoke", REVOKE.values(), ids=REVOKE)
-async def test_whether_it_is_revoked_is_asked_anew(engine, clock, revoke):
-    """A token that is remembered is refused from the moment of its revocation."""
+async def test_revocation_is_checked_again(engine, clock, revoke):
+    """A cached token is refused as soon as it is revoked."""
     token = GOOD if revoke is not REVOKE["its session"] else signed(payload_of(sid="login"))
     await engine.decode(token)
     await revoke(engine, await engine.decode(token))
@@ -50,8 +50,8 @@ async def test_whether_it_is_revoked_is_asked_anew(engine, clock, revoke):
 
 
 @pytest.mark.parametrize("leeway", [0, 10])
-async def test_whether_it_is_over_is_asked_anew(clock, leeway):
-    """To the moment, with the leeway of the policy."""
+async def test_expiry_is_checked_again(clock, leeway):
+    """A cached token is refused exactly when it expires, including the leeway."""
     engine = engine_with(clock, policy=TokenPolicy(leeway=timedelta(seconds=leeway)))
     token = signed(payload_of(exp=NOW + 60))
     for seconds in (0, 59.999, 59.999 + leeway):
@@ -62,8 +62,8 @@ async def test_whether_it_is_over_is_asked_anew(clock, leeway):
         await engine.decode(token)
 
 
-async def test_whether_it_is_too_old_is_asked_anew(clock):
-    """A token whose exp is far away is over when the policy says so."""
+async def test_the_maximum_age_is_checked_again(clock):
+    """A cached token with a distant exp is refused at the maximum age of the policy."""
     minute = timedelta(minutes=1)
     policy = TokenPolicy(access_lifetime=minute, refresh_lifetime=minute, max_token_age=minute)
     engine = engine_with(clock, policy=policy)
@@ -75,8 +75,8 @@ async def test_whether_it_is_too_old_is_asked_anew(clock):
 
 
 @pytest.mark.parametrize("name", ["iat", "nbf"])
-async def test_whether_its_time_has_come_is_asked_anew(clock, name):
-    """A clock that is set back refuses a token that was good a moment ago."""
+async def test_the_start_of_validity_is_checked_again(clock, name):
+    """A cached token is refused as not yet valid after the clock is set back."""
     engine = engine_with(clock)
     token = signed(payload_of(now=NOW - 60, **{name: NOW}))
     await engine.decode(token)
@@ -88,8 +88,8 @@ async def test_whether_its_time_has_come_is_asked_anew(clock, name):
     assert engine.signature_cache[1:3] == (1, 1)
 
 
-async def test_the_hooks_are_asked_anew(engine):
-    """Each time, with the claims of that time; what they refuse is refused."""
+async def test_hooks_run_again(engine):
+    """Hooks run for a cached token with its current claims, and their refusal counts."""
     asked, hooked = [], []
 
     @engine.is_revoked
@@ -106,8 +106,8 @@ async def test_the_hooks_are_asked_anew(engine):
     assert len({id(claims) for claims in asked}) == 3
 
 
-async def test_the_hooks_are_asked_anew_where_there_is_no_store(clock):
-    """A deny-list of one's own is enough to refuse what is remembered."""
+async def test_hooks_run_again_without_a_store(clock):
+    """A denylist hook without a store is enough to refuse a cached token."""
     engine, denied = TokenEngine(KeyRing.from_secret(SECRET), clock=clock), set()
     engine.is_revoked(lambda claims: claims.sub in denied)
     await engine.decode(GOOD)
@@ -116,8 +116,8 @@ async def test_the_hooks_are_asked_anew_where_there_is_no_store(clock):
         await engine.decode(GOOD)
 
 
-async def test_a_store_that_does_not_answer_refuses_what_is_remembered(clock):
-    """That a signature is good says nothing of revocation."""
+async def test_an_unavailable_store_refuses_a_cached_token(clock):
+    """A cached token is refused while the store does not answer."""
 
     class Breaking(MemoryStore):
         is_down = False

@@ -18,7 +18,7 @@ FILES = ("rfc7515.json", "rfc7520.json", "rfc8037.json")
 
 
 def load(kind):
-    """Give the examples of all files that are to be accepted, or to be refused."""
+    """Return the examples of all files that must be accepted, or those that must be refused."""
     examples = []
     for name in FILES:
         examples += json.loads((VECTORS / name).read_text("utf-8"))[kind]
@@ -26,7 +26,7 @@ def load(kind):
 
 
 def public_part_of(jwk):
-    """Give a JWK without its private members; a secret stays as it is."""
+    """Return a JWK without its private members; a secret is returned unchanged."""
     private = {"d", "p", "q", "dp", "dq", "qi"}
     return {name: value for name, value in jwk.items() if name not in private}
 
@@ -36,12 +36,12 @@ REFUSED = load("refused")
 
 
 def verify(token, key):
-    """Verify with a ring of one key."""
+    """Verify a token with a ring of one key."""
     return CompactJws(KeyRing(key), max_bytes=16_384).verify(token)
 
 
 def engine_of(*keys, remembers):
-    """Give an engine that asks little of a token, a moment before the exp that the RFCs print."""
+    """Return an engine that requires few claims, shortly before the exp of the RFCs' tokens."""
     policy = TokenPolicy(
         required_claims=(),
         type_source="always-access",
@@ -55,7 +55,7 @@ MEMORY = pytest.mark.parametrize("remembers", [True, False], ids=["remembers", "
 
 
 def test_every_section_of_the_list_is_here():
-    """The files hold each of the examples that the engine must understand."""
+    """The files contain each example that the engine must support."""
     assert [each.id for each in ACCEPTED] == [
         "RFC 7515, appendix A.1",
         "RFC 7515, appendix A.2",
@@ -71,7 +71,7 @@ def test_every_section_of_the_list_is_here():
 
 @pytest.mark.parametrize("vector", ACCEPTED)
 def test_an_example_verifies_with_its_public_key(vector):
-    """The token of an RFC verifies with the public half of its key and gives the printed payload."""
+    """The token of an RFC is verified with the public half of its key and has the printed payload."""
     key = Key.from_jwk(public_part_of(vector["jwk"]), algorithm=vector["algorithm"])
 
     assert verify(vector["compact"], key).payload == vector["payload"].encode()
@@ -80,7 +80,7 @@ def test_an_example_verifies_with_its_public_key(vector):
 @MEMORY
 @pytest.mark.parametrize("vector", ACCEPTED)
 async def test_an_example_gets_the_same_from_an_engine_each_time(vector, remembers):
-    """The claims that the RFC prints; where it prints a text that is no JSON, it is malformed."""
+    """The engine returns the claims of the RFC; a payload that is not JSON is malformed."""
     key = Key.from_jwk(public_part_of(vector["jwk"]), algorithm=vector["algorithm"])
     engine = engine_of(key, remembers=remembers)
     has_claims = vector["payload"].startswith("{")
@@ -98,7 +98,7 @@ async def test_an_example_gets_the_same_from_an_engine_each_time(vector, remembe
 
 
 def test_enough_examples_have_claims():
-    """So that the memory of an engine serves for several algorithms."""
+    """The examples that are decoded use several algorithms."""
     named = {
         each.values[0]["algorithm"]
         for each in ACCEPTED
@@ -109,7 +109,7 @@ def test_enough_examples_have_claims():
 
 @pytest.mark.parametrize("vector", ACCEPTED)
 def test_an_example_verifies_with_its_private_key(vector):
-    """The private JWK of an RFC verifies the same token, and signs one that its public half takes."""
+    """The private JWK of an RFC verifies the same token, and signs one that its public half verifies."""
     private = Key.from_jwk(vector["jwk"], algorithm=vector["algorithm"])
     public = Key.from_jwk(public_part_of(vector["jwk"]), algorithm=vector["algorithm"])
 
@@ -120,7 +120,7 @@ def test_an_example_verifies_with_its_private_key(vector):
 
 @pytest.mark.parametrize("vector", [each for each in ACCEPTED if each.values[0]["deterministic"]])
 def test_a_deterministic_signature_is_the_printed_one(vector):
-    """Where an algorithm has only one signature for a text, ours is the one that the RFC prints."""
+    """If an algorithm is deterministic, the signature is the one that the RFC prints."""
     key = Key.from_jwk(vector["jwk"], algorithm=vector["algorithm"])
     signing_input, _, signature = vector["compact"].rpartition(".")
 
@@ -157,7 +157,7 @@ def test_what_an_rfc_shows_and_the_engine_does_not_take_is_refused(vector):
 @MEMORY
 @pytest.mark.parametrize("vector", REFUSED)
 async def test_an_engine_refuses_it_each_time(vector, remembers):
-    """For the same reason, also after a good token of these keys was taken."""
+    """An engine refuses each example for its own reason, also after a valid token of the same keys."""
     engine = engine_of(*SECRETS, remembers=remembers)
     good = signed({"sub": "alice"}, key=SECRETS[1])
     for _ in range(2):
