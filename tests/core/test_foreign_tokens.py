@@ -3,7 +3,7 @@
 from functools import partial
 
 import pytest
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from tests.support import NOW, OTHER_SECRET, SECRET, engine_with, payload_of, signed
 from tokenward import (
@@ -20,6 +20,7 @@ from tokenward.errors import (
     InvalidClaimError,
     InvalidIssuerError,
     InvalidSignatureError,
+    MalformedTokenError,
     MissingClaimError,
     WrongTokenTypeError,
 )
@@ -185,6 +186,69 @@ async def test_what_only_id_tokens_have_refuses_a_foreign_token(clock, claim, so
                         await engine.decode(token, type=expected)
         willing = engine_with(clock, policy=policy(accept_id_tokens=True))
         assert (await willing.decode(token)).extra == {claim: value}
+
+
+class Separate(Claims, extra="ignore"):
+    """A model whose registered claims are read separately."""
+
+    amount: int = 0
+
+    @model_validator(mode="before")
+    @classmethod
+    def pass_on(cls, members: dict[str, object]) -> dict[str, object]:
+        """Return the payload unchanged."""
+        return members
+
+
+@pytest.mark.parametrize("model", [Claims, Separate])
+@pytest.mark.parametrize("source", ["typ", "always-access", "claim"])
+@pytest.mark.parametrize(
+    ("members", "scopes"),
+    [
+        ({"scp": "a b"}, {"a", "b"}),
+        ({"scp": ["a", "b"]}, {"a", "b"}),
+        ({"scp": "a", "scope": None}, {"a"}),
+        ({"scope": "", "scp": "a"}, {"a"}),
+        ({"scope": [], "scp": ["a"]}, {"a"}),
+        ({"scope": "b", "scp": "a"}, {"b"}),
+        ({"scope": 7, "scp": "a"}, set()),
+        ({"scp": 7}, set()),
+        ({"scp": ["a", 7]}, set()),
+        ({"scp": None}, set()),
+        ({"scp": {"a": 1}}, set()),
+        ({"scp": ""}, set()),
+        ({"nested": {"scp": "a"}}, set()),
+    ],
+)
+async def test_scopes_of_foreign_tokens_are_read_from_scp(clock, members, scopes, source, model):
+    """If they have no scope; with a type claim, `scp` is a claim like any other."""
+    required = {"exp", "type"} if source == "claim" else {"exp"}
+    policy = TokenPolicy(required_claims=required, type_source=source)
+    engine = TokenEngine(
+        KeyRing.from_secret(SECRET), policy=policy, claims_model=model, clock=clock
+    )
+    if source == "claim":
+        scopes = {"b"} if members.get("scope") == "b" else set()
+    for _ in range(2):
+        claims = await engine.decode(foreign(policy, **members))
+        assert claims.scopes == scopes
+        if model is Claims:
+            assert claims.extra == {k: v for k, v in members.items() if k != "scope"}
+
+
+async def test_reading_scp_changes_nothing_else_of_a_token(clock):
+    """Numbers stay, an infinity is still refused, and a required scope is found."""
+    policy = TokenPolicy(required_claims={"exp", "scope"}, type_source="always-access")
+    engine = TokenEngine(
+        KeyRing.from_secret(SECRET), policy=policy, claims_model=Separate, clock=clock
+    )
+    text = '{"exp":%d,"scp":["é"],"amount":%s} \n'
+    claims = await engine.decode(signed((text % (NOW + 60, 10**30)).encode()))
+    assert (claims.amount, claims.scopes) == (10**30, {"é"})
+    with pytest.raises(MalformedTokenError):
+        await engine.decode(signed((text % (NOW + 60, '1,"more":1e999')).encode()))
+    with pytest.raises(MissingClaimError, match="scope"):
+        await engine.decode(foreign(policy, scp=[]))
 
 
 @pytest.mark.parametrize("entries", [8192, 0])

@@ -158,6 +158,7 @@ PAYLOADS = st.fixed_dictionaries(
         "nbf": TIMES,
         "scope": st.sampled_from([..., "", "a", [], None]),
         "fresh": st.sampled_from([..., True, None]),
+        "scp": st.sampled_from([..., ..., "a", ["a"], [], 7]),
         "nonce": st.sampled_from([..., ..., None, "n"]),
     }
 )

@@ -154,7 +154,7 @@ def _raised(check: Callable[[], None]) -> list[InvalidTokenError]:
 def _is_missing(name: str, claims: Claims, token: UnverifiedToken) -> bool:
     """Whether a claim is absent, null or empty text."""
     if name in RESERVED_CLAIMS:
-        return name not in claims.model_fields_set or getattr(claims, name) in {None, ""}
+        return name not in claims.model_fields_set or getattr(claims, name) in {None, "", ()}
     return token.claims.get(name) in (None, "")
 
 

@@ -71,6 +71,7 @@ class ClaimsReader(Generic[ClaimsT]):
         self._policy = policy
         self._is_tolerant = policy.is_for_others or policy.integer_subjects
         is_of_family = policy.type_source == "claim"
+        self._reads_scp = not is_of_family
         self._foreign = _OF_TOKENWARD if is_of_family else _OF_TOKENWARD | _OF_THE_FAMILY
         self._claim_names = frozenset(model.model_fields).union(
             *(token_names(model, name) for name in model.model_fields)
@@ -85,6 +86,9 @@ class ClaimsReader(Generic[ClaimsT]):
             InvalidClaimError: a claim does not have the type that the model requires.
             TypeError: a validator of the model returned an object of another class.
         """
+        if self._reads_scp and b'"scp"' in payload:
+            payload = _with_scope(payload)
+
         claims: ClaimsT | None = None
         if self._is_alike:
             try:
@@ -188,6 +192,20 @@ class ClaimsReader(Generic[ClaimsT]):
         if first["type"] == "missing" and len(location) == 1:
             return MissingClaimError(claim)
         return InvalidClaimError(claim)
+
+
+def _with_scope(payload: bytes) -> bytes:
+    """Return a payload whose ``scope`` has the value of ``scp``, if it has no ``scope`` itself.
+
+    The rest stays as it is, byte by byte.
+    """
+    members = loads_payload(payload)
+    scopes = members.get("scp")
+    are_texts = isinstance(scopes, list) and all(isinstance(each, str) for each in scopes)
+    if members.get("scope") not in (None, "", []) or not (are_texts or isinstance(scopes, str)):
+        return payload
+    # Of duplicate names the last counts, so this replaces a null.
+    return payload.rstrip()[:-1] + b',"scope":' + to_json(scopes) + b"}"
 
 
 def _wrong_members(error: ValidationError) -> frozenset[str]:

@@ -176,7 +176,7 @@ class ClaimsValidator(ClaimsReader[ClaimsT], Generic[ClaimsT]):
 
     def _check_presence(self, claims: ClaimsT, payload: bytes) -> None:
         for name in self._required_names:
-            if getattr(claims, name) in {None, ""}:
+            if getattr(claims, name) in {None, "", ()}:
                 raise MissingClaimError(name)
         if not claims.__pydantic_fields_set__ >= self._required_registered:
             raise MissingClaimError(min(self._required_registered - claims.__pydantic_fields_set__))
