@@ -8,7 +8,7 @@ from typing import Final, Literal, NoReturn, TypeAlias
 
 from tokenward._arguments import checked_names
 from tokenward.claims.model import TokenType
-from tokenward.claims.rules import ClaimRule, ClaimRules
+from tokenward.claims.rules import ClaimRule, ClaimRules, check_audience_claim
 from tokenward.errors import ConfigurationError
 
 __all__ = [
@@ -68,6 +68,11 @@ class TokenPolicy:
     """``aud``: one or several names of this service; all are written, and one of them is required.
 
     None: a token that names any audience is refused (RFC 7519 §4.1.3).
+    """
+    audience_claim: str = "aud"
+    """The claim that must name one of `audience`, for issuers that send ``client_id`` or ``azp``.
+
+    An ``aud`` in the same token must name one too. It is written only as ``aud``.
     """
     access_lifetime: Lifetime = timedelta(minutes=15)
     """The lifetime of an access token. Zero: it has expired when it is issued.
@@ -166,6 +171,7 @@ class TokenPolicy:
         self._check_claim_names()
         if self.audience is not None:
             self._set("audiences", checked_names(self.audience, "audience"))
+        check_audience_claim(self.audience_claim, has_audience=bool(self.audiences))
         if self.issuer is not None and (not isinstance(self.issuer, str) or not self.issuer):
             _refuse("issuer must be non-empty text or None.")
 

@@ -17,6 +17,7 @@ from tokenward import (
     TokenRevokedError,
 )
 from tokenward.errors import (
+    InvalidAudienceError,
     InvalidClaimError,
     InvalidIssuerError,
     InvalidSignatureError,
@@ -249,6 +250,74 @@ async def test_reading_scp_changes_nothing_else_of_a_token(clock):
         await engine.decode(signed((text % (NOW + 60, '1,"more":1e999')).encode()))
     with pytest.raises(MissingClaimError, match="scope"):
         await engine.decode(foreign(policy, scp=[]))
+
+
+CLIENT = partial(
+    TokenPolicy,
+    required_claims={"exp", "sub"},
+    type_source="always-access",
+    audience={"web", "app"},
+    audience_claim="client_id",
+)
+
+
+@pytest.mark.parametrize("entries", [8192, 0])
+@pytest.mark.parametrize("model", [Claims, Separate])
+@pytest.mark.parametrize(
+    ("members", "error"),
+    [
+        ({"client_id": "web"}, None),
+        ({"client_id": ["other", "app"]}, None),
+        ({"client_id": "web", "aud": "app"}, None),
+        ({"client_id": "web", "aud": []}, None),
+        ({"client_id": "web", "aud": None}, None),
+        ({"client_id": "web", "aud": "other"}, InvalidAudienceError),
+        ({"client_id": "other"}, InvalidAudienceError),
+        ({"client_id": "other", "aud": "web"}, InvalidAudienceError),
+        ({"client_id": ["other"]}, InvalidAudienceError),
+        ({"client_id": "Web"}, InvalidAudienceError),
+        ({"aud": "web"}, MissingClaimError),
+        ({"client_id": None}, MissingClaimError),
+        ({"client_id": ""}, MissingClaimError),
+        ({"client_id": []}, MissingClaimError),
+        ({"client_id": 7}, InvalidClaimError),
+        ({"client_id": {"web": 1}}, InvalidClaimError),
+        ({"client_id": ["web", 7]}, InvalidClaimError),
+    ],
+)
+async def test_another_claim_may_name_the_audience(clock, members, error, model, entries):
+    """It is required, and an `aud` in the same token must name the service too."""
+    policy = CLIENT(signature_cache_entries=entries)
+    engine = TokenEngine(
+        KeyRing.from_secret(SECRET), policy=policy, claims_model=model, clock=clock
+    )
+    token = signed(payload_of(**members))
+    for _ in range(2):
+        if error is None:
+            assert (await engine.decode(token)).sub == "alice"
+            continue
+        with pytest.raises(error) as caught:
+            await engine.decode(token)
+        if error is not InvalidAudienceError:
+            assert caught.value.claim == "client_id"
+
+
+async def test_an_empty_list_of_audiences_counts_as_absent_in_a_foreign_token(clock):
+    """So it is missing if the policy has an audience; our own tokens never have one."""
+    token = signed(payload_of(aud=[]))
+    loose = partial(TokenPolicy, type_source="always-access")
+    engine = engine_with(clock, policy=loose(required_claims={"exp"}))
+    assert (await engine.decode(token)).aud == ()
+    for policy in (
+        loose(required_claims={"exp"}, audience="a"),
+        loose(required_claims={"exp", "aud"}),
+        TokenPolicy(required_claims={"exp", "iat", "sub", "jti", "type", "aud"}),
+    ):
+        with pytest.raises(MissingClaimError, match="aud"):
+            await engine_with(clock, policy=policy).decode(token)
+    for policy in (TokenPolicy(), TokenPolicy(audience="a")):
+        with pytest.raises(InvalidAudienceError):
+            await engine_with(clock, policy=policy).decode(token)
 
 
 @pytest.mark.parametrize("entries", [8192, 0])

@@ -168,7 +168,8 @@ REQUIRED = st.sets(
     ])
 )  # fmt: skip
 POLICIES = st.builds(
-    lambda required, source, **rules: TokenPolicy(
+    lambda required, source, audience, **rules: TokenPolicy(
+        **audience,
         required_claims=required | ({"type"} if source == "claim" else set()),
         type_source=source,
         refresh_lifetime=timedelta(hours=1),
@@ -177,7 +178,14 @@ POLICIES = st.builds(
     required=REQUIRED | st.just(frozenset({"exp", "iat", "sub", "jti", "type"})),
     source=st.sampled_from(["claim", "claim", "typ", "always-access"]),
     issuer=st.sampled_from([None, "a"]),
-    audience=st.sampled_from([None, "a", ("a", "b")]),
+    audience=st.sampled_from(
+        [
+            {"audience": None},
+            {"audience": "a"},
+            {"audience": ("a", "b")},
+            {"audience": "a", "audience_claim": "tenant"},
+        ]
+    ),
     leeway=st.sampled_from([timedelta(0), timedelta(minutes=1)]),
     issuer_optional_in=st.sets(st.sampled_from(["access", "refresh"])),
     integer_subjects=st.booleans(),

@@ -46,6 +46,14 @@ def test_a_policy_keeps_copies_of_what_it_was_given():
     assert policy.issuer_optional_in == {"refresh"}
 
 
+@pytest.mark.parametrize("name", ["", 7, None, "sub", "iss", "sid", "scope"])
+def test_the_claim_that_names_the_audience_is_not_a_registered_one(name):
+    """Only `aud` may be one."""
+    with pytest.raises(ConfigurationError, match="audience_claim must be"):
+        TokenPolicy(audience="a", audience_claim=name)
+    assert TokenPolicy(audience_claim="aud").audience is None
+
+
 def test_rules_about_claims_are_copied():
     """They cannot change later, and a policy with them can be hashed, copied and compared."""
     given = {"typ": ["Bearer"], "scope": True}
@@ -77,6 +85,7 @@ def test_rules_about_claims_are_copied():
         ("leeway", 5),
         ("integer_subjects", 1),
         ("accept_id_tokens", "no"),
+        ("audience_claim", "client_id"),
         ("access_token_claims", {}),
         ("access_token_claims", "scope"),
         ("access_token_claims", {"scope"}),

@@ -5,9 +5,10 @@ from typing import Final, Literal, TypeAlias
 
 from pydantic import JsonValue
 
+from tokenward.claims.model import RESERVED_CLAIMS
 from tokenward.errors import ConfigurationError
 
-__all__ = ["ClaimRule", "ClaimRules"]
+__all__ = ["ClaimRule", "ClaimRules", "check_audience_claim"]
 
 ClaimRule: TypeAlias = Literal[True] | str | Collection[str]
 """What a claim must be: True, if it must be present; or one or several texts, if it must equal one."""
@@ -57,6 +58,24 @@ class ClaimRules(Mapping[str, ClaimRule]):
         list never equals a text.
         """
         return all(_is_met(rule, members.get(name)) for name, rule in self._rules.items())
+
+
+def check_audience_claim(name: object, *, has_audience: bool) -> None:
+    """Refuse the name of a claim that cannot name the audience.
+
+    Raises:
+        ConfigurationError: it is not text, another registered claim, or there is no audience.
+    """
+    if name == "aud":
+        return
+    if not isinstance(name, str) or not name or name in RESERVED_CLAIMS:
+        msg = (
+            "audience_claim must be 'aud' or another claim that names a client, as in 'client_id'."
+        )
+        raise ConfigurationError(msg)
+    if not has_audience:
+        msg = "audience_claim requires an audience: set audience to what the claim must name."
+        raise ConfigurationError(msg)
 
 
 def _is_met(rule: Literal[True] | frozenset[str], value: JsonValue) -> bool:

@@ -88,6 +88,8 @@ class TokenwardSettings(StrictSettings):
     """See `TokenPolicy.issuer`. The same applies to all fields up to `extra_registered_claims`."""
     audience: Names | None = None
     """One or several names."""
+    audience_claim: str = _DEFAULTS.audience_claim
+    """The name of a claim."""
     access_lifetime: LifetimeOrNever = _DEFAULTS.access_lifetime
     """A duration, or ``never``."""
     refresh_lifetime: LifetimeOrNever = _DEFAULTS.refresh_lifetime

@@ -12,7 +12,6 @@ from pydantic import JsonValue
 
 from tokenward.claims.model import RESERVED_CLAIMS, Claims
 from tokenward.errors import (
-    InvalidAudienceError,
     InvalidClaimError,
     InvalidTokenError,
     MalformedTokenError,
@@ -127,10 +126,7 @@ class _FaultLister(ClaimsValidator[Claims]):
 
         if self._issuer is not None and claims.iss != self._issuer and "iss" not in missing:
             yield from _raised(lambda: self._check_issuer(claims.iss, claims.type))
-        if self._audiences and claims.aud is None and "aud" not in missing:
-            yield MissingClaimError("aud")
-        if claims.aud is not None and self._audiences.isdisjoint(claims.audiences):
-            yield InvalidAudienceError()
+        yield from self._audience_faults(claims, token, missing)
         kind = "access" if "type" in missing else claims.type
         if self._type_of(kind, _media_type(token), token.payload) is None:
             yield WrongTokenTypeError()
@@ -141,6 +137,18 @@ class _FaultLister(ClaimsValidator[Claims]):
             yield TokenNotYetValidError(claim="nbf")
         yield from _raised(lambda: self._check_age(claims.exp, None, now))
         yield from _raised(lambda: self._check_age(None, claims.iat, now))
+
+    def _audience_faults(
+        self, claims: Claims, token: UnverifiedToken, missing: list[str]
+    ) -> Iterator[InvalidTokenError]:
+        aud = claims.aud
+        if aud is None and self._requires_aud and "aud" not in missing:
+            yield MissingClaimError("aud")
+        if aud is not None and self._audiences.isdisjoint(claims.audiences):
+            faults = _raised(lambda: self._check_empty_audience(aud))
+            yield from (each for each in faults if "aud" not in missing or aud)
+        if self._audience_claim not in {"aud", *missing}:
+            yield from _raised(lambda: self._check_audience_claim(token.payload))
 
 
 def _raised(check: Callable[[], None]) -> list[InvalidTokenError]:

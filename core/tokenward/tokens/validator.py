@@ -53,6 +53,9 @@ class ClaimsValidator(ClaimsReader[ClaimsT], Generic[ClaimsT]):
         super().__init__(model, policy)
         self._issuer = policy.issuer
         self._audiences = policy.audiences
+        self._audience_claim = policy.audience_claim
+        self._requires_aud = policy.audience is not None and policy.audience_claim == "aud"
+        self._is_for_others = policy.is_for_others
         self._type_source = policy.type_source
         self._refuses_id_tokens = policy.type_source != "claim" and not policy.accept_id_tokens
         rules = policy.access_token_claims
@@ -106,9 +109,11 @@ class ClaimsValidator(ClaimsReader[ClaimsT], Generic[ClaimsT]):
         if aud is not None:
             # RFC 7519 §4.1.3. Without a configured audience, every named audience is another one.
             if self._audiences.isdisjoint((aud,) if isinstance(aud, str) else aud):
-                raise InvalidAudienceError
-        elif self._audiences:
+                self._check_empty_audience(aud)
+        elif self._requires_aud:
             raise MissingClaimError(claim="aud")
+        if self._audience_claim != "aud":
+            self._check_audience_claim(jws.payload)
 
         found = self._type_of(kind, jws.typ, jws.payload)
         if found is None or (found != expected and expected is not None):
@@ -161,6 +166,24 @@ class ClaimsValidator(ClaimsReader[ClaimsT], Generic[ClaimsT]):
             raise InvalidIssuerError
         if kind not in self._issuer_optional_in:
             raise MissingClaimError(claim="iss")
+
+    def _check_empty_audience(self, audience: str | tuple[str, ...]) -> None:
+        """Refuse an audience that names others; an empty list of another issuer counts as absent."""
+        if audience != () or not self._is_for_others:
+            raise InvalidAudienceError
+        if self._requires_aud:
+            raise MissingClaimError(claim="aud")
+
+    def _check_audience_claim(self, payload: bytes) -> None:
+        """Check the claim that names the audience in place of ``aud``, by its name in the token."""
+        named = loads_payload(payload).get(self._audience_claim)
+        if named in (None, "", []):
+            raise MissingClaimError(self._audience_claim)
+        names = named if isinstance(named, list) else [named]
+        if not all(isinstance(name, str) for name in names):
+            raise InvalidClaimError(self._audience_claim)
+        if self._audiences.isdisjoint(names):
+            raise InvalidAudienceError
 
     def _check_age(self, exp: float | None, iat: float | None, now: float) -> None:
         # RFC 7519 §4.1.4: the current time must be before exp.
