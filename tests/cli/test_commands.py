@@ -40,7 +40,7 @@ def claims_of(token: str) -> dict[str, object]:
 
 
 def test_issue_prints_only_the_token():
-    """One line, which inspect finds valid."""
+    """`issue` prints one line, a token that `inspect` finds valid."""
     token = issued()
     assert re.fullmatch(r"[\w.-]+", token)
     assert run("inspect", stdin=token, TOKENWARD_SECRET=SECRET).exit_code == 0
@@ -49,7 +49,7 @@ def test_issue_prints_only_the_token():
 
 
 def test_issue_accepts_everything_that_a_token_can_contain():
-    """Scope, freshness, lifetime, type and custom claims."""
+    """`issue` has options for scope, freshness, lifetime, type and custom claims."""
     options = ("--scope", "a", "--scope", "b", "--fresh", "--lifetime", "5m")
     own = ("--claim", "tenant=a=b", "--claims", '{"roles": ["x"], "n": 1}')
     claims = claims_of(issued(*options, *own))
@@ -79,14 +79,14 @@ def test_issue_accepts_everything_that_a_token_can_contain():
     ids=range(12),
 )
 def test_invalid_options_of_issue_are_refused(options, code, message):
-    """Command-line mistakes with 2, errors of the engine with 1; no token is printed."""
+    """Command-line mistakes exit with 2, errors of the engine with 1, and no token is printed."""
     result = run("issue", "alice", *options, TOKENWARD_SECRET=SECRET)
     assert (result.exit_code, result.stdout) == (code, "")
     assert message in result.stderr
 
 
 def test_without_a_signing_key_nothing_is_issued(tmp_path, keys_dir):
-    """Without any keys, and with keys that only verify."""
+    """`issue` fails without keys, and with keys that only verify."""
     result = run("issue", "alice")
     assert (result.exit_code, "No keys are configured" in result.stderr) == (1, True)
     jwks = tmp_path / "jwks.json"
@@ -113,7 +113,7 @@ def is_valid(token: str, env: dict[str, str]) -> bool:
 
 
 def test_a_token_is_revoked(shared):
-    """The token on the standard input or in a variable, and no other token."""
+    """The token on the standard input or in a variable is revoked, and no other token."""
     first, second, third = issued(), issued(), issued()
     result = run("revoke", "--token-env", "MINE", MINE=first, **shared)
     assert (result.exit_code, result.stdout) == (0, "The token is revoked.\n")
@@ -147,7 +147,7 @@ def kept_for_seconds(shared) -> float:
 
 
 def test_a_session_and_a_subject_are_revoked_without_keys(shared):
-    """The store is sufficient once the service has issued a token."""
+    """Without keys, `revoke` takes the retention from the store, where the service has written it."""
     of_bob, of_alice = issued_by_a_service(shared), issued()
     store = {"TOKENWARD_STORE_URL": shared["TOKENWARD_STORE_URL"]}
     assert run("revoke", "--session", claims_of(of_bob)["sid"], **store).exit_code == 0
@@ -158,7 +158,7 @@ def test_a_session_and_a_subject_are_revoked_without_keys(shared):
 
 @pytest.mark.parametrize("kind", ["--session", "--subject"])
 def test_a_revocation_of_unknown_retention_is_refused(shared, kind):
-    """A store that no service has used has no retention; the option can set it."""
+    """A store that no service has used has no retention, so that the option must set it."""
     store = {"TOKENWARD_STORE_URL": shared["TOKENWARD_STORE_URL"]}
     result = run("revoke", kind, "x", **store)
     assert (result.exit_code, result.stdout) == (1, "")
@@ -170,13 +170,13 @@ def test_a_revocation_of_unknown_retention_is_refused(shared, kind):
 
 @pytest.mark.parametrize("env", [{"TOKENWARD_SECRET": SECRET}, {"TOKENWARD_MAX_TOKEN_AGE": "31d"}])
 def test_the_settings_of_a_service_contain_the_retention(shared, env):
-    """Signing keys or a maximum age of tokens replace the entry in the store."""
+    """With signing keys or a maximum age of tokens, no entry in the store is needed."""
     store = {"TOKENWARD_STORE_URL": shared["TOKENWARD_STORE_URL"]}
     assert run("revoke", "--subject", "x", **store, **env).exit_code == 0
 
 
 def test_a_revocation_is_kept_as_long_as_the_tokens_of_any_service(shared):
-    """A service with a longer lifetime than the default has written it to the store."""
+    """A longer lifetime that a service has written to the store decides how long a revocation is kept."""
     issued_by_a_service(shared, refresh_lifetime="120d")
     store = {"TOKENWARD_STORE_URL": shared["TOKENWARD_STORE_URL"]}
     assert run("revoke", "--subject", "x", **store).exit_code == 0
@@ -192,13 +192,13 @@ def test_a_revocation_is_kept_as_long_as_the_tokens_of_any_service(shared):
     ],
 )
 def test_an_invalid_longest_lifetime_is_refused(shared, options, code, message):
-    """Nothing is written."""
+    """An invalid longest lifetime writes nothing to the store."""
     result = run("revoke", *options, **shared)
     assert (result.exit_code, message in result.stderr) == (code, True)
 
 
 def test_tokens_that_never_expire_are_denied_forever(shared):
-    """The store keeps the unlimited retention."""
+    """With `--longest-lifetime never`, the store keeps the unlimited retention."""
     store = {"TOKENWARD_STORE_URL": shared["TOKENWARD_STORE_URL"]}
     assert run("revoke", "--subject", "x", "--longest-lifetime", "never", **store).exit_code == 0
 
@@ -210,7 +210,7 @@ def test_tokens_that_never_expire_are_denied_forever(shared):
 
 
 def test_only_valid_tokens_are_revoked(shared, keys_dir):
-    """Not tokens of another key, garbage, nothing, or two arguments at once."""
+    """Tokens of another key, garbage, empty input and two arguments at once are refused."""
     foreign = issued("--keys", keys_dir)
     assert run("revoke", "-", stdin=foreign, **shared).exit_code == 1
     assert run("revoke", "-", stdin="garbage", **shared).exit_code == 1
@@ -241,7 +241,7 @@ def test_a_token_is_not_an_argument(command):
     "command", [("revoke", "--subject", "x"), ("purge",)], ids=["revoke", "purge"]
 )
 def test_a_command_requires_a_shared_store(command):
-    """A store in memory ends with the command, and no store cannot be used."""
+    """A store in memory and a missing store are refused: a revocation would end with the command."""
     for env in ({}, {"TOKENWARD_STORE_URL": "memory://"}):
         result = run(*command, **env)
         assert (result.exit_code, "shared store is required" in result.stderr) == (1, True)
@@ -251,7 +251,7 @@ def test_a_command_requires_a_shared_store(command):
     "command", [("revoke", "--subject", "x"), ("purge",)], ids=["revoke", "purge"]
 )
 def test_a_store_that_does_not_answer_is_unavailable(command):
-    """Exit code 3 and one line; nothing listens at the address of this test."""
+    """A store at an address where nothing listens gives exit code 3 and one line."""
     url = "postgresql+asyncpg://u:very-secret@127.0.0.1:1/d"
     result = run(*command, TOKENWARD_STORE_URL=url)
     assert result.exit_code == 3
@@ -264,13 +264,13 @@ def test_a_store_that_does_not_answer_is_unavailable(command):
     "command", [("revoke", "--subject", "x"), ("purge",)], ids=["revoke", "purge"]
 )
 def test_missing_tables_are_reported_with_the_fix(command, store_url):
-    """Exit code 1, because waiting does not help."""
+    """Missing tables give exit code 1, because waiting does not help."""
     result = run(*command, TOKENWARD_STORE_URL=store_url)
     assert (result.exit_code, "create_tables()" in result.stderr) == (1, True)
 
 
 def test_purge_removes_expired_records(shared):
-    """It prints how many records it removed."""
+    """`purge` prints how many records it removed."""
 
     async def put() -> None:
         async with TokenwardSettings(store_url=shared["TOKENWARD_STORE_URL"]).to_store() as store:
@@ -283,7 +283,7 @@ def test_purge_removes_expired_records(shared):
 
 
 def test_settings_also_come_from_an_env_file(tmp_path):
-    """For every command."""
+    """Every command reads an env file."""
     path = tmp_path / ".env"
     path.write_text(f"TOKENWARD_SECRET={SECRET}\nTOKENWARD_ISSUER=me\n")
     token = run("issue", "alice", "--env-file", path).stdout.strip()
@@ -291,7 +291,7 @@ def test_settings_also_come_from_an_env_file(tmp_path):
 
 
 def test_the_command_is_installed_and_is_a_module_too():
-    """Both list the commands."""
+    """The script and the module both list the commands."""
     assert "inspect" in run_installed("--help")
     said = subprocess.run(
         [sys.executable, "-m", "tokenward.cli", "--help"],
@@ -303,7 +303,7 @@ def test_the_command_is_installed_and_is_a_module_too():
 
 
 def test_the_module_runs_the_command_line_of_its_process(monkeypatch, capsys):
-    """With the arguments of the process."""
+    """The module uses the arguments of the process."""
     monkeypatch.setattr(sys, "argv", ["tokenward", "inspect", "--at", "x"])
     monkeypatch.delitem(sys.modules, "tokenward.cli.__main__", raising=False)
     with pytest.raises(SystemExit, match="2"):
@@ -312,7 +312,7 @@ def test_the_module_runs_the_command_line_of_its_process(monkeypatch, capsys):
 
 
 def test_output_may_be_any_stream():
-    """Also a stream without an encoding."""
+    """The output may be a stream without an encoding."""
     out = io.StringIO()
     with contextlib.redirect_stdout(out), pytest.raises(SystemExit, match="0"):
         main(["--help"])
@@ -329,7 +329,7 @@ def test_a_terminal_that_lacks_a_character_gets_its_escape():
 
 @pytest.mark.parametrize("package", ["typer", "rich", "pydantic_settings"])
 def test_a_missing_extra_is_reported(monkeypatch, capsys, package):
-    """With its own exit code."""
+    """A missing extra has its own exit code."""
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(SystemExit, match="4"):
         main([])
@@ -339,7 +339,7 @@ def test_a_missing_extra_is_reported(monkeypatch, capsys, package):
 
 
 def test_tokenward_does_not_import_the_command_line():
-    """Nor typer, rich and pydantic-settings."""
+    """`import tokenward` imports neither the command line nor typer, rich and pydantic-settings."""
     code = (
         "import sys, tokenward, tokenward.cli; "
         "raise SystemExit(bool({'typer', 'rich', 'pydantic_settings'} & set(sys.modules)))"
@@ -357,7 +357,7 @@ def test_tokenward_does_not_import_the_command_line():
     ids=" ".join,
 )  # fmt: skip
 def test_every_command_answers_in_json_and_is_documented(command):
-    """And no command has an option that takes a secret."""
+    """Every command has --json and is documented, and none has an option that takes a secret."""
     said = run(*command).stdout
     assert "--json" in said
     assert "--env-file" in said
@@ -369,7 +369,7 @@ def test_every_command_answers_in_json_and_is_documented(command):
 
 
 def test_the_exit_codes_are_documented():
-    """All of them, and the exit code of a missing extra."""
+    """The documentation lists every exit code, including that of a missing extra."""
     rows = re.findall(r"^\| (\d) \|", DOCS.read_text(), re.MULTILINE)
     assert list(map(int, rows)) == [*Exit, 4]
     assert installed_command()

@@ -27,7 +27,7 @@ def findings(*options: object, **settings: object) -> dict[str, dict[str, str]]:
 
 
 def test_a_safe_configuration_has_no_finding(keys_dir):
-    """The exit code is 0."""
+    """A safe configuration has no finding, and the exit code is 0."""
     assert findings(keys_dir=keys_dir, **SAFE) == {}
     env = {f"TOKENWARD_{name.upper()}": value for name, value in SAFE.items()}
     result = run("doctor", "--keys", keys_dir, "--strict", **env)
@@ -58,7 +58,7 @@ def test_a_safe_configuration_has_no_finding(keys_dir):
     ],
 )
 def test_unsafe_settings_are_found(keys_dir, settings, code, severity):
-    """By code and severity, with the variable and the advice."""
+    """Each unsafe setting is reported by code and severity, with its variable and advice."""
     found = findings(keys_dir=keys_dir, **{**SAFE, **settings})
     assert found[code]["severity"] == severity
     assert found[code]["setting"] == f"TOKENWARD_{next(iter(settings)).upper()}"
@@ -81,7 +81,7 @@ def test_unsafe_settings_are_found(keys_dir, settings, code, severity):
     ],
 )
 def test_safe_settings_are_not_found(keys_dir, settings):
-    """Values at the limit, and stores on this machine or behind TLS."""
+    """Values at the limit, and stores on this machine or behind TLS, are not reported."""
     assert findings(keys_dir=keys_dir, **{**SAFE, **settings}) == {}
 
 
@@ -97,14 +97,14 @@ def test_safe_settings_are_not_found(keys_dir, settings):
     ],
 )
 def test_an_unreadable_store_url_is_a_finding(keys_dir, store_url):
-    """The doctor reports it, without any part of the URL."""
+    """An unreadable store URL is reported without any part of the URL."""
     found = findings(keys_dir=keys_dir, **{**SAFE, "store_url": store_url})
     assert found["store_unusable"]["severity"] == "error"
     assert "hunter2" not in json.dumps(found)
 
 
 def test_missing_settings_are_found():
-    """Keys, issuer, audience and store."""
+    """Missing keys, issuer, audience and store are reported."""
     found = findings()
     assert set(found) == {"keys_absent", "issuer_absent", "audience_absent", "store_absent"}
     assert found["keys_absent"]["severity"] == "error"
@@ -112,7 +112,7 @@ def test_missing_settings_are_found():
 
 
 def test_a_secret_is_better_in_a_file_and_for_one_service():
-    """Child processes inherit it, and every service that verifies with it can sign."""
+    """A secret in a variable is reported: child processes inherit it, and every verifier can sign."""
     found = findings(**{**SAFE, "secret": SECRET, "audience": "a,b"})
     assert set(found) == {"secret_in_environment", "secret_shared"}
     assert SECRET not in json.dumps(found)
@@ -135,7 +135,7 @@ def test_a_secret_is_better_in_a_file_and_for_one_service():
     ids=range(5),
 )
 def test_files_that_others_can_read_or_write_are_found(tmp_path, setting, content, mode, found):
-    """Private files that others can read, and public files that others can write."""
+    """Private files that others can read and public files that others can write are reported."""
     path = tmp_path / "file"
     path.write_bytes(content)
     path.chmod(mode)
@@ -145,14 +145,14 @@ def test_files_that_others_can_read_or_write_are_found(tmp_path, setting, conten
 
 
 def test_a_directory_that_others_can_write_is_found(keys_dir):
-    """Others could replace a key."""
+    """A key directory that others can write is reported: they could replace a key."""
     keys_dir.chmod(0o770)
     advice = findings(keys_dir=keys_dir, **SAFE)["file_open_to_others"]["advice"]
     assert f"chmod go-w {keys_dir}" in advice
 
 
 def test_unusable_keys_and_stores_are_found(tmp_path):
-    """A missing file, and a store URL that its driver refuses."""
+    """A missing key file and a store URL that its driver refuses are reported."""
     found = findings(**{**SAFE, "secret_file": tmp_path / "none"})
     assert found["keys_unusable"]["severity"] == "error"
     found = findings(**{**SAFE, "store_url": "sqlite+aiosqlite://"})
@@ -160,21 +160,21 @@ def test_unusable_keys_and_stores_are_found(tmp_path):
 
 
 def test_remote_keys_are_not_fetched():
-    """And settings for issuing have no effect with them."""
+    """Remote keys are not fetched, and settings for issuing are reported as without effect."""
     found = findings(**SAFE, jwks_url="https://issuer.example/keys", access_lifetime="5m")
     assert list(found) == ["setting_unused"]
     assert found["setting_unused"]["setting"] == "TOKENWARD_ACCESS_LIFETIME"
 
 
 def test_settings_without_effect_are_found(keys_dir):
-    """Settings of a store that is not configured, if they are set explicitly."""
+    """Explicit settings of a store that is not configured are reported."""
     found = findings(keys_dir=keys_dir, reuse_grace="1s")
     assert found["setting_unused"]["setting"] == "TOKENWARD_REUSE_GRACE"
     assert "setting_unused" not in findings(keys_dir=keys_dir)
 
 
 def test_the_keys_of_a_directory_are_checked(tmp_path):
-    """A pending key, a key without an end, and a short RSA key."""
+    """A pending key, a key without an end and a short RSA key are reported."""
     ring = KeyRing(
         Key.generate("EdDSA"), verifiers=[Key.generate("ES256")], pending=[_short_rsa_key()]
     )
@@ -185,7 +185,7 @@ def test_the_keys_of_a_directory_are_checked(tmp_path):
 
 
 def test_a_public_key_set_has_no_findings(tmp_path):
-    """Its keys need no end, and a long RSA key is fine."""
+    """In a public key set, keys need no end, and a long RSA key is not reported."""
     keys = [Key.generate("RS256"), Key.generate("ES256")]
     path = tmp_path / "jwks.json"
     path.write_text(json.dumps(KeyRing(keys[0], verifiers=keys[1:]).public_jwks()))
@@ -193,7 +193,7 @@ def test_a_public_key_set_has_no_findings(tmp_path):
 
 
 def test_an_old_signing_key_is_found(keys_dir):
-    """By the age of its file, in a directory with a manifest."""
+    """A signing key in a directory is reported by the age of its file."""
     for file in keys_dir.glob("*.pem"):
         os.utime(file, (1, 1))
     assert "key_old" in findings(keys_dir=keys_dir, **SAFE)
@@ -205,14 +205,14 @@ def test_an_old_signing_key_is_found(keys_dir):
 
 
 def test_a_refused_configuration_is_an_error():
-    """The finding has the message of the settings."""
+    """A refused configuration is reported with the message of the settings."""
     found = findings(leeway="soon")
     assert list(found) == ["configuration_invalid"]
     assert "TOKENWARD_LEEWAY" in found["configuration_invalid"]["message"]
 
 
 def test_the_exit_code_reports_errors_and_with_strict_also_warnings(keys_dir):
-    """For a pipeline that deploys."""
+    """Errors give a failing exit code, and with --strict warnings do too."""
     env = {"TOKENWARD_KEYS_DIR": str(keys_dir)}
     assert run("doctor", **env).exit_code == 0
     assert run("doctor", "--strict", **env).exit_code == 1
@@ -221,7 +221,7 @@ def test_the_exit_code_reports_errors_and_with_strict_also_warnings(keys_dir):
 
 
 def test_findings_are_printed_as_text():
-    """Severity, code, variable; message and advice; and the counts."""
+    """The text shows severity, code, variable, message and advice, and the counts."""
     lines = run("doctor").stdout.splitlines()
     assert lines[0] == "error    keys_absent  TOKENWARD_KEYS_DIR"
     assert lines[1].startswith("         No keys are configured. Set one of ")

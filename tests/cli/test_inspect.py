@@ -49,7 +49,7 @@ def codes(token: str, *options: object, **env: str) -> list[str]:
 
 @pytest.mark.parametrize("case", CASES)
 def test_the_installed_command_prints_the_golden_files(case, secret_file):
-    """Exactly, with the exit code: a valid, an expired, a forged and a garbage token."""
+    """The output and exit code for a valid, an expired, a forged and a garbage token are exact."""
     token, options = CASES[case]
     said = run_installed(
         "inspect",
@@ -62,13 +62,13 @@ def test_the_installed_command_prints_the_golden_files(case, secret_file):
 
 
 def test_without_keys_nothing_is_verified():
-    """The first line says so, and the exit code is not 0."""
+    """Without keys, the first line says that nothing is verified, and the exit code is not 0."""
     said = run_installed("inspect", "--at", AT, "--audience", "shop-api", stdin=VALID)
     assert said == (GOLDEN / "unverified.txt").read_text()
 
 
 def test_a_token_is_read_from_the_input_or_a_variable(secret_file):
-    """With '-', without arguments, and by the name of the variable."""
+    """The token comes from the input, with '-' or without arguments, or from a named variable."""
     for arguments, stdin in ((("--token-env", "MINE"), ""), (("-",), f"\n{VALID}\n"), ((), VALID)):
         result = run(
             "inspect",
@@ -81,7 +81,7 @@ def test_a_token_is_read_from_the_input_or_a_variable(secret_file):
 
 
 def test_on_a_terminal_the_command_asks_for_the_token(monkeypatch, capsys):
-    """So that nobody waits in front of an empty screen."""
+    """On a terminal, the command prints that it waits for a token."""
     ours, terminal = os.openpty()
     os.write(ours, VALID.encode() + b"\n\x04")
     with os.fdopen(terminal) as stdin:
@@ -92,7 +92,7 @@ def test_on_a_terminal_the_command_asks_for_the_token(monkeypatch, capsys):
 
 
 def test_every_fault_is_listed_with_the_engines_code(secret_file):
-    """Not only the first one."""
+    """All faults of a token are listed, not only the first."""
     keys = ("--secret-file", secret_file)
     wrong = signed(payload_of(iss="x", aud=["y"], type="id", jti=..., exp=1))
     assert codes(wrong, *keys, "--issuer", ISSUER, "--audience", "shop-api") == [
@@ -108,7 +108,7 @@ def test_every_fault_is_listed_with_the_engines_code(secret_file):
 
 
 def test_the_other_faults_of_a_forged_token_are_listed(secret_file):
-    """From its unverified claims."""
+    """The other faults of a forged token are found in its unverified claims."""
     forged = signed(payload_of(exp=1, aud="x"), key=Key.from_secret(OTHER_SECRET))
     assert codes(forged, "--secret-file", secret_file) == [
         "signature_invalid", "audience_invalid", "token_expired",
@@ -124,7 +124,7 @@ def test_the_other_faults_of_a_forged_token_are_listed(secret_file):
     ],
 )
 def test_a_token_with_an_unusable_header_is_not_verified(secret_file, header, code):
-    """It is shown nevertheless."""
+    """A token with an unusable header is shown, but not verified."""
     said = inspect(signed(payload_of(), header=header), "--secret-file", secret_file)
     assert [each["code"] for each in said["problems"]] == [code]
     assert (said["verdict"], said["verified"], said["header"]) == ("not-verified", False, header)
@@ -139,7 +139,7 @@ def test_an_unknown_key_id_is_reported(secret_file):
 
 
 def test_without_keys_an_unknown_algorithm_is_reported():
-    """No key can verify such a token; a known algorithm is no fault."""
+    """Without keys, an unknown algorithm is a fault, and a known algorithm is not."""
     assert codes(signed(payload_of(), header={"alg": "none"})) == ["algorithm_mismatch"]
     assert codes(signed(payload_of(), header={"alg": "HS512", "typ": "x"})) == [
         "token_type_invalid"
@@ -151,7 +151,7 @@ def test_without_keys_an_unknown_algorithm_is_reported():
 
 
 def test_an_audience_that_is_not_configured_is_explained(secret_file):
-    """The engine refuses the token, and the hint names the option."""
+    """A token with an audience is refused if none is configured, and the hint names the option."""
     result = run("inspect", "--secret-file", secret_file, "--at", AT, stdin=VALID)
     assert result.stdout.startswith("INVALID: the signature is valid, but the token is refused.\n")
     assert "audience_invalid" in result.stdout
@@ -166,7 +166,7 @@ HOSTILE = "\x1b]0;owned\x07\x9b2J\x7f\r\n\u202e\u2066\u200b\u00ad\U000e0041[bold
 @pytest.mark.parametrize("place", ["value", "name", "nested", "header"])
 @pytest.mark.parametrize("option", [(), ("--json",)], ids=["text", "json"])
 def test_nothing_that_acts_on_a_terminal_is_printed(place, option):
-    """No escape sequences, bidirectional marks, line breaks or markup."""
+    """Escape sequences, bidirectional marks, line breaks and markup are not printed."""
     claims = {
         "value": {"x": HOSTILE},
         "name": {HOSTILE: 1},
@@ -182,13 +182,13 @@ def test_nothing_that_acts_on_a_terminal_is_printed(place, option):
 
 
 def test_a_lone_surrogate_in_a_header_is_escaped():
-    """Python can read it, but no terminal can print it."""
+    """A lone surrogate, which Python can read but no terminal can print, is escaped."""
     token = signed(payload_of(), header=b'{"alg":"HS256","kid":"\\ud800"}')
     assert '"\\ud800"' in run("inspect", stdin=token).stdout
 
 
 def test_long_values_are_shortened():
-    """One claim does not fill the screen; JSON has the full value."""
+    """A long value is shortened in the text, and complete in JSON."""
     token = signed(payload_of(x="y" * 5_000))
     assert f'"{"y" * 399}… (5002 characters)' in run("inspect", stdin=token).stdout
     assert inspect(token)["claims"]["x"] == "y" * 5_000
@@ -223,7 +223,7 @@ GARBAGE = {
 
 @pytest.mark.parametrize("name", GARBAGE)
 def test_garbage_gives_one_line_and_no_traceback(name):
-    """On the standard error, with the engine's code."""
+    """Garbage gives one line on the standard error, with the engine's code."""
     result = run("inspect", stdin=GARBAGE[name])
     if name == "no text for alg":
         assert "token_malformed" in result.stdout
@@ -235,7 +235,7 @@ def test_garbage_gives_one_line_and_no_traceback(name):
 
 
 def test_the_deepest_allowed_nesting_is_shown():
-    """In both formats; the engine's parser accepts no deeper nesting."""
+    """The deepest nesting that the engine's parser accepts is shown in both formats."""
     nested = b"[" * 190 + b"]" * 190
     token = _token(b'{"x":' + nested + b"}")
     assert nested.decode() in run("inspect", stdin=token).stdout
@@ -275,7 +275,7 @@ def test_claims_and_headers_of_strangers_are_escaped(claims, header):
 
 
 def test_the_signature_is_never_shown_whole():
-    """At most a quarter of it, in text and in JSON."""
+    """At most a quarter of the signature is shown, in text and in JSON."""
     for signature in (b"", b"x", b"x" * 12, b"x" * 64, b"x" * 3_000):
         token = _token(json.dumps(payload_of()).encode(), signature=signature)
         whole = b64url_encode(signature)
@@ -302,14 +302,14 @@ def test_the_signature_is_never_shown_whole():
     ],
 )
 def test_times_are_dates_and_distances(seconds, words):
-    """In UTC, and with the distance from now."""
+    """Times are shown as dates in UTC, and as the distance from now."""
     token = signed(payload_of(exp=NOW + seconds))
     assert inspect(token, at=str(NOW))["times"]["exp"]["relative"] == words
 
 
 @pytest.mark.parametrize("value", [True, "soon", -1, 1e300, 10**400, None, [1]])
 def test_a_claim_that_is_not_a_time_has_no_date(value):
-    """It is shown unchanged."""
+    """A claim that is not a time is shown unchanged."""
     said = inspect(signed(payload_of(auth_time=value)))
     assert "auth_time" not in said["times"]
     assert said["claims"]["auth_time"] == value
@@ -325,26 +325,26 @@ def test_a_claim_that_is_not_a_time_has_no_date(value):
     ],
 )
 def test_the_time_can_be_set(text, date):
-    """A time without a zone is in UTC."""
+    """The time of the check can be set; without a zone it is in UTC."""
     assert inspect(VALID, at=text)["inspected_at"] == date
 
 
 @pytest.mark.parametrize("text", ["soon", "-1", "1e9", "999999999999", "0001-01-01T00:00:00+14:00"])
 def test_an_invalid_time_is_refused(text):
-    """As a command-line mistake."""
+    """An invalid time is a command-line mistake."""
     result = run("inspect", f"--at={text}", stdin=VALID)
     assert result.exit_code == 2
     assert "--at takes ISO 8601" in result.stderr
 
 
 def test_the_default_time_is_now():
-    """By the system's clock."""
+    """The default time is that of the system's clock."""
     said = json.loads(run("inspect", "--json", stdin=VALID).stdout)
     assert said["inspected_at"] > "2020"
 
 
 def test_keys_come_from_any_source(tmp_path, keys_dir, secret_file):
-    """A directory, a secret in a file or a variable, a PEM file with its password, a key set."""
+    """Keys come from a directory, a secret in a file or variable, an encrypted PEM file, or a key set."""
     key = TokenwardSettings(keys_dir=keys_dir).to_keys().active
     token = signed(payload_of(), key=key)
     jwks, pem = tmp_path / "jwks.json", tmp_path / "key.pem"
@@ -375,14 +375,14 @@ def test_keys_come_from_any_source(tmp_path, keys_dir, secret_file):
     ],
 )
 def test_contradicting_options_are_refused(options, message):
-    """With the exit code of a command-line mistake."""
+    """Contradicting options are a command-line mistake."""
     result = run("inspect", *options, stdin=VALID)
     assert result.exit_code == 2
     assert message in result.stderr
 
 
 def test_a_refused_configuration_ends_the_command():
-    """With one line; with --json as JSON."""
+    """A refused configuration gives one line, or JSON with --json."""
     result = run("inspect", stdin=VALID, TOKENWARD_LEEWAI="1")
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr.startswith("tokenward: configuration_invalid: TOKENWARD_LEEWAI is not")
@@ -391,7 +391,7 @@ def test_a_refused_configuration_ends_the_command():
 
 
 def test_a_key_set_is_fetched_and_one_that_does_not_answer_is_unavailable():
-    """Exit code 3 means: try again."""
+    """A remote key set is fetched; if it does not answer, the exit code is 3."""
     key, issuer = Key.generate("ES256"), Issuer()
     with serving(issuer) as port:
         issuer.url = f"http://127.0.0.1:{port}"
@@ -418,7 +418,7 @@ async def _revoked(store_url: str, token: str) -> None:
 
 
 async def test_a_revoked_token_is_reported_if_a_store_is_configured(store_url, secret_file):
-    """Exit code 3 if the store does not answer, 1 if it has no tables."""
+    """A revoked token is reported; the exit code is 3 if the store is down, 1 if it has no tables."""
     command = ("inspect", "--token-env", "MINE", "--secret-file", secret_file, "--at", AT)
     env = {"TOKENWARD_AUDIENCE": "shop-api", "MINE": VALID}
     nowhere = "postgresql+asyncpg://u:very-secret@127.0.0.1:1/d"

@@ -38,7 +38,7 @@ def test_the_first_key_signs_and_the_next_is_pending(tmp_path):
 
 
 def test_a_key_goes_through_all_states(keys_dir):
-    """Pending, active, verify-only, and removed."""
+    """A key is pending, active, verify-only, and then removed."""
     token = run("issue", "alice", "--keys", keys_dir).stdout.strip()
     first, second = (row["kid"] for row in rows(keys_dir, "generate"))
     after = rows(keys_dir, "rotate", "--verify-for", "30d")
@@ -52,7 +52,7 @@ def test_a_key_goes_through_all_states(keys_dir):
 
 
 def test_the_old_key_verifies_for_the_given_time(keys_dir):
-    """And not longer, whatever the lifetime of its tokens."""
+    """The old key verifies for the given time, whatever the lifetime of its tokens."""
     token = run("issue", "alice", "--keys", keys_dir, "--lifetime", "30d").stdout.strip()
     _, old = rows(keys_dir, "rotate", "--verify-for", "7d")
     until = datetime.fromisoformat(old["verify_until"])
@@ -63,7 +63,7 @@ def test_the_old_key_verifies_for_the_given_time(keys_dir):
 
 
 def test_a_rotation_removes_expired_keys(keys_dir):
-    """They are not exported even before that."""
+    """A rotation removes expired keys, which are not exported even before it."""
     ring = KeyDirectory(keys_dir).load()
     ring.rotate(Key.generate("EdDSA"), verify_for=timedelta(seconds=1), now=1.0)
     KeyDirectory(keys_dir).save(ring)
@@ -73,14 +73,14 @@ def test_a_rotation_removes_expired_keys(keys_dir):
 
 
 def test_a_rotation_without_a_pending_key_generates_one(keys_dir):
-    """With the algorithm of the old key, unless another is chosen."""
+    """The new key has the algorithm of the old key, unless another is chosen."""
     assert states(keys_dir, "rotate", "--verify-for", "PT1H") == ["active", "verify-only"]
     after = rows(keys_dir, "rotate", "--verify-for", "0", "--algorithm", "ES384", "--kid", "mine")
     assert (after[0]["algorithm"], after[0]["kid"], len(after)) == ("ES384", "mine", 2)
 
 
 def test_one_of_several_pending_keys_must_be_chosen(keys_dir):
-    """The command does not guess."""
+    """With several pending keys, a rotation without a key id is refused."""
     for kid in ("one", "two"):
         run("keys", "generate", "--keys", keys_dir, "--kid", kid)
     result = run("keys", "rotate", "--keys", keys_dir, "--verify-for", "1d")
@@ -92,14 +92,14 @@ def test_one_of_several_pending_keys_must_be_chosen(keys_dir):
 
 
 def test_a_rotation_requires_verify_for(keys_dir):
-    """No default fits every lifetime; an invalid value changes nothing."""
+    """A rotation without --verify-for, or with an invalid value, changes nothing."""
     assert run("keys", "rotate", "--keys", keys_dir).exit_code == 2
     assert run("keys", "rotate", "--keys", keys_dir, "--verify-for", "soon").exit_code == 1
     assert states(keys_dir, "list") == ["active"]
 
 
 def test_secrets_require_a_key_id(tmp_path):
-    """Because later secrets have one too."""
+    """A secret without a key id is refused, because a ring of several secrets needs key ids."""
     path = tmp_path / "keys"
     result = run("keys", "generate", "--keys", path, "--algorithm", "HS256")
     assert (result.exit_code, "--kid NAME" in result.stderr) == (1, True)
@@ -107,7 +107,7 @@ def test_secrets_require_a_key_id(tmp_path):
 
 
 def test_the_export_is_public(keys_dir):
-    """By default; it verifies what the directory has signed."""
+    """The export is public by default, and verifies the tokens of the directory."""
     result = run("keys", "export", "--keys", keys_dir)
     ring = KeyDirectory(keys_dir).load()
     assert json.loads(result.stdout) == ring.public_jwks()
@@ -116,7 +116,7 @@ def test_the_export_is_public(keys_dir):
 
 @pytest.mark.parametrize("algorithm", ["EdDSA", "ES256", "RS256", "HS256"])
 def test_private_keys_are_exported_on_request(tmp_path, algorithm):
-    """As a key set that signs when it is loaded again, without keys that only verify."""
+    """The private export is a key set that can sign, without keys that only verify."""
     path, jwks = tmp_path / "keys", tmp_path / "jwks.json"
     KeyDirectory(path).save(KeyRing(Key.generate(algorithm, kid="a"), verifiers=[_public()]))
     jwks.touch(mode=0o600)
@@ -128,7 +128,7 @@ def test_private_keys_are_exported_on_request(tmp_path, algorithm):
 
 
 def test_a_list_is_printed_as_text(keys_dir):
-    """State, algorithm, id, end and public-only keys, never key material."""
+    """The list shows state, algorithm, id, end and public-only keys, never key material."""
     ring = KeyDirectory(keys_dir).load()
     KeyDirectory(keys_dir).save(KeyRing(ring.active, verifiers=[_public()]))
     run("keys", "rotate", "--keys", keys_dir, "--verify-for", "30d")
@@ -139,14 +139,14 @@ def test_a_list_is_printed_as_text(keys_dir):
 
 
 def test_the_directory_can_come_from_the_environment(keys_dir):
-    """Without the option and the variable, it is a command-line mistake."""
+    """The directory comes from the option or a variable; a missing one is a command-line mistake."""
     assert run("keys", "list", TOKENWARD_KEYS_DIR=str(keys_dir)).exit_code == 0
     result = run("keys", "list")
     assert (result.exit_code, "--keys DIR" in result.stderr) == (2, True)
 
 
 def test_a_broken_directory_stays_unchanged(keys_dir):
-    """Nothing is written over unreadable keys."""
+    """A directory with unreadable keys is not changed."""
     (keys_dir / "ring.json").write_text("{")
     result = run("keys", "generate", "--keys", keys_dir)
     assert (result.exit_code, result.stdout) == (1, "")
@@ -154,7 +154,7 @@ def test_a_broken_directory_stays_unchanged(keys_dir):
 
 
 def test_an_unwritable_directory_is_reported_in_one_line(tmp_path):
-    """There is a file at its path."""
+    """A file in the place of the directory is reported in one line."""
     (tmp_path / "file").write_text("")
     result = run("keys", "generate", "--keys", tmp_path / "file" / "keys")
     assert result.exit_code == 1
