@@ -351,8 +351,8 @@ async def test_a_long_request_does_not_outlive_its_token(engine, clock, several)
         await authenticator.authenticate(request, Requirement())
 
 
-async def test_a_refusal_is_not_remembered(engine, clock):
-    """Only accepted tokens are remembered, never refusals."""
+async def test_a_refusal_is_not_stored(engine, clock):
+    """Only accepted tokens are stored for the request, never refusals."""
     authenticator = Authenticator(engine)
     request = request_with(signed(payload_of(exp=NOW)))
     for _ in range(2):

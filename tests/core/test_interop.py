@@ -142,7 +142,7 @@ async def test_joserfc_reads_our_tokens(material, form):
 
 
 @pytest.mark.parametrize("fraction", [0.0, 0.001, 0.5, 0.999])
-async def test_our_tokens_are_good_in_the_second_of_their_issue(fraction):
+async def test_our_tokens_are_valid_in_the_second_of_their_issue(fraction):
     """A library that compares whole seconds accepts a token that was issued in the same second."""
     engine = engine_with(FrozenClock(NOW + fraction), policy=POLICY)
     token = await engine.issue("alice")
@@ -218,7 +218,7 @@ async def test_our_public_jwk_is_read_by_both(material):
     ],
     ids=["issuer", "audience"],
 )
-async def test_a_foreign_token_for_somebody_else_is_refused(material, changes, error):
+async def test_a_foreign_token_for_another_service_is_refused(material, changes, error):
     """Issuer and audience of a validly signed token of another library are checked."""
     claims = claims_of_another_library(**changes)
     token = pyjwt.encode(claims, material.private, algorithm=material.algorithm)

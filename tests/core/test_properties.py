@@ -28,8 +28,8 @@ KEYS = {
 class Twins(NamedTuple):
     """Two engines with the same keys and rules; one caches signatures."""
 
-    remembering: TokenEngine[Claims]
-    forgetful: TokenEngine[Claims]
+    caching: TokenEngine[Claims]
+    plain: TokenEngine[Claims]
 
 
 def twins(*, keys: KeyRing | None = None, **rules: object) -> Twins:
@@ -58,18 +58,18 @@ def decode(run, engines, token):
     It is decoded twice by an engine that caches signatures, and once by an engine that does not;
     the result is always the same.
     """
-    first = answer(run, engines.remembering, token)
-    hits = engines.remembering.signature_cache.hits
-    again = answer(run, engines.remembering, token)
-    was_remembered = engines.remembering.signature_cache.hits > hits
-    assert first == again == answer(run, engines.forgetful, token)
+    first = answer(run, engines.caching, token)
+    hits = engines.caching.signature_cache.hits
+    again = answer(run, engines.caching, token)
+    was_hit = engines.caching.signature_cache.hits > hits
+    assert first == again == answer(run, engines.plain, token)
     if isinstance(first, str):
-        assert not was_remembered
+        assert not was_hit
         return None
     assert first is not again
     # A token that expires within this second is not cached.
     is_kept = first.type != "refresh" and (first.exp is None or first.exp >= NOW + 1)
-    assert was_remembered == is_kept
+    assert was_hit == is_kept
     return first
 
 
@@ -291,10 +291,10 @@ FREE_NAMES = CLEAN_TEXTS.filter(lambda name: name not in RESERVED_CLAIMS)
 @example({"self": 1, "claims": {"sub": "mallory"}}, "\U0001f511")
 def test_claims_survive_the_round_trip(run, claims, subject):
     """Any JSON claims that are issued are decoded unchanged, for access and refresh tokens."""
-    pair = run(HS256.remembering.issue_pair(subject, claims=claims))
+    pair = run(HS256.caching.issue_pair(subject, claims=claims))
 
     access = decode(run, HS256, pair.access_token)
-    refresh = run(HS256.remembering.decode(pair.refresh_token, type="refresh"))
+    refresh = run(HS256.caching.decode(pair.refresh_token, type="refresh"))
 
     assert access.sub == refresh.sub == subject
     assert access.extra == refresh.extra == claims
@@ -306,7 +306,7 @@ def test_every_issued_token_can_be_decoded(run, claims, subject):
     """A value that the engine could not decode is refused when issuing."""
     token = None
     with contextlib.suppress(ValueError, TypeError):
-        token = run(HS256.remembering.issue(subject, claims=claims))
+        token = run(HS256.caching.issue(subject, claims=claims))
 
     if token is not None:
         assert decode(run, HS256, token).sub == subject

@@ -132,7 +132,7 @@ def requests(draw):
 
 
 @given(requests(), st.sampled_from(AUTHENTICATORS), st.sampled_from(TYPES), st.booleans())
-def test_whatever_is_requested_only_a_token_error_comes_out(run, request_, judge, type, optional):
+def test_any_request_raises_only_token_errors(run, request_, judge, type, optional):
     """Arbitrary requests are accepted or refused with a TokenError that has a response."""
     requirement = Requirement(type=type, optional=optional)
     for question in (judge.authenticate(request_, requirement), judge.refresh(request_)):
@@ -176,7 +176,7 @@ def test_a_rendered_cookie_read_back_gives_the_token(access, refresh, developmen
     ),
     TOKENS | st.text(max_size=6),
 )
-def test_nothing_is_put_into_a_cookie_that_was_not_meant(options, token):
+def test_a_rendered_cookie_has_only_the_intended_attributes(options, token):
     """Arbitrary settings and pairs give one line with the intended attributes, or an error."""
     pair = TokenPair(token, "r", 900, refresh_expires_in=60, csrf_token="0")
     try:

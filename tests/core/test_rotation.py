@@ -23,7 +23,7 @@ NO_GRACE = TokenPolicy(reuse_grace=timedelta(0))
 
 
 async def test_a_refresh_returns_a_new_pair_of_the_same_session(engine, clock):
-    """Subject, session, scope, audience and claims are copied; the times are new."""
+    """Subject, session, scope, audience and claims are copied to the new pair; the times are new."""
     pair = await engine.issue_pair("alice", claims={"foo": ["fiz"]}, scopes=["a"], fresh=True)
     before = await engine.decode(pair.access_token)
     clock.advance(60)
@@ -37,7 +37,7 @@ async def test_a_refresh_returns_a_new_pair_of_the_same_session(engine, clock):
 
 
 async def test_a_refreshed_token_is_not_fresh_and_keeps_the_login_time(engine, clock):
-    """A refresh is no login; auth_time stays the time of the login."""
+    """A refresh is not a login: the token is not fresh, and auth_time stays that of the login."""
     pair = await engine.issue_pair("alice", fresh=True)
     clock.advance(60)
     claims = await engine.decode((await engine.refresh(pair.refresh_token)).access_token)
@@ -47,8 +47,8 @@ async def test_a_refreshed_token_is_not_fresh_and_keeps_the_login_time(engine, c
 @pytest.mark.parametrize(
     "scope", ["orders:read", "orders:read profile", ["orders:read", "profile"]], ids=str
 )
-async def test_scopes_survive_a_refresh_whole(engine, scope):
-    """Neither fewer nor more scopes than before, whether the claim is text or an array."""
+async def test_all_scopes_survive_a_refresh(engine, scope):
+    """A refresh copies exactly the scopes, whether the claim is text or an array."""
     pair = await engine.refresh(signed(payload_of(type="refresh", scope=scope)))
     expected = {"orders:read", "profile"} if "profile" in str(scope) else {"orders:read"}
     assert (await engine.decode(pair.access_token)).scopes == expected
@@ -66,7 +66,7 @@ async def test_typed_claims_survive_a_refresh(clock):
 
 
 async def test_a_chain_of_refreshes_stays_one_session(engine, clock):
-    """Each successor works once, and earlier access tokens stay valid."""
+    """Each refresh token works once, and earlier access tokens stay valid."""
     pair = await engine.issue_pair("alice")
     access = [pair.access_token]
     for _ in range(5):
@@ -113,7 +113,7 @@ async def test_a_refresh_token_without_sid_begins_a_session(engine, clock):
 
 
 async def test_a_reused_root_without_sid_is_reported_once(engine, clock):
-    """Its session is named by its jti, and is checked like any other."""
+    """The session of a token without sid is named by its jti; its reuse is reported once."""
     told = []
     engine.on_reuse(told.append)
     token = signed(payload_of(type="refresh"))
@@ -139,13 +139,13 @@ async def test_a_root_without_sid_can_be_logged_out(engine):
 
 
 async def test_an_access_token_does_not_refresh(engine):
-    """Only a refresh token can be traded."""
+    """Only a refresh token can be refreshed."""
     with pytest.raises(WrongTokenTypeError):
         await engine.refresh(await engine.issue("alice"))
 
 
 async def test_an_expired_or_revoked_refresh_token_is_refused(engine, clock):
-    """It is refused before anything is consumed or issued."""
+    """An expired or revoked refresh token is refused before anything is consumed or issued."""
     issued = []
     engine.before_issue(issued.append)
     revoked, expired = (
@@ -204,7 +204,7 @@ async def test_a_revocation_during_a_refresh_covers_the_new_tokens(clock):
 
 
 async def test_without_grace_one_of_concurrent_uses_wins(clock: FrozenClock):
-    """Of five hundred uses at once one gets a pair; all others count as a second use."""
+    """Of five hundred concurrent uses, one gets a pair; all others count as reuse."""
 
     class Yielding(MemoryStore):
         async def is_revoked(self, **token):

@@ -82,7 +82,7 @@ async def decoded(engine, token):
 
 
 async def test_rule_1_one_signature_verification_a_request(clock, policy_of, entries):
-    """However many requirements a request has, and however often its claims are read."""
+    """A request has one signature verification, whatever its requirements and reads of claims."""
     key = CountingKey.from_secret(SECRET)
     engine = engine_with(clock, keys=KeyRing(key), policy=policy_of())
     authenticator = Authenticator(engine)
@@ -96,7 +96,7 @@ async def test_rule_1_one_signature_verification_a_request(clock, policy_of, ent
 
 
 async def test_rule_1_claims_are_checked_in_full_on_every_path(clock, policy_of):
-    """Issuer and audience count for access, refresh, optional tokens and in a refresh."""
+    """Issuer and audience are checked for access, refresh and optional tokens, and in a refresh."""
     engine = engine_with(clock, policy=policy_of(issuer="me", audience="here"))
     authenticator = Authenticator(engine)
     for kind in ("access", "refresh"):
@@ -114,13 +114,13 @@ async def test_rule_1_claims_are_checked_in_full_on_every_path(clock, policy_of)
 
 @pytest.mark.parametrize("algorithm", ["none", "None", "NONE", "HS384", "RS256", "unknown", ""])
 async def test_rule_2_the_algorithm_belongs_to_the_key(engine, algorithm):
-    """The algorithm of the header is only compared with it."""
+    """The algorithm of the header is only compared with that of the key."""
     with pytest.raises(AlgorithmMismatchError):
         await engine.decode(signed(payload_of(), header={"alg": algorithm, "typ": "JWT"}))
 
 
 def test_rule_2_none_cannot_be_expressed():
-    """The table of algorithms has no such row."""
+    """The table of algorithms has no row for none."""
     for build in (Key.generate, lambda name: Key.from_secret(SECRET, algorithm=name)):
         with pytest.raises(ConfigurationError):
             build("none")
@@ -135,7 +135,7 @@ def test_rule_2_a_secret_is_as_long_as_its_hash(algorithm, size):
 
 
 @pytest.mark.parametrize("name", ["exp", "iat", "sub", "jti", "type"])
-async def test_rule_3_five_claims_are_always_there_and_always_checked(engine, name):
+async def test_rule_3_five_claims_are_always_required_and_checked(engine, name):
     """A claim that is absent or has a wrong type is refused."""
     with pytest.raises(MissingClaimError):
         await engine.decode(signed(payload_of(**{name: ...})))
@@ -143,8 +143,8 @@ async def test_rule_3_five_claims_are_always_there_and_always_checked(engine, na
         await engine.decode(signed(payload_of(**{name: True})))
 
 
-async def test_rule_3_a_named_audience_where_none_is_configured_is_refused(engine):
-    """The token is intended for another service."""
+async def test_rule_3_an_audience_is_refused_if_none_is_configured(engine):
+    """A token with an audience is intended for another service if the policy has none."""
     with pytest.raises(InvalidAudienceError):
         await engine.decode(signed(payload_of(aud="somebody")))
 
@@ -158,7 +158,7 @@ async def test_rule_3_a_type_is_never_assumed(engine):
 
 
 async def test_rule_4_callers_claims_never_override_reserved_ones(engine):
-    """They are refused by name."""
+    """Callers' claims with a reserved name are refused, and the error contains the name."""
     for name in ("sub", "exp", "type"):
         with pytest.raises(ConfigurationError, match=name):
             await engine.issue("alice", claims={name: "mallory"})
@@ -178,7 +178,7 @@ async def test_rule_5_a_token_is_its_jti_after_verification(engine):
             await engine.decode(each)
 
 
-async def test_rule_6_jti_sid_and_sub_are_looked_at_in_one_call(clock, policy_of):
+async def test_rule_6_jti_sid_and_sub_are_checked_in_one_call(clock, policy_of):
     """The store is asked once for each decode of a token."""
     asked = []
 
@@ -197,7 +197,7 @@ async def test_rule_6_jti_sid_and_sub_are_looked_at_in_one_call(clock, policy_of
 
 @pytest.mark.parametrize("outage", ["refuse", "accept"])
 async def test_rule_6_a_store_that_does_not_answer_refuses(clock, outage, caplog, policy_of):
-    """With 503, unless the policy accepts it explicitly; then each use is logged."""
+    """An outage refuses with 503, unless the policy accepts it explicitly; then each use is logged."""
 
     class Down(MemoryStore):
         async def is_revoked(self, **_):
@@ -216,7 +216,7 @@ async def test_rule_6_a_store_that_does_not_answer_refuses(clock, outage, caplog
 
 
 async def test_rule_7_of_concurrent_uses_of_a_refresh_token_one_wins(clock, policy_of):
-    """Of a hundred uses at once, one gets a pair."""
+    """Of a hundred concurrent uses, one gets a pair."""
     engine = engine_with(clock, policy=policy_of(reuse_grace=timedelta(0)))
     pair = await engine.issue_pair("alice")
     answers = await asyncio.gather(
@@ -226,10 +226,10 @@ async def test_rule_7_of_concurrent_uses_of_a_refresh_token_one_wins(clock, poli
 
 
 @pytest.mark.parametrize("kid", [None, "k1"])
-async def test_rule_8_nothing_of_a_token_is_in_an_error_or_a_log_line(
+async def test_rule_8_no_part_of_a_token_is_in_an_error_or_a_log_line(
     clock, policy_of, kid, caplog
 ):
-    """No text, claim or key; the fuzz tests show that no input makes a 500."""
+    """No error or log line contains the text, a claim or a key."""
     ring = KeyRing(Key.from_secret(SECRET, kid=kid))
     engine = engine_with(clock, keys=ring, policy=policy_of())
     whisper = "wh1sper"
@@ -265,7 +265,7 @@ async def test_rule_8_nothing_of_a_token_is_in_an_error_or_a_log_line(
 
 
 async def test_rule_9_statuses_challenges_and_bodies(engine):
-    """401, 403 and the body with its code; test_http has the whole table."""
+    """Refusals have 401 or 403, a challenge and a body with a code; test_http has the whole table."""
     for error, status in (
         (errors.MissingTokenError(), 401),
         (TokenExpiredError(), 401),
@@ -280,7 +280,7 @@ async def test_rule_9_statuses_challenges_and_bodies(engine):
 
 
 async def test_rule_10_two_engines_live_in_one_process(clock, policy_of):
-    """Neither accepts the other's tokens, nor sees its revocations."""
+    """Neither engine accepts the other's tokens, nor sees its revocations."""
     first = engine_with(clock, policy=policy_of(audience="first"))
     second = engine_with(clock, policy=policy_of(audience="second"))
     token = await first.issue("alice")
@@ -315,8 +315,8 @@ async def test_rule_11_time_comes_from_one_clock(clock: FrozenClock, policy_of):
         await engine.decode(token)
 
 
-async def test_rule_12_everything_but_the_signature_is_checked_anew(engine, clock, entries):
-    """The same text again: a new claims object, and expiry, revocation and hooks are checked each time."""
+async def test_rule_12_everything_but_the_signature_is_checked_again(engine, clock, entries):
+    """A repeated token gives new claims, and expiry, revocation and hooks are checked each time."""
     hooked = []
     engine.after_decode(hooked.append)
     token = await engine.issue("alice", claims={"roles": ["a"]})
@@ -336,6 +336,6 @@ async def test_rule_12_everything_but_the_signature_is_checked_anew(engine, cloc
 
 
 def test_every_rule_has_a_test():
-    """Rules 1 to 12."""
+    """Each of the rules 1 to 12 has a test."""
     rules = {int(name.split("_")[2]) for name in globals() if name.startswith("test_rule_")}
     assert rules == set(range(1, 13))

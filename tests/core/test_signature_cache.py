@@ -1,4 +1,4 @@
-"""A token that comes again needs no signature check; one that is refused is not remembered."""
+"""A repeated token is verified once; a refused token is not cached."""
 
 import pytest
 

@@ -145,7 +145,7 @@ SECRETS = [
 
 
 @pytest.mark.parametrize("vector", REFUSED)
-def test_what_an_rfc_shows_and_the_engine_does_not_take_is_refused(vector):
+def test_an_unsupported_example_is_refused(vector):
     """Unsecured, detached and critical-extension examples are refused for their own reasons."""
     jws = CompactJws(KeyRing(SECRETS[0], verifiers=SECRETS[1:]), max_bytes=16_384)
 
@@ -156,7 +156,7 @@ def test_what_an_rfc_shows_and_the_engine_does_not_take_is_refused(vector):
 
 @MEMORY
 @pytest.mark.parametrize("vector", REFUSED)
-async def test_an_engine_refuses_it_each_time(vector, remembers):
+async def test_an_engine_refuses_an_unsupported_example_each_time(vector, remembers):
     """An engine refuses each example for its own reason, also after a valid token of the same keys."""
     engine = engine_of(*SECRETS, remembers=remembers)
     good = signed({"sub": "alice"}, key=SECRETS[1])

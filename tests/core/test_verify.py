@@ -84,7 +84,7 @@ async def test_only_a_requirement_is_a_requirement(engine, wrong):
 
 
 async def test_expiry_and_revocation_are_checked(verify, engine, clock):
-    """Each call decodes the token: no result is remembered."""
+    """Each call decodes the token: no result is stored."""
     token, other = await engine.issue("alice"), await engine.issue("alice")
     assert await verify(token)
     await engine.revoke(token)
