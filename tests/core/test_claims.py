@@ -23,7 +23,7 @@ def test_claims_are_frozen():
 )
 @pytest.mark.filterwarnings("ignore:Field name")  # Pydantic's own, before ours is raised
 def test_a_subclass_cannot_redefine_registered_claims(name):
-    """Nor the properties that requirements are checked with."""
+    """A subclass can redefine neither registered claims nor the properties that requirements check."""
     with pytest.raises(TypeError, match=name):
         type("Wrong", (Claims,), {"__annotations__": {name: int}, "__module__": __name__})
 
@@ -64,7 +64,7 @@ def test_times_are_returned_as_dates_in_utc():
 
 
 def test_claims_without_a_field_are_in_extra():
-    """They are kept unchanged."""
+    """Claims without a field are in `extra`, unchanged."""
     claims = ShopClaims.model_validate({"tenant": "acme", "foo": ["fiz", "baz"]})
     assert claims.extra == {"foo": ["fiz", "baz"]}
 

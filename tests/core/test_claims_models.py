@@ -340,7 +340,7 @@ async def test_a_validator_of_a_registered_claim_may_refuse_a_token(clock):
 
 
 async def test_each_token_has_its_own_claims_object(clock):
-    """Also if a validator returns one object for all tokens."""
+    """Each token has its own claims object, also if a validator returns one object for all tokens."""
     engine = engine_of(Wrapping, clock)
     first = await engine.decode(signed(FULL))
     second = await engine.decode(signed({**FULL, "sub": "bob"}))
@@ -464,7 +464,7 @@ def test_a_model_with_getattribute_is_refused():
 
 
 def test_other_bases_are_accepted():
-    """With their own fields and methods."""
+    """Other base classes may add fields and methods."""
 
     class Tenant(BaseModel):
         tenant: str = ""
@@ -656,7 +656,7 @@ async def test_a_field_name_is_not_the_name_of_a_claim(clock):
 
 
 def test_a_model_that_is_completed_later_works(clock):
-    """Its schema is built with the engine."""
+    """The schema of a model that is completed later is built with the engine."""
 
     class Late(Claims):
         model_config = ConfigDict(defer_build=True)

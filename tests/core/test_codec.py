@@ -283,5 +283,5 @@ def test_a_payload_that_is_not_an_object_is_malformed(payload):
 
 
 def test_the_last_of_duplicate_members_counts():
-    """As in claims models, so that all parsers of a payload agree."""
+    """The last of duplicate members counts, as in claims models, so that all parsers agree."""
     assert loads_payload(b'{"a": 1, "b": {"c": 1, "c": 2}, "a": 2}') == {"a": 2, "b": {"c": 2}}

@@ -234,7 +234,7 @@ async def test_a_time_in_the_future_is_refused_past_the_leeway(clock, name, leew
 
 
 async def test_a_token_has_a_maximum_age(clock, engine):
-    """It counts whatever the exp, and has its own error."""
+    """A maximum age is checked whatever the exp, and has its own error."""
     token = signed(payload_of(exp=9_999_999_999))
     clock.now = NOW + 30 * 86_400 - 1
     await engine.decode(token)

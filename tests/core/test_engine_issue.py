@@ -197,7 +197,7 @@ async def test_a_token_that_never_expires_must_be_allowed(clock, engine):
 
 @pytest.mark.parametrize("lifetime", [timedelta(days=31), timedelta(seconds=-1), 900, True])
 async def test_a_lifetime_that_the_policy_does_not_allow_is_refused(engine, lifetime):
-    """It is longer than max_token_age, negative, or not a timedelta."""
+    """A lifetime over max_token_age, a negative one, or anything but a timedelta is refused."""
     with pytest.raises(ConfigurationError, match="lifetime"):
         await engine.issue("alice", lifetime=lifetime)
 
@@ -216,7 +216,7 @@ async def test_a_pair_is_one_session(engine):
 
 
 async def test_a_pair_is_a_token_response(engine):
-    """Its fields are those of RFC 6749 §5.1, in seconds."""
+    """The fields of a pair are those of RFC 6749 §5.1, in seconds."""
     pair = await engine.issue_pair(
         "alice",
         scopes=["a", "b"],

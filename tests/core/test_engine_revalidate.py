@@ -27,7 +27,7 @@ async def claims(engine):
 
 
 async def test_the_result_is_the_seconds_that_are_left(engine, claims, clock):
-    """They end exactly when the token expires."""
+    """The remaining seconds end exactly when the token expires."""
     assert await engine.revalidate(claims) == 900
     clock.advance(899.5)
     assert await engine.revalidate(claims) == 0.5
@@ -51,7 +51,7 @@ async def test_leeway_and_the_maximum_age_count_as_in_decode(clock):
 
 
 async def test_a_token_without_expiry_has_infinity_left(clock):
-    """It can still be revoked."""
+    """A token without an expiry has infinity left, but can still be revoked."""
     policy = TokenPolicy(required_claims={"iat", "sub", "jti", "type"}, access_lifetime=NEVER)
     engine = engine_with(clock, policy=policy)
     claims = await engine.decode(await engine.issue("alice"))
@@ -78,7 +78,7 @@ async def test_every_kind_of_revocation_is_seen(engine):
 
 
 async def test_a_second_use_of_the_refresh_token_is_seen(engine, clock):
-    """It ends the session, and so the access tokens of the session."""
+    """Reuse of the refresh token ends the session, and so the access tokens of the session."""
     pair = await engine.issue_pair("alice")
     claims = await engine.decode(pair.access_token)
     await engine.refresh(pair.refresh_token)
@@ -98,7 +98,7 @@ class Down(MemoryStore):
 
 
 async def test_an_outage_refuses_unless_the_policy_accepts(claims, clock):
-    """As in decode."""
+    """An outage refuses as in `decode`, unless the policy accepts it."""
     with pytest.raises(StoreUnavailableError):
         await engine_with(clock, store=Down()).revalidate(claims)
     accepting = engine_with(clock, store=Down(), policy=TokenPolicy(store_outage="accept"))

@@ -460,7 +460,7 @@ async def test_a_claims_model_validates_foreign_tokens_too(clock):
 
 @pytest.mark.parametrize(("subject", "read"), [(7, "7"), (-(10**30), str(-(10**30))), ("8", "8")])
 async def test_a_policy_may_read_integers_as_subjects(clock, subject, read):
-    """For libraries that wrote numbers; no other type becomes a subject."""
+    """A policy may read integers as subjects, for libraries that wrote numbers, but no other type."""
     engine = engine_with(clock, policy=TokenPolicy(integer_subjects=True))
     assert (await engine.decode(signed(payload_of(sub=subject)))).sub == read
     await engine.revoke_subject(read)
@@ -474,7 +474,7 @@ async def test_a_policy_may_read_integers_as_subjects(clock, subject, read):
 
 
 async def test_a_policy_may_allow_a_type_of_token_without_issuer(clock):
-    """For that type only; another issuer is still refused."""
+    """A type of token may lack the issuer; other types and another issuer are refused."""
     policy = TokenPolicy(issuer="me", issuer_optional_in={"refresh"})
     engine = engine_with(clock, policy=policy)
     assert (await engine.decode(signed(payload_of(type="refresh")), type="refresh")).iss is None

@@ -131,7 +131,7 @@ async def test_before_issue_may_add_claims_that_the_model_requires(engine):
 
 
 async def test_after_decode_may_refuse(engine):
-    """Its TokenRejectedError reaches the caller."""
+    """A TokenRejectedError of an `after_decode` hook reaches the caller."""
 
     @engine.after_decode
     def refuse(claims):
@@ -269,7 +269,7 @@ async def test_a_revocation_stays_stored_if_on_revoke_raises(engine):
 
 
 async def test_on_reuse_is_called_after_the_session_has_ended(engine, clock):
-    """It gets the claims of the token that was used twice."""
+    """An `on_reuse` hook gets the claims of the reused token."""
     told = []
     pair = await engine.issue_pair("alice")
     successor = await engine.refresh(pair.refresh_token)

@@ -41,7 +41,7 @@ def test_the_parts_of_a_token_are_read_without_a_key():
 
 
 def test_the_representation_of_an_unverified_token_shows_nothing_of_it():
-    """It may end up in a log."""
+    """The representation contains no part of the token, because it may be logged."""
     shown = repr(read_unverified(signed(payload_of()), max_bytes=16_384))
     assert "alice" not in shown
     assert "HS256" not in shown
@@ -85,7 +85,7 @@ def test_a_token_above_the_limit_is_not_read():
 
 
 def test_all_faults_are_listed_in_the_order_of_the_checks():
-    """Not the first one alone."""
+    """All faults are listed in the order of the checks, not only the first."""
     policy = TokenPolicy(
         issuer="me", audience="here", required_claims={"exp", "jti", "type", "tenant"}
     )

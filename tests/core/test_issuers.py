@@ -118,7 +118,7 @@ async def test_a_token_without_issuer_is_refused(issuers):
 
 @pytest.mark.parametrize("iss", [1, True, [OURS], {"a": OURS}, 1e400])
 async def test_an_issuer_that_is_not_text_is_refused(issuers, iss):
-    """As by an engine."""
+    """An issuer that is not text is refused, as by an engine."""
     with pytest.raises(InvalidClaimError, match="iss"):
         await issuers.decode(their_token(iss=iss))
 
@@ -175,7 +175,7 @@ async def test_the_engine_checks_the_issuer_again(issuers, ours):
 
 @pytest.mark.parametrize("data", [their_token(), their_token().encode()], ids=["text", "bytes"])
 async def test_text_and_bytes_are_the_same(issuers, data):
-    """As for an engine."""
+    """Text and bytes are the same token, as for an engine."""
     assert await issuers.decode(data)
 
 
@@ -212,7 +212,7 @@ async def test_a_revocation_of_one_issuer_does_not_affect_the_other(issuers, our
 
 @pytest.mark.parametrize("call", ["revoke", "revoke_session", "revoke_subject"])
 async def test_claims_are_revoked_by_the_engine_of_their_issuer(issuers, call):
-    """By the iss that this engine has checked."""
+    """Claims are revoked by the engine of their `iss`, which this engine has checked."""
     mine = signed(payload_of(iss=OURS, tenant="acme", sid="session"))
     other = their_token(sid="session")
     claims = await issuers.decode(other)
@@ -250,7 +250,7 @@ async def test_claims_of_an_unknown_issuer_are_refused(issuers):
 
 
 async def test_revalidate_returns_the_seconds_that_are_left(issuers, clock):
-    """With the leeway of the issuer."""
+    """The remaining seconds include the leeway of the issuer."""
     mine = await issuers.decode(signed(payload_of(iss=OURS, tenant="acme", exp=NOW + 60)))
     other = await issuers.decode(their_token(exp=NOW + 60))
     assert (await issuers.revalidate(mine), await issuers.revalidate(other)) == (65, 60)

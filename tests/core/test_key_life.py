@@ -125,7 +125,7 @@ def test_the_public_set_has_nothing_private(ring):
 
 
 def test_a_ring_is_rebuilt_from_its_entries(ring):
-    """With all states and times."""
+    """A ring is rebuilt from its entries with all states and times."""
     ring.rotate(key("new"), verify_for=DAY, now=NOW)
     ring.publish(key("next"))
     again = KeyRing.from_entries(reversed(ring.entries()))

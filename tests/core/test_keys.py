@@ -65,7 +65,7 @@ def test_the_table_has_these_algorithms():
 
 
 def test_the_table_cannot_be_changed():
-    """Neither a row nor the table: no code can add `none` or allow shorter secrets."""
+    """The table and its rows are read-only: no code can add `none` or allow shorter secrets."""
     with pytest.raises(dataclasses.FrozenInstanceError):
         ALGORITHMS["HS256"].digest_bytes = 0
     with pytest.raises(TypeError):

@@ -101,7 +101,7 @@ def test_the_command_line_uses_public_names_alone(path):
 
 @pytest.mark.parametrize("path", CORE_FILES, ids=name_of)
 def test_the_core_imports_no_framework(path):
-    """Nor anything beyond PyJWT, cryptography, Pydantic and the standard library."""
+    """The core imports PyJWT, cryptography, Pydantic and the standard library, and nothing else."""
     tops = {module.partition(".")[0] for module in imports_of(path)}
     assert not tops & FRAMEWORKS
 

@@ -182,7 +182,7 @@ async def test_a_refusal_of_a_hook_counts_even_if_the_store_fails(clock):
 
 @pytest.mark.parametrize("source", ["store", "hook"])
 async def test_a_refresh_is_refused_if_revocation_cannot_be_checked(clock, source):
-    """Also if only reads fail, and if a route of the user issues the new token itself."""
+    """A refresh is refused if only reads fail, and if a route of the user issues the token itself."""
     policy = TokenPolicy(store_outage="accept")
     engine = engine_with(clock, store=Down() if source == "store" else None, policy=policy)
     issuer = engine_with(clock)

@@ -141,7 +141,7 @@ def test_an_invalid_setting_is_refused_by_name(setting, value):
 
 @pytest.mark.parametrize("setting", ["signature_cache_entries", "signature_cache_bytes"])
 def test_zero_is_a_size_of_the_signature_cache(setting):
-    """It switches the cache off."""
+    """Zero entries or bytes switch the signature cache off."""
     assert getattr(TokenPolicy(**{setting: 0}), setting) == 0
 
 

@@ -73,7 +73,7 @@ async def test_the_check_is_called_for_valid_tokens_only(engine, pair):
 
 
 async def test_the_check_is_called_before_the_store_consumes_the_token(clock):
-    """It is called once."""
+    """The check is called once, before the store consumes the token."""
     seen = []
 
     class Telling(MemoryStore):

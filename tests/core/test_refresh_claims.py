@@ -246,7 +246,7 @@ def unregistered(token):
 @pytest.mark.parametrize("model", MODELS)
 @given(payload=PAYLOADS)
 def test_both_successors_have_the_unregistered_members_of_their_predecessor(run, model, payload):
-    """As JSON values, to the last digit, over two refreshes and for every kind of claims model."""
+    """Unregistered members are copied exactly, over two refreshes and for every kind of claims model."""
     engine = engine_of(model)
     pair = run(engine.issue_pair("alice", claims=payload))
     expected = json.dumps(payload, sort_keys=True)

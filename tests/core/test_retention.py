@@ -119,7 +119,7 @@ async def test_records_of_tokens_last_past_every_leeway(clock):
 
 
 async def test_a_used_token_that_never_expires_stays_used(clock):
-    """Its record is never removed."""
+    """The record of a used token that never expires is never removed."""
     policy = TokenPolicy(
         required_claims={"iat", "sub", "jti", "type"},
         access_lifetime=NEVER,
@@ -257,7 +257,7 @@ async def test_a_clock_that_is_set_back_registers_again(clock):
 
 
 async def test_an_engine_that_cannot_issue_registers_nothing(clock):
-    """It fails when it signs."""
+    """An engine that cannot issue registers nothing, and raises an error when it signs."""
     store = Counting()
     with pytest.raises(SigningKeyError):
         await verifier(clock, store).issue("alice")
@@ -284,7 +284,7 @@ async def test_a_store_that_keeps_no_retention_is_an_outage(clock, caplog):
 
 
 async def test_a_registration_that_failed_is_tried_again(clock):
-    """By the next token, also if an earlier registration succeeded."""
+    """The next token repeats a failed registration, also if an earlier one succeeded."""
 
     class Patchy(Counting):
         is_down = True
@@ -308,7 +308,7 @@ async def test_a_registration_that_failed_is_tried_again(clock):
 
 
 async def test_an_engine_without_a_store_registers_nothing(clock):
-    """It can issue tokens without a store."""
+    """An engine without a store registers nothing, and can issue tokens."""
     assert await TokenEngine(KeyRing.from_secret(SECRET), clock=clock).issue("alice")
 
 

@@ -177,7 +177,7 @@ async def test_revoking_twice_succeeds(engine):
 
 
 async def test_a_forged_token_revokes_nothing(engine):
-    """Its signature is verified first."""
+    """The signature of a token is verified first, so that a forged token revokes nothing."""
     with pytest.raises(InvalidSignatureError):
         await engine.revoke(signed(payload_of(), key=Key.from_secret(OTHER_SECRET)))
     assert len(engine._revocation.store) == 0

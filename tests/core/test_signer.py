@@ -121,7 +121,7 @@ class Elsewhere:
 
 
 async def test_a_source_is_prepared_when_it_is_due_and_not_before(clock):
-    """By `decode` and by `revoke`, at the very time that the source names."""
+    """`decode` and `revoke` prepare a source exactly from the time that it names."""
     private = Key.generate("ES256")
     theirs = Elsewhere(Key.from_jwk(private.public_jwk()))
     engine = TokenEngine(theirs, clock=clock, store=MemoryStore())
@@ -180,7 +180,7 @@ async def test_a_token_is_signed_with_one_read_of_the_ring(clock):
 
 
 async def test_keys_of_another_issuer_verify_and_do_not_sign(clock):
-    """They are prepared before each use."""
+    """Keys of another issuer verify tokens, are prepared before each use, and cannot sign."""
     private = Key.generate("ES256")
     theirs = Elsewhere(Key.from_jwk(private.public_jwk()))
     engine = TokenEngine(theirs, clock=clock)

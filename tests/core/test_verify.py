@@ -37,7 +37,7 @@ def verify(engine):
 
 
 async def test_a_valid_token_gives_its_claims(verify, engine):
-    """As text or as bytes; the carriers of the requirement do not matter."""
+    """A valid token gives its claims, as text or as bytes, whatever the carriers of the requirement."""
     token = await engine.issue("alice")
     assert (await verify(token)).sub == "alice"
     assert (await verify(token.encode(), carriers=[QueryCarrier()])).sub == "alice"
@@ -59,7 +59,7 @@ async def test_an_invalid_token_is_refused(verify, token):
 
 @pytest.mark.parametrize("wrong", [1, ["a.b.c"], True])
 async def test_a_token_of_another_type_is_a_mistake_of_the_program(verify, wrong):
-    """Neither text nor bytes: the program does not pass a token."""
+    """A token that is neither text nor bytes raises a TypeError."""
     with pytest.raises(TypeError):
         await verify(wrong)
 
@@ -115,7 +115,7 @@ async def test_scopes_are_checked(verify, engine):
 
 
 async def test_freshness_is_checked(verify, engine, clock):
-    """By the mark of the token, or by the age of the login."""
+    """Freshness is checked by the claim of the token, or by the age of the login."""
     fresh, stale = await engine.issue("alice", fresh=True), await engine.issue("alice")
     assert await verify(fresh, fresh=True)
     with pytest.raises(FreshTokenRequiredError):
