@@ -27,6 +27,8 @@ from tests.adapters.fuzzing import (
 )
 from tests.support import FrozenClock
 
+pytestmark = pytest.mark.no_cover
+
 REQUESTS = max(4_000, 40 * settings().max_examples)
 ONE_USE = {"/renew", "/browser/refresh"}
 """Where a token that was good a moment ago is not."""

@@ -16,6 +16,8 @@ from tokenward import Claims, Key, KeyRing, TokenEngine, TokenError, TokenPolicy
 from tokenward.claims import RESERVED_CLAIMS
 from tokenward.jose.algorithms import ALGORITHMS
 
+pytestmark = pytest.mark.no_cover
+
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 KEYS = {
     "HS256": Key.from_secret(SECRET),

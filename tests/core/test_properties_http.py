@@ -24,6 +24,8 @@ from tokenward.errors import CsrfError, CsrfMismatchError, OriginNotAllowedError
 from tokenward.http import Authenticator, QueryCarrier, Requirement, WebSocketProtocolCarrier
 from tokenward.stores import Consumed
 
+pytestmark = pytest.mark.no_cover
+
 
 class Forgetful(MemoryStore):
     """A store in which reuse revokes nothing, so that the session stays valid for all examples."""

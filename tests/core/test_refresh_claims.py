@@ -244,6 +244,7 @@ def unregistered(token):
 
 
 @pytest.mark.parametrize("model", MODELS)
+@pytest.mark.no_cover
 @given(payload=PAYLOADS)
 def test_both_successors_have_the_unregistered_members_of_their_predecessor(run, model, payload):
     """Unregistered members are copied exactly, over two refreshes and for every kind of claims model."""
@@ -256,6 +257,7 @@ def test_both_successors_have_the_unregistered_members_of_their_predecessor(run,
         assert unregistered(pair.access_token) == unregistered(pair.refresh_token) == expected
 
 
+@pytest.mark.no_cover
 @given(model=models(), payload=PAYLOADS)
 def test_no_drawn_model_changes_the_members_of_the_successors(run, model, payload):
     """The members are the same JSON values, whatever types, aliases and settings the model has."""

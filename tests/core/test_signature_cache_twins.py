@@ -27,6 +27,8 @@ from tokenward import Key, KeyRing, MemoryStore, TokenEngine, TokenError, TokenP
 from tokenward.jose.codec import b64url_decode
 from tokenward.testing import FrozenClock
 
+pytestmark = pytest.mark.no_cover
+
 PICK = st.integers(min_value=0, max_value=1_000)
 # Usually the last token, so that there is something to remember.
 TOKEN = st.just(-1) | PICK
