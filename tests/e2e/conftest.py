@@ -61,8 +61,11 @@ def elsewhere():
 
 
 @pytest.fixture(scope="module")
-def chromium():
-    """Return the browser of a module; without one, skip with the command that installs it, or fail if required."""
+def chromium(site, elsewhere):
+    """Return the browser; without one, skip with the command that installs it, or fail if required.
+
+    It is closed before the servers, so that they wait for no connection.
+    """
     if not Path(CHROMIUM).exists():
         message = f"There is no {CHROMIUM}. Install it with: apt-get install chromium"
         if os.environ.get("TOKENWARD_REQUIRE_SERVICES") == "1":
