@@ -1,5 +1,6 @@
 """The constructor, `required` and `optional`, which the adapters inherit; no framework."""
 
+import inspect
 from datetime import timedelta
 
 import pytest
@@ -68,6 +69,14 @@ def test_a_method_that_a_framework_would_call_names_the_fix(name):
     """A framework that validates parameters with Pydantic cannot use the method itself."""
     with pytest.raises(ConfigurationError, match=r"write auth\.required\(\) instead of"):
         validate_call(getattr(RecordingAuth(ENGINE), name))
+
+
+@pytest.mark.parametrize("name", ["required", "optional"])
+def test_the_signature_of_a_method_shows_the_same_text_everywhere(name):
+    """What marks a parameter is shown by its name, not by an address in memory."""
+    shown = str(inspect.signature(getattr(BaseTokenAuth, name)))
+    assert "MUST_BE_CALLED" in shown
+    assert " at 0x" not in shown
 
 
 def test_positional_parameters_stay_positional():
