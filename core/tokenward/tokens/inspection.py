@@ -128,8 +128,10 @@ class _FaultLister(ClaimsValidator[Claims]):
             yield from _raised(lambda: self._check_issuer(claims.iss, claims.type))
         yield from self._audience_faults(claims, token, missing)
         kind = "access" if "type" in missing else claims.type
-        if self._type_of(kind, _media_type(token), token.payload) is None:
+        if self._type_of(kind, _media_type(token)) is None:
             yield WrongTokenTypeError()
+        else:
+            yield from _raised(lambda: self._check_access_claims(kind, token.claims))
 
         if claims.iat is not None and claims.iat > now + self._leeway:
             yield TokenNotYetValidError(claim="iat")
@@ -148,7 +150,7 @@ class _FaultLister(ClaimsValidator[Claims]):
             faults = _raised(lambda: self._check_empty_audience(aud))
             yield from (each for each in faults if "aud" not in missing or aud)
         if self._audience_claim not in {"aud", *missing}:
-            yield from _raised(lambda: self._check_audience_claim(token.payload))
+            yield from _raised(lambda: self._check_audience_claim(token.claims))
 
 
 def _raised(check: Callable[[], None]) -> list[InvalidTokenError]:

@@ -1,8 +1,11 @@
 """Checks claims against the policy; every path of the engine makes all checks."""
 
 import math
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Final, Generic, TypeVar
+
+from pydantic import JsonValue
 
 from tokenward.claims.model import RESERVED_CLAIMS, Claims, TokenType
 from tokenward.claims.rules import ClaimRules
@@ -60,7 +63,12 @@ class ClaimsValidator(ClaimsReader[ClaimsT], Generic[ClaimsT]):
         self._refuses_id_tokens = policy.type_source != "claim" and not policy.accept_id_tokens
         rules = policy.access_token_claims
         self._access_rules = rules if isinstance(rules, ClaimRules) else None
-        self._reads_members = self._refuses_id_tokens or self._access_rules is not None
+        # One flag, so that own tokens do not pay for rules about tokens of other issuers.
+        self._reads_members = (
+            self._refuses_id_tokens
+            or self._access_rules is not None
+            or policy.audience_claim != "aud"
+        )
         self._issuer_optional_in = policy.issuer_optional_in
         self._required_registered = RESERVED_CLAIMS.intersection(policy.required_claims)
         self._required_names = sorted(self._required_registered)
@@ -112,10 +120,10 @@ class ClaimsValidator(ClaimsReader[ClaimsT], Generic[ClaimsT]):
                 self._check_empty_audience(aud)
         elif self._requires_aud:
             raise MissingClaimError(claim="aud")
-        if self._audience_claim != "aud":
-            self._check_audience_claim(jws.payload)
+        if self._reads_members:
+            self._check_members(kind, jws.payload)
 
-        found = self._type_of(kind, jws.typ, jws.payload)
+        found = self._type_of(kind, jws.typ)
         if found is None or (found != expected and expected is not None):
             raise WrongTokenTypeError
 
@@ -174,9 +182,15 @@ class ClaimsValidator(ClaimsReader[ClaimsT], Generic[ClaimsT]):
         if self._requires_aud:
             raise MissingClaimError(claim="aud")
 
-    def _check_audience_claim(self, payload: bytes) -> None:
-        """Check the claim that names the audience in place of ``aud``, by its name in the token."""
-        named = loads_payload(payload).get(self._audience_claim)
+    def _check_members(self, kind: str, payload: bytes) -> None:
+        """Check what the policy says about other claims, by their names in the token."""
+        members = loads_payload(payload)
+        if self._audience_claim != "aud":
+            self._check_audience_claim(members)
+        self._check_access_claims(kind, members)
+
+    def _check_audience_claim(self, members: Mapping[str, JsonValue]) -> None:
+        named = members.get(self._audience_claim)
         if named in (None, "", []):
             raise MissingClaimError(self._audience_claim)
         names = named if isinstance(named, list) else [named]
@@ -184,6 +198,15 @@ class ClaimsValidator(ClaimsReader[ClaimsT], Generic[ClaimsT]):
             raise InvalidClaimError(self._audience_claim)
         if self._audiences.isdisjoint(names):
             raise InvalidAudienceError
+
+    def _check_access_claims(self, kind: str, members: Mapping[str, JsonValue]) -> None:
+        """Refuse an ID token, and a token without the claims of an access token."""
+        if self._type_source == "claim" and kind != "access":
+            return
+        if self._refuses_id_tokens and not _OF_ID_TOKENS.isdisjoint(members):
+            raise WrongTokenTypeError
+        if self._access_rules is not None and not self._access_rules.are_met(members):
+            raise WrongTokenTypeError
 
     def _check_age(self, exp: float | None, iat: float | None, now: float) -> None:
         # RFC 7519 §4.1.4: the current time must be before exp.
@@ -214,15 +237,9 @@ class ClaimsValidator(ClaimsReader[ClaimsT], Generic[ClaimsT]):
                 if members.get(name) in (None, ""):
                     raise MissingClaimError(name)
 
-    def _type_of(self, kind: str, typ: str | None, payload: bytes) -> str | None:
-        """Return the type of a token; None: its claims, header and the policy do not agree."""
+    def _type_of(self, kind: str, typ: str | None) -> str | None:
+        """Return the type of a token; None: its claim, header and the policy do not agree."""
         source = self._type_source
-        if (
-            self._reads_members
-            and (kind == "access" or source != "claim")
-            and not self._may_be_access(payload)
-        ):
-            return None
         if source == "typ":
             return "access" if typ == _ACCESS_TYP else None
         if typ not in _OUR_TYPS:
@@ -230,10 +247,3 @@ class ClaimsValidator(ClaimsReader[ClaimsT], Generic[ClaimsT]):
         if source == "always-access" or kind == "access":
             return "access"
         return kind if kind in _KNOWN_TYPES and typ != _ACCESS_TYP else None
-
-    def _may_be_access(self, payload: bytes) -> bool:
-        """Whether the claims of a token are those of an access token, by their names in the token."""
-        members = loads_payload(payload)
-        if self._refuses_id_tokens and not _OF_ID_TOKENS.isdisjoint(members):
-            return False
-        return self._access_rules is None or self._access_rules.are_met(members)
