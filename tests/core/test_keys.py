@@ -199,7 +199,9 @@ def test_a_generated_key_is_bound_to_the_requested_algorithm():
 
 def test_a_generated_rsa_key_has_3072_bits():
     """A generated RSA key signs with 3,072 bits."""
-    assert len(Key.generate("PS256").sign(b"message")) == 3072 // 8
+    key = Key.generate("PS256")
+    assert len(key.sign(b"message")) == 3072 // 8
+    assert int.from_bytes(b64url_decode(key.public_jwk()["n"])).bit_length() == 3072
 
 
 def test_no_two_generated_keys_are_the_same():
