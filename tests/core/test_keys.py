@@ -24,6 +24,7 @@ from tests.core.key_material import (
 from tokenward import ConfigurationError, Key, KeyRing, TokenEngine
 from tokenward.errors import InvalidSignatureError, SigningKeyError
 from tokenward.jose.algorithms import ALGORITHMS
+from tokenward.jose.codec import b64url_decode
 
 
 @pytest.mark.parametrize(
