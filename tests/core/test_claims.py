@@ -58,6 +58,9 @@ def test_times_are_returned_as_dates_in_utc():
     claims = Claims(iat=0, exp=253_402_300_799)
     assert claims.issued_at == datetime(1970, 1, 1, tzinfo=UTC)
     assert claims.expires_at == datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+    assert Claims(iat=0, iat_ms=250).issued_at == datetime(
+        1970, 1, 1, microsecond=250_000, tzinfo=UTC
+    )
     assert (Claims().issued_at, Claims().expires_at) == (None, None)
     with pytest.raises(ValidationError, match="less than or equal"):
         Claims(exp=253_402_300_800)

@@ -31,6 +31,22 @@ def test_a_policy_cannot_be_changed():
         TokenPolicy().leeway = DAY
 
 
+@pytest.mark.parametrize(
+    ("policy", "expected"),
+    [
+        (TokenPolicy(), False),
+        (TokenPolicy(required_claims={"exp", "iat", "sub", "jti", "type", "more"}), False),
+        (TokenPolicy(required_claims={"exp", "sub", "type"}), True),
+        (TokenPolicy(type_source="typ"), True),
+        (TokenPolicy(type_source="always-access"), True),
+    ],
+    ids=["defaults", "one claim more", "fewer claims", "typ", "always-access"],
+)
+def test_a_policy_is_for_others_if_it_requires_less_than_the_defaults(policy, expected):
+    """Fewer claims, or another source of the type; further claims make it stricter."""
+    assert policy.is_for_others is expected
+
+
 def test_a_policy_keeps_copies_of_what_it_was_given():
     """Collections that the caller changes later change no policy."""
     required, extra, optional = {"exp", "iat", "sub", "jti", "type"}, {"nbf"}, ["refresh"]
