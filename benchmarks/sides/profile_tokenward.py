@@ -34,7 +34,7 @@ STEPS: dict[str, tuple[type, str]] = {
     "authenticate": (Authenticator, "authenticate"),
     "decode": (TokenEngine, "decode"),
     "verify": (CompactJws, "verify_text"),
-    "remember": (SignatureCache, "remember"),
+    "remember": (SignatureCache, "add"),
     "read": (ClaimsValidator, "read_claims"),
     "check": (ClaimsValidator, "check"),
     "revoked": (RevocationChecker, "refuse_revoked"),

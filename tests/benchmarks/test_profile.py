@@ -1,7 +1,11 @@
 """The profile of a request is computed from measured times."""
 
+from importlib import import_module
+from pathlib import Path
+
 import pytest
 
+import benchmarks
 from benchmarks.parts.profile import ROWS, shares_of
 
 FOUND = {
@@ -24,3 +28,11 @@ def test_the_shares_add_up_to_what_authentication_adds() -> None:
     parts = [name for name in ROWS.values() if name not in {"bare", "more"}]
     assert sum(shares[name] for name in parts) == pytest.approx(shares["more"])
     assert (shares["adapter"], shares["find"], shares["rest"]) == (7.0, 3.0, 0.5)
+
+
+def test_every_measured_step_is_a_method(monkeypatch):
+    """A renamed method of the core fails here, not in the middle of a benchmark."""
+    monkeypatch.syspath_prepend(Path(benchmarks.__file__).parent / "sides")
+    steps = import_module("profile_tokenward").STEPS
+    assert steps
+    assert all(callable(getattr(owner, name)) for owner, name in steps.values())
