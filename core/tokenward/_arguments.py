@@ -15,6 +15,7 @@ __all__ = [
     "check_methods",
     "checked_names",
     "kind_of",
+    "refuse",
     "refuse_no_token",
 ]
 
@@ -55,6 +56,11 @@ def checked_names(value: str | Collection[str], setting: str) -> frozenset[str]:
         msg = f"{setting} must be non-empty text, or a collection of non-empty texts."
         raise ConfigurationError(msg)
     return names
+
+
+def refuse(message: str) -> NoReturn:
+    """Raise a `ConfigurationError` with a message that names the argument and the fix."""
+    raise ConfigurationError(message)
 
 
 def refuse_no_token(value: object) -> NoReturn:

@@ -4,12 +4,11 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import Enum
-from typing import Final, Literal, NoReturn, TypeAlias
+from typing import Final, Literal, TypeAlias
 
-from tokenward._arguments import checked_names
+from tokenward._arguments import checked_names, refuse
 from tokenward.claims.model import TokenType
 from tokenward.claims.rules import ClaimRule, ClaimRules, check_audience_claim
-from tokenward.errors import ConfigurationError
 
 __all__ = [
     "ALWAYS_REQUIRED",
@@ -173,20 +172,20 @@ class TokenPolicy:
             self._set("audiences", checked_names(self.audience, "audience"))
         check_audience_claim(self.audience_claim, has_audience=bool(self.audiences))
         if self.issuer is not None and (not isinstance(self.issuer, str) or not self.issuer):
-            _refuse("issuer must be non-empty text or None.")
+            refuse("issuer must be non-empty text or None.")
 
         self._check_times()
         self._check_sizes()
         self._check_tolerance()
 
         if self.type_source not in ("claim", "typ", "always-access"):
-            _refuse("type_source must be 'claim', 'typ' or 'always-access'.")
+            refuse("type_source must be 'claim', 'typ' or 'always-access'.")
         if self.type_source == "claim" and "type" not in self.required_claims:
-            _refuse(
+            refuse(
                 "Without 'type' in required_claims, type_source must be 'typ' or 'always-access'."
             )
         if self.store_outage not in ("refuse", "accept"):
-            _refuse("store_outage must be 'refuse' or 'accept'.")
+            refuse("store_outage must be 'refuse' or 'accept'.")
         if self.access_token_claims is not None:
             rules = ClaimRules(self.access_token_claims, "access_token_claims")
             self._set("access_token_claims", rules)
@@ -194,14 +193,14 @@ class TokenPolicy:
     def _check_claim_names(self) -> None:
         extra = self.extra_registered_claims
         if not isinstance(extra, Collection) or not {"csrf", "nbf"}.issuperset(extra):
-            _refuse("extra_registered_claims may contain only 'csrf' and 'nbf', as in {'nbf'}.")
+            refuse("extra_registered_claims may contain only 'csrf' and 'nbf', as in {'nbf'}.")
         self._set("extra_registered_claims", frozenset(extra))
 
         required = self.required_claims
         if isinstance(required, str) or not isinstance(required, Collection):
-            _refuse("required_claims must be a collection of names, as in required_claims={'sub'}.")
+            refuse("required_claims must be a collection of names, as in required_claims={'sub'}.")
         if not all(isinstance(name, str) and name for name in required):
-            _refuse(
+            refuse(
                 "required_claims must contain names of claims only, as in required_claims={'sub'}."
             )
         self._set("required_claims", frozenset(required))
@@ -209,45 +208,43 @@ class TokenPolicy:
     def _check_tolerance(self) -> None:
         for name in ("accept_id_tokens", "integer_subjects"):
             if not isinstance(getattr(self, name), bool):
-                _refuse(f"{name} must be True or False.")
+                refuse(f"{name} must be True or False.")
         types = self.issuer_optional_in
         if (
             isinstance(types, str)
             or not isinstance(types, Collection)
             or not all(each in ("access", "refresh") for each in types)
         ):
-            _refuse(
-                "issuer_optional_in may contain only 'access' and 'refresh', as in {'refresh'}."
-            )
+            refuse("issuer_optional_in may contain only 'access' and 'refresh', as in {'refresh'}.")
         self._set("issuer_optional_in", frozenset(types))
 
     def _check_times(self) -> None:
         if not isinstance(self.leeway, timedelta) or not _ZERO <= self.leeway <= LONGEST_LEEWAY:
-            _refuse("leeway must be a timedelta from zero to 5 minutes.")
+            refuse("leeway must be a timedelta from zero to 5 minutes.")
         if self.max_token_age is not None and (
             not isinstance(self.max_token_age, timedelta) or self.max_token_age <= _ZERO
         ):
-            _refuse("max_token_age must be a timedelta above zero, or None.")
+            refuse("max_token_age must be a timedelta above zero, or None.")
 
         if self.session_lifetime is not None and (
             not isinstance(self.session_lifetime, timedelta) or self.session_lifetime <= _ZERO
         ):
-            _refuse("session_lifetime must be a timedelta above zero, or None.")
+            refuse("session_lifetime must be a timedelta above zero, or None.")
         if not isinstance(self.reuse_grace, timedelta) or not (
             _ZERO <= self.reuse_grace <= _LONGEST_GRACE
         ):
-            _refuse("reuse_grace must be a timedelta from zero to 60 seconds.")
+            refuse("reuse_grace must be a timedelta from zero to 60 seconds.")
 
         self.check_lifetime(self.access_lifetime, "access_lifetime")
         self.check_lifetime(self.refresh_lifetime, "refresh_lifetime")
 
     def _check_sizes(self) -> None:
         if type(self.max_token_bytes) is not int or self.max_token_bytes < 1:
-            _refuse("max_token_bytes must be a positive whole number.")
+            refuse("max_token_bytes must be a positive whole number.")
         for name in ("signature_cache_entries", "signature_cache_bytes"):
             value = getattr(self, name)
             if type(value) is not int or value < 0:
-                _refuse(f"{name} must be a whole number, zero or more.")
+                refuse(f"{name} must be a whole number, zero or more.")
 
     def check_lifetime(self, lifetime: Lifetime, name: str = "lifetime") -> None:
         """Refuse a lifetime that this policy does not allow.
@@ -258,16 +255,16 @@ class TokenPolicy:
         """
         if lifetime is NEVER:
             if "exp" in self.required_claims:
-                _refuse(
+                refuse(
                     f"{name} is NEVER, but the policy requires 'exp': remove 'exp' from "
                     "required_claims, or use a timedelta."
                 )
             return
         if not isinstance(lifetime, timedelta) or lifetime < _ZERO:
-            _refuse(f"{name} must be a timedelta of zero or more, or NEVER.")
+            refuse(f"{name} must be a timedelta of zero or more, or NEVER.")
         bound = self.age_bound
         if bound is not None and lifetime > bound:
-            _refuse(f"{name} is longer than the policy's max_token_age.")
+            refuse(f"{name} is longer than the policy's max_token_age.")
 
     @property
     def is_for_others(self) -> bool:
@@ -292,7 +289,3 @@ class TokenPolicy:
 
     def _set(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)
-
-
-def _refuse(message: str) -> NoReturn:
-    raise ConfigurationError(message)

@@ -2,11 +2,11 @@
 
 import re
 from dataclasses import dataclass, field
-from typing import ClassVar, Final, Literal, NoReturn, TypeAlias
+from typing import ClassVar, Final, Literal, TypeAlias
 
-from tokenward._arguments import kind_of
+from tokenward._arguments import kind_of, refuse
 from tokenward.claims.model import Claims, TokenType
-from tokenward.errors import ConfigurationError, InvalidRequestError
+from tokenward.errors import InvalidRequestError
 from tokenward.http.csrf import CsrfCheck
 from tokenward.http.request import RequestView
 from tokenward.tokens.pair import TokenPair
@@ -72,25 +72,25 @@ class CookieCarrier:
         # The names as sent: without prefixes, two names can be equal and a name can be empty.
         sent = [_PREFIX.sub("", name) if self.development else name for name in names]
         if not all(_NAME.fullmatch(name) for name in sent) or len(set(sent)) != len(sent):
-            _refuse(
+            refuse(
                 "The three cookies must have different names, with characters that RFC 6265 allows."
             )
         if not _PATH.fullmatch(self.refresh_path):
-            _refuse("refresh_path must start with a slash and contain no semicolon or space.")
+            refuse("refresh_path must start with a slash and contain no semicolon or space.")
         if self.domain is not None and not _DOMAIN.fullmatch(self.domain):
-            _refuse("domain must be a host name, as in 'shop.example'.")
+            refuse("domain must be a host name, as in 'shop.example'.")
         if self.same_site not in ("Lax", "Strict", "None"):
-            _refuse("same_site must be 'Lax', 'Strict' or 'None'.")
+            refuse("same_site must be 'Lax', 'Strict' or 'None'.")
         if self.same_site == "None" and self.development:
-            _refuse("same_site='None' requires Secure, which development=True removes: use 'Lax'.")
+            refuse("same_site='None' requires Secure, which development=True removes: use 'Lax'.")
         if self.domain is not None and self.development:
-            _refuse(
+            refuse(
                 "domain cannot be combined with development=True, which is for http://localhost."
             )
         if self.domain is not None and any(_is_host_only(name) for name in names):
-            _refuse("A __Host- cookie cannot have a domain: start its name with __Secure- instead.")
+            refuse("A __Host- cookie cannot have a domain: start its name with __Secure- instead.")
         if self.refresh_path != "/" and _is_host_only(self.refresh_name):
-            _refuse(
+            refuse(
                 "A __Host- cookie must have the path /: start refresh_name with __Secure- instead."
             )
 
@@ -99,14 +99,14 @@ class CookieCarrier:
 
     def _check_types(self) -> None:
         if not isinstance(self.csrf, CsrfCheck):
-            _refuse(
+            refuse(
                 "csrf must be a CsrfCheck, as in csrf=CsrfCheck(): the check cannot be switched off."
             )
         if not isinstance(self.development, bool):
-            _refuse("development must be True or False.")
+            refuse("development must be True or False.")
         texts = (self.access_name, self.refresh_name, self.csrf_name, self.refresh_path)
         if not all(isinstance(text, str) for text in (*texts, self.domain or "")):
-            _refuse("The cookie names, refresh_path and domain must be strings.")
+            refuse("The cookie names, refresh_path and domain must be strings.")
 
     @property
     def security_scheme(self) -> dict[str, str]:
@@ -158,9 +158,9 @@ class CookieCarrier:
                 the pair lacks a token.
         """
         if not isinstance(pair, TokenPair):
-            _refuse(f"pair must be the result of issue_pair or refresh, not {kind_of(pair)}.")
+            refuse(f"pair must be the result of issue_pair or refresh, not {kind_of(pair)}.")
         if not (pair.access_token and pair.refresh_token and pair.csrf_token):
-            _refuse("The pair lacks a token: pass the result of issue_pair or refresh.")
+            refuse("The pair lacks a token: pass the result of issue_pair or refresh.")
         return self._render_cookies(
             (pair.access_token, pair.expires_in),
             (pair.refresh_token, pair.refresh_expires_in),
@@ -236,11 +236,9 @@ def render_cookie(
         and _PATH.fullmatch(path)
         and (domain is None or _DOMAIN.fullmatch(domain))
     ):
-        _refuse(
-            "The name, path or domain of the cookie contains a character that RFC 6265 forbids."
-        )
+        refuse("The name, path or domain of the cookie contains a character that RFC 6265 forbids.")
     if not _VALUE.fullmatch(value):
-        _refuse("The value of the cookie is not a token.")
+        refuse("The value of the cookie is not a token.")
 
     attributes = {
         "Max-Age": max_age,
@@ -253,7 +251,7 @@ def render_cookie(
     cookie = f"{name}={value}{rendered}{flags}"
 
     if len(cookie) > _MAX_COOKIE_BYTES:
-        _refuse(
+        refuse(
             f"The cookie {name} is longer than the 4,096 bytes that browsers store: "
             "put fewer claims into the token."
         )
@@ -269,7 +267,3 @@ def _is_loopback(request: RequestView) -> bool:
     if len(hosts) != 1 or len(hosts[0]) > _MAX_HOST_BYTES:
         return False
     return _LOOPBACK.fullmatch(hosts[0]) is not None
-
-
-def _refuse(message: str) -> NoReturn:
-    raise ConfigurationError(message)

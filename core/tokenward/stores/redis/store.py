@@ -8,9 +8,9 @@ import asyncio
 import base64
 import math
 from collections.abc import Sequence
-from typing import NoReturn, Self
+from typing import Self
 
-from tokenward.errors import ConfigurationError
+from tokenward._arguments import refuse
 from tokenward.stores.batching import TurnBatcher
 from tokenward.stores.ownership import Ownership
 from tokenward.stores.protocol import Consumed, Consumption, Revocation
@@ -95,11 +95,11 @@ class RedisStore:
                 a URL.
         """
         if not isinstance(key_prefix, str) or not key_prefix:
-            _refuse("key_prefix must be text that is not empty, such as 'tokenward:'.")
+            refuse("key_prefix must be text that is not empty, such as 'tokenward:'.")
         if type(timeout_seconds) not in {int, float} or not 0 < timeout_seconds < math.inf:
-            _refuse("timeout_seconds must be a finite number above zero.")
+            refuse("timeout_seconds must be a finite number above zero.")
         if not isinstance(url_or_client, str | Redis):
-            _refuse("url_or_client must be a URL or a redis.asyncio.Redis, not another client.")
+            refuse("url_or_client must be a URL or a redis.asyncio.Redis, not another client.")
 
         self._owns_client = isinstance(url_or_client, str)
         self._client = (
@@ -268,7 +268,3 @@ class RedisStore:
             )
             self._loss_check = asyncio.get_running_loop().create_task(check)
         return replies
-
-
-def _refuse(message: str) -> NoReturn:
-    raise ConfigurationError(message)
