@@ -8,6 +8,7 @@ from pydantic import BaseModel, ValidationError
 from tests.adapters import authjwt_service
 from tests.adapters.authjwt_service import configure
 from tests.support import SECRET
+from tokenward import ConfigurationError
 from tokenward_fastapi.authjwt import AuthJWT
 
 auth = authjwt_service.auth  # a fixture
@@ -257,3 +258,11 @@ def test_properties_of_the_locations(auth: type[AuthJWT]) -> None:
     assert (auth().jwt_in_headers, auth().jwt_in_cookies) == (True, False)
     configure(auth, token_location={"cookies"})
     assert (auth().jwt_in_headers, auth().jwt_in_cookies) == (False, True)
+
+
+@pytest.mark.parametrize("leeway", [301, timedelta(minutes=5, seconds=1)])
+async def test_a_leeway_above_five_minutes_is_refused_at_the_first_call(auth, leeway):
+    """The maximum of the core applies, and the error names the setting."""
+    configure(auth, decode_leeway=leeway)
+    with pytest.raises(ConfigurationError, match=r"leeway must be .* to 5 minutes"):
+        await auth().create_access_token("alice")
