@@ -19,7 +19,14 @@ from tokenward.jose.codec import b64url_decode, b64url_encode, dumps, loads_head
 from tokenward.jose.key import Key
 from tokenward.jose.key_source import KeySource, Signer
 
-__all__ = ["CompactJws", "VerifiedJws", "looks_like_token", "split_compact", "text_of_token"]
+__all__ = [
+    "CompactJws",
+    "VerifiedJws",
+    "looks_like_token",
+    "normalize_typ",
+    "split_compact",
+    "text_of_token",
+]
 
 # These change how the token is read: a critical extension, an unencoded or compressed payload.
 _REFUSED: Final = ("crit", "b64", "zip")
@@ -259,7 +266,7 @@ class CompactJws:
         key = self._keys.find(kid=named, algorithm=algorithm)
         return _Header(
             key,
-            _media_type(typ) if isinstance(typ, str) else None,
+            normalize_typ(typ) if isinstance(typ, str) else None,
             version,
             is_stand_in=named is not None and named != key.kid,
         )
@@ -270,7 +277,8 @@ class CompactJws:
         self._headers[segment] = header
 
 
-def _media_type(typ: str) -> str:
+def normalize_typ(typ: str) -> str:
+    """Return a header's ``typ`` in lower case, without ``application/`` (RFC 7515 §4.1.9)."""
     return typ.lower().removeprefix("application/")
 
 

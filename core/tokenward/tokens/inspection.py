@@ -21,7 +21,7 @@ from tokenward.errors import (
 )
 from tokenward.jose.algorithms import ALGORITHMS
 from tokenward.jose.codec import all_finite, b64url_decode, loads_header, loads_payload
-from tokenward.jose.compact import split_compact, text_of_token
+from tokenward.jose.compact import normalize_typ, split_compact, text_of_token
 from tokenward.jose.key_source import KeySource
 from tokenward.policy import TokenPolicy
 from tokenward.tokens.validator import ClaimsValidator
@@ -170,4 +170,4 @@ def _is_missing(name: str, claims: Claims, token: UnverifiedToken) -> bool:
 
 def _media_type(token: UnverifiedToken) -> str | None:
     typ = token.header.get("typ")
-    return typ.lower().removeprefix("application/") if isinstance(typ, str) else None
+    return normalize_typ(typ) if isinstance(typ, str) else None
