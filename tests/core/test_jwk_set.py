@@ -16,7 +16,8 @@ from tokenward.keys.jwk_set import JwkSet, UnusableJwkSetError
 
 RSA = Key.from_jwk(OTHER_RSA | {"kid": "rsa"}).public_jwk()
 EC, OTHER_EC = (Key.generate("ES256").public_jwk() for _ in range(2))
-ED = Key.generate("EdDSA").public_jwk()
+ED, OTHER_ED = (Key.generate("EdDSA").public_jwk() for _ in range(2))
+OTHER_RSA_N = Key.from_jwk(JWKS["RSA"]).public_jwk()["n"]
 
 
 def read(*members, algorithms=None, known=None):
@@ -111,7 +112,7 @@ def test_a_document_that_is_not_a_key_set_is_refused(body):
     """The error contains nothing of the document."""
     with pytest.raises(UnusableJwkSetError) as caught:
         JwkSet.read(body, algorithms=None, known=None)
-    assert str(caught.value) == ""
+    assert str(caught.value).startswith("The document is not a J")
     assert caught.value.__context__ is None
 
 
@@ -120,8 +121,78 @@ def test_keys_that_share_an_id_are_all_ignored():
     shared = OTHER_EC | {"kid": EC["kid"]}
     assert checked_names(read(EC, ED, shared)) == [ED["kid"]]
     assert checked_names(read(EC, ED, EC)) == [EC["kid"], ED["kid"]]
-    other_algorithm = RSA | {"alg": "PS256"}
-    assert checked_names(read(RSA, ED, other_algorithm)) == [ED["kid"]]
+    both_names = ED | {"alg": "Ed25519"}
+    assert checked_names(read(ED, both_names, RSA)) == [ED["kid"], "rsa"]
+    assert checked_names(read(ED | {"x": OTHER_ED["x"]}, both_names, RSA)) == ["rsa"]
+
+
+def test_keys_of_one_id_are_told_apart_by_their_algorithm():
+    """Keycloak publishes one key under several algorithms; RFC 7517 §4.5 allows different keys."""
+    ps256, ec = RSA | {"alg": "PS256"}, EC | {"kid": "rsa"}
+    keys = read(RSA, ps256, ec)
+    for jwk in (RSA, ps256, ec):
+        assert keys.find(kid="rsa", algorithm=jwk["alg"]).public_jwk() == jwk
+    assert keys.skipped == ()
+    with pytest.raises(AlgorithmMismatchError):
+        keys.find(kid="rsa", algorithm="RS512")
+
+    twin = RSA | {"n": OTHER_RSA_N}
+    keys = read(RSA, twin, ps256)
+    assert [each.position for each in keys.skipped] == [0, 1]
+    with pytest.raises(AlgorithmMismatchError):
+        keys.find(kid="rsa", algorithm="RS256")
+
+
+PADDED = RSA | {
+    "n": RSA["n"] + "=" * (-len(RSA["n"]) % 4),
+    "e": RSA["e"] + "=" * (-len(RSA["e"]) % 4),
+}
+
+
+@pytest.mark.parametrize(
+    ("odd", "jwk"),
+    [
+        (EC | {"use": None, "key_ops": None}, EC),
+        (without(EC, "use") | {"use": "jwt-svid"}, EC),
+        (PADDED, RSA),
+        (
+            RSA | {"x5c": ["MIIB=="], "x5t": "x", "x5t#S256": 1, "x5u": "http://x", "n": RSA["n"]},
+            RSA,
+        ),
+    ],
+)
+def test_odd_members_of_real_issuers_are_read(odd, jwk):
+    """Nulls, padded numbers, SPIFFE's `use` and certificates do not spoil a key."""
+    assert read(odd).find(kid=jwk["kid"], algorithm=jwk["alg"]).public_jwk() == jwk
+
+
+@pytest.mark.parametrize(
+    ("member", "kid", "reason"),
+    [
+        (None, None, "not a JSON object"),
+        (JWKS["oct"] | {"kid": "hunter2"}, "hunter2", "a secret or a private key"),
+        (JWKS["EC"], None, "a secret or a private key"),
+        ({"kty": "AKP", "alg": "ML-DSA-44", "kid": "new"}, "new", "'kty' must be one of"),
+        (RSA | {"use": "enc"}, "rsa", "'use' is not 'sig'"),
+        (without(RSA, "alg") | {"use": "x509-svid"}, "rsa", "'use' is not 'sig'"),
+        (RSA | {"alg": "RSA-OAEP"}, "rsa", "The algorithm is unknown"),
+        (RSA | {"n": RSA["n"] + "="}, "rsa", "'n' must be base64url"),
+        (RSA | {"n": 7, "e": None}, "rsa", "'e' must be base64url"),
+        (RSA, "rsa", "not one of the accepted algorithms"),
+        (without(RSA, "alg"), "rsa", "not one of the accepted algorithms"),
+        (without(EC, "alg") | {"kid": ["a"]}, None, "'kid' must be text"),
+    ],
+)
+def test_each_skipped_member_has_a_reason(member, kid, reason):
+    """The position, key id and reason of a skipped member are readable; no key material is."""
+    keys = read(ED, member, EC, algorithms={"EdDSA", "ES256"})
+    (skipped,) = keys.skipped
+    assert (skipped.position, skipped.kid) == (1, kid)
+    assert reason in skipped.reason
+    assert "AQAB" not in skipped.reason
+    with pytest.raises(UnusableJwkSetError) as caught:
+        read(member, algorithms={"EdDSA", "ES256"})
+    assert [each.reason for each in caught.value.skipped] == [skipped.reason]
 
 
 def test_a_key_without_id_is_used_if_it_is_the_only_one_of_its_algorithm():
@@ -154,6 +225,14 @@ def test_a_key_without_id_is_used_if_it_is_the_only_one_of_its_algorithm():
         (without(EC, "alg"), {"ES384", "ES256"}, "ES256"),
         (without(EC, "alg"), {"ES384"}, None),
         (without(ED, "alg"), {"EdDSA"}, "EdDSA"),
+        (without(ED, "alg"), {"Ed25519"}, "EdDSA"),
+        (without(ED, "alg"), {"Ed448"}, None),
+        (ED, {"Ed25519"}, "EdDSA"),
+        (ED, {"Ed448"}, None),
+        (ED | {"alg": "Ed25519"}, {"EdDSA"}, "Ed25519"),
+        (ED | {"alg": "Ed25519"}, None, "Ed25519"),
+        (ED | {"alg": "Ed448"}, None, None),
+        (ED | {"alg": "Ed448"}, {"EdDSA"}, None),
     ],
 )
 def test_a_key_is_bound_to_one_algorithm(jwk, algorithms, expected):

@@ -1,10 +1,12 @@
 """Signatures: what is refused for every algorithm, what is cached, and what is signed."""
 
 import dataclasses
+import sys
 
+import jwt
 import pytest
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from jwt.algorithms import RSAPSSAlgorithm
 
 from tests.core import jws_tokens
@@ -32,7 +34,18 @@ backend, key, jws = jws_tokens.backend, jws_tokens.key, jws_tokens.jws
 
 SIGNERS = {
     name: Key.generate(name, kid="k")
-    for name in ("HS256", "HS384", "HS512", "ES256", "ES384", "ES512", "ES256K", "EdDSA")
+    for name in (
+        "EdDSA",
+        "Ed25519",
+        "Ed448",
+        "HS256",
+        "HS384",
+        "HS512",
+        "ES256",
+        "ES384",
+        "ES512",
+        "ES256K",
+    )
 }
 
 
@@ -202,3 +215,35 @@ def test_what_is_signed_is_strict_and_verifies(signer):
     assert "=" not in token
     assert header_of(token)["alg"] == signer.algorithm.name
     assert jws.verify(token).payload == PAYLOAD
+
+
+@pytest.mark.parametrize("name", ["ES256", "ES384", "ES512", "ES256K"])
+def test_ecdsa_agrees_with_pyjwt(name):
+    """ECDSA that is prepared once accepts what the object of PyJWT accepts, and nothing else."""
+    reference, backend = jwt.get_algorithm_by_name(name), ALGORITHMS[name].backend
+    private = ec.generate_private_key(reference.expected_curve())
+    public, good = private.public_key(), reference.sign(PAYLOAD, private)
+    half = len(good) // 2
+    zeros, ones = bytes(half), b"\xff" * half
+    halves = [(good[:half], good[half:]), *((a, b) for a in (zeros, ones) for b in (zeros, ones))]
+    signatures = [a + b for a, b in (*halves, (good[half:], good[:half]), (good[:half], zeros))]
+
+    for message in (PAYLOAD, b""):
+        found = [backend.verify(message, public, each) for each in signatures]
+        assert found == [reference.verify(message, public, each) for each in signatures]
+        assert any(found) is (message == PAYLOAD)
+
+
+def test_ecdsa_is_prepared_once():
+    """Verifying an ECDSA signature creates no scheme and no hash: each key's algorithm has them."""
+    key = SIGNERS["ES256"]
+    signature = key.sign(PAYLOAD)
+    called = set()
+    sys.setprofile(lambda frame, event, _: called.add((event, frame.f_code.co_qualname)))
+    try:
+        key.verify(PAYLOAD, signature)
+    finally:
+        sys.setprofile(None)
+
+    assert ("call", "PreparedEcdsa.verify") in called
+    assert not [name for event, name in called if event == "call" and name.endswith("__init__")]

@@ -13,13 +13,26 @@ from pathlib import Path
 
 import pytest
 
+from tests.core.key_material import JWKS
 from tests.support import NOW, SECRET, signed
 from tokenward import ConfigurationError, Key, KeyDirectory, KeyRing
 from tokenward.errors import InvalidKeyError, SigningKeyError
 from tokenward.jose.compact import CompactJws
 from tokenward.keys import KeyEntry
 
-ALGORITHMS = ["HS256", "HS512", "RS256", "PS384", "ES256", "ES384", "ES512", "ES256K", "EdDSA"]
+ALGORITHMS = [
+    "HS256",
+    "HS512",
+    "RS256",
+    "PS384",
+    "ES256",
+    "ES384",
+    "ES512",
+    "ES256K",
+    "EdDSA",
+    "Ed25519",
+    "Ed448",
+]
 
 
 @pytest.fixture
@@ -78,6 +91,15 @@ def test_a_key_of_each_algorithm_is_saved_and_loaded(directory, algorithm, kid):
     for one, other in ((ring, loaded), (loaded, ring)):
         token = signed({"sub": "a"}, key=one.active)
         assert CompactJws(other, max_bytes=2_000).verify(token).payload == b'{"sub": "a"}'
+
+
+def test_one_key_pair_under_two_algorithms_is_saved_and_loaded(directory):
+    """Both keys have one id, and each keeps its algorithm."""
+    pair = [Key.from_jwk(JWKS["RSA"], kid="rsa", algorithm=name) for name in ("RS256", "PS256")]
+    directory.save(KeyRing(pair[0], verifiers=pair[1:]))
+    directory.save(directory.load())
+    names = {key.algorithm.name: key.kid for key in directory.load()}
+    assert names == {"RS256": "rsa", "PS256": "rsa"}
 
 
 def test_private_files_are_for_their_owner_alone(directory, tmp_path):
@@ -234,8 +256,8 @@ def test_a_ring_with_a_signer_is_not_reloaded(directory):
 
 
 def documented_reload():
-    """Return the function of docs/keys.md."""
-    text = (Path(__file__).parents[2] / "docs" / "keys.md").read_text(encoding="utf-8")
+    """Return the function of docs/key-rotation.md."""
+    text = (Path(__file__).parents[2] / "docs" / "key-rotation.md").read_text(encoding="utf-8")
     (block,) = (
         block
         for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL)
@@ -247,7 +269,7 @@ def documented_reload():
 
 
 async def test_reloading_on_a_signal(tmp_path, caplog):
-    """As in docs/keys.md, a service reloads the files on SIGHUP, or keeps its keys if they are invalid."""
+    """As in docs/key-rotation.md, a service reloads the files on SIGHUP, or keeps its keys if they are invalid."""
     path, loop, reloaded = tmp_path / "keys", asyncio.get_running_loop(), asyncio.Event()
 
     class WatchedDirectory(KeyDirectory):

@@ -173,6 +173,21 @@ def test_keys_with_the_same_id_are_refused():
         KeyRing(SIGNER, verifiers=[CURVE, Key.generate("ES256", kid="curve")])
 
 
+def test_one_key_pair_under_two_algorithms_has_one_id():
+    """Keycloak publishes such keys. The header's algorithm chooses; the id retires both."""
+    rs256 = Key.from_jwk(OTHER_RSA, kid="rsa")
+    ps256 = Key.from_jwk(OTHER_RSA, kid="rsa", algorithm="PS256")
+    ring = KeyRing(CURVE, verifiers=[rs256, ps256])
+    assert ring.find(kid="rsa", algorithm="RS256") is rs256
+    assert ring.find(kid="rsa", algorithm="PS256") is ps256
+    ring.retire("rsa")
+    assert [*ring] == [CURVE]
+
+    secrets = [Key.from_secret(SECRET * 2, algorithm=name, kid="s") for name in ("HS256", "HS512")]
+    with pytest.raises(ConfigurationError, match="same id"):
+        KeyRing(CURVE, verifiers=secrets)
+
+
 def test_the_private_and_the_public_half_of_a_key_have_the_same_id():
     """A key and its own public half in one ring are refused, because they have the same id."""
     private = Key.generate("ES256")
@@ -261,7 +276,8 @@ PUBLIC_PEM = PRIVATE.public_key().public_bytes(
         (KeyRing.from_pem(PEM, password=b"password", algorithm="EdDSA", kid="l"), "EdDSA", "l"),
         (KeyRing.from_jwk(CURVE.public_jwk()), "ES256", "curve"),
         (KeyRing.from_jwk(CURVE.public_jwk(), algorithm="ES256", kid="m"), "ES256", "m"),
-        (KeyRing.generate(kid="g"), "EdDSA", "g"),
+        (KeyRing.generate(kid="g"), "Ed25519", "g"),
+        (KeyRing.generate("EdDSA", kid="g"), "EdDSA", "g"),
         (KeyRing.generate("ES384", kid="k"), "ES384", "k"),
     ],
     ids=str,

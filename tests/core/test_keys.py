@@ -55,13 +55,13 @@ def test_the_message_about_an_unknown_algorithm_lists_the_table():
 
 
 def test_the_table_has_these_algorithms():
-    """The table has the fourteen algorithms of the design, and not `none`."""
+    """The table has the algorithms of the design, and not `none`."""
     assert set(ALGORITHMS) == {
         *("HS256", "HS384", "HS512"),
         *("RS256", "RS384", "RS512"),
         *("PS256", "PS384", "PS512"),
         *("ES256", "ES384", "ES512", "ES256K"),
-        "EdDSA",
+        *("EdDSA", "Ed25519", "Ed448"),
     }
 
 
@@ -195,7 +195,29 @@ def test_a_generated_key_is_bound_to_the_requested_algorithm():
         "ES512",
         "EdDSA",
     ]
-    assert Key.generate().public_jwk()["crv"] == "Ed25519"
+    assert {name: Key.generate().public_jwk()[name] for name in ("alg", "crv")} == {
+        "alg": "Ed25519",
+        "crv": "Ed25519",
+    }
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "curve", "names"),
+    [
+        ("Ed25519", "Ed25519", {"Ed25519", "EdDSA"}),
+        ("EdDSA", "Ed25519", {"Ed25519", "EdDSA"}),
+        ("Ed448", "Ed448", {"Ed448", "EdDSA"}),
+        ("ES256", "P-256", {"ES256"}),
+        ("HS256", None, {"HS256"}),
+    ],
+)
+def test_a_key_verifies_under_each_name_of_its_algorithm(algorithm, curve, names):
+    """It signs under the requested name, and verifies under the other name of the same algorithm."""
+    key = Key.generate(algorithm)
+
+    assert key.algorithm_names == names
+    assert key.algorithm.name == algorithm
+    assert curve is None or (key.public_jwk()["alg"], key.public_jwk()["crv"]) == (algorithm, curve)
 
 
 def test_a_generated_rsa_key_has_3072_bits():

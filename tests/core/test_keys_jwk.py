@@ -200,6 +200,9 @@ def test_a_jwk_that_may_only_verify_cannot_sign(kty):
         ("RSA", "PS256", "RS256"),
         ("EC", "ES256", "ES384"),
         ("OKP", "EdDSA", "ES256"),
+        ("OKP", "EdDSA", "Ed448"),
+        ("OKP", "Ed448", "EdDSA"),
+        ("OKP", "Ed448", "Ed25519"),
         ("RSA", None, "RS256"),
         ("RSA", 7, None),
         ("RSA", ["RS256"], None),
@@ -224,6 +227,7 @@ def test_the_algorithm_of_a_jwk_must_be_the_requested_one(kty, own, asked):
         ("EC", "ES256K"),
         ("OKP", "HS256"),
         ("OKP", "ES256"),
+        ("OKP", "Ed448"),
     ],
 )
 def test_an_algorithm_that_does_not_fit_a_jwk_is_refused(kty, algorithm):
@@ -254,10 +258,15 @@ def test_an_unknown_algorithm_in_a_jwk_is_refused(algorithm):
         ("RSA", "PS256", "PS256", "PS256"),
         ("EC", "ES256", None, "ES256"),
         ("OKP", None, "EdDSA", "EdDSA"),
+        ("OKP", None, None, "EdDSA"),
+        ("OKP", "EdDSA", None, "EdDSA"),
+        ("OKP", "Ed25519", None, "Ed25519"),
+        ("OKP", "EdDSA", "Ed25519", "Ed25519"),
+        ("OKP", "Ed25519", "EdDSA", "EdDSA"),
     ],
 )
 def test_a_jwk_has_its_own_algorithm_or_the_requested_one(kty, own, asked, expected):
-    """The algorithm is the `alg` of the JWK, else the requested one."""
+    """The algorithm is the `alg` of the JWK, else the requested one; a requested name is kept."""
     jwk = JWKS[kty] if own is None else {**JWKS[kty], "alg": own}
 
     assert Key.from_jwk(jwk, algorithm=asked).algorithm.name == expected

@@ -88,6 +88,9 @@ def test_an_rsa_key_has_the_requested_algorithm(algorithm):
         ("RSA", "HS256"),
         ("RSA", "ES256"),
         ("RSA", "EdDSA"),
+        ("RSA", "Ed25519"),
+        ("Ed25519", "Ed448"),
+        ("Ed448", "Ed25519"),
         ("P-256", "HS256"),
         ("P-256", "RS256"),
         ("P-256", "ES384"),
@@ -164,6 +167,18 @@ def test_an_openssh_key_is_refused_with_the_way_to_convert_it():
     assert "ssh-keygen -p -m pkcs8" in refused(lambda: Key.from_pem(pem), pem)
 
 
+@pytest.mark.parametrize(
+    "text", [private_text(EC_KEY), public_text(EC_KEY)], ids=["private", "public"]
+)
+def test_escaped_line_breaks_are_refused_with_the_fix(text):
+    """The replacement in the message makes the key readable."""
+    escaped = text.decode().replace("\n", "\\n")
+
+    message = refused(lambda: Key.from_pem(escaped), escaped)
+    assert message.endswith(r'Pass text.replace("\\n", "\n").')
+    assert Key.from_pem(escaped.replace("\\n", "\n")).kid == Key.from_pem(text).kid
+
+
 def test_a_password_with_a_lone_surrogate_is_refused():
     """A password with a lone surrogate is refused and not repeated."""
     pem = private_text(EC_KEY, password=b"right-password")
@@ -188,7 +203,6 @@ def test_a_password_with_a_lone_surrogate_is_refused():
             id="no public key inside",
         ),
         pytest.param(public_text(EC_KEY, DER), id="DER"),
-        pytest.param(KEY_TEXTS["certificate PEM"], id="certificate"),
         pytest.param(KEY_TEXTS["SSH Ed25519"], id="SSH"),
         pytest.param(KEY_TEXTS["OpenSSH private"], id="OpenSSH private"),
         pytest.param(KEY_TEXTS["private JWK"], id="JWK"),
@@ -217,6 +231,24 @@ cccN2U2hx/WhjxFhCH4NKmfwI4cJaOORLIiNSdw3Cjb3B9L2mLwZtadiZWYxFte5
 RAcy
 -----END PUBLIC KEY-----
 """
+
+
+# The object identifiers of RFC 8410 §3, each with a length that its keys do not have.
+DAMAGED = {"X25519": (110, 31), "X448": (111, 32), "Ed25519": (112, 33), "Ed448": (113, 32)}
+
+
+@pytest.mark.parametrize(("identifier", "length"), DAMAGED.values(), ids=DAMAGED)
+def test_a_private_key_of_the_wrong_length_is_refused(identifier, length):
+    """As PEM, and as a secret, for which the same bytes may be mistaken."""
+    private = bytes([4, length]) + b"\1" * length
+    body = bytes([2, 1, 0, 48, 5, 6, 3, 43, 101, identifier, 4, len(private)]) + private
+    der = bytes([48, len(body)]) + body
+    encoded = base64.b64encode(der)
+
+    pem = b"-----BEGIN PRIVATE KEY-----\n" + encoded + b"\n-----END PRIVATE KEY-----\n"
+    assert "cannot be read" in refused(lambda: Key.from_pem(pem), encoded)
+    for secret in (der, encoded):
+        assert "not a secret" in refused(lambda secret=secret: Key.from_secret(secret), secret)
 
 
 @pytest.mark.filterwarnings("ignore:Diffie-Hellman")

@@ -201,6 +201,15 @@ def next_prime_like(number):
 
 # Fermat's method tries 32 sums of two primes: this pair has the last one.
 LAST_ROUND = next_prime_like(FACTOR + 2 * math.isqrt(63 * FACTOR))
+# The primes of such cards are k * PRODUCT + 65537^a, modulo PRODUCT.
+PRODUCT = math.prod(n for n in range(2, 702) if all(n % d for d in range(2, math.isqrt(n) + 1)))
+ROCA = math.prod(
+    k * PRODUCT + pow(65_537, a, PRODUCT)
+    for k, a in (
+        (8_472_609_067_282_183, 409_822_216_544_430_482),
+        (8_606_089_047_439_070, 694_380_627_095_356_785),
+    )
+)
 WEAK = {
     "even": MODULUS - 1,
     "a factor of 3": MODULUS // 3 * 3 | 1 if (MODULUS // 3 * 3) % 2 else MODULUS // 3 * 3 + 3,
@@ -209,13 +218,14 @@ WEAK = {
     "two primes that are close": FACTOR * next_prime_like(FACTOR),
     "two primes with the same half": FACTOR * next_prime_like(FACTOR + 2**500),
     "two primes found in the last round": FACTOR * LAST_ROUND,
+    "of a smart card (ROCA)": ROCA,
     "too long": MODULUS**9,
 }
 
 
 @pytest.mark.parametrize("modulus", WEAK.values(), ids=WEAK)
 def test_a_weak_rsa_modulus_is_refused(modulus):
-    """Even, with a small factor, a square, of two close primes, or too long for OpenSSL."""
+    """Even, with a small factor, a square, of two close primes, of a card, or too long for OpenSSL."""
     size = (modulus.bit_length() + 7) // 8
     jwk = {"kty": "RSA", "n": b64url_encode(modulus.to_bytes(size)), "e": "AQAB"}
     assert modulus.bit_length() >= 2047
@@ -223,6 +233,20 @@ def test_a_weak_rsa_modulus_is_refused(modulus):
     for build in (lambda: Key.from_jwk(jwk), lambda: Key.from_pem(pem)):
         with pytest.raises(InvalidKeyError, match=r"factored|at most 16384|at least 2048"):
             build()
+
+
+def test_a_modulus_that_differs_from_those_of_smart_cards_is_accepted():
+    """It is a power of 65537 modulo every small prime but the last one."""
+    others = (ROCA + PRODUCT // 691 * step for step in count(2, 2))
+    modulus = next(
+        each
+        for each in others
+        if math.gcd(each, PRODUCT * 709 * 719 * 727 * 733 * 739 * 743 * 751) == 1
+        and each % 691 not in {pow(65_537, exponent, 691) for exponent in range(690)}
+    )
+
+    encoded = b64url_encode(modulus.to_bytes(256))
+    assert Key.from_jwk({"kty": "RSA", "n": encoded, "e": "AQAB"}).algorithm.name == "RS256"
 
 
 def test_the_last_round_is_the_32nd():

@@ -3,6 +3,7 @@
 import math
 from datetime import timedelta
 
+import jwt
 import pytest
 
 from tests.support import engine_with, payload_of, signed
@@ -49,6 +50,13 @@ async def test_a_signer_signs(clock):
     assert (await engine.decode(pair.access_token)).sub == "alice"
     assert len(vault.asked) == 4
     assert vault.asked[0].decode() == pair.access_token.rpartition(".")[0]
+
+
+async def test_a_signer_signs_headers_of_the_caller(clock):
+    """They are part of the message that the signer gets."""
+    engine = engine_with(clock, keys=KeyRing(Vault()))
+    token = await engine.issue("alice", headers={"tenant": "acme"})
+    assert jwt.get_unverified_header(token)["tenant"] == "acme"
 
 
 async def test_a_wrong_signature_is_not_returned(clock):

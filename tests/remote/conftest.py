@@ -1,15 +1,21 @@
 """Fixtures: a local issuer and its keys."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 
 import pytest
 
 from tests.remote.issuer import Issuer, engine_for, serving
 from tests.support import FrozenClock
+from tests.travelling import TravellingLoop
 from tokenward import Claims, Key, RemoteKeySet, TokenEngine
 
 OLD = Key.generate("ES256")
 NEW = Key.generate("ES256")
+
+
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], TravellingLoop]]:
+    """Run the tests of this folder on a loop whose time they can move on."""
+    return {"travelling": TravellingLoop}
 
 
 @pytest.fixture(scope="session")

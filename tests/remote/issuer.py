@@ -7,15 +7,19 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import uvicorn
 
 from tests.support import FrozenClock, payload_of, signed
+from tests.travelling import TravellingLoop
 from tokenward import Claims, Key, MemoryStore, TokenEngine, TokenPolicy
 from tokenward.keys import KeySource
 
 JWKS = "/keys"
+TIMEOUT = timedelta(seconds=5)
+"""That of a `RemoteKeySet` by default."""
 
 
 @dataclass
@@ -69,6 +73,14 @@ class Issuer:
     def token(self, key: Key, **changes: object) -> str:
         """Issue an access token."""
         return signed(payload_of(iss=self.url, **changes), key=key)
+
+    async def time_out(self, after: timedelta = TIMEOUT) -> None:
+        """Wait for a request, and let time pass before it gets a response."""
+        await asyncio.to_thread(self.was_asked.wait)
+        self.was_asked.clear()
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, TravellingLoop)
+        loop.travel(after)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer one request."""

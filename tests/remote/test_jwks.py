@@ -322,6 +322,23 @@ async def test_lifetimes_can_be_set(issuer, clock):
         assert len(issuer.asked) == 3
 
 
+async def test_skipped_keys_of_the_last_document_are_listed(issuer, keys, verifier, clock):
+    """Also of a document without any usable key, while the known keys are still used."""
+    other = Key.generate("ES256").public_jwk() | {"use": "enc", "kid": "enc"}
+    assert keys.skipped_keys == ()
+    issuer.replies[JWKS] = json_reply({"keys": [other, OLD.public_jwk()]})
+    assert await verifier.decode(issuer.token(OLD))
+    assert [(each.position, each.kid) for each in keys.skipped_keys] == [(0, "enc")]
+
+    issuer.publish(OLD)
+    await keys.prepare(clock.now + 600)
+    assert keys.skipped_keys == ()
+    issuer.replies[JWKS] = json_reply({"keys": [{"kty": "new"}, other]})
+    await keys.prepare(clock.now + 1_200)
+    assert ["kty" in each.reason for each in keys.skipped_keys] == [True, False]
+    assert keys.find(kid=OLD.kid, algorithm="ES256")
+
+
 async def test_only_the_allowed_algorithms_are_accepted(issuer, clock):
     """Keys of other algorithms in the set are ignored."""
     other = Key.generate("EdDSA")

@@ -1,4 +1,4 @@
-"""The table of signature algorithms (RFC 7518 §3.1, RFC 8037, RFC 8812).
+"""The table of signature algorithms (RFC 7518 §3.1, RFC 8037, RFC 8812, RFC 9864).
 
 The engine passes entries of the table, never names: a name from outside is only looked up here.
 ``none`` has no entry, so it cannot be used.
@@ -12,6 +12,7 @@ from typing import Any, Final, Literal
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, hmac
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from jwt import algorithms as pyjwt
 
 from tokenward.errors import ConfigurationError
@@ -20,6 +21,7 @@ __all__ = [
     "ALGORITHMS",
     "Algorithm",
     "KeyType",
+    "PreparedEcdsa",
     "PreparedHmac",
     "PrivateKey",
     "PublicKey",
@@ -70,6 +72,25 @@ class PreparedHmac(pyjwt.HMACAlgorithm):
         return True
 
 
+class PreparedEcdsa(pyjwt.ECAlgorithm):
+    """ECDSA whose hash is prepared once instead of for each token (RFC 7518 §3.4)."""
+
+    def __init__(self, name: type[hashes.HashAlgorithm], curve: type[ec.EllipticCurve]) -> None:
+        """Take the hash algorithm, and the curve of the keys."""
+        super().__init__(name, curve)
+        self._scheme = ec.ECDSA(name())
+
+    def verify(self, msg: bytes, key: Any, sig: bytes) -> bool:  # noqa: ANN401 - a public key
+        """Whether a signature is the one of a message; its length is the caller's to check."""
+        half = len(sig) // 2
+        r, s = int.from_bytes(sig[:half], "big"), int.from_bytes(sig[half:], "big")
+        try:
+            key.verify(encode_dss_signature(r, s), msg, self._scheme)
+        except InvalidSignature:
+            return False
+        return True
+
+
 @dataclass(frozen=True, slots=True)
 class Algorithm:
     """One row of the table."""
@@ -79,7 +100,7 @@ class Algorithm:
     key_type: KeyType
     """The ``kty`` of its keys (RFC 7518 §6.1)."""
     backend: pyjwt.Algorithm = field(repr=False)
-    """Signs and verifies: an object of PyJWT, or `PreparedHmac`."""
+    """Signs and verifies: an object of PyJWT, `PreparedHmac` or `PreparedEcdsa`."""
     curves: Mapping[str, int] = field(default_factory=dict)
     """The ``crv`` values of its keys, each with the length of a signature in bytes."""
     digest_bytes: int = 0
@@ -105,10 +126,14 @@ def _table() -> Mapping[str, Algorithm]:
         ("ES512", hashes.SHA512, ec.SECP521R1, "P-521", 132),
         ("ES256K", hashes.SHA256, ec.SECP256K1, "secp256k1", 64),
     ):
-        backend = pyjwt.ECAlgorithm(crypto_hash, curve)
+        backend = PreparedEcdsa(crypto_hash, curve)
         rows.append(Algorithm(name, "EC", backend, {curve_name: signature_bytes}))
 
-    rows.append(Algorithm("EdDSA", "OKP", pyjwt.OKPAlgorithm(), {"Ed25519": 64, "Ed448": 114}))
+    # First the old name, which stored keys without ``alg`` keep (RFC 8037 §3.1, RFC 9864 §2.2).
+    edwards = {"Ed25519": 64, "Ed448": 114}
+    rows.append(Algorithm("EdDSA", "OKP", pyjwt.OKPAlgorithm(), edwards))
+    for name, signature_bytes in edwards.items():
+        rows.append(Algorithm(name, "OKP", pyjwt.OKPAlgorithm(), {name: signature_bytes}))
     return MappingProxyType({row.name: row for row in rows})
 
 

@@ -18,7 +18,8 @@ from pydantic_core import (
     to_json,
 )
 
-from tokenward.errors import ConfigurationError, MalformedTokenError, raise_without_context
+from tokenward.errors import ConfigurationError, MalformedTokenError
+from tokenward.jose.without_context import raise_without_context
 
 __all__ = [
     "all_finite",

@@ -1,11 +1,11 @@
 """Sign and verify the compact form (RFC 7515 §7.1). Knows no claims."""
 
 from collections.abc import Mapping
-from typing import Final, NamedTuple
+from copy import deepcopy
+from typing import Final, NamedTuple, Self
 
 from pydantic import JsonValue
 
-from tokenward._arguments import refuse_no_token
 from tokenward.errors import (
     ConfigurationError,
     InvalidSignatureError,
@@ -13,19 +13,17 @@ from tokenward.errors import (
     SigningKeyError,
     UnknownKeyError,
     UnsupportedHeaderError,
-    raise_without_context,
 )
 from tokenward.jose.codec import b64url_decode, b64url_encode, dumps, loads_header
 from tokenward.jose.key import Key
 from tokenward.jose.key_source import KeySource, Signer
+from tokenward.jose.segments import split_compact, text_of_token
+from tokenward.jose.without_context import raise_without_context
 
 __all__ = [
     "CompactJws",
     "VerifiedJws",
-    "looks_like_token",
     "normalize_typ",
-    "split_compact",
-    "text_of_token",
 ]
 
 # These change how the token is read: a critical extension, an unencoded or compressed payload.
@@ -36,7 +34,6 @@ _RESERVED: Final = frozenset(
     {"alg", "kid", "typ", "cty", "enc", *_REFUSED, "jwk", "jku", "x5u", "x5c", "x5t", "x5t#S256"}
 )
 _MAX_CACHED_HEADERS: Final = 64
-_SEGMENTS: Final = 3  # RFC 7515 §7.1
 
 
 class VerifiedJws(NamedTuple):
@@ -47,49 +44,6 @@ class VerifiedJws(NamedTuple):
     """The header's ``typ`` in lower case, without ``application/`` (RFC 7515 §4.1.9)."""
     keys_version: int
     """The version of the keys that verified it; with another version it must be verified again."""
-
-
-def text_of_token(token: str | bytes, *, max_bytes: int) -> str:
-    """Return a token as text.
-
-    Raises:
-        MalformedTokenError: the token is too long, or bytes that are not ASCII.
-        TypeError: the token is neither text nor bytes.
-    """
-    if not isinstance(token, (str, bytes)):
-        refuse_no_token(token)
-    if len(token) > max_bytes:
-        msg = "The token is malformed. It is too long."
-        raise MalformedTokenError(msg)
-
-    if isinstance(token, str):
-        return token
-    if not token.isascii():
-        raise MalformedTokenError
-    return token.decode("ascii")
-
-
-def split_compact(text: str) -> list[str]:
-    """Return the header, payload and signature segments of a token, still encoded.
-
-    Raises:
-        MalformedTokenError: there are not three segments (RFC 7515 §7.1); a JWE has five.
-    """
-    segments = text.split(".")
-    if len(segments) != _SEGMENTS:
-        msg = "The token is malformed. Expected three segments."
-        raise MalformedTokenError(msg)
-    return segments
-
-
-def looks_like_token(text: str) -> bool:
-    """Whether a text is a JWS in compact form, with or without a scheme before it; unverified."""
-    words = text.split()
-    try:
-        header = split_compact(words[-1] if words else "")[0]
-        return "alg" in loads_header(b64url_decode(header))
-    except MalformedTokenError:
-        return False
 
 
 class _Header(NamedTuple):
@@ -115,6 +69,10 @@ class CompactJws:
         self._headers: dict[str, _Header] = {}
         # Stored with the key, because another thread may rotate the ring at any time.
         self._signing_headers: dict[str, tuple[Key, str]] = {}
+
+    def __deepcopy__(self, memo: dict[int, object]) -> Self:
+        """Return one without cached headers: the copy may get other keys."""
+        return type(self)(deepcopy(self._keys, memo), max_bytes=self._max_bytes)
 
     def sign(
         self,

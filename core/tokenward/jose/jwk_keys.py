@@ -9,8 +9,9 @@ from jwt.exceptions import PyJWTError
 from pydantic import JsonValue
 
 from tokenward.errors import InvalidKeyError, MalformedTokenError
-from tokenward.jose.algorithms import PrivateKey, PublicKey
+from tokenward.jose.algorithms import Algorithm, PrivateKey, PublicKey, algorithm_named
 from tokenward.jose.codec import b64url_decode
+from tokenward.jose.key_kinds import algorithm_for, algorithm_names
 
 __all__ = ["jwk_algorithm", "jwk_allows_signing", "jwk_kid", "load_jwk"]
 
@@ -97,17 +98,27 @@ def jwk_allows_signing(jwk: Mapping[str, JsonValue]) -> bool:
     return not isinstance(operations, list) or "sign" in operations
 
 
-def jwk_algorithm(jwk: Mapping[str, JsonValue], requested: str | None) -> str | None:
-    """Return ``alg``, else the requested algorithm.
+def jwk_algorithm(
+    jwk: Mapping[str, JsonValue],
+    material: bytes | PrivateKey | PublicKey,
+    requested: str | None,
+) -> Algorithm:
+    """Return the requested algorithm, else ``alg``, else the most common one of the material.
 
     Raises:
         InvalidKeyError: ``alg`` is not text, or another algorithm than the requested one.
+        ConfigurationError: an algorithm is unknown.
     """
     named = jwk.get("alg", requested)
-    if not isinstance(named, str | None) or (requested is not None and named != requested):
-        msg = "The JWK's 'alg' is another algorithm than the requested one."
-        raise InvalidKeyError(msg)
-    return named
+    if isinstance(named, str | None):
+        row = algorithm_for(material, named)
+        if requested is None:
+            return row
+        if named is not None and requested in algorithm_names(material, row):
+            return algorithm_named(requested)
+
+    msg = "The JWK's 'alg' is another algorithm than the requested one."
+    raise InvalidKeyError(msg)
 
 
 def jwk_kid(jwk: Mapping[str, JsonValue], given: str | None) -> str | None:

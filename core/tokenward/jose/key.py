@@ -7,27 +7,33 @@ from cryptography.hazmat.primitives.hmac import HMAC
 from pydantic import JsonValue
 
 from tokenward._arguments import as_bytes
-from tokenward.errors import InvalidKeyError, InvalidSignatureError, SigningKeyError
+from tokenward.errors import InvalidSignatureError, SigningKeyError
 from tokenward.jose.algorithms import Algorithm, PrivateKey, PublicKey, algorithm_named
-from tokenward.jose.hmac_secrets import hmac_algorithm_named, keyed_hmac, warn_of_weak_secret
+from tokenward.jose.hmac_secrets import (
+    SecretEncoding,
+    hmac_algorithm_named,
+    keyed_hmac,
+    secret_bytes,
+    warn_of_weak_secret,
+)
 from tokenward.jose.jwk_keys import jwk_algorithm, jwk_allows_signing, jwk_kid, load_jwk
+from tokenward.jose.key_export import ExportMethods
 from tokenward.jose.key_generation import generate_material
 from tokenward.jose.key_kinds import (
     algorithm_for,
+    algorithm_names,
     check_binding,
-    public_members,
     public_part,
-    secret_members,
     signature_bytes_of,
     thumbprint_of,
 )
-from tokenward.jose.pem_keys import load_pem, private_pem_of
+from tokenward.jose.pem_keys import load_pem
 from tokenward.jose.weak_keys import check_key_object, warn_of_short_rsa
 
 __all__ = ["Key"]
 
 
-class Key:
+class Key(ExportMethods):
     """One key, one algorithm.
 
     Create it with `from_secret`, `from_pem`, `from_jwk` or `generate`, which make all checks: a
@@ -70,7 +76,12 @@ class Key:
 
     @classmethod
     def from_secret(
-        cls, secret: str | bytes, *, algorithm: str = "HS256", kid: str | None = None
+        cls,
+        secret: str | bytes,
+        *,
+        algorithm: str = "HS256",
+        kid: str | None = None,
+        encoding: SecretEncoding | None = None,
     ) -> Self:
         """Return an HMAC key.
 
@@ -80,14 +91,18 @@ class Key:
             algorithm: HS256, HS384 or HS512.
             kid: the key id; a ring of several secrets needs one. There is no default: an id that is
                 derived from a secret would allow to test guesses of the secret.
+            encoding: ``base64`` if the issuer decodes this text from base64 or base64url (RFC 4648
+                §4 and §5, with or without padding); None if it uses the text itself.
 
         Raises:
-            InvalidKeyError: the secret is too short, or the text of a PEM, DER, SSH or JWK key.
-            ConfigurationError: the algorithm is unknown.
+            InvalidKeyError: the secret is too short, not base64, or the text of a PEM, DER, SSH or
+                JWK key.
+            ConfigurationError: the algorithm or the encoding is unknown.
 
         Not checked: that the secret is random.
         """
-        return cls(as_bytes(secret, "secret"), hmac_algorithm_named(algorithm), kid)
+        row = hmac_algorithm_named(algorithm)
+        return cls(secret_bytes(secret, encoding, row), row, kid)
 
     @classmethod
     def from_weak_secret(
@@ -117,11 +132,12 @@ class Key:
         password: str | bytes | None = None,
         kid: str | None = None,
     ) -> Self:
-        """Load a PEM key: private (it signs and verifies) or public (it only verifies).
+        """Load a PEM key: private (it signs and verifies), or a public key or certificate.
 
         Args:
-            pem: the PEM text.
-            algorithm: for RSA, by default RS256; for other keys, the curve determines it.
+            pem: the PEM text of one key or one X.509 certificate.
+            algorithm: for RSA, by default RS256; for other keys, the curve determines it. Ed25519
+                and Ed448 keys sign as EdDSA unless you pass ``Ed25519`` or ``Ed448`` (RFC 9864).
             password: the password of an encrypted private key.
             kid: the key id; by default the RFC 7638 thumbprint of the public key.
 
@@ -129,6 +145,8 @@ class Key:
             InvalidKeyError: the key cannot be read, the password is wrong, or the key is too small
                 or does not fit the algorithm.
             ConfigurationError: the algorithm is unknown.
+
+        Not checked: the signature, the dates, the names and the key usage of a certificate.
         """
         # An empty password counts as no password, such as an empty environment variable.
         secret = as_bytes(password, "password") if password else None
@@ -175,21 +193,21 @@ class Key:
             ConfigurationError: the algorithm is unknown.
         """
         material = load_jwk(jwk)
-        row = algorithm_for(material, jwk_algorithm(jwk, algorithm))
-        key = cls(material, row, jwk_kid(jwk, kid))
+        key = cls(material, jwk_algorithm(jwk, material, algorithm), jwk_kid(jwk, kid))
         if not jwk_allows_signing(jwk):
             key._signing = None
         return key
 
     @classmethod
-    def generate(cls, algorithm: str = "EdDSA", *, kid: str | None = None) -> Self:
+    def generate(cls, algorithm: str = "Ed25519", *, kid: str | None = None) -> Self:
         """Return a new key from the system's randomness.
 
         It exists in this process only: its tokens become invalid when the process ends, and other
         processes cannot verify them.
 
         Args:
-            algorithm: any algorithm; EdDSA makes an Ed25519 key, RSA keys have 3,072 bits.
+            algorithm: any algorithm. RSA keys have 3,072 bits. ``EdDSA`` makes an Ed25519 key
+                that signs under the deprecated name, for verifiers that know no other (RFC 9864).
             kid: the key id; for the defaults see `from_secret` and `from_pem`.
 
         Raises:
@@ -205,6 +223,11 @@ class Key:
     def algorithm(self) -> Algorithm:
         """The algorithm to which the key is bound."""
         return self._algorithm
+
+    @property
+    def algorithm_names(self) -> frozenset[str]:
+        """The ``alg`` of the tokens that the key verifies: ``EdDSA`` equals ``Ed25519`` or ``Ed448``."""
+        return algorithm_names(self._verifying, self._algorithm)
 
     @property
     def kid(self) -> str | None:
@@ -251,49 +274,6 @@ class Key:
             message, self._verifying, signature
         ):
             raise InvalidSignatureError
-
-    def public_jwk(self) -> dict[str, JsonValue]:
-        """Return the public key as a JWK (RFC 7517), with ``kid``, ``alg`` and ``use``.
-
-        Raises:
-            InvalidKeyError: the key is a secret, which has no public half.
-        """
-        if isinstance(self._verifying, HMAC):
-            msg = "A secret has no public half: it cannot be published."
-            raise InvalidKeyError(msg)
-        members = public_members(self._verifying)
-        return {**members, "kid": self.kid, "alg": self.algorithm.name, "use": "sig"}
-
-    def private_pem(self) -> bytes:
-        """Return the private key as unencrypted PEM (PKCS #8, RFC 5958); keep it in a safe place.
-
-        Everyone who has it can sign until all verifiers have removed the key.
-
-        Raises:
-            SigningKeyError: the key has no private half.
-            InvalidKeyError: the key is a secret; see `secret_jwk`.
-        """
-        if isinstance(self._verifying, HMAC):
-            msg = "A secret has no PEM form: use secret_jwk."
-            raise InvalidKeyError(msg)
-        if not isinstance(self._signing, PrivateKey):
-            raise SigningKeyError
-        return private_pem_of(self._signing)
-
-    def secret_jwk(self) -> dict[str, JsonValue]:
-        """Return a secret as a JWK (RFC 7518 §6.4); keep it in a safe place.
-
-        Everyone who has it can sign, including everyone who only needs to verify.
-
-        Raises:
-            InvalidKeyError: the key is not a secret; see `private_pem` and `public_jwk`.
-        """
-        if self._secret is None:
-            msg = "This key is not a secret: use private_pem or public_jwk."
-            raise InvalidKeyError(msg)
-        return secret_members(
-            self._secret, kid=self.kid, algorithm=self.algorithm, can_sign=self.can_sign
-        )
 
     def __repr__(self) -> str:
         """Show the key id and algorithm, never key material."""

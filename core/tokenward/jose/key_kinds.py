@@ -16,12 +16,12 @@ from tokenward.jose.codec import b64url_encode
 
 __all__ = [
     "algorithm_for",
+    "algorithm_names",
     "check_binding",
     "curve_of",
     "fitting_algorithms",
     "public_members",
     "public_part",
-    "secret_members",
     "signature_bytes_of",
     "thumbprint_of",
 ]
@@ -89,6 +89,21 @@ def algorithm_for(material: bytes | PrivateKey | PublicKey, name: str | None) ->
     return fitting_algorithms(material)[0] if name is None else algorithm_named(name)
 
 
+def algorithm_names(
+    material: bytes | HMAC | PrivateKey | PublicKey, algorithm: Algorithm
+) -> frozenset[str]:
+    """Return the names under which a key's tokens arrive: of its algorithm, and of the same one.
+
+    RFC 9864 §2.2: ``EdDSA`` with an Ed25519 key and ``Ed25519`` are the same algorithm; so are
+    ``EdDSA`` with an Ed448 key and ``Ed448``.
+    """
+    names = {algorithm.name}
+    if algorithm.key_type == "OKP" and not isinstance(material, bytes | HMAC):
+        fitting = {row.name for row in fitting_algorithms(material)}
+        names |= fitting if algorithm.name in fitting else set()
+    return frozenset(names)
+
+
 def signature_bytes_of(key: HMAC | PublicKey, algorithm: Algorithm) -> int:
     """Return the length of the signatures of a key, in bytes."""
     if isinstance(key, HMAC):
@@ -109,18 +124,6 @@ def public_members(key: PublicKey) -> dict[str, JsonValue]:
 
     members.pop("key_ops", None)
     return members
-
-
-def secret_members(
-    secret: bytes, *, kid: str | None, algorithm: Algorithm, can_sign: bool
-) -> dict[str, JsonValue]:
-    """Return the JWK members of a secret (RFC 7518 §6.4)."""
-    members: dict[str, JsonValue] = {"kty": "oct", "k": b64url_encode(secret)}
-    if kid is not None:
-        members["kid"] = kid
-    if not can_sign:
-        members["key_ops"] = ["verify"]
-    return {**members, "alg": algorithm.name, "use": "sig"}
 
 
 def thumbprint_of(key: PublicKey) -> str:

@@ -1,10 +1,10 @@
-"""Where keys come from: the protocols that a ring, a remote key set and an external signer satisfy."""
+"""Where keys come from: the protocols of a ring, a remote key set and an external signer."""
 
 from typing import Protocol, runtime_checkable
 
 from tokenward.jose.key import Key
 
-__all__ = ["KeySource", "Signer"]
+__all__ = ["Closable", "KeySource", "Signer"]
 
 
 @runtime_checkable
@@ -18,6 +18,15 @@ class Signer(Protocol):
 
     async def sign(self, message: bytes) -> bytes:
         """Return the signature of a message, encoded as in RFC 7518 §3 (ECDSA: r and s, not DER)."""
+        ...
+
+
+@runtime_checkable
+class Closable(Protocol):
+    """A source of keys that has something to close, such as a fetch in progress."""
+
+    async def aclose(self) -> None:
+        """Close it; closing it twice is harmless."""
         ...
 
 

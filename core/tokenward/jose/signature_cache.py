@@ -81,7 +81,8 @@ class SignatureCache:
         if found is None or found.keys_version != keys_version:
             return None
 
-        self._hits += 1
+        with self._lock:
+            self._hits += 1
         return found
 
     def add(
@@ -95,14 +96,14 @@ class SignatureCache:
             expires_at: its ``exp``, if it has one.
             now: the time, in seconds since 1970.
         """
-        self._misses += 1
         latest = now + _LONGEST_SECONDS
         second = int(latest if expires_at is None or expires_at > latest else expires_at)
         size = _size(text, verified)
-        if second <= now or self._max_entries < 1 or size + _BYTES_OF_QUEUE > self._max_bytes:
-            return
-
         with self._lock:
+            self._misses += 1
+            if second <= now or self._max_entries < 1 or size + _BYTES_OF_QUEUE > self._max_bytes:
+                return
+
             is_known = text in self._verified  # with other keys, or by a simultaneous request
             self._verified[text] = verified
             if is_known:

@@ -6,9 +6,9 @@ files and planted keys, but do not prove that a key is strong.
 
 import math
 import warnings
-from dataclasses import dataclass
+from functools import cache
 from itertools import count, islice
-from typing import Final
+from typing import Final, NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 
@@ -25,15 +25,15 @@ MAX_RSA_BITS: Final = 16_384
 MIN_RSA_EXPONENT: Final = 65_537
 MAX_RSA_EXPONENT_BITS: Final = 256
 # NIST SP 800-89 §5.3.3: a modulus has no factor smaller than 752.
-_SMALL_PRIMES: Final = math.prod(
-    n for n in range(2, 752) if all(n % d for d in range(2, math.isqrt(n) + 1))
-)
+_PRIMES: Final = [n for n in range(2, 752) if all(n % d for d in range(2, math.isqrt(n) + 1))]
+_SMALL_PRIMES: Final = math.prod(_PRIMES)
+# The primes on which the generator of ROCA keys of 2,048 bits and more is built.
+_ROCA_PRIMES: Final = [prime for prime in _PRIMES if 2 < prime <= 701]  # noqa: PLR2004
 # Fermat's method finds close primes in the first rounds (CVE-2022-26320).
 _FERMAT_ROUNDS: Final = 32
 
 
-@dataclass(frozen=True, slots=True)
-class _Edwards:
+class _Edwards(NamedTuple):
     """The curve a·x² + y² = 1 + d·x²·y² over the integers modulo p (RFC 8032 §5.1 and §5.2)."""
 
     p: int
@@ -124,7 +124,8 @@ def _check_rsa(public: rsa.RSAPublicKey, min_bits: int) -> None:
         msg = f"The RSA key's exponent must be odd, at least {MIN_RSA_EXPONENT}, below 2^256."
         raise InvalidKeyError(msg)
 
-    if math.gcd(modulus, _SMALL_PRIMES) != 1 or _has_close_factors(modulus):
+    is_factored = math.gcd(modulus, _SMALL_PRIMES) != 1 or _has_close_factors(modulus)
+    if is_factored or _has_roca_fingerprint(modulus):
         msg = "The RSA key's modulus is easily factored: the key is damaged or was generated badly."
         raise InvalidKeyError(msg)
 
@@ -136,6 +137,20 @@ def _has_close_factors(modulus: int) -> bool:
         if math.isqrt(rest) ** 2 == rest:
             return True
     return False
+
+
+def _has_roca_fingerprint(modulus: int) -> bool:
+    """Whether a modulus is a power of 65537 modulo every small prime (CVE-2017-15361).
+
+    Smart cards and TPMs of one vendor made such keys. No other key has this property by accident.
+    """
+    return all(pow(modulus, _order_of_65537(prime), prime) == 1 for prime in _ROCA_PRIMES)
+
+
+@cache
+def _order_of_65537(prime: int) -> int:
+    """Return the first exponent at which 65537 is 1 modulo a prime."""
+    return next(exponent for exponent in count(1) if pow(65_537, exponent, prime) == 1)
 
 
 def _check_edwards(public: ed25519.Ed25519PublicKey | ed448.Ed448PublicKey) -> None:

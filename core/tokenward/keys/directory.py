@@ -28,6 +28,7 @@ from tokenward.keys.files import (
     sync_directory,
     write_file,
 )
+from tokenward.keys.index import may_share_id
 from tokenward.keys.manifest import (
     Row,
     key_named_by,
@@ -49,7 +50,7 @@ class KeyDirectory:
         directory = KeyDirectory("/etc/shop/keys")
         ring = directory.load()
         with directory.change() as ring:
-            ring.rotate(Key.generate("EdDSA"), verify_for=timedelta(days=30), now=time.time())
+            ring.rotate(Key.generate(), verify_for=timedelta(days=30), now=time.time())
 
     Keys are PEM files (``.pem``: PKCS #8 or SPKI, not encrypted) or JWKs (``.jwk.json``, RFC 7517).
     Without a manifest, each such file is a key: the only private key is active, the others verify.
@@ -277,16 +278,17 @@ class KeyDirectory:
 
 
 def _refuse_duplicates(path: Path, found: list[tuple[str, Key]]) -> None:
-    seen: dict[str, str] = {}
+    seen: dict[str | None, list[tuple[str, Key]]] = {}
     for name, key in found:
-        if key.kid in seen:
-            msg = (
-                f"{str(path)!r}: {seen[key.kid]!r} and {name!r} hold keys of the same id: "
-                "remove one of them."
-            )
-            raise ConfigurationError(msg)
-        if key.kid is not None:
-            seen[key.kid] = name
+        siblings = seen.setdefault(key.kid, [])
+        for other, sibling in siblings:
+            if key.kid is not None and not may_share_id(key, sibling):
+                msg = (
+                    f"{str(path)!r}: {other!r} and {name!r} hold keys of the same id: "
+                    "remove one of them."
+                )
+                raise ConfigurationError(msg)
+        siblings.append((name, key))
 
 
 def _refuse_remote_signer(ring: KeyRing) -> None:

@@ -15,15 +15,11 @@ from typing import Final, NamedTuple
 
 from pydantic import JsonValue
 
-from tokenward.errors import (
-    ConfigurationError,
-    InvalidKeyError,
-    MalformedTokenError,
-    raise_without_context,
-)
+from tokenward.errors import ConfigurationError, InvalidKeyError, MalformedTokenError
 from tokenward.jose.codec import dumps, loads_object
 from tokenward.jose.key import Key
 from tokenward.jose.pem_keys import is_private_pem
+from tokenward.jose.without_context import raise_without_context
 from tokenward.keys.file_names import JWK_SUFFIX, LOCK_NAME, PEM_SUFFIX, temporary_name
 
 __all__ = [

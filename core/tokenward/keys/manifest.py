@@ -5,8 +5,9 @@ from typing import ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 from pydantic_core import PydanticSerializationError
 
-from tokenward.errors import ConfigurationError, raise_without_context
+from tokenward.errors import ConfigurationError
 from tokenward.jose.key import Key
+from tokenward.jose.without_context import raise_without_context
 from tokenward.keys.file_names import FILE_NAME
 from tokenward.keys.files import MAX_FILE_BYTES, KeyFile, key_of
 from tokenward.keys.ring_state import KeyEntry, KeyState

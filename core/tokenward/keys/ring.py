@@ -4,37 +4,40 @@ The header of a token never chooses an algorithm: it may name a key, and the key
 """
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
-from datetime import timedelta
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from threading import Lock
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from pydantic import JsonValue
 
-from tokenward._arguments import kind_of
-from tokenward.errors import ConfigurationError
+from tokenward.jose.hmac_secrets import SecretEncoding
 from tokenward.jose.key import Key
 from tokenward.jose.key_source import Signer
+from tokenward.keys.ring_arguments import checked_keys, key_and_signer, keys_in_pem_map
+from tokenward.keys.ring_changes import ChangingMethods
 from tokenward.keys.ring_state import KeyEntry, RingState
+
+if TYPE_CHECKING:
+    from tokenward.keys.jwk_set import SkippedKey
 
 __all__ = ["KeyRing"]
 
 
-class KeyRing:
+class KeyRing(ChangingMethods):
     """The keys of an engine: one signs, all verify.
 
     ::
 
         KeyRing.from_secret(os.environ["TOKENWARD_SECRET"])
         KeyRing(Key.from_pem(new), verifiers=[Key.from_pem(old_public)])
-        ring.rotate(Key.generate("EdDSA"), verify_for=timedelta(days=30))
+        ring.rotate(Key.generate(), verify_for=timedelta(days=30))
 
     A change (`publish`, `rotate`, `retire`, `replace`, `drop_expired`) takes effect at once in every
     engine that has the ring. Threads may change it: their changes are made one after the other.
     """
 
     # Writers hold the lock. Readers take no lock: they read the state once.
-    __slots__ = ("_lock", "_state", "due_at", "version")
+    __slots__ = ("skipped_keys",)
 
     def __init__(
         self, active: Key | Signer, *, verifiers: Iterable[Key] = (), pending: Iterable[Key] = ()
@@ -53,15 +56,17 @@ class KeyRing:
         """A number that grows with every change."""
         self.due_at: float = math.inf
         """When the next key expires, in seconds since 1970; see `prepare`."""
+        self.skipped_keys: tuple[SkippedKey, ...] = ()
+        """The members that `from_jwk_set` did not use."""
 
         self._lock = Lock()
-        key, signer = _key_and_signer(active)
+        key, signer = key_and_signer(active)
 
-        old = [each for each in _checked_keys(verifiers, "verifiers") if each != key]
+        old = [each for each in checked_keys(verifiers, "verifiers") if each != key]
         entries = [
             KeyEntry(key, "active"),
             *(KeyEntry(each, "verify-only") for each in old),
-            *(KeyEntry(each, "pending") for each in _checked_keys(pending, "pending")),
+            *(KeyEntry(each, "pending") for each in checked_keys(pending, "pending")),
         ]
         self._install(RingState.of(entries, signer))
 
@@ -70,6 +75,7 @@ class KeyRing:
         state = self._state
         copy = type(self)(state.signer or state.active)
         copy._install(state)  # noqa: SLF001 - of the same class
+        copy.skipped_keys = self.skipped_keys
         return copy
 
     @classmethod
@@ -86,10 +92,15 @@ class KeyRing:
 
     @classmethod
     def from_secret(
-        cls, secret: str | bytes, *, algorithm: str = "HS256", kid: str | None = None
+        cls,
+        secret: str | bytes,
+        *,
+        algorithm: str = "HS256",
+        kid: str | None = None,
+        encoding: SecretEncoding | None = None,
     ) -> Self:
         """Return a ring of one key; see `Key.from_secret`."""
-        return cls(Key.from_secret(secret, algorithm=algorithm, kid=kid))
+        return cls(Key.from_secret(secret, algorithm=algorithm, kid=kid, encoding=encoding))
 
     @classmethod
     def from_pem(
@@ -115,7 +126,52 @@ class KeyRing:
         return cls(Key.from_jwk(jwk, algorithm=algorithm, kid=kid))
 
     @classmethod
-    def generate(cls, algorithm: str = "EdDSA", *, kid: str | None = None) -> Self:
+    def from_jwk_set(
+        cls,
+        jwk_set: Mapping[str, JsonValue] | str | bytes,
+        *,
+        algorithms: Collection[str] | None = None,
+    ) -> Self:
+        """Return a ring of the public keys in a JWK set (RFC 7517 §5); it verifies and cannot issue.
+
+        Members that are not usable keys are skipped, as by `RemoteKeySet`, and listed in
+        `skipped_keys`: also secrets and private keys. To sign, load your key with `from_jwk`.
+
+        Args:
+            jwk_set: the text of the set, or the parsed JSON object.
+            algorithms: the only accepted algorithms; None: all except HMAC.
+
+        Raises:
+            ConfigurationError: this is not a JWK set, or no key in it is usable; the message has the
+                reasons.
+        """
+        from tokenward.keys.jwk_set import read_local_set  # most rings come from other keys
+
+        found = read_local_set(jwk_set, algorithms)
+        active, *others = (each.key for each in found.published)
+        ring = cls(active, verifiers=others)
+        ring.skipped_keys = found.skipped
+        return ring
+
+    @classmethod
+    def from_pem_map(cls, pems: Mapping[str, str | bytes], *, algorithm: str | None = None) -> Self:
+        """Return a ring of public keys by their key ids; it verifies and cannot issue.
+
+        Google and Firebase publish their certificates as such a JSON object.
+
+        Args:
+            pems: the parsed JSON object: a certificate or a public key for each ``kid``.
+            algorithm: see `Key.from_pem`, also for what is not checked of a certificate.
+
+        Raises:
+            ConfigurationError: this is not a mapping, it is empty, a member is private or unusable,
+                or the algorithm is unknown. No member is skipped.
+        """
+        active, *others = keys_in_pem_map(pems, algorithm)
+        return cls(active, verifiers=others)
+
+    @classmethod
+    def generate(cls, algorithm: str = "Ed25519", *, kid: str | None = None) -> Self:
         """Return a ring of one key; see `Key.generate`."""
         return cls(Key.generate(algorithm, kid=kid))
 
@@ -152,50 +208,6 @@ class KeyRing:
         """
         return self._state.checked_dates().entries
 
-    def publish(self, key: Key) -> None:
-        """Add a pending key: its tokens are accepted, and its public half is in `public_jwks`.
-
-        Do this some time before `rotate`, so that verifiers which cache the key set know the key.
-
-        Raises:
-            ConfigurationError: the ring has a key of this id.
-        """
-        with self._lock:
-            self._install(self._state.with_pending(key))
-
-    def rotate(
-        self, new_key: Key | Signer, *, verify_for: timedelta | None, now: float | None = None
-    ) -> None:
-        """Sign with another key from now on; the old key only verifies.
-
-        Args:
-            new_key: a new key, or a pending or verify-only key of the ring.
-            verify_for: how long the old key verifies: at least the lifetime of its tokens. Zero: it
-                is removed at once. None: until it is retired.
-            now: seconds since 1970; None: the time at which an engine next uses the ring.
-
-        Raises:
-            ConfigurationError: the key is the active one or has the id of another key, or
-                `verify_for` is negative.
-        """
-        if verify_for is not None and verify_for < timedelta(0):
-            msg = "verify_for must not be negative."
-            raise ConfigurationError(msg)
-
-        key, signer = _key_and_signer(new_key)
-        seconds = None if verify_for is None else verify_for.total_seconds()
-        with self._lock:
-            self._install(self._state.rotated(key, signer, verify_seconds=seconds, now=now))
-
-    def retire(self, kid: str) -> None:
-        """Remove a key: the tokens that it signed are refused from now on.
-
-        Raises:
-            ConfigurationError: the ring has no such key, or it is the active key.
-        """
-        with self._lock:
-            self._install(self._state.without(kid))
-
     def replace(self, other: "KeyRing") -> None:
         """Replace all keys by those of another ring, in one step.
 
@@ -205,11 +217,7 @@ class KeyRing:
         state = other._state.checked_dates()  # noqa: SLF001 - of the same class
         with self._lock:
             self._install(state)
-
-    def drop_expired(self, now: float) -> None:
-        """Remove expired keys. Engines call this through `prepare` when `due_at` has come."""
-        with self._lock:
-            self._install(self._state.without_expired(now))
+            self.skipped_keys = other.skipped_keys
 
     async def prepare(self, now: float) -> None:
         """Call `drop_expired`; this is how an engine prepares any `KeySource`."""
@@ -254,29 +262,3 @@ class KeyRing:
     def __repr__(self) -> str:
         """Show the active key and the number of keys, never key material."""
         return f"KeyRing(active={self.active!r}, keys={len(self)})"
-
-    def _install(self, state: RingState) -> None:
-        """Replace the state as a whole. The caller holds the lock."""
-        self._state = state
-        self.due_at = state.due_at
-        # Last: a reader that sees the new version sees the new keys.
-        self.version += 1
-
-
-def _checked_keys(keys: Iterable[Key], argument: str) -> tuple[Key, ...]:
-    listed = tuple(keys) if isinstance(keys, Iterable) else (None,)
-    if not all(isinstance(key, Key) for key in listed):
-        msg = f"{argument} must be a list of keys, as in {argument}=[Key.from_jwk(...)]."
-        raise ConfigurationError(msg)
-    # A key that is given twice is one key.
-    return tuple(dict.fromkeys(listed))
-
-
-def _key_and_signer(key: Key | Signer) -> tuple[Key, Signer | None]:
-    if isinstance(key, type) or not isinstance(key, Key | Signer):
-        msg = (
-            f"A ring signs with a Key or a Signer, not {kind_of(key)}: "
-            "pass KeyRing(Key.from_secret(...)), or KeyRing.from_secret(...)."
-        )
-        raise ConfigurationError(msg)
-    return (key, None) if isinstance(key, Key) else (key.key, key)

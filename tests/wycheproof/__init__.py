@@ -1,0 +1,1 @@
+"""The test vectors of Project Wycheproof for JWS and JWK."""
