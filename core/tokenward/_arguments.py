@@ -13,6 +13,7 @@ __all__ = [
     "as_bytes",
     "check_callable",
     "check_methods",
+    "check_predicate",
     "checked_names",
     "kind_of",
     "refuse",
@@ -98,11 +99,20 @@ def check_callable(value: object, argument: str, example: str, *, takes: int) ->
     try:
         signature.bind(*(None,) * takes)
     except TypeError:
-        wanted = ("no arguments", "one positional argument")[takes]
+        wanted = ("no arguments", "one positional argument", "two positional arguments")[takes]
     else:
         return
     msg = f"{argument} must be a function of {wanted}, as in {example}."
     raise ConfigurationError(msg)
+
+
+def check_predicate(value: object) -> None:
+    """Refuse a `check` that cannot be called with the claims.
+
+    Raises:
+        ConfigurationError: see `check_callable`.
+    """
+    check_callable(value, "check", "check=lambda claims: claims.sub == 'root'", takes=1)
 
 
 def check_methods(value: object, names: Iterable[str], argument: str, example: str) -> None:

@@ -5,42 +5,23 @@ a part of a token, a key or a claim's value. `tokenward.http` maps an error to a
 challenge. ::
 
     TokenwardError
-    ├── ConfigurationError (ValueError)   a programming mistake, raised while building or issuing
-    │   ├── InvalidKeyError
-    │   └── SigningKeyError
+    ├── ConfigurationError (ValueError)   a programming mistake: InvalidKeyError, SigningKeyError
     └── TokenError                        a request or its token is refused
-        ├── InvalidRequestError
-        ├── MissingTokenError
+          InvalidRequestError, MissingTokenError, InsufficientAuthenticationError,
+          FreshTokenRequiredError, DpopProofError, DpopNonceRequiredError,
+          InsufficientScopeError, PermissionDeniedError, StoreUnavailableError,
+          KeysUnavailableError
         ├── InvalidTokenError             the token itself is invalid
-        │   ├── MalformedTokenError
-        │   ├── UnsupportedHeaderError
-        │   ├── UnknownKeyError
-        │   ├── AlgorithmMismatchError
-        │   ├── InvalidSignatureError
-        │   ├── MissingClaimError
-        │   ├── InvalidClaimError
-        │   ├── InvalidIssuerError
-        │   ├── InvalidAudienceError
-        │   ├── WrongTokenTypeError
-        │   ├── TokenNotYetValidError
-        │   ├── TokenExpiredError
-        │   ├── TokenTooOldError
-        │   ├── TokenRevokedError
-        │   ├── RefreshTokenReusedError
-        │   ├── RefreshTokenSupersededError
-        │   └── TokenRejectedError
-        ├── FreshTokenRequiredError
-        ├── InsufficientScopeError
-        ├── PermissionDeniedError
-        ├── CsrfError                     a cookie, without proof that an allowed page sent it
-        │   ├── CsrfMissingError
-        │   ├── CsrfMismatchError
-        │   └── OriginNotAllowedError
-        ├── StoreUnavailableError
-        └── KeysUnavailableError
+        │     MalformedTokenError, UnsupportedHeaderError, UnknownKeyError, AlgorithmMismatchError,
+        │     InvalidSignatureError, MissingClaimError, InvalidClaimError, InvalidIssuerError,
+        │     InvalidAudienceError, WrongTokenTypeError, TokenNotYetValidError, TokenExpiredError,
+        │     TokenTooOldError, TokenRevokedError, RefreshTokenReusedError,
+        │     RefreshTokenSupersededError, KeyBindingError, TokenRejectedError
+        └── CsrfError                     a cookie, without proof that an allowed page sent it
+              CsrfMissingError, CsrfMismatchError, OriginNotAllowedError
 """
 
-from typing import ClassVar, NoReturn
+from typing import ClassVar
 
 
 class TokenwardError(Exception):
@@ -48,7 +29,6 @@ class TokenwardError(Exception):
 
     code: ClassVar[str] = "error"
     """A stable and unique name for programs; it never changes between releases."""
-
     message: ClassVar[str] = "Something went wrong."
     """The default message of the class."""
 
@@ -59,8 +39,7 @@ class TokenwardError(Exception):
     def __init_subclass__(cls, *, code: str | None = None) -> None:
         """Set the code of a subclass; None: the code of its base class."""
         super().__init_subclass__()
-        if code is not None:
-            cls.code = code
+        cls.code = cls.code if code is None else code
 
 
 class ConfigurationError(TokenwardError, ValueError, code="configuration_invalid"):
@@ -85,6 +64,10 @@ class TokenError(TokenwardError, code="token_error"):
     """A request is refused because of its token: the only errors that a client can cause."""
 
     message = "The token was refused."
+    is_reported: bool = False
+    """Whether `on_refuse` hooks have been called with this error."""
+    scheme: str | None = None
+    """The authentication scheme of the refused request; None: the first carrier's, or unknown."""
 
 
 class InvalidRequestError(TokenError, code="invalid_request"):
@@ -207,29 +190,60 @@ class RefreshTokenReusedError(InvalidTokenError, code="refresh_token_reused"):
 
 
 class RefreshTokenSupersededError(InvalidTokenError, code="refresh_token_superseded"):
-    """A refresh token was used again within the grace, and its successor is already in use.
-
-    No token is issued, and the session continues: the client, or another of its tabs, has a newer
-    refresh token to use.
-    """
+    """A refresh token was used again within the grace, and its successor is in use: use that one."""
 
     message = "The refresh token has been replaced by a newer one."
 
 
+class KeyBindingError(InvalidTokenError, code="token_binding_invalid"):
+    """The token is bound to a key that the request does not prove, or is not bound as required."""
+
+    message = "The token is not bound to the key of this request."
+
+
 class TokenRejectedError(InvalidTokenError, code="token_rejected"):
-    """Raised by your `after_decode` hooks to refuse a token."""
+    """Raised by your own code to refuse a valid token, for example because the user is gone."""
 
     message = "The token was rejected."
 
 
+class DpopProofError(TokenError, code="dpop_proof_invalid"):
+    """The DPoP proof of the request is missing or invalid (RFC 9449 §4.3)."""
+
+    message = "The DPoP proof is not valid."
+
+    def __init__(self, check: str = "form") -> None:
+        """Take the name of the check that failed, such as ``htu``; never a value of the proof."""
+        super().__init__(f"{self.message} Check: {check}.")
+        self.check = check
+
+
+class DpopNonceRequiredError(TokenError, code="dpop_nonce_required"):
+    """The DPoP proof lacks the current `nonce` of the server (RFC 9449 §8 and §9)."""
+
+    message = "The DPoP proof must contain the nonce of this server."
+
+    def __init__(self, nonce: str = "") -> None:
+        """Take the nonce, which the response contains: the client repeats the request with it."""
+        super().__init__()
+        self.nonce = nonce
+
+
 class FreshTokenRequiredError(TokenError, code="fresh_token_required"):
-    """The login is older than `max_age_seconds`; None: the token is not marked fresh."""
+    """The token is not marked fresh."""
 
     message = "A fresh login is required."
 
-    def __init__(self, max_age_seconds: int | None = None) -> None:
-        """Take the longest accepted time since the login, in seconds."""
+
+class InsufficientAuthenticationError(TokenError, code="insufficient_user_authentication"):
+    """The user logged in too long ago, or at too low a level (RFC 9470 §3)."""
+
+    message = "A more recent or a stronger login is required."
+
+    def __init__(self, acr: tuple[str, ...] = (), max_age_seconds: int | None = None) -> None:
+        """Take what the route requires, not what the token has."""
         super().__init__()
+        self.acr = acr
         self.max_age_seconds = max_age_seconds
 
 
@@ -245,7 +259,7 @@ class InsufficientScopeError(TokenError, code="insufficient_scope"):
 
 
 class PermissionDeniedError(TokenError, code="permission_denied"):
-    """The `check` of the route did not return True for these claims."""
+    """The route does not accept these claims: by its `check`, or because of their actor."""
 
     message = "The token does not allow this."
 
@@ -284,15 +298,3 @@ class KeysUnavailableError(TokenError, code="keys_unavailable"):
     """The issuer's keys are not available, so the signature cannot be verified."""
 
     message = "The issuer's keys are temporarily unavailable."
-
-
-def raise_without_context(error: Exception) -> NoReturn:
-    """Raise an error in an ``except`` block, without the error that is being handled.
-
-    The handled error may hold a part of a token, a key or a setting. ``raise ... from None`` only
-    hides it from tracebacks; error reporters still read it from ``__context__``.
-    """
-    try:
-        raise error
-    finally:
-        error.__context__ = None

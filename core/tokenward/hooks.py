@@ -6,11 +6,13 @@ awaited if it is awaitable. Hooks run one after the other, in the order of their
 
 import inspect
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Generic, TypeAlias, TypeVar
 
 from tokenward._arguments import check_callable
+from tokenward.claims.actor import Actor
 from tokenward.claims.model import Claims, TokenType
+from tokenward.errors import TokenError
 from tokenward.stores.protocol import Revocation
 
 __all__ = [
@@ -39,6 +41,10 @@ class TokenDraft:
     fresh: bool
     claims: dict[str, object]
     """A deep copy of the caller's claims; hooks may change it, also nested values, and nothing else."""
+    acr: str | None = None
+    """The level at which the user logged in; None: unknown."""
+    actor: Actor | None = None
+    """Who acts for the user; None: the user in person."""
 
 
 BeforeIssue: TypeAlias = Callable[[TokenDraft], Awaitable[None] | None]
@@ -46,20 +52,28 @@ AfterDecode: TypeAlias = Callable[[ClaimsT], Awaitable[None] | None]
 IsRevoked: TypeAlias = Callable[[ClaimsT], Awaitable[bool] | bool]
 OnRevoke: TypeAlias = Callable[[Revocation], Awaitable[None] | None]
 OnReuse: TypeAlias = Callable[[ClaimsT], Awaitable[None] | None]
+OnRefuse: TypeAlias = Callable[[TokenError], Awaitable[None] | None]
 
 BeforeIssueT = TypeVar("BeforeIssueT", bound=BeforeIssue)
 OnRevokeT = TypeVar("OnRevokeT", bound=OnRevoke)
+OnRefuseT = TypeVar("OnRefuseT", bound=OnRefuse)
 
 
-@dataclass(frozen=True, slots=True)
 class RegisteredHooks(Generic[ClaimsT]):
     """The hooks of one engine, each list in the order of its calls."""
 
-    before_issue: list[BeforeIssue] = field(default_factory=list)
-    after_decode: list[AfterDecode[ClaimsT]] = field(default_factory=list)
-    is_revoked: list[IsRevoked[ClaimsT]] = field(default_factory=list)
-    on_revoke: list[OnRevoke] = field(default_factory=list)
-    on_reuse: list[OnReuse[ClaimsT]] = field(default_factory=list)
+    __slots__ = (
+        "after_decode", "before_issue", "is_revoked", "on_refuse", "on_reuse", "on_revoke",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        """Start without hooks."""
+        self.before_issue: list[BeforeIssue] = []
+        self.after_decode: list[AfterDecode[ClaimsT]] = []
+        self.is_revoked: list[IsRevoked[ClaimsT]] = []
+        self.on_revoke: list[OnRevoke] = []
+        self.on_reuse: list[OnReuse[ClaimsT]] = []
+        self.on_refuse: list[OnRefuse] = []
 
 
 class LifecycleHooks(Generic[ClaimsT]):
@@ -126,6 +140,26 @@ class LifecycleHooks(Generic[ClaimsT]):
         self._hooks.on_reuse.append(hook)
         return hook
 
+    def on_refuse(self, hook: OnRefuseT) -> OnRefuseT:
+        """Call the hook with the `TokenError` of each refused token and each refused request.
+
+        `decode` and `refresh` call it, and `Authenticator` for what it refuses itself: a request
+        without a token, a missing scope, a failed CSRF check. Each error is reported once. Strangers
+        cause refusals, as often as they like: keep the hook cheap. If it raises, its error reaches
+        the caller instead of the refusal; the token is not accepted.
+
+        Not reported: the end of a connection whose token expires.
+        """
+        check_callable(hook, "on_refuse", "@engine.on_refuse above a function", takes=1)
+        self._hooks.on_refuse.append(hook)
+        return hook
+
+    async def report_refusal(self, error: TokenError) -> None:
+        """Call the `on_refuse` hooks with an error, unless they have been called with it."""
+        if self._hooks.on_refuse and not error.is_reported:
+            error.is_reported = True
+            await run_hooks(self._hooks.on_refuse, error)
+
 
 async def run_hooks(
     hooks: Iterable[Callable[[ArgumentT], Awaitable[None] | None]], argument: ArgumentT
@@ -151,8 +185,8 @@ async def run_validators(
         TypeError: a hook returned something.
     """
     for hook in hooks:
-        answer: object = await maybe_await(hook(argument))
-        if answer is not None:
+        answer: object = hook(argument)
+        if answer is not None and await maybe_await(answer) is not None:
             raise TypeError(rule)
 
 

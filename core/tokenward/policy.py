@@ -1,14 +1,27 @@
 """What an engine requires of tokens and writes into them; validated when it is built."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from enum import Enum
 from typing import Final, Literal, TypeAlias
 
 from tokenward._arguments import checked_names, refuse
+from tokenward.claims.acr import checked_acr_values
+from tokenward.claims.lifetime import NEVER, Lifetime, Never
 from tokenward.claims.model import TokenType
-from tokenward.claims.rules import ClaimRule, ClaimRules, check_audience_claim
+from tokenward.claims.profiles import Profile, claims_of_profile
+from tokenward.claims.rules import (
+    ClaimRule,
+    ClaimRules,
+    check_above_zero,
+    check_audience_claim,
+    check_other_name,
+    check_range,
+    check_size,
+    checked_choices,
+    checked_issuers,
+    checked_required_claims,
+)
 
 __all__ = [
     "ALWAYS_REQUIRED",
@@ -16,24 +29,17 @@ __all__ = [
     "NEVER",
     "Lifetime",
     "Never",
+    "Profile",
     "StoreOutage",
     "TokenPolicy",
     "TypeSource",
 ]
 
 
-class Never(Enum):
-    """The type of `NEVER`."""
-
-    NEVER = "never"
-
-
-NEVER: Final = Never.NEVER
-"""The lifetime of a token without ``exp``; with a lifetime of zero a token has expired at once."""
-
-Lifetime: TypeAlias = timedelta | Literal[Never.NEVER]
 TypeSource: TypeAlias = Literal["claim", "typ", "always-access"]
+"""The values of `TokenPolicy.type_source`."""
 StoreOutage: TypeAlias = Literal["refuse", "accept"]
+"""The values of `TokenPolicy.store_outage`."""
 
 ALWAYS_REQUIRED: Final = frozenset({"exp", "iat", "sub", "jti", "type"})
 """The claims without which a token is refused, unless the policy says otherwise."""
@@ -61,8 +67,12 @@ class TokenPolicy:
         ConfigurationError: a value, or a combination of values, is invalid; the message names it.
     """
 
-    issuer: str | None = None
-    """``iss``: written into every token and required of every token; None: not checked."""
+    issuer: str | Collection[str] | None = None
+    """``iss``: written into every token and required of every token; None: not checked.
+
+    With several issuers a token must have one of them, and the engine only verifies: it issues no
+    tokens. Each is the exact text of ``iss``; there are no wildcards.
+    """
     audience: str | Collection[str] | None = None
     """``aud``: one or several names of this service; all are written, and one of them is required.
 
@@ -96,12 +106,18 @@ class TokenPolicy:
     """The maximum age of a token, whatever its ``exp``; older tokens get a `TokenTooOldError`.
 
     The default is the longer of the two lifetimes for an engine that can issue, and no maximum for
-    an engine whose keys only verify. No lifetime may be longer. This also limits how long the
-    revocation of a session or a subject is kept. It has no effect if ``exp`` or ``iat`` is not
-    required.
+    an engine whose keys only verify. No lifetime may be longer. It also limits how long revocations
+    of sessions and subjects are kept. It has no effect unless ``exp`` and ``iat`` are required.
     """
     leeway: timedelta = _ZERO
     """How far clocks may differ; applied to every comparison of times; at most 5 minutes."""
+    subject_claim: str = "sub"
+    """The claim that is read as ``sub`` if a token has no ``sub``, such as ``identity``.
+
+    For tokens of other libraries; it is never written.
+    """
+    scope_claim: str = "scope"
+    """The claim that is read as ``scope`` if a token has no ``scope``; text or a list of texts."""
     required_claims: Collection[str] = ALWAYS_REQUIRED
     """The claims without which a token is refused.
 
@@ -114,6 +130,13 @@ class TokenPolicy:
 
     ``"claim"``: by the ``type`` claim. ``"typ"``: by the header, which must be ``at+jwt`` (RFC 9068
     §4). ``"always-access"``: every token is an access token, because the issuer's keys sign no others.
+    """
+    profile: Profile | None = None
+    """``"rfc9068"``: access tokens must be all that RFC 9068 demands (§2.1, §2.2 and §4).
+
+    Their header says ``at+jwt``, and ``client_id`` is required as well as `issuer`, `audience` and the
+    usual claims. To issue them, pass ``claims={"client_id": ...}``; for those of another issuer, set
+    `type_source` to ``"typ"``.
     """
     access_token_claims: Mapping[str, ClaimRule] | None = None
     """The claims that make a token an access token; without them: `WrongTokenTypeError`.
@@ -155,6 +178,12 @@ class TokenPolicy:
     With ``"accept"``, revoked access tokens are valid while the store is down; each use is logged. A
     refresh token is never accepted, neither by `TokenEngine.refresh` nor by a route that requires it.
     """
+    acr_levels: Sequence[str] = ()
+    """The levels of a login (``acr``) from the weakest to the strongest, as ``("pwd", "mfa")``.
+
+    Where a route requires a level, a stronger one is sufficient. A level that is not listed, and
+    every level if there is no list, is compared as text. Stored as a tuple.
+    """
     extra_registered_claims: Collection[Literal["csrf", "nbf"]] = ()
     """Further registered claims to write into every token.
 
@@ -162,21 +191,30 @@ class TokenPolicy:
     is the claim that `CsrfCheck` compares; tokens of sessions always have it.
     """
 
+    issuers: frozenset[str] = field(init=False, repr=False, compare=False, default=frozenset())
+    """`issuer` as a set; empty if the policy has no issuer."""
     audiences: frozenset[str] = field(init=False, repr=False, compare=False, default=frozenset())
     """`audience` as a set, for lookups; empty if the policy has no audience."""
 
     def __post_init__(self) -> None:
         """Validate all values."""
         self._check_claim_names()
+        self._set("acr_levels", checked_acr_values(self.acr_levels, "acr_levels"))
         if self.audience is not None:
             self._set("audiences", checked_names(self.audience, "audience"))
         check_audience_claim(self.audience_claim, has_audience=bool(self.audiences))
-        if self.issuer is not None and (not isinstance(self.issuer, str) or not self.issuer):
-            refuse("issuer must be non-empty text or None.")
+        check_other_name(self.subject_claim, "sub", "subject_claim")
+        check_other_name(self.scope_claim, "scope", "scope_claim")
+        if self.issuer is not None:
+            self._set("issuers", checked_issuers(self.issuer))
 
         self._check_times()
-        self._check_sizes()
-        self._check_tolerance()
+        check_size(self.max_token_bytes, "max_token_bytes", 1)
+        check_size(self.signature_cache_entries, "signature_cache_entries", 0)
+        check_size(self.signature_cache_bytes, "signature_cache_bytes", 0)
+        for name in ("accept_id_tokens", "integer_subjects"):
+            if not isinstance(getattr(self, name), bool):
+                refuse(f"{name} must be True or False.")
 
         if self.type_source not in ("claim", "typ", "always-access"):
             refuse("type_source must be 'claim', 'typ' or 'always-access'.")
@@ -184,6 +222,14 @@ class TokenPolicy:
             refuse(
                 "Without 'type' in required_claims, type_source must be 'typ' or 'always-access'."
             )
+        if self.profile is not None:
+            claims = claims_of_profile(
+                self.profile,
+                self.required_claims,
+                type_source=self.type_source,
+                names_both=bool(self.issuers and self.audiences),
+            )
+            self._set("required_claims", claims)
         if self.store_outage not in ("refuse", "accept"):
             refuse("store_outage must be 'refuse' or 'accept'.")
         if self.access_token_claims is not None:
@@ -191,60 +237,20 @@ class TokenPolicy:
             self._set("access_token_claims", rules)
 
     def _check_claim_names(self) -> None:
-        extra = self.extra_registered_claims
-        if not isinstance(extra, Collection) or not {"csrf", "nbf"}.issuperset(extra):
-            refuse("extra_registered_claims may contain only 'csrf' and 'nbf', as in {'nbf'}.")
-        self._set("extra_registered_claims", frozenset(extra))
-
-        required = self.required_claims
-        if isinstance(required, str) or not isinstance(required, Collection):
-            refuse("required_claims must be a collection of names, as in required_claims={'sub'}.")
-        if not all(isinstance(name, str) and name for name in required):
-            refuse(
-                "required_claims must contain names of claims only, as in required_claims={'sub'}."
-            )
-        self._set("required_claims", frozenset(required))
-
-    def _check_tolerance(self) -> None:
-        for name in ("accept_id_tokens", "integer_subjects"):
-            if not isinstance(getattr(self, name), bool):
-                refuse(f"{name} must be True or False.")
-        types = self.issuer_optional_in
-        if (
-            isinstance(types, str)
-            or not isinstance(types, Collection)
-            or not all(each in ("access", "refresh") for each in types)
+        self._set("required_claims", checked_required_claims(self.required_claims))
+        for name, choices in (
+            ("extra_registered_claims", ("csrf", "nbf")),
+            ("issuer_optional_in", ("access", "refresh")),
         ):
-            refuse("issuer_optional_in may contain only 'access' and 'refresh', as in {'refresh'}.")
-        self._set("issuer_optional_in", frozenset(types))
+            self._set(name, checked_choices(getattr(self, name), choices, name))
 
     def _check_times(self) -> None:
-        if not isinstance(self.leeway, timedelta) or not _ZERO <= self.leeway <= LONGEST_LEEWAY:
-            refuse("leeway must be a timedelta from zero to 5 minutes.")
-        if self.max_token_age is not None and (
-            not isinstance(self.max_token_age, timedelta) or self.max_token_age <= _ZERO
-        ):
-            refuse("max_token_age must be a timedelta above zero, or None.")
-
-        if self.session_lifetime is not None and (
-            not isinstance(self.session_lifetime, timedelta) or self.session_lifetime <= _ZERO
-        ):
-            refuse("session_lifetime must be a timedelta above zero, or None.")
-        if not isinstance(self.reuse_grace, timedelta) or not (
-            _ZERO <= self.reuse_grace <= _LONGEST_GRACE
-        ):
-            refuse("reuse_grace must be a timedelta from zero to 60 seconds.")
-
+        check_range(self.leeway, "leeway", LONGEST_LEEWAY, "5 minutes")
+        check_range(self.reuse_grace, "reuse_grace", _LONGEST_GRACE, "60 seconds")
+        check_above_zero(self.max_token_age, "max_token_age")
+        check_above_zero(self.session_lifetime, "session_lifetime")
         self.check_lifetime(self.access_lifetime, "access_lifetime")
         self.check_lifetime(self.refresh_lifetime, "refresh_lifetime")
-
-    def _check_sizes(self) -> None:
-        if type(self.max_token_bytes) is not int or self.max_token_bytes < 1:
-            refuse("max_token_bytes must be a positive whole number.")
-        for name in ("signature_cache_entries", "signature_cache_bytes"):
-            value = getattr(self, name)
-            if type(value) is not int or value < 0:
-                refuse(f"{name} must be a whole number, zero or more.")
 
     def check_lifetime(self, lifetime: Lifetime, name: str = "lifetime") -> None:
         """Refuse a lifetime that this policy does not allow.
@@ -270,8 +276,8 @@ class TokenPolicy:
     def is_for_others(self) -> bool:
         """Whether the policy is relaxed for tokens of another issuer.
 
-        If it is, ``iat_ms``, ``session_exp`` and ``scope`` count as absent if they have another
-        type, and so do ``fresh``, ``csrf`` and ``type`` unless `type_source` is ``"claim"``. A null
+        If it is, ``iat_ms``, ``session_exp``, ``scope`` and ``acr`` count as absent if they have
+        another type, and so do ``fresh``, ``csrf`` and ``type`` unless `type_source` is ``"claim"``. A null
         counts as absent in every registered claim except ``exp``, ``iat`` and ``nbf``. If it is not,
         such a token is refused.
         """

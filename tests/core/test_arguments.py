@@ -24,7 +24,13 @@ from tokenward import (
     TokenPolicy,
 )
 from tokenward.errors import MalformedTokenError, WrongTokenTypeError
-from tokenward.http import Authenticator, QueryCarrier, Requirement, WebSocketProtocolCarrier
+from tokenward.http import (
+    Authenticator,
+    QueryCarrier,
+    RequestView,
+    Requirement,
+    WebSocketProtocolCarrier,
+)
 
 RING = KeyRing.from_secret(SECRET)
 ENGINE = TokenEngine(RING, store=MemoryStore())
@@ -36,14 +42,14 @@ class NoPurge:
     """A store that lacks a method."""
 
     timeout_seconds = None
-    is_revoked = revoke = consume = aclose = raise_retention = None
+    is_revoked = revoke = consume = aclose = raise_retention = ping = needs_purge = None
 
 
 class NoRetention:
     """A store that would fail only when it is asked how long records are kept."""
 
     timeout_seconds = None
-    is_revoked = revoke = consume = aclose = purge = None
+    is_revoked = revoke = consume = aclose = purge = ping = needs_purge = None
 
 
 BUILDING = {
@@ -71,8 +77,9 @@ BUILDING = {
     "a hook without argument": (lambda: ENGINE.is_revoked(lambda: True), "one positional"),
     "a class for a hook": (lambda: ENGINE.on_revoke(dict), "the class dict"),
     "nothing for a hook": (lambda: ENGINE.on_reuse(None), "not None"),
+    "a number for a hook": (lambda: ENGINE.on_refuse(7), "@engine.on_refuse"),
     "a text for a hook": (lambda: ENGINE.before_issue("x"), "@engine.before_issue"),
-    "a list of engines": (lambda: Issuers([ENGINE]), "Issuers(first_engine"),
+    "a list of engines": (lambda: Issuers([ENGINE]), "Issuers(first, second)"),
     "an address for a shared store": (lambda: PrefixedStore("redis://h", "a"), "inner cannot be"),
     "an engine to publish": (lambda: KeyPublisher(ENGINE), "the KeyRing of the engine"),
     "a secret for a key": (lambda: KeyRing(SECRET), "KeyRing.from_secret"),
@@ -131,13 +138,12 @@ CALLING = {
     "decode claims": (lambda: ENGINE.decode(ShopClaims(tenant="x")), "the type ShopClaims"),
     "refresh a pair": (lambda: ENGINE.refresh(PAIR), "pair.refresh_token to refresh"),
     "refresh nothing": (lambda: ENGINE.refresh(None), "not None"),
-    "refresh by a role": (lambda: ENGINE.refresh("t", check="admin"), "check must be a function"),
     "revoke a pair": (lambda: ENGINE.revoke(PAIR), "pass pair.access_token"),
     "revoke nothing": (lambda: ENGINE.revoke(None), "not None"),
     "revoke a pair's session": (lambda: ENGINE.revoke_session(PAIR), "pass a sid"),
     "revoke no session": (lambda: ENGINE.revoke_session(None), "pass a sid"),
     "revoke a pair's subject": (lambda: ENGINE.revoke_subject(PAIR), "pass claims.sub"),
-    "revoke a number": (lambda: ENGINE.revoke_subject(7), "str(number)"),
+    "revoke a number": (lambda: ENGINE.revoke_subject(7), "str(user.id)"),
     "recheck a text": (lambda: ENGINE.revalidate("t"), "an object that decode returned"),
     "issue to nobody": (lambda: ENGINE.issue(None), "subject must be text, not None"),
     "issue a list of claims": (lambda: ENGINE.issue("a", claims=["b"]), "claims={'name': ...}"),
@@ -179,6 +185,16 @@ async def test_an_argument_of_a_wrong_type_is_a_type_error(call, fix):
         await call()
     assert fix in str(caught.value)
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("check", ["admin", bool, lambda: True], ids=["text", "class", "no claims"])
+async def test_a_check_of_a_refresh_must_take_the_claims(check):
+    """It is refused as the check of a requirement is, also if the request has no token."""
+    refresh = Authenticator(ENGINE).refresh
+    with pytest.raises(ConfigurationError, match="check must be a function"):
+        await ENGINE.refresh("t", check=check)
+    with pytest.raises(ConfigurationError, match="check must be a function"):
+        await refresh(RequestView({"type": "http", "headers": []}), check=check)
 
 
 async def test_a_coroutine_is_refused_as_a_token():
@@ -288,4 +304,4 @@ def test_carriers_may_come_from_an_iterator():
     """The carriers are kept as a tuple, so that the second request finds them too."""
     assert len(Requirement(carriers=iter([BearerHeader()])).carriers) == 1
     assert len(Authenticator(ENGINE, carriers=iter([BearerHeader()])).carriers) == 1
-    assert timedelta(minutes=5) == Requirement(fresh=timedelta(minutes=5)).fresh
+    assert timedelta(minutes=5) == Requirement(max_age=timedelta(minutes=5)).max_age

@@ -1,7 +1,7 @@
 """Registered claims are read by one fixed model, whatever the user's claims model does."""
 
 import json
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Annotated, ClassVar
 
 import pytest
@@ -32,9 +32,10 @@ from tokenward import (
     TokenRevokedError,
 )
 from tokenward.claims import RESERVED_CLAIMS
+from tokenward.claims.schema import may_hide_numbers, nodes_of
 from tokenward.errors import (
     CsrfMismatchError,
-    FreshTokenRequiredError,
+    InsufficientAuthenticationError,
     InsufficientScopeError,
     InvalidClaimError,
     MalformedTokenError,
@@ -290,11 +291,11 @@ async def test_no_model_changes_the_requirements_of_a_route(model, clock):
         return await authenticator.authenticate(RequestView(scope), requirement)
 
     assert await ask(Requirement(scopes=["Read", "Write"], fresh=True))
-    assert await ask(Requirement(fresh=timedelta(seconds=121)))
+    assert await ask(Requirement(max_age=timedelta(seconds=121)))
     for requirement, error in (
         (Requirement(scopes=["read"]), InsufficientScopeError),
         (Requirement(scopes=["admin"]), InsufficientScopeError),
-        (Requirement(fresh=timedelta(seconds=119)), FreshTokenRequiredError),
+        (Requirement(max_age=timedelta(seconds=119)), InsufficientAuthenticationError),
     ):
         with pytest.raises(error):
             await ask(requirement)
@@ -598,6 +599,40 @@ async def test_a_field_hides_no_infinity(clock, kind, default, written, by_name,
         assert extra == "forbid"  # the member that the field has not read is one too many
 
 
+async def test_a_schema_of_other_claims_hides_no_infinity(clock):
+    """An infinity is refused even if a validator of all other claims drops it."""
+
+    class Shortened(Claims):
+        __pydantic_extra__: dict[str, Annotated[list, BeforeValidator(lambda items: items[:1])]]
+
+    engine = engine_of(Shortened, clock)
+    payload = json.dumps(FULL)[:-1]
+    assert (await engine.decode(signed(f'{payload}, "a": [1, 2]}}'.encode()))).extra == {"a": [1]}
+    with pytest.raises(MalformedTokenError):
+        await engine.decode(signed(f'{payload}, "a": [1, 1e999]}}'.encode()))
+
+
+@pytest.mark.parametrize("extra", ["allow", "forbid"])
+def test_fields_that_check_their_numbers_hide_none(extra):
+    """A payload of such a model is not searched for infinities a second time."""
+
+    class Checked(Claims):
+        model_config = ConfigDict(extra=extra)
+
+        text: str
+        number: int
+        share: Annotated[float, Field(alias="part")]
+        flag: bool | None
+        day: date = date(2026, 1, 31)
+        items: list[int]
+        pair: tuple[int, str]
+        names: set[str] | frozenset[str]
+        shares: dict[str, float]
+
+    nodes = nodes_of(Checked.__pydantic_core_schema__)
+    assert not may_hide_numbers(nodes, RESERVED_CLAIMS)
+
+
 async def test_what_an_ignoring_model_cannot_parse_is_malformed(clock):
     """The payload is nested too deeply, or has too many digits next to a suspicious number."""
     engine = engine_of(configured(extra="ignore"), clock)
@@ -664,3 +699,16 @@ def test_a_model_that_is_completed_later_works(clock):
         tenant: str = ""
 
     assert engine_of(Late, clock)
+
+
+def test_the_description_in_openapi():
+    """A response with claims is described for clients; a subclass has its own description or none."""
+
+    class Described(Claims):
+        """The customer."""
+
+    class Bare(Claims):
+        tenant: str
+
+    found = [model.model_json_schema().get("description") for model in (Claims, Described, Bare)]
+    assert found == ["The claims of a token.", "The customer.", None]

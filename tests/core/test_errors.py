@@ -5,6 +5,7 @@ import inspect
 import pytest
 
 from tokenward import TokenwardError, errors
+from tokenward.jose.without_context import raise_without_context
 
 CLASSES = [
     each
@@ -38,7 +39,7 @@ def refuse_number(text):
     try:
         return int(text)
     except ValueError:
-        errors.raise_without_context(errors.MalformedTokenError())
+        raise_without_context(errors.MalformedTokenError())
 
 
 def test_an_error_is_raised_without_the_handled_one():

@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Callable
+from urllib.parse import quote, quote_plus, unquote_to_bytes
 
 import pytest
 
@@ -10,6 +11,7 @@ from tests.core.http_requests import form, socket, view
 from tokenward import BearerHeader, CookieCarrier, KeyPublisher, KeyRing
 from tokenward.errors import InvalidRequestError
 from tokenward.http import QueryCarrier, RequestView, WebSocketProtocolCarrier
+from tokenward.http.field_values import list_item_ends, urlencoded_values
 
 HEADER, FORM = 65_536, 262_144
 FIELDS = {
@@ -176,3 +178,24 @@ async def test_values_are_decoded_up_to_a_bound():
     assert await values_of(b"a=%41&" * 16) == [b"A"] * 16
     assert await values_of(b"a=%41&" * 17) == [b"%41"] * 17
     assert await values_of(b"b=%41&" * 17 + b"a=%41") == [b"A"]
+
+
+def test_two_ends_of_an_item_are_enough():
+    """A third is not searched for: two are refused already."""
+    assert list_item_ends(b"a,b, a ,a", b"a") == [1, 7]
+
+
+def test_only_spaces_and_tabs_around_a_cookie_are_removed():
+    """Other white space is a part of the value (RFC 6265 §5.2)."""
+    assert view((b"cookie", b"a= \t\x0bb\x0c\t ; c")).cookie_values(b"a") == [b"\x0bb\x0c"]
+
+
+@pytest.mark.parametrize("name", [b" ", b"+", b"%", b"a b", b"a+b", b"a%b", b"%41", b"%4"])
+def test_a_name_is_found_in_every_encoding(name):
+    """Also a name with the characters that encode others; as sent, only if it decodes to itself."""
+    for written in (quote(name), quote_plus(name), "".join(f"%{byte:02X}" for byte in name)):
+        assert urlencoded_values(written.encode() + b"=1", name) == [b"1"]
+        assert urlencoded_values(written.lower().encode() + b"=1", name) == [b"1"]
+    decodes_to_itself = unquote_to_bytes(name.replace(b"+", b" ")) == name
+    assert urlencoded_values(name + b"=1", name) == [b"1"] * decodes_to_itself
+    assert urlencoded_values(b"a" + name + b"=1&" + name + b"a=1", name) == []

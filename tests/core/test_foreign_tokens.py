@@ -138,6 +138,7 @@ def foreign(policy, **changes):
         ("iat_ms", None), ("iat_ms", 1_800_000_000_123), ("iat_ms", "1"), ("iat_ms", 0.5),
         ("session_exp", "2027-01-01"), ("session_exp", [1]),
         ("csrf", 7), ("csrf", ["a"]),
+        ("acr", 0), ("acr", ["mfa"]), ("acr", {"level": 2}),
         ("scope", None), ("scope", 7), ("scope", {"read": True}), ("scope", ["read", 7]),
     ],
 )  # fmt: skip
@@ -313,8 +314,9 @@ async def test_an_empty_list_of_audiences_counts_as_absent_in_a_foreign_token(cl
         loose(required_claims={"exp", "aud"}),
         TokenPolicy(required_claims={"exp", "iat", "sub", "jti", "type", "aud"}),
     ):
-        with pytest.raises(MissingClaimError, match="aud"):
+        with pytest.raises(MissingClaimError) as caught:
             await engine_with(clock, policy=policy).decode(token)
+        assert caught.value.claim == "aud"
     for policy in (TokenPolicy(), TokenPolicy(audience="a")):
         with pytest.raises(InvalidAudienceError):
             await engine_with(clock, policy=policy).decode(token)
@@ -371,6 +373,70 @@ async def test_rules_about_access_tokens_do_not_concern_refresh_tokens(clock):
     for wrong in ({}, {"tenant": "b"}, {"type": "id", "tenant": "a"}):
         with pytest.raises(WrongTokenTypeError):
             await engine.decode(signed(payload_of(**wrong)))
+
+
+@pytest.mark.parametrize(
+    ("policy", "claims"),
+    [
+        (TokenPolicy(access_token_claims={"tenant": "a"}), {"tenant": "a"}),
+        (TokenPolicy(access_token_claims={"tenant": True}), {"tenant": ["a"]}),
+        (TokenPolicy(audience="web", audience_claim="client_id"), {"client_id": "web"}),
+        (TokenPolicy(type_source="typ", accept_id_tokens=True), {"nonce": "n"}),
+    ],
+)
+@pytest.mark.parametrize("kind", ["access", "refresh"])
+async def test_an_engine_issues_no_token_that_it_would_refuse(clock, policy, claims, kind):
+    """Its claims must meet the rules of its policy; this is found when the token is issued."""
+    engine = engine_with(clock, policy=policy)
+    if policy.type_source == "claim":
+        token = await engine.issue("alice", claims=claims, type=kind)
+        assert (await engine.decode(token, type=kind)).sub == "alice"
+        pair = await engine.issue_pair("alice", claims=claims)
+        renewed = await engine.refresh(pair.refresh_token)
+        assert (await engine.decode(renewed.access_token)).extra == claims
+    else:
+        assert await engine.decode(await engine.issue("alice", claims=claims))
+
+
+@pytest.mark.parametrize(
+    ("policy", "claims"),
+    [
+        (TokenPolicy(access_token_claims={"tenant": "a"}), {}),
+        (TokenPolicy(access_token_claims={"tenant": "a"}), {"tenant": "b"}),
+        (TokenPolicy(audience="web", audience_claim="client_id"), {}),
+        (TokenPolicy(audience="web", audience_claim="client_id"), {"client_id": "app"}),
+        (TokenPolicy(audience="web", audience_claim="client_id"), {"client_id": 7}),
+        (TokenPolicy(type_source="typ"), {"nonce": "n"}),
+        (TokenPolicy(type_source="always-access"), {"at_hash": "h"}),
+    ],
+)
+async def test_a_token_that_the_engine_would_refuse_is_a_mistake_in_the_configuration(
+    clock, policy, claims
+):
+    """The error names the settings, and no value of a claim."""
+    engine = engine_with(clock, policy=policy)
+    with pytest.raises(ConfigurationError, match="would refuse the token") as caught:
+        await engine.issue("alice", claims=claims)
+    assert "app" not in str(caught.value)
+
+
+@pytest.mark.parametrize("accept_id_tokens", [False, True])
+async def test_a_security_event_token_is_no_access_token(clock, accept_id_tokens):
+    """RFC 8417 §2.2: it has an object in `events`; a claim of that name with another value may stay."""
+    policy = TokenPolicy(
+        required_claims={"exp", "sub"},
+        type_source="always-access",
+        accept_id_tokens=accept_id_tokens,
+    )
+    engine = engine_with(clock, policy=policy)
+    claims = {"sub": "alice", "exp": NOW + 60}
+    for events in ({}, {"https://e.example/logout": {}}):
+        with pytest.raises(WrongTokenTypeError):
+            await engine.decode(signed({**claims, "events": events}))
+    for events in ([], "party", None):
+        assert await engine.decode(signed({**claims, "events": events}))
+    own = engine_with(clock)
+    assert await own.decode(await own.issue("alice", claims={"events": {"party": 1}}))
 
 
 async def test_a_type_claim_says_more_than_the_claims_of_id_tokens(clock):

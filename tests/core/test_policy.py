@@ -1,5 +1,6 @@
 """A policy is frozen, and invalid values are refused when it is built."""
 
+import string
 from copy import deepcopy
 from dataclasses import FrozenInstanceError, replace
 from datetime import timedelta
@@ -7,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from tokenward import NEVER, ConfigurationError, TokenPolicy
+from tokenward.policy import LONGEST_LEEWAY
 
 DAY = timedelta(days=1)
 NO_EXP = {"iat", "sub", "jti", "type"}
@@ -23,6 +25,41 @@ def test_the_defaults_are_strict():
     assert (policy.signature_cache_entries, policy.signature_cache_bytes) == (8192, 8_388_608)
     assert (policy.reuse_grace, policy.session_lifetime) == (timedelta(seconds=10), None)
     assert (policy.access_lifetime, policy.refresh_lifetime) == (timedelta(minutes=15), 30 * DAY)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "words"),
+    [
+        ("max_token_bytes", 0, "a positive whole number"),
+        ("signature_cache_entries", -1, "a whole number, zero or more"),
+        ("signature_cache_bytes", 1.5, "a whole number, zero or more"),
+    ],
+)
+def test_a_size_is_a_whole_number(setting, value, words):
+    """The error says which are allowed."""
+    with pytest.raises(ConfigurationError, match=f"^{setting} must be {words}"):
+        TokenPolicy(**{setting: value})
+
+
+def test_the_longest_leeway_is_accepted():
+    """And nothing above it."""
+    assert TokenPolicy(leeway=LONGEST_LEEWAY).leeway == LONGEST_LEEWAY
+    with pytest.raises(ConfigurationError, match="leeway"):
+        TokenPolicy(leeway=LONGEST_LEEWAY + timedelta(microseconds=1))
+
+
+def test_one_or_several_issuers_are_a_set():
+    """For lookups; the policy keeps what it was given."""
+    assert TokenPolicy().issuers == frozenset()
+    assert TokenPolicy(issuer="a").issuers == {"a"}
+    several = TokenPolicy(issuer=["a", "b"])
+    assert (several.issuer, several.issuers) == (["a", "b"], {"a", "b"})
+
+
+def test_only_placeholders_are_refused_in_an_issuer():
+    """Any other printable character is text that iss must equal."""
+    issuer = "".join(set(string.printable) - {*"{}*"})
+    assert TokenPolicy(issuer=issuer).issuers == {issuer}
 
 
 def test_a_policy_cannot_be_changed():
@@ -91,11 +128,21 @@ def test_rules_about_claims_are_copied():
     [
         ("issuer", ""),
         ("issuer", 7),
+        ("issuer", []),
+        ("issuer", ["a", ""]),
+        ("issuer", ["a", 7]),
+        ("issuer", b"a"),
+        ("issuer", "https://login.example/{tenantid}/v2.0"),
+        ("issuer", ["a", "https://*.example"]),
         ("audience", ""),
         ("audience", []),
         ("audience", ["a", ""]),
         ("audience", [7]),
         ("required_claims", "exp"),
+        ("required_claims", [""]),
+        ("required_claims", [7]),
+        ("required_claims", 7),
+        ("required_claims", ["exp", "iat", "sub", "jti", "type", ""]),
         ("leeway", -DAY),
         ("leeway", timedelta(seconds=300.001)),
         ("leeway", 5),
@@ -117,6 +164,7 @@ def test_rules_about_claims_are_copied():
         ("access_token_claims", {"typ": b"Bearer"}),
         ("access_token_claims", {"realm_access": {"roles": "a"}}),
         ("issuer_optional_in", ["id"]),
+        ("issuer_optional_in", 7),
         ("access_lifetime", -DAY),
         ("access_lifetime", 900),
         ("access_lifetime", None),
@@ -151,7 +199,7 @@ def test_rules_about_claims_are_copied():
 )
 def test_an_invalid_setting_is_refused_by_name(setting, value):
     """The message names the setting, or the setting that it contradicts."""
-    with pytest.raises(ConfigurationError, match=r"_lifetime|" + setting):
+    with pytest.raises(ConfigurationError, match=rf"_lifetime|\b{setting}\b"):
         TokenPolicy(**{setting: value})
 
 

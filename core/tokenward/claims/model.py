@@ -4,10 +4,21 @@ import inspect
 from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, JsonValue, StrictBool
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    JsonValue,
+    StrictBool,
+)
 from pydantic.fields import FieldInfo
+from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
+from tokenward.claims.actor import Actor
+from tokenward.claims.confirmation import Confirmation
 from tokenward.claims.schema import fix_fields
 
 __all__ = ["RESERVED_CLAIMS", "Claims", "TokenType", "check_registered", "exact_issue_time"]
@@ -77,10 +88,17 @@ class Claims(BaseModel):
     """Whether the user had just logged in, or until when the token counts as fresh."""
     auth_time: Annotated[_NumericDate | None, _FROZEN] = None
     """When the user logged in, in seconds since 1970 (OpenID Connect Core §2)."""
+    acr: Annotated[str | None, _FROZEN] = None
+    """The level at which the user logged in (OpenID Connect Core §2)."""
     session_exp: Annotated[_NumericDate | None, _FROZEN] = None
     """When the session ends, despite refreshes; in refresh tokens only; Tokenward's own claim."""
     csrf: Annotated[str | None, _FROZEN] = None
     """The value that a request must repeat if the token travels in a cookie."""
+    cnf: Annotated[Confirmation | None, _FROZEN] = None
+    """The key to which the token is bound (RFC 7800 §3.1); None: a bearer token."""
+
+    act: Annotated[Actor | None, _FROZEN] = None
+    """Who acts for the subject (RFC 8693 §4.1); None: the subject itself."""
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:  # noqa: ANN401 - Pydantic's own
@@ -100,6 +118,16 @@ class Claims(BaseModel):
         # While Claims itself is built, all its fields are registered claims.
         names = None if cls.__mro__[1] is BaseModel else RESERVED_CLAIMS
         fix_fields(handler.resolve_ref_schema(schema), names)
+        return schema
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Describe this class for clients: its docstring is about Python. Pydantic calls this."""
+        schema = handler(core_schema)
+        if cls is Claims:
+            handler.resolve_ref_schema(schema)["description"] = "The claims of a token."
         return schema
 
     @property
@@ -127,7 +155,7 @@ class Claims(BaseModel):
     @property
     def issued_at(self) -> datetime | None:
         """`iat` and `iat_ms` as a date in UTC."""
-        issued_at = exact_issue_time(self)
+        issued_at = exact_issue_time(self.iat, self.iat_ms)
         return None if issued_at is None else datetime.fromtimestamp(issued_at, UTC)
 
 
@@ -176,6 +204,6 @@ def _is_ours(field: FieldInfo | None, name: str) -> bool:
     )  # fmt: skip
 
 
-def exact_issue_time(claims: Claims) -> float | None:
-    """Return `iat` with the milliseconds of `iat_ms`, in seconds since 1970."""
-    return None if claims.iat is None else claims.iat + claims.iat_ms / 1000
+def exact_issue_time(iat: float | None, iat_ms: int) -> float | None:
+    """Return ``iat`` with the milliseconds of ``iat_ms``, in seconds since 1970."""
+    return None if iat is None else iat + iat_ms / 1000

@@ -1,14 +1,27 @@
 """Rules about the values of claims, as a policy states them."""
 
 from collections.abc import Collection, Iterator, Mapping
+from datetime import timedelta
 from typing import Final, Literal, TypeAlias
 
 from pydantic import JsonValue
 
+from tokenward._arguments import checked_names
 from tokenward.claims.model import RESERVED_CLAIMS
 from tokenward.errors import ConfigurationError
 
-__all__ = ["ClaimRule", "ClaimRules", "check_audience_claim"]
+__all__ = [
+    "ClaimRule",
+    "ClaimRules",
+    "check_above_zero",
+    "check_audience_claim",
+    "check_other_name",
+    "check_range",
+    "check_size",
+    "checked_choices",
+    "checked_issuers",
+    "checked_required_claims",
+]
 
 ClaimRule: TypeAlias = Literal[True] | str | Collection[str]
 """What a claim must be: True, if it must be present; or one or several texts, if it must equal one."""
@@ -58,6 +71,98 @@ class ClaimRules(Mapping[str, ClaimRule]):
         list never equals a text.
         """
         return all(_is_met(rule, members.get(name)) for name, rule in self._rules.items())
+
+
+def checked_issuers(issuer: str | Collection[str]) -> frozenset[str]:
+    """Return one or several issuers as a set.
+
+    Raises:
+        ConfigurationError: there is none, one is not text or empty, or has a placeholder, which
+            would be compared letter by letter.
+    """
+    issuers = checked_names(issuer, "issuer")
+    if any(not {*"{}*"}.isdisjoint(each) for each in issuers):
+        msg = (
+            "issuer must be the exact text of iss, without placeholders: for several tenants, pass "
+            "a collection with the issuer of each."
+        )
+        raise ConfigurationError(msg)
+    return issuers
+
+
+def checked_required_claims(names: Collection[str]) -> frozenset[str]:
+    """Return the names of required claims as a set; it may be empty.
+
+    Raises:
+        ConfigurationError: it is not a collection, or a name is empty or not text.
+    """
+    if isinstance(names, str) or not isinstance(names, Collection):
+        msg = "required_claims must be a collection of names, as in required_claims={'sub'}."
+        raise ConfigurationError(msg)
+    if not all(isinstance(name, str) and name for name in names):
+        msg = "required_claims must contain names of claims only, as in required_claims={'sub'}."
+        raise ConfigurationError(msg)
+    return frozenset(names)
+
+
+def checked_choices(
+    names: Collection[str], choices: tuple[str, str], setting: str
+) -> frozenset[str]:
+    """Return names of which each is one of two choices as a set; it may be empty.
+
+    Raises:
+        ConfigurationError: it is not a collection, or a name is another one.
+    """
+    is_listed = isinstance(names, Collection) and not isinstance(names, str)
+    if not is_listed or not all(each in choices for each in names):
+        msg = f"{setting} may contain only {choices[0]!r} and {choices[1]!r}, as in {{{choices[1]!r}}}."
+        raise ConfigurationError(msg)
+    return frozenset(names)
+
+
+def check_size(value: object, setting: str, least: int) -> None:
+    """Refuse a size that is not a whole number, or less than the least, which is zero or one.
+
+    Raises:
+        ConfigurationError: it is one of these.
+    """
+    if type(value) is not int or value < least:
+        kind = "a positive whole number" if least else "a whole number, zero or more"
+        msg = f"{setting} must be {kind}."
+        raise ConfigurationError(msg)
+
+
+def check_range(value: object, setting: str, longest: timedelta, text: str) -> None:
+    """Refuse a duration that is negative or too long; `text` names the longest.
+
+    Raises:
+        ConfigurationError: it is one of these, or not a timedelta.
+    """
+    if not isinstance(value, timedelta) or not timedelta(0) <= value <= longest:
+        msg = f"{setting} must be a timedelta from zero to {text}."
+        raise ConfigurationError(msg)
+
+
+def check_above_zero(value: object, setting: str) -> None:
+    """Refuse a duration that is neither None nor above zero.
+
+    Raises:
+        ConfigurationError: it is another one, or not a timedelta.
+    """
+    if value is not None and (not isinstance(value, timedelta) or value <= timedelta(0)):
+        msg = f"{setting} must be a timedelta above zero, or None."
+        raise ConfigurationError(msg)
+
+
+def check_other_name(name: object, claim: str, setting: str) -> None:
+    """Refuse a name that cannot be the other name of a registered claim.
+
+    Raises:
+        ConfigurationError: it is not text, or another registered claim.
+    """
+    if name != claim and (not isinstance(name, str) or not name or name in RESERVED_CLAIMS):
+        msg = f"{setting} must be {claim!r} or the name of a claim that is not registered."
+        raise ConfigurationError(msg)
 
 
 def check_audience_claim(name: object, *, has_audience: bool) -> None:

@@ -142,14 +142,12 @@ def may_hide_numbers(nodes: list[CoreSchema], fixed: Collection[str]) -> bool:
         nodes: the schema nodes of a model for which `reads_alike` is True.
         fixed: the names of fields that are known to validate their numbers.
     """
-    config = nodes[0].get("config", {})
+    config = nodes[0]["config"]
     return (
         config.get("extra_fields_behavior") not in {"allow", "forbid"}
         or "extras_schema" in nodes[-1]
         or any(
-            _hides_number(field, by_name=config.get("validate_by_name", False))
-            for name, field in fields_of(nodes).items()
-            if name not in fixed
+            _hides_number(field) for name, field in fields_of(nodes).items() if name not in fixed
         )
     )
 
@@ -168,9 +166,9 @@ def has_hidden_infinity(payload: bytes) -> bool:
     )
 
 
-def _hides_number(field: CoreSchema, *, by_name: bool) -> bool:
-    alias = field.get("validation_alias")
-    if alias is not None and (by_name or not isinstance(alias, str)):
+def _hides_number(field: CoreSchema) -> bool:
+    # A path, or several names: the model may validate only a part of what they name.
+    if not isinstance(field.get("validation_alias", ""), str):
         return True
     return not all(
         node["type"] in _WITHOUT_NUMBERS

@@ -4,12 +4,21 @@ from collections.abc import Collection, Mapping
 from typing import Final
 
 from tokenward._arguments import kind_of
+from tokenward.claims.acr import check_acr
 from tokenward.claims.model import TokenType
 from tokenward.errors import ConfigurationError
 from tokenward.policy import TokenPolicy
 
-__all__ = ["check_mapping", "check_refresh_tokens", "check_type", "checked_scope"]
+__all__ = [
+    "check_label",
+    "check_login_arguments",
+    "check_mapping",
+    "check_refresh_tokens",
+    "check_type",
+    "checked_scope",
+]
 
+_LONGEST_LABEL: Final = 100
 # Each is a Collection: comparing types is several times faster than asking the abstract class.
 _USUAL_COLLECTIONS: Final = frozenset({list, tuple, set, frozenset})
 
@@ -39,6 +48,28 @@ def check_type(type: TokenType, *, fresh: bool) -> None:
         raise ConfigurationError(msg)
 
 
+def check_login_arguments(*, fresh: object, acr: object, check: object) -> None:
+    """Refuse a refresh that would count as a login although nothing checks the login.
+
+    Raises:
+        ConfigurationError: there is no `check`, or there is an `acr` without `fresh`.
+    """
+    if not isinstance(fresh, bool):
+        msg = "fresh must be True or False."
+        raise ConfigurationError(msg)
+    if acr is not None:
+        check_acr(acr)
+    if acr is not None and not fresh:
+        msg = "acr is the level of a new login: pass fresh=True, and a check of the login."
+        raise ConfigurationError(msg)
+    if fresh and check is None:
+        msg = (
+            "fresh=True needs a check that verifies the login of claims.sub, for example a code: "
+            "without it every refresh would count as a login."
+        )
+        raise ConfigurationError(msg)
+
+
 def check_refresh_tokens(policy: TokenPolicy) -> None:
     """Refuse refresh tokens if the engine could not tell them from access tokens later.
 
@@ -51,6 +82,28 @@ def check_refresh_tokens(policy: TokenPolicy) -> None:
             f"With type_source='{source}' refresh tokens look like access tokens: issue access "
             "tokens only, or use type_source='claim'."
         )
+        raise ConfigurationError(msg)
+
+
+def check_label(label: object, *, is_listed: bool) -> None:
+    """Refuse a label of a session that is not a short text, or that nothing would keep.
+
+    Args:
+        label: the label.
+        is_listed: whether the engine lists its sessions.
+
+    Raises:
+        TypeError: it is not text.
+        ConfigurationError: it is empty, too long, or has a control character; or nothing keeps it.
+    """
+    if not isinstance(label, str):
+        msg = f"label must be text, not {kind_of(label)}, as in label='Phone'."
+        raise TypeError(msg)
+    if not 0 < len(label) <= _LONGEST_LABEL or not label.isprintable():
+        msg = f"label must have 1 to {_LONGEST_LABEL} characters, all of them printable."
+        raise ConfigurationError(msg)
+    if not is_listed:
+        msg = "label needs a list of sessions: TokenEngine(..., session_list=SessionList())."
         raise ConfigurationError(msg)
 
 

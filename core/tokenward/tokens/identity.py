@@ -5,14 +5,14 @@ from typing import Final
 
 from tokenward._arguments import kind_of
 from tokenward.errors import ConfigurationError
-from tokenward.jose.compact import looks_like_token
+from tokenward.jose.segments import looks_like_token
 
 __all__ = ["check_identity", "check_no_token", "new_identity"]
 
 _CLAIM_OF: Final = {"session": "sid", "subject": "sub"}
 _FIX_OF: Final = {
     "session": "a sid, or the claims of a token of the session",
-    "subject": "claims.sub, or str(number) for a number",
+    "subject": "claims.sub, or str(user.id) for a number or a UUID",
 }
 
 

@@ -21,8 +21,9 @@ from tokenward.errors import (
 )
 from tokenward.jose.algorithms import ALGORITHMS
 from tokenward.jose.codec import all_finite, b64url_decode, loads_header, loads_payload
-from tokenward.jose.compact import normalize_typ, split_compact, text_of_token
+from tokenward.jose.compact import normalize_typ
 from tokenward.jose.key_source import KeySource
+from tokenward.jose.segments import split_compact, text_of_token
 from tokenward.policy import TokenPolicy
 from tokenward.tokens.validator import ClaimsValidator
 
@@ -113,6 +114,7 @@ class _FaultLister(ClaimsValidator[Claims]):
     def __init__(self, policy: TokenPolicy, keys: KeySource) -> None:
         super().__init__(Claims, policy, keys)
         self._required = sorted(policy.required_claims)
+        self._audience_claim = policy.audience_claim
 
     def faults(
         self, claims: Claims, token: UnverifiedToken, now: float
@@ -131,7 +133,7 @@ class _FaultLister(ClaimsValidator[Claims]):
         if self._type_of(kind, _media_type(token)) is None:
             yield WrongTokenTypeError()
         else:
-            yield from _raised(lambda: self._check_access_claims(kind, token.claims))
+            yield from _raised(lambda: self._rules.check_access_claims(kind, token.claims))
 
         if claims.iat is not None and claims.iat > now + self._leeway:
             yield TokenNotYetValidError(claim="iat")
@@ -149,8 +151,8 @@ class _FaultLister(ClaimsValidator[Claims]):
         if aud is not None and self._audiences.isdisjoint(claims.audiences):
             faults = _raised(lambda: self._check_empty_audience(aud))
             yield from (each for each in faults if "aud" not in missing or aud)
-        if self._audience_claim not in {"aud", *missing}:
-            yield from _raised(lambda: self._check_audience_claim(token.claims))
+        if self._audience_claim not in missing:
+            yield from _raised(lambda: self._rules.check_audience_claim(token.claims))
 
 
 def _raised(check: Callable[[], None]) -> list[InvalidTokenError]:

@@ -1,5 +1,6 @@
 """From a verified payload to typed claims: registered claims by one fixed model, the user's by theirs."""
 
+from collections.abc import Callable
 from typing import Final, Generic, TypeAlias, TypeVar
 
 from pydantic import ValidationError
@@ -19,9 +20,9 @@ from tokenward.errors import (
     InvalidTokenError,
     MalformedTokenError,
     MissingClaimError,
-    raise_without_context,
 )
-from tokenward.jose.codec import all_finite, loads_payload
+from tokenward.jose.codec import loads_payload
+from tokenward.jose.without_context import raise_without_context
 from tokenward.policy import TokenPolicy
 
 __all__ = ["ClaimsReader"]
@@ -35,8 +36,8 @@ _read_registered: Final = SchemaValidator(
     core_schema.model_fields_schema(_FIELDS, extra_behavior="ignore"),  # type: ignore[arg-type] # the same
     core_schema.CoreConfig(allow_inf_nan=False, hide_input_in_errors=True),
 ).validate_json
-# Claims to which other issuers may give another meaning.
-_OF_TOKENWARD: Final = frozenset({"iat_ms", "session_exp", "scope"})
+# Claims to which other issuers may give another meaning; some write `acr` as a number.
+_OF_TOKENWARD: Final = frozenset({"iat_ms", "session_exp", "scope", "acr"})
 # The same, unless the tokens are of the flask-jwt-extended family, which have a `type` claim.
 _OF_THE_FAMILY: Final = frozenset({"fresh", "csrf", "type"})
 _set: Final = object.__setattr__
@@ -68,10 +69,19 @@ class ClaimsReader(Generic[ClaimsT]):
         nodes = nodes_of(model.__pydantic_core_schema__)
         self._is_alike = reads_alike(model, nodes, _FIELDS)
         self._may_hide_numbers = not self._is_alike or may_hide_numbers(nodes, RESERVED_CLAIMS)
+        # Of a `PayloadClaims`, which is not imported here: few programs use it.
+        self._keep_payload: Callable[[ClaimsT, bytes], None] | None
+        self._keep_payload = getattr(model, "_keep_verified_payload", None)
         self._policy = policy
         self._is_tolerant = policy.is_for_others or policy.integer_subjects
         is_of_family = policy.type_source == "claim"
-        self._reads_scp = not is_of_family
+        others = [(policy.subject_claim, "sub"), (policy.scope_claim, "scope")]
+        if not is_of_family:
+            others.append(("scp", "scope"))
+        # Each name as it is in a payload; most payloads have none of them, and are not parsed again.
+        self._other_names = tuple(
+            (to_json(other), other, claim) for other, claim in others if other != claim
+        )
         self._foreign = _OF_TOKENWARD if is_of_family else _OF_TOKENWARD | _OF_THE_FAMILY
         self._claim_names = frozenset(model.model_fields).union(
             *(token_names(model, name) for name in model.model_fields)
@@ -86,8 +96,10 @@ class ClaimsReader(Generic[ClaimsT]):
             InvalidClaimError: a claim does not have the type that the model requires.
             TypeError: a validator of the model returned an object of another class.
         """
-        if self._reads_scp and b'"scp"' in payload:
-            payload = _with_scope(payload)
+        verified = payload
+        for written, other, claim in self._other_names:
+            if written in payload:
+                payload = _with_claim(payload, claim, other)
 
         claims: ClaimsT | None = None
         if self._is_alike:
@@ -101,11 +113,11 @@ class ClaimsReader(Generic[ClaimsT]):
 
         # JSON has no NaN and no Infinity (RFC 8259 §6), but Pydantic's parser accepts them and reads
         # 1e999 as infinity. The model refuses them in its float fields; this refuses all others.
-        extra = claims.__pydantic_extra__
-        if (extra and not all_finite(extra)) or (
-            self._may_hide_numbers and has_hidden_infinity(payload)
-        ):
+        may_hide_numbers = self._may_hide_numbers or claims.__pydantic_extra__
+        if may_hide_numbers and has_hidden_infinity(payload):
             raise MalformedTokenError
+        if self._keep_payload is not None:
+            self._keep_payload(claims, verified)
         return claims
 
     def _read_separately(self, payload: bytes) -> ClaimsT:
@@ -194,18 +206,20 @@ class ClaimsReader(Generic[ClaimsT]):
         return InvalidClaimError(claim)
 
 
-def _with_scope(payload: bytes) -> bytes:
-    """Return a payload whose ``scope`` has the value of ``scp``, if it has no ``scope`` itself.
+def _with_claim(payload: bytes, claim: str, other: str) -> bytes:
+    """Return a payload with a claim that has the value of another, if it has no such claim itself.
 
-    The rest stays as it is, byte by byte.
+    The rest stays as it is, byte by byte. A ``scope`` is text or a list of texts, a ``sub`` is text
+    or an integer; a value of another type is not copied.
     """
     members = loads_payload(payload)
-    scopes = members.get("scp")
-    are_texts = isinstance(scopes, list) and all(isinstance(each, str) for each in scopes)
-    if members.get("scope") not in (None, "", []) or not (are_texts or isinstance(scopes, str)):
+    value = members.get(other)
+    are_texts = isinstance(value, list) and all(isinstance(each, str) for each in value)
+    fits = are_texts if claim == "scope" else type(value) is int
+    if members.get(claim) not in (None, "", []) or not (fits or isinstance(value, str)):
         return payload
     # Of duplicate names the last counts, so this replaces a null.
-    return payload.rstrip()[:-1] + b',"scope":' + to_json(scopes) + b"}"
+    return payload.rstrip()[:-1] + b',"' + claim.encode() + b'":' + to_json(value) + b"}"
 
 
 def _wrong_members(error: ValidationError) -> frozenset[str]:

@@ -1,16 +1,18 @@
 """Checks claims against the policy; every path of the engine makes all checks."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Sequence
 from datetime import timedelta
+from operator import itemgetter
 from typing import Final, Generic, TypeVar
 
-from pydantic import JsonValue
-
+from tokenward.claims.acr import checked_acr_values, satisfies
+from tokenward.claims.login_limits import login_limits
 from tokenward.claims.model import RESERVED_CLAIMS, Claims, TokenType
-from tokenward.claims.rules import ClaimRules
+from tokenward.claims.rules import check_above_zero
 from tokenward.errors import (
     FreshTokenRequiredError,
+    InsufficientAuthenticationError,
     InvalidAudienceError,
     InvalidClaimError,
     InvalidIssuerError,
@@ -24,18 +26,18 @@ from tokenward.jose.codec import loads_payload
 from tokenward.jose.compact import VerifiedJws
 from tokenward.jose.key_source import KeySource
 from tokenward.policy import ALWAYS_REQUIRED, TokenPolicy
+from tokenward.tokens.member_rules import MemberRules
 from tokenward.tokens.reader import ClaimsReader
 
 __all__ = ["ClaimsValidator"]
 
 ClaimsT = TypeVar("ClaimsT", bound=Claims)
 
+_checked: Final = itemgetter("sub", "exp", "iat", "nbf", "jti", "type", "iss", "aud")
 _ACCESS_TYP: Final = "at+jwt"  # RFC 9068 §2.1
 _KNOWN_TYPES: Final = frozenset({"access", "refresh"})
 # RFC 8725 §3.11: a token with the ``typ`` of another purpose is refused.
 _OUR_TYPS: Final = frozenset({_ACCESS_TYP, "jwt", None})
-# OpenID Connect Core §2, §3.1.3.6 and §3.3.2.11: claims of ID tokens.
-_OF_ID_TOKENS: Final = frozenset({"nonce", "at_hash", "c_hash"})
 
 
 class ClaimsValidator(ClaimsReader[ClaimsT], Generic[ClaimsT]):
@@ -54,29 +56,27 @@ class ClaimsValidator(ClaimsReader[ClaimsT], Generic[ClaimsT]):
             TypeError: the model redefines registered claims.
         """
         super().__init__(model, policy)
-        self._issuer = policy.issuer
+        self._issuers = policy.issuers
+        # Compared first, so that one issuer costs no more than a comparison.
+        self._issuer = min(policy.issuers, default=None)
         self._audiences = policy.audiences
-        self._audience_claim = policy.audience_claim
         self._requires_aud = policy.audience is not None and policy.audience_claim == "aud"
         self._is_for_others = policy.is_for_others
         self._type_source = policy.type_source
-        self._refuses_id_tokens = policy.type_source != "claim" and not policy.accept_id_tokens
-        rules = policy.access_token_claims
-        self._access_rules = rules if isinstance(rules, ClaimRules) else None
+        # RFC 9068 §4: a profile demands the header of access tokens, whatever their claims say.
+        self._access_typs = _OUR_TYPS if policy.profile is None else frozenset({_ACCESS_TYP})
+        self._rules = MemberRules(policy)
         # One flag, so that own tokens do not pay for rules about tokens of other issuers.
-        self._reads_members = (
-            self._refuses_id_tokens
-            or self._access_rules is not None
-            or policy.audience_claim != "aud"
-        )
+        self._reads_members = self._rules.are_needed
         self._issuer_optional_in = policy.issuer_optional_in
         self._required_registered = RESERVED_CLAIMS.intersection(policy.required_claims)
-        self._required_names = sorted(self._required_registered)
         self._required_others = sorted(frozenset(policy.required_claims) - RESERVED_CLAIMS)
         self._requires_more = not ALWAYS_REQUIRED.issuperset(policy.required_claims)
+        self._acr_levels = policy.acr_levels
         self._leeway = policy.leeway.total_seconds()
         bound = policy.age_bound
         self._max_age = math.inf if bound is None else bound.total_seconds()
+        self._old_after = self._max_age + self._leeway
         self._sets_max_age = policy.max_token_age is not None
         self._keys = keys
 
@@ -100,20 +100,20 @@ class ClaimsValidator(ClaimsReader[ClaimsT], Generic[ClaimsT]):
             TokenNotYetValidError, TokenExpiredError: the token is not valid yet, or has expired.
             TokenTooOldError: the token is older than the policy allows.
         """
-        exp, iat, nbf, kind = claims.exp, claims.iat, claims.nbf, claims.type
+        # Read together, because an attribute of a Pydantic model takes ten times as long.
+        sub, exp, iat, nbf, jti, kind, iss, aud = _checked(claims.__dict__)
         # A null or an empty text counts as absent.
         if (
             exp is None
             or iat is None
-            or not (kind and claims.sub and claims.jti)
+            or not (kind and sub and jti)
             or self._requires_more
             or (nbf is None and "nbf" in claims.__pydantic_fields_set__)
         ):
             self._check_presence(claims, jws.payload)
 
-        if self._issuer is not None and claims.iss != self._issuer:
-            self._check_issuer(claims.iss, kind)
-        aud = claims.aud
+        if self._issuer is not None and iss != self._issuer:
+            self._check_issuer(iss, kind)
         if aud is not None:
             # RFC 7519 §4.1.3. Without a configured audience, every named audience is another one.
             if self._audiences.isdisjoint((aud,) if isinstance(aud, str) else aud):
@@ -121,7 +121,7 @@ class ClaimsValidator(ClaimsReader[ClaimsT], Generic[ClaimsT]):
         elif self._requires_aud:
             raise MissingClaimError(claim="aud")
         if self._reads_members:
-            self._check_members(kind, jws.payload)
+            self._rules.check(kind, loads_payload(jws.payload))
 
         found = self._type_of(kind, jws.typ)
         if found is None or (found != expected and expected is not None):
@@ -134,14 +134,26 @@ class ClaimsValidator(ClaimsReader[ClaimsT], Generic[ClaimsT]):
         self._check_age(exp, iat, now)
 
     def seconds_left(self, claims: ClaimsT, now: float) -> float:
-        """Return the seconds until a token expires, including leeway; infinity: it never expires.
+        """Return the seconds until a token is refused, including leeway; infinity: never.
+
+        It is refused when it expires, or when its login becomes too old for the request that it
+        was sent with.
 
         Raises:
             TokenExpiredError: it has expired.
             TokenTooOldError: it is older than the policy allows.
+            FreshTokenRequiredError, InsufficientAuthenticationError: its login is too old.
         """
         self._check_age(claims.exp, claims.iat, now)
-        return self.expires_at(claims) - now
+        end = self.expires_at(claims)
+        for fresh, acr, max_age in login_limits(claims):
+            if fresh:
+                self.check_fresh(claims, now)
+                end = min(end, math.inf if claims.fresh is True else claims.fresh)
+            self.check_login(claims, acr, max_age, now)
+            if max_age is not None:
+                end = min(end, self._login_expires_at(claims, max_age))
+        return end - now
 
     def expires_at(self, claims: ClaimsT) -> float:
         """Return the time from which a token is refused for its expiry or age, including leeway."""
@@ -150,26 +162,51 @@ class ClaimsValidator(ClaimsReader[ClaimsT], Generic[ClaimsT]):
             end = claims.iat + self._max_age
         return end + self._leeway
 
-    def check_fresh(self, claims: ClaimsT, max_age: timedelta | None, now: float) -> None:
-        """Check the time of the login, or the ``fresh`` claim if `max_age` is None.
+    def check_fresh(self, claims: ClaimsT, now: float) -> None:
+        """Check the ``fresh`` claim.
 
         Raises:
-            FreshTokenRequiredError: the login is too old or unknown, or the token is not fresh.
+            FreshTokenRequiredError: the token is not fresh.
         """
-        if max_age is None:
-            # flask-jwt-extended: True, or the time until which the token counts as fresh.
-            if claims.fresh is False or (claims.fresh is not True and now >= claims.fresh):
-                raise FreshTokenRequiredError
-            return
+        # flask-jwt-extended: True, or the time until which the token counts as fresh.
+        if claims.fresh is False or (claims.fresh is not True and now >= claims.fresh):
+            raise FreshTokenRequiredError
+
+    def check_login(
+        self, claims: ClaimsT, acr: Sequence[str] | None, max_age: timedelta | None, now: float
+    ) -> None:
+        """Check the level and the time of the login.
+
+        Raises:
+            InsufficientAuthenticationError: the login is too old, too weak or unknown. The error
+                names everything that is required: one login then suffices.
+            ConfigurationError: `acr` or `max_age` is invalid.
+        """
+        # A requirement has checked its tuple. Within one text, "1" would be a level of "10".
+        if acr is not None and type(acr) is not tuple:
+            acr = checked_acr_values(acr, "acr")
+        check_above_zero(max_age, "max_age")
+        is_sufficient = acr is None or satisfies(claims.acr, acr, self._acr_levels)
+        if max_age is not None and now > self._login_expires_at(claims, max_age):
+            is_sufficient = False
+        if not is_sufficient:
+            raise InsufficientAuthenticationError(
+                tuple(acr or ()), None if max_age is None else int(max_age.total_seconds())
+            )
+
+    def _login_expires_at(self, claims: ClaimsT, max_age: timedelta) -> float:
+        """Return the last time at which a login is recent enough; minus infinity: it is unknown."""
         logged_in_at = claims.auth_time
         if logged_in_at is None and claims.fresh is True:
             # A token that is marked fresh was issued at the login itself.
             logged_in_at = claims.iat
-        seconds = max_age.total_seconds()
-        if logged_in_at is None or now > logged_in_at + seconds + self._leeway:
-            raise FreshTokenRequiredError(int(seconds))
+        if logged_in_at is None:
+            return -math.inf
+        return logged_in_at + max_age.total_seconds() + self._leeway
 
     def _check_issuer(self, issuer: str | None, kind: str) -> None:
+        if issuer in self._issuers:
+            return
         if issuer is not None:
             raise InvalidIssuerError
         if kind not in self._issuer_optional_in:
@@ -182,37 +219,11 @@ class ClaimsValidator(ClaimsReader[ClaimsT], Generic[ClaimsT]):
         if self._requires_aud:
             raise MissingClaimError(claim="aud")
 
-    def _check_members(self, kind: str, payload: bytes) -> None:
-        """Check what the policy says about other claims, by their names in the token."""
-        members = loads_payload(payload)
-        if self._audience_claim != "aud":
-            self._check_audience_claim(members)
-        self._check_access_claims(kind, members)
-
-    def _check_audience_claim(self, members: Mapping[str, JsonValue]) -> None:
-        named = members.get(self._audience_claim)
-        if named in (None, "", []):
-            raise MissingClaimError(self._audience_claim)
-        names = named if isinstance(named, list) else [named]
-        if not all(isinstance(name, str) for name in names):
-            raise InvalidClaimError(self._audience_claim)
-        if self._audiences.isdisjoint(names):
-            raise InvalidAudienceError
-
-    def _check_access_claims(self, kind: str, members: Mapping[str, JsonValue]) -> None:
-        """Refuse an ID token, and a token without the claims of an access token."""
-        if self._type_source == "claim" and kind != "access":
-            return
-        if self._refuses_id_tokens and not _OF_ID_TOKENS.isdisjoint(members):
-            raise WrongTokenTypeError
-        if self._access_rules is not None and not self._access_rules.are_met(members):
-            raise WrongTokenTypeError
-
     def _check_age(self, exp: float | None, iat: float | None, now: float) -> None:
         # RFC 7519 §4.1.4: the current time must be before exp.
         if exp is not None and now >= exp + self._leeway:
             raise TokenExpiredError
-        is_old = iat is not None and now >= iat + self._max_age + self._leeway
+        is_old = iat is not None and now >= iat + self._old_after
         if is_old and self._has_age_bound():
             raise TokenTooOldError
 
@@ -221,7 +232,7 @@ class ClaimsValidator(ClaimsReader[ClaimsT], Generic[ClaimsT]):
         return self._sets_max_age or self._keys.can_sign
 
     def _check_presence(self, claims: ClaimsT, payload: bytes) -> None:
-        for name in self._required_names:
+        for name in sorted(self._required_registered):
             if getattr(claims, name) in {None, "", ()}:
                 raise MissingClaimError(name)
         if not claims.__pydantic_fields_set__ >= self._required_registered:
@@ -242,8 +253,7 @@ class ClaimsValidator(ClaimsReader[ClaimsT], Generic[ClaimsT]):
         source = self._type_source
         if source == "typ":
             return "access" if typ == _ACCESS_TYP else None
-        if typ not in _OUR_TYPS:
-            return None
         if source == "always-access" or kind == "access":
-            return "access"
-        return kind if kind in _KNOWN_TYPES and typ != _ACCESS_TYP else None
+            return "access" if typ in self._access_typs else None
+        is_plain = typ in _OUR_TYPS and typ != _ACCESS_TYP
+        return kind if is_plain and kind in _KNOWN_TYPES else None

@@ -6,16 +6,19 @@ from typing import Final, Generic, NamedTuple, TypeVar, cast
 
 from tokenward.claims.model import RESERVED_CLAIMS, Claims, TokenType
 from tokenward.claims.names import needed_members
-from tokenward.errors import ConfigurationError
+from tokenward.errors import ConfigurationError, InvalidTokenError
 from tokenward.hooks import RegisteredHooks, TokenDraft, run_validators
-from tokenward.jose.codec import dumps
+from tokenward.jose.codec import dumps, loads_payload
 from tokenward.jose.compact import CompactJws
 from tokenward.jose.key import Key
 from tokenward.jose.key_source import KeySource
 from tokenward.policy import NEVER, Lifetime, TokenPolicy
+from tokenward.tokens.claim_values import check_claim_values
 from tokenward.tokens.grant import Grant, session_end
 from tokenward.tokens.identity import new_identity
+from tokenward.tokens.member_rules import MemberRules
 from tokenward.tokens.pair import TokenPair
+from tokenward.tokens.provider_login import ProviderLogin, session_begun_by
 
 __all__ = ["TokenWriter", "WrittenPair"]
 
@@ -61,10 +64,12 @@ class TokenWriter(Generic[ClaimsT]):
             "refresh": _milliseconds(policy.refresh_lifetime),
         }
         self._policy_claims: dict[str, object] = {}
-        if policy.issuer is not None:
-            self._policy_claims["iss"] = policy.issuer
+        self._has_several_issuers = len(policy.issuers) > 1
+        if policy.issuers:
+            (self._policy_claims["iss"], *_) = policy.issuers
         if policy.audience is not None:
             self._policy_claims["aud"] = policy.audience
+        self._rules = MemberRules(policy)
         self._extra_claims = policy.extra_registered_claims
         self._new_jti = new_jti
         self._hooks = hooks
@@ -72,12 +77,17 @@ class TokenWriter(Generic[ClaimsT]):
         # Only presence is checked: validating each new token would take a third of its issuing.
         self._needed = needed_members(model)
 
-    def begin_session(self, grant: Grant, now_ms: int) -> Grant:
-        """Return the grant with a new session, which ends when the policy says."""
+    def begin_session(self, grant: Grant, now_ms: int, login: ProviderLogin | None) -> Grant:
+        """Return the grant with a new session, which ends when the policy says.
+
+        Raises:
+            TypeError, ConfigurationError: see `session_begun_by`.
+        """
         end = session_end(self._policy, now_ms // 1000)
         # One CSRF token for the whole session: an open page stays usable after a refresh.
         registered = {**grant.registered, "csrf": new_identity()}
-        return grant._replace(session=new_identity(), session_end=end, registered=registered)
+        session = new_identity() if login is None else session_begun_by(login)
+        return grant._replace(session=session, session_end=end, registered=registered)
 
     async def write_pair(
         self,
@@ -106,6 +116,7 @@ class TokenWriter(Generic[ClaimsT]):
             access,
             refresh,
             expires_in=_seconds_until(access_exp, issued_at),
+            token_type="DPoP" if grant.is_bound_to_dpop else "Bearer",
             scope=grant.scope,
             refresh_expires_in=_seconds_until(refresh_exp, issued_at),
             csrf_token=cast("str", grant.registered["csrf"]),
@@ -135,10 +146,17 @@ class TokenWriter(Generic[ClaimsT]):
 
         Raises:
             ConfigurationError: the caller's claims include a registered claim or lack a claim that
-                the model requires, a value cannot be written as JSON, or the policy does not allow
-                the lifetime.
+                the model requires, a value cannot be written as JSON without losing its meaning, or
+                the policy does not allow the lifetime, has several issuers, or would refuse the
+                token.
             SigningKeyError: the keys only verify.
         """
+        if self._has_several_issuers:
+            msg = (
+                "An engine whose policy has several issuers only verifies: issue tokens with an "
+                "engine whose policy has one."
+            )
+            raise ConfigurationError(msg)
         exp = self._expiry(grant, kind, lifetime, issued_ms)
         if self._hooks.before_issue:
             grant = await self._drafted(grant, kind)
@@ -150,11 +168,21 @@ class TokenWriter(Generic[ClaimsT]):
             self._check_claims(grant.claims)
 
         payload = dumps(self._claims_of(grant, kind, jti, exp, issued_ms))
+        if grant.claims:
+            check_claim_values(grant.claims)
+        if self._rules.are_needed:
+            self._check_own(kind, payload)
         key = self._keys.signing_key()
         if isinstance(key, Key):
             token = self._jws.sign(payload, typ=_TYP[kind], headers=grant.headers, key=key)
         else:
             token = await self._jws.sign_with(key, payload, typ=_TYP[kind], headers=grant.headers)
+        if len(token) > self._policy.max_token_bytes:
+            msg = (
+                "The token is longer than the max_token_bytes of the policy: put fewer claims into "
+                "it, or raise the limit."
+            )
+            raise ConfigurationError(msg)
         return token, exp
 
     def _expiry(
@@ -222,10 +250,31 @@ class TokenWriter(Generic[ClaimsT]):
 
         await run_validators(
             self._hooks.before_issue,
-            TokenDraft(kind, grant.subject, grant.session, grant.scope, grant.fresh, claims),
+            TokenDraft(
+                kind,
+                grant.subject,
+                grant.session,
+                grant.scope,
+                grant.fresh,
+                claims,
+                acr=cast("str | None", grant.registered.get("acr")),
+                actor=grant.actor,
+            ),
             "A before_issue hook must return None: change draft.claims instead.",
         )
         return grant._replace(claims=claims)
+
+    def _check_own(self, kind: TokenType, payload: bytes) -> None:
+        """Refuse a token that the engine itself would not accept as what it is."""
+        try:
+            self._rules.check(kind, loads_payload(payload))
+        except InvalidTokenError as exc:
+            msg = (
+                "The policy of this engine would refuse the token: pass the claims that "
+                "access_token_claims and audience_claim require with claims={...}, and no claims of "
+                "ID tokens; or issue tokens with an engine whose policy does not have these settings."
+            )
+            raise ConfigurationError(msg) from exc
 
     def _check_claims(self, claims: Mapping[str, object]) -> None:
         reserved = ", ".join(sorted(RESERVED_CLAIMS & claims.keys()))
