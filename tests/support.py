@@ -1,42 +1,36 @@
 """What several tests need: secrets, claims, engines and raw tokens."""
 
-import json
 import os
 import traceback
-from collections.abc import Mapping
 
-from tokenward import Claims, Key, KeyRing, MemoryStore, RevocationStore, TokenEngine, TokenPolicy
-from tokenward.jose.codec import b64url_encode
+from tokenward import Claims, KeyRing, MemoryStore, RevocationStore, TokenEngine, TokenPolicy
 from tokenward.testing import FrozenClock
+from tokenward.testing.adapters.tokens import (
+    NOW,
+    OTHER_SECRET,
+    SECRET,
+    CountingKey,
+    ShopClaims,
+    payload_of,
+    signed,
+)
 
-NOW = 1_800_000_000.0
-SECRET = "a-secret-of-more-than-thirty-two-bytes-for-tests"
-OTHER_SECRET = "another-secret-of-more-than-thirty-two-bytes!!"
-IS_DEEP = os.environ.get("HYPOTHESIS_PROFILE") == "ci"
-"""Whether races and the like are repeated often, as `.ci/run` wants it, or a few times."""
+__all__ = [
+    "IS_DEEP",
+    "NOW",
+    "OTHER_SECRET",
+    "SECRET",
+    "CountingKey",
+    "FrozenClock",
+    "ShopClaims",
+    "engine_with",
+    "everything_of",
+    "payload_of",
+    "signed",
+]
 
-
-class ShopClaims(Claims):
-    """The claims of the examples."""
-
-    tenant: str
-    roles: tuple[str, ...] = ()
-
-
-class CountingKey(Key):
-    """A key that counts its verifications."""
-
-    __slots__ = ("_verified",)
-
-    @property
-    def verified(self) -> int:
-        """How often the key was asked to verify a signature."""
-        return getattr(self, "_verified", 0)
-
-    def verify(self, message: bytes, signature: bytes) -> None:
-        """Count the call, then verify."""
-        self._verified = self.verified + 1
-        super().verify(message, signature)
+IS_DEEP = os.environ.get("HYPOTHESIS_PROFILE") == "deep"
+"""Whether races and the like are repeated often, or a few times."""
 
 
 def engine_with(
@@ -53,39 +47,6 @@ def engine_with(
         store=MemoryStore() if store is None else store,
         clock=clock,
     )
-
-
-def payload_of(now: float = NOW, **changes: object) -> dict[str, object]:
-    """Give the claims of a token of the flask-jwt-extended family; a change to ... removes one."""
-    claims: dict[str, object] = {
-        "sub": "alice",
-        "iat": int(now),
-        "nbf": int(now),
-        "exp": int(now) + 900,
-        "jti": "5f0c8a5e-6f0b-4c3f-9a52-6f6f3c1f7f11",
-        "type": "access",
-        "fresh": False,
-    }
-    claims.update(changes)
-    return {name: value for name, value in claims.items() if value is not ...}
-
-
-def signed(
-    payload: Mapping[str, object] | bytes,
-    *,
-    key: Key | None = None,
-    header: Mapping[str, object] | bytes | None = None,
-) -> str:
-    """Sign whatever is given, however wrong, with a good signature."""
-    key = Key.from_secret(SECRET) if key is None else key
-    if header is None:
-        header = {"alg": key.algorithm.name, "typ": "JWT"}
-        if key.kid is not None:
-            header = {**header, "kid": key.kid}
-    head = header if isinstance(header, bytes) else json.dumps(header).encode()
-    body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
-    message = f"{b64url_encode(head)}.{b64url_encode(body)}"
-    return f"{message}.{b64url_encode(key.sign(message.encode()))}"
 
 
 def everything_of(error: BaseException | None) -> str:

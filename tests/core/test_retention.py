@@ -136,8 +136,17 @@ async def test_a_used_token_that_never_expires_stays_used(clock):
 
 
 async def test_claims_lengthen_the_record_of_their_session(clock):
-    """A session revoked by a token's claims is denied at least until that token has expired."""
-    kept, store = [], MemoryStore()
+    """A session revoked by a token's claims is denied at least until that token has expired.
+
+    The first record is kept for as long: a second one might not be written.
+    """
+
+    class Listing(MemoryStore):
+        async def revoke(self, revocation, *, now):
+            written.append(revocation.keep_until)
+            await super().revoke(revocation, now=now)
+
+    written, kept, store = [], [], Listing()
     engine = verifier(clock, store)
     engine.on_revoke(kept.append)
     await store.raise_retention(3_600)
@@ -150,6 +159,19 @@ async def test_claims_lengthen_the_record_of_their_session(clock):
         await engine.revoke_session(each)
     ends = [NOW + 3_600, NOW + 365 * DAY + SPARE, math.inf]
     assert [each.keep_until for each in kept] == ends
+    assert written == ends
+
+
+async def test_a_session_that_ends_by_a_reuse_is_denied_until_its_token_expires(clock):
+    """Also if another issuer gave the token a longer lifetime than this engine gives."""
+    kept = []
+    engine = engine_with(clock, policy=TokenPolicy(reuse_grace=timedelta(0)))
+    engine.on_revoke(kept.append)
+    token = signed(payload_of(type="refresh", sid="s", exp=NOW + 365 * DAY))
+    await engine.refresh(token)
+    with pytest.raises(RefreshTokenReusedError):
+        await engine.refresh(token)
+    assert [each.keep_until for each in kept] == [NOW + 365 * DAY + SPARE]
 
 
 async def test_records_are_kept_for_ever_if_no_lifetime_is_registered(clock):
@@ -176,22 +198,62 @@ async def test_a_maximum_age_counts_for_an_engine_that_only_verifies(clock):
     assert await store.raise_retention(0) == 40 * DAY + SPARE
 
 
-async def test_a_retention_that_is_raised_while_a_record_is_written_counts(clock):
-    """The record is written again with the longer lifetime."""
+class Racing(MemoryStore):
+    """A store whose retention is raised, by another service, after each record."""
 
-    class Racing(MemoryStore):
-        async def revoke(self, revocation, *, now):
-            await super().revoke(revocation, now=now)
-            await self.raise_retention(90 * DAY)
+    async def revoke(self, revocation, *, now):
+        await super().revoke(revocation, now=now)
+        await self.raise_retention(90 * DAY)
 
+
+async def test_a_record_that_is_written_again_denies_no_later_token(clock):
+    """The subject's record keeps the time before which its tokens were issued."""
     kept = []
     engine = engine_with(clock, policy=API, store=Racing())
     engine.on_revoke(kept.append)
-    await engine.revoke_session("s")
-    assert [each.keep_until for each in kept] == [NOW + 90 * DAY]
+    await engine.revoke_subject("alice")
+
+    clock.advance(1)
+    assert (await engine.decode(await engine.issue("alice"))).sub == "alice"
+    assert [(each.keep_until, each.issued_before) for each in kept] == [
+        (NOW + 90 * DAY, NOW + 0.001)
+    ]
+
+
+# The name of the second one in the store is another.
+@pytest.mark.parametrize("session", ["s", "5:alice"])
+async def test_a_retention_that_is_raised_while_a_record_is_written_counts(clock, session):
+    """The record is written again with the longer lifetime."""
+    kept = []
+    engine = engine_with(clock, policy=API, store=Racing())
+    engine.on_revoke(kept.append)
+    await engine.revoke_session(session)
+    assert [(each.identity, each.keep_until) for each in kept] == [(session, NOW + 90 * DAY)]
     clock.advance(89 * DAY)
     with pytest.raises(TokenRevokedError):
-        await engine.decode(signed(payload_of(clock.now, sid="s")))
+        await engine.decode(signed(payload_of(clock.now, sid=session)))
+
+
+async def test_a_lifetime_is_not_forgotten_with_the_data_of_the_store(clock):
+    """An engine that once knew of longer tokens revokes for as long as they may still live."""
+
+    class Forgetful(MemoryStore):
+        """A store that knows of no other engine after it has lost its data."""
+
+        is_empty = False
+
+        async def raise_retention(self, seconds):
+            return seconds if self.is_empty else await super().raise_retention(seconds)
+
+    kept, store = [], Forgetful()
+    await store.raise_retention(30 * DAY)
+    engine = engine_with(clock, policy=API, store=store)
+    engine.on_revoke(kept.append)
+    await engine.revoke_session("before")
+    store.is_empty = True
+    await engine.revoke_session("at once")
+    await engine.revoke_session("later")
+    assert [each.keep_until for each in kept] == 3 * [NOW + 30 * DAY]
 
 
 async def test_the_retention_is_registered_before_the_first_token_and_once_a_minute(clock):
@@ -275,7 +337,10 @@ async def test_a_store_that_keeps_no_retention_is_an_outage(clock, caplog):
     with caplog.at_level(logging.WARNING, "tokenward"):
         pair = await lax.issue_pair("alice")
     (record,) = caplog.records
-    assert record.getMessage().endswith("failed (ConnectionError); the policy accepts that.")
+    assert record.getMessage() == (
+        "The revocation store or an is_revoked hook failed (ConnectionError); "
+        "the policy accepts that."
+    )
     with pytest.raises(StoreUnavailableError):
         await lax.refresh(pair.refresh_token)
     for call in (lax.revoke_session("s"), lax.revoke_subject("alice")):

@@ -7,10 +7,12 @@ import pytest
 
 from tests.support import engine_with
 from tokenward import (
+    NEVER,
     KeyRing,
     MemoryStore,
     RefreshTokenReusedError,
     StoreUnavailableError,
+    TokenPair,
     TokenPolicy,
     TokenRevokedError,
 )
@@ -41,6 +43,18 @@ async def test_within_the_grace_the_same_pair_is_returned_again(engine, clock):
     assert all(each == first for each in answers)
     assert await engine.decode(first.access_token)
     assert told == []
+
+
+async def test_a_repeated_pair_keeps_what_a_response_leaves_out(clock):
+    """Its CSRF token, and the lifetime of tokens that never expire, are those of the first answer."""
+    policy = TokenPolicy(access_lifetime=NEVER, required_claims={"iat", "sub", "jti", "type"})
+    engine = engine_with(clock, policy=policy)
+    pair = await engine.issue_pair("alice")
+    first = await engine.refresh(pair.refresh_token)
+
+    assert await engine.refresh(pair.refresh_token) == first
+    assert first.csrf_token
+    assert first.expires_in is None
 
 
 async def test_past_the_grace_a_second_use_ends_the_session(engine, clock):
@@ -160,9 +174,22 @@ async def test_the_sealing_needs_the_signature(clock):
     assert open_pair(pair.refresh_token, sealed) == successor
     message, _, segment = pair.refresh_token.rpartition(".")
     raw = b64url_decode(segment)
-    for other in (bytes(len(raw)), bytes([raw[0] ^ 1]) + raw[1:]):
+    last = len(raw) // 2 - 1  # of the half that the key is made of
+    others = [bytes(len(raw)), bytes([raw[0] ^ 1]) + raw[1:]]
+    for other in (*others, raw[:last] + bytes([raw[last] ^ 1]) + raw[last + 1 :]):
         with pytest.raises(DamagedSealError):
             open_pair(f"{message}.{b64url_encode(other)}", sealed)
+
+
+def test_a_pair_that_another_release_sealed_is_opened():
+    """Two releases share a store while one replaces the other, so the form of a sealed pair is fixed."""
+    token = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhbGljZSJ9.AAECAwQFBgcICQoLDA0ODw"
+    sealed = b64url_decode(
+        "AAECAwQFBgcICQoLvphO_LnexRHeyhIm1pximgLC9dP70lW0V1xnX4Cp2DnrNvXwWIElnac0UpC37F4LjkHvDM0T"
+        "cUJpQ6GulptHh-GVdghG_Nz6eyJF5ZBAbDoAbEVAn2kEj1RBmOEzqRenz0QnXunuXGVChbObNiDloqVM2kTzsUAZ"
+        "V-IOZsH2Vsv6Lxq2-pH1ShCfGt52NkpO296Lkru2nrJFSAjX3V09Km8seLqA4K3Vcfs"
+    )
+    assert open_pair(token, sealed) == TokenPair("a.b.c", "d.e.f", 900, csrf_token="g")
 
 
 async def test_the_store_cannot_read_the_pair(clock):
@@ -214,7 +241,9 @@ async def test_a_damaged_seal_is_an_outage(clock, caplog, damage):
         await engine.refresh(pair.refresh_token)
     assert "no pair" not in repr(caught.value.__cause__)
     assert (caught.value.__cause__.__cause__, caught.value.__cause__.__context__) == (None, None)
-    assert "DamagedSealError" in caplog.text
+    with pytest.raises(StoreUnavailableError):
+        await engine.refresh(pair.refresh_token)
+    assert caplog.text.count("DamagedSealError") == 1  # logged once a minute
     assert await engine.decode(successor.access_token)
 
 

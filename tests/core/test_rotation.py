@@ -22,14 +22,18 @@ from tokenward.errors import MissingClaimError, WrongTokenTypeError
 NO_GRACE = TokenPolicy(reuse_grace=timedelta(0))
 
 
-async def test_a_refresh_returns_a_new_pair_of_the_same_session(engine, clock):
+async def test_a_refresh_returns_a_new_pair_of_the_same_session(clock):
     """Subject, session, scope, audience and claims are copied to the new pair; the times are new."""
-    pair = await engine.issue_pair("alice", claims={"foo": ["fiz"]}, scopes=["a"], fresh=True)
+    engine = engine_with(clock, policy=TokenPolicy(audience={"here", "there"}))
+    pair = await engine.issue_pair(
+        "alice", claims={"foo": ["fiz"]}, scopes=["a"], audience="there", fresh=True
+    )
     before = await engine.decode(pair.access_token)
     clock.advance(60)
     successor = await engine.refresh(pair.refresh_token)
     after = await engine.decode(successor.access_token)
     assert (after.sub, after.sid, after.scope) == ("alice", before.sid, "a")
+    assert after.aud == "there"
     assert after.extra == {"foo": ["fiz"]}
     assert (after.iat, after.exp) == (NOW + 60, NOW + 960)
     assert after.jti != before.jti
@@ -167,8 +171,9 @@ async def test_a_refresh_token_needs_an_identity(clock, jti, sid):
     """Without a jti, a second use cannot be detected, whatever the session."""
     policy = TokenPolicy(required_claims={"exp", "type"})
     engine = engine_with(clock, policy=policy)
-    with pytest.raises(MissingClaimError):
+    with pytest.raises(MissingClaimError) as caught:
         await engine.refresh(signed(payload_of(type="refresh", jti=jti, sid=sid)))
+    assert caught.value.claim == "jti"
 
 
 async def test_a_hook_that_fails_leaves_the_old_token_valid(engine):
@@ -309,6 +314,19 @@ async def test_a_session_from_before_the_policy_had_a_lifetime_ends(clock, claim
     pair = await engine.refresh(token)
     assert pair.expires_in == max(0, min(900, end - NOW))
     assert await expiry_of(engine, pair.refresh_token) == (end, end)
+
+
+async def test_a_session_whose_beginning_is_unknown_ends_after_the_next_refresh(clock):
+    """A foreign token may have neither ``auth_time`` nor ``iat``: its successor has an ``iat``."""
+    policy = TokenPolicy(
+        required_claims={"exp", "jti", "type"}, session_lifetime=timedelta(hours=2)
+    )
+    engine = engine_with(clock, policy=policy)
+    pair = await engine.refresh(signed(payload_of(type="refresh", iat=..., sid="s")))
+    assert (await expiry_of(engine, pair.refresh_token))[1] is None
+    clock.advance(60)
+    pair = await engine.refresh(pair.refresh_token)
+    assert await expiry_of(engine, pair.refresh_token) == (NOW + 7200, NOW + 7200)
 
 
 async def test_a_session_that_has_ended_by_the_policy_is_not_refreshed(clock):

@@ -5,10 +5,11 @@ import os
 import signal
 import uuid
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from multiprocessing.connection import Connection
+from typing import Any, Literal
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -32,18 +33,24 @@ class Place:
 
     url: str
     part: str | None = None
-    """The schema in PostgreSQL, the prefix of the keys in Redis."""
+    """The schema in PostgreSQL, the database in MariaDB, the prefix of the keys in Redis."""
     # Generous: what is tested is what happens in the end, on however busy a machine.
-    timeout_seconds: float = 20.0
+    timeout_seconds: float = 60.0
     grace_seconds: int = 0
+    way: Literal["", "mirrored", "valkey"] = ""
+    """Through a mirror, or for an engine with a client of valkey-py."""
 
-    def store(self) -> RevocationStore:
-        """Open a store at this place."""
+    def store(self, client: Any = None) -> Any:
+        """Open a store at this place, or over a client of its server."""
+        if self.way == "mirrored":
+            from tokenward.stores.mirror import MirroredStore
+
+            return MirroredStore(replace(self, way="").store())
         if self.url.startswith("redis"):
             from tokenward.stores.redis import RedisStore
 
             return RedisStore(
-                self.url,
+                client or self.url,
                 key_prefix=self.part or "",
                 timeout_seconds=self.timeout_seconds,
                 ephemeral=True,
@@ -53,8 +60,13 @@ class Place:
     @asynccontextmanager
     async def engine(self) -> AsyncIterator[TokenEngine[Claims]]:
         """Yield an engine with a store at this place."""
-        async with self.store() as store:
-            yield self.engine_with(store)
+        async with AsyncExitStack() as stack:
+            client = None
+            if self.way == "valkey":
+                import valkey.asyncio
+
+                client = await stack.enter_async_context(valkey.asyncio.from_url(self.url))
+            yield self.engine_with(await stack.enter_async_context(self.store(client)))
 
     def engine_with(self, store: RevocationStore) -> TokenEngine[Claims]:
         """Return an engine with a store; all such engines accept each other's tokens."""
@@ -65,30 +77,52 @@ class Place:
 @asynccontextmanager
 async def prepared(url: str) -> AsyncIterator[Place]:
     """Yield a new, empty place in a service or a file, and remove it afterwards."""
+    place = await created(url)
+    yield place
+    await removed(place)
+
+
+async def created(url: str) -> Place:
+    """Return a new, empty place in a service or a file."""
     name = f"tokenward_test_{uuid.uuid4().hex[:12]}"
     if url.startswith("redis"):
+        return Place(url, name)
+    place = Place(url, None if url.startswith("sqlite") else name)
+    if place.part:
+        # MariaDB calls a database a schema too.
+        await _execute(url, f"CREATE SCHEMA {place.part}")
+    async with SqlStore(url, schema=place.part) as store:
+        await store.create_tables()
+    return place
+
+
+async def removed(place: Place) -> None:
+    """Remove a place from its service. A file is left to the test's folder."""
+    if place.url.startswith("redis+"):
+        return  # its servers are the tests' own
+    if place.url.startswith("redis"):
         from redis.asyncio import Redis
 
-        yield Place(url, name)
-        async with Redis.from_url(url) as client:
-            async for key in client.scan_iter(f"{name}*"):
-                await client.delete(key)
-        return
-    schema = name if url.startswith("postgresql") else None
-    place = Place(url, schema)
-    if schema:
-        await _execute(url, f"CREATE SCHEMA {schema}")
-    async with SqlStore(url, schema=schema) as store:
-        await store.create_tables()
-    yield place
-    if schema:
-        await _execute(url, f"DROP SCHEMA {schema} CASCADE")
+        async with Redis.from_url(place.url) as client:
+            if keys := [key async for key in client.scan_iter(f"{place.part}*", count=10_000)]:
+                await client.unlink(*keys)
+    elif place.part:
+        cascade = " CASCADE" if place.url.startswith("postgresql") else ""
+        await _execute(place.url, f"DROP SCHEMA {place.part}{cascade}")
 
 
-async def _execute(url: str, statement: str) -> None:
+async def emptied(place: Place, *more: str) -> None:
+    """Remove all records of a place in a database, also of further tables, but no table."""
+    tables = ("tokenward_revocations", "tokenward_sessions", "tokenward_consumed", *more)
+    prefix = f"{place.part}." if place.part else ""
+    await _execute(place.url, *(f"DELETE FROM {prefix}{table}" for table in tables))  # noqa: S608
+
+
+async def _execute(url: str, *statements: str) -> None:
     engine = create_async_engine(url)
     async with engine.begin() as connection:
-        await connection.execute(text(statement))
+        for statement in statements:
+            await connection.execute(text(statement))
     await engine.dispose()
 
 

@@ -6,6 +6,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -54,22 +55,21 @@ def running(executable: str, postgres_url: str, pool_mode: str = "transaction") 
         "max_client_conn = 200\n",
         encoding="utf-8",
     )
-    process = subprocess.Popen(  # noqa: S603 - the fixed path of an installed program
-        [executable, str(ini)], stderr=subprocess.PIPE, text=True, **_unprivileged()
-    )
-    lines = []
+    # A file, because nothing reads a pipe while the pooler runs, and a full one would stop it.
+    log = folder / "log"
+    with log.open("w") as output:
+        process = subprocess.Popen(  # noqa: S603 - the fixed path of an installed program
+            [executable, str(ini)], stderr=output, **_unprivileged()
+        )
     try:
-        assert process.stderr is not None
-        for line in process.stderr:
-            lines.append(line)
-            if "process up" in line:
-                break
-        else:
-            raise RuntimeError("".join(lines))
+        while "process up" not in log.read_text():
+            if process.poll() is not None:
+                raise RuntimeError(log.read_text())
+            time.sleep(0.01)
         yield url.set(port=port, host="127.0.0.1", username="any").render_as_string(
             hide_password=False
         )
     finally:
         process.terminate()
-        process.communicate()
+        process.wait()
         shutil.rmtree(folder)

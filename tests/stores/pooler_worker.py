@@ -52,5 +52,5 @@ async def _denies(store: SqlStore, jti: str) -> bool:
 
 
 async def _is_first(store: SqlStore, jti: str) -> bool:
-    use = Consumption(jti, f"next {jti}", b"", NOW, NOW + 60)
+    use = Consumption(jti, jti, f"next {jti}", b"", NOW, NOW + 60)
     return (await store.consume(use, now=NOW)).is_first

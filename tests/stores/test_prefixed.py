@@ -97,18 +97,30 @@ async def test_a_refresh_token_of_one_engine_is_not_consumed_by_another(clock):
 
 
 @pytest.mark.parametrize(
-    ("jti", "successor", "names"),
+    ("given", "names"),
     [
-        ("a", "b", ("a", "b")),
-        ("5:alice1", "b", ("0:5:alice1", "b")),
-        ("a", "5:alice1", ("a", "0:5:alice1")),
-        ("5:alice1", "5:alice2", ("0:5:alice1", "0:5:alice2")),
+        (("s", "a", "b"), ("s", "a", "b")),
+        (("5:alice0", "a", "b"), ("0:5:alice0", "a", "b")),
+        (("s", "5:alice1", "b"), ("s", "0:5:alice1", "b")),
+        (("s", "a", "5:alice1"), ("s", "a", "0:5:alice1")),
+        (("1:as", "5:alice1", "5:alice2"), ("0:1:as", "0:5:alice1", "0:5:alice2")),
     ],
 )
-def test_both_tokens_of_a_consumption_have_their_own_names(jti, successor, names):
-    """Also if only one of the two spells a prefix."""
-    named = with_own_names(Consumption(jti, successor, b"", NOW, NOW + 60))
-    assert (named.jti, named.successor) == names
+def test_the_session_and_the_tokens_of_a_consumption_have_their_own_names(given, names):
+    """Also if only one of the three spells a prefix."""
+    named = with_own_names(Consumption(*given, b"", NOW, NOW + 60))
+    assert (named.session, named.jti, named.successor) == names
+
+
+async def test_the_same_session_of_two_issuers_has_two_records():
+    """Each refreshes its own session, although the names and the tokens are the same."""
+    inner = MemoryStore()
+    for prefix in ("a", "b"):
+        use = Consumption("s", "x", "y", prefix.encode(), NOW + 10, NOW + 60)
+        assert (await PrefixedStore(inner, prefix).consume(use, now=NOW)).is_first
+        again = await PrefixedStore(inner, prefix).consume(use, now=NOW)
+        assert again.sealed == prefix.encode()
+    assert len(inner) == 2
 
 
 NAMES = st.text(alphabet="0123:a", max_size=6)

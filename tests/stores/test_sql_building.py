@@ -18,9 +18,17 @@ from tokenward.stores.sql import store as sql
 
 
 def test_another_database_is_refused():
-    """The message names the supported databases, and contains no password."""
-    for url in ("mysql+aiomysql://u:secret@h/d", "sqlite:///file", "postgresql://h/d", "no url"):
-        with pytest.raises(ConfigurationError, match=r"supports SQLite and PostgreSQL") as caught:
+    """The message names the URLs that work, and contains no password."""
+    for url in (
+        "mysql+aiomysql://u:secret@h/d",
+        "sqlite:///file",
+        "postgresql://h/d",
+        "postgresql+psycopg2://u:secret@h/d",
+        "no url",
+    ):
+        with pytest.raises(
+            ConfigurationError, match=r"postgresql\+psycopg://user@host/d"
+        ) as caught:
             SqlStore(url)
         assert "secret" not in str(caught.value)
 
@@ -35,6 +43,10 @@ def test_another_database_is_refused():
         "postgresql+asyncpg://u:x@h/d?port=hunter2",
         "postgresql+asyncpg://u:x@h/d?host=a:hunter2&host=b",
         "postgresql+asyncpg://u:x@h/d?prepared_statement_cache_size=hunter2",
+        "postgresql+psycopg://u:hunter2@h:port/d",
+        "mysql+asyncmy://u:hunter2@h:port/d",
+        "postgresql+psycopg://u:hunter2/d",
+        "postgresql+psycopg://u:x@h/d?host=a:hunter2&host=b",
         "sqlite+aiosqlite://hunter2/file",
         "sqlite+aiosqlite:///file?timeout=hunter2",
         "sqlite+aiosqlite:///file?uri=hunter2",
@@ -58,7 +70,7 @@ class OtherDialect(SQLiteDialect_aiosqlite):
 def test_an_engine_of_another_database_is_refused():
     """The name of the dialect decides, even if it happens to work."""
     registry.register("other.aio", __name__, "OtherDialect")
-    with pytest.raises(ConfigurationError, match="supports SQLite and PostgreSQL"):
+    with pytest.raises(ConfigurationError, match="supports SQLite, PostgreSQL, MariaDB"):
         SqlStore(create_async_engine("other+aio:///file"))
 
 
@@ -81,12 +93,15 @@ def test_an_invalid_timeout_is_refused(seconds):
 
 def test_a_missing_driver_is_reported_with_the_fix(monkeypatch):
     """The message names the extra, for each driver."""
-    for driver, url in (
-        ("aiosqlite", "sqlite+aiosqlite:///file"),
-        ("asyncpg", "postgresql+asyncpg://h/d"),
+    for driver, url, extra in (
+        ("aiosqlite", "sqlite+aiosqlite:///file", "sql"),
+        ("asyncpg", "postgresql+asyncpg://h/d", "sql"),
+        ("psycopg", "postgresql+psycopg://h/d", "psycopg"),
+        ("asyncmy", "mysql+asyncmy://h/d", "mysql"),
+        ("asyncmy", "mariadb+asyncmy://h/d", "mysql"),
     ):
         monkeypatch.setitem(sys.modules, driver, None)
-        with pytest.raises(ConfigurationError, match=r"pip install 'tokenward\[sql\]'"):
+        with pytest.raises(ConfigurationError, match=f"install Tokenward with its extra '{extra}'"):
             SqlStore(url)
 
 
@@ -94,7 +109,7 @@ def test_a_missing_sqlalchemy_is_reported_with_the_fix(monkeypatch):
     """When the module is imported."""
     monkeypatch.setitem(sys.modules, "sqlalchemy", None)
     spec = importlib.util.spec_from_file_location("tokenward.stores.sql_alone", sql.__file__)
-    with pytest.raises(ImportError, match=r"pip install 'tokenward\[sql\]'"):
+    with pytest.raises(ImportError, match=r"install Tokenward with its extra 'sql'"):
         spec.loader.exec_module(importlib.util.module_from_spec(spec))
 
 
@@ -108,21 +123,28 @@ async def test_a_users_engine_stays_open(place):
         assert engine.pool is pool
 
 
-async def test_any_number_of_workers_may_create_the_tables_at_once(tmp_path, postgres_place):
+async def test_any_number_of_workers_may_create_the_tables_at_once(place):
     """Repeatedly and concurrently; existing records stay."""
-    for url, schema in (
-        (f"sqlite+aiosqlite:///{tmp_path / 'new.db'}", None),
-        (postgres_place.url, postgres_place.part),
-    ):
-        stores = [
-            SqlStore(url, schema=schema, table_prefix="many_", timeout_seconds=20) for _ in range(8)
-        ]
-        await asyncio.gather(*(store.create_tables() for store in stores))
-        await stores[0].revoke(record(), now=NOW)
-        await stores[1].create_tables()
-        assert await denies(stores[2], "x")
-        for store in stores:
-            await store.aclose()
+    stores = [
+        SqlStore(place.url, schema=place.part, table_prefix="many_", timeout_seconds=20)
+        for _ in range(8)
+    ]
+    await asyncio.gather(*(store.create_tables() for store in stores))
+    await stores[0].revoke(record(), now=NOW)
+    await stores[1].create_tables()
+    assert await denies(stores[2], "x")
+    for store in stores:
+        await store.aclose()
+
+
+async def test_missing_indexes_are_created_in_mariadb(mariadb_place):
+    """It has CREATE INDEX IF NOT EXISTS, but MySQL does not."""
+    async with mariadb_place.store() as store, store._database.engine.connect() as connection:
+        table = f"{mariadb_place.part}.tokenward_revocations"
+        await connection.exec_driver_sql(f"DROP INDEX tokenward_revocations_keep_until ON {table}")
+        await store.create_tables()
+        found = await connection.exec_driver_sql(f"SHOW INDEX FROM {table}")
+        assert "tokenward_revocations_keep_until" in {row.Key_name for row in found}
 
 
 async def test_the_metadata_creates_the_same_tables(tmp_path):
@@ -131,7 +153,11 @@ async def test_the_metadata_creates_the_same_tables(tmp_path):
     async with SqlStore(engine, table_prefix="auth_") as store:
         async with engine.begin() as connection:
             await connection.run_sync(store.metadata.create_all)
-        assert sorted(store.metadata.tables) == ["auth_consumed", "auth_revocations"]
+        assert sorted(store.metadata.tables) == [
+            "auth_consumed",
+            "auth_revocations",
+            "auth_sessions",
+        ]
         await store.create_tables()
         await store.revoke(record(), now=NOW)
         assert await denies(store, "x")

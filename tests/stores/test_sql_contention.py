@@ -10,12 +10,12 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from tests.stores.sql_support import (
-    collect_events,
     denies,
     errors_of,
     on_users_engine,
     record,
     until,
+    until_mariadb_waits,
     use,
     with_application_name,
 )
@@ -23,11 +23,12 @@ from tests.support import NOW
 from tokenward import StoreUnavailableError, TokenRevokedError
 from tokenward.stores import CLOCK_SPARE_SECONDS, Consumed
 from tokenward.stores.sql import SqlStore
+from tokenward.stores.sql.batch_rows import use_rows
 
 
 async def test_a_locked_file_is_an_outage_of_bounded_length(sqlite_place, tmp_path):
     """Three tries, then 503; without the lock everything works again."""
-    place = replace(sqlite_place, timeout_seconds=0.4)
+    place = replace(sqlite_place, timeout_seconds=1.5)
     loop = asyncio.get_running_loop()
     other = sqlite3.connect(tmp_path / "revocations.db", isolation_level=None)
     options = {"connect_args": {"timeout": 0.05}}
@@ -44,7 +45,7 @@ async def test_a_locked_file_is_an_outage_of_bounded_length(sqlite_place, tmp_pa
             await engine.refresh(pair.refresh_token)
         with pytest.raises(StoreUnavailableError):
             await engine.revoke(pair.access_token)
-        assert loop.time() - started < 5
+        assert loop.time() - started < 30
         other.execute("ROLLBACK")
         other.close()
         assert (await engine.refresh(pair.refresh_token)).refresh_token
@@ -89,7 +90,7 @@ async def test_a_new_file_that_is_locked_is_opened_later(tmp_path):
 
 async def test_a_database_that_hangs_is_an_outage_of_bounded_length(postgres_place):
     """Two hundred callers get 503 in time, no connection is lost, and the store recovers."""
-    place = replace(postgres_place, timeout_seconds=0.3)
+    place = replace(postgres_place, timeout_seconds=1.5)
     loop = asyncio.get_running_loop()
     table = f"{place.part}.tokenward_revocations"
     async with on_users_engine(place) as (sqlalchemy_engine, store):
@@ -104,7 +105,7 @@ async def test_a_database_that_hangs_is_an_outage_of_bounded_length(postgres_pla
             assert {type(each) for each in answers} == {StoreUnavailableError}
             with pytest.raises(StoreUnavailableError):
                 await engine.revoke(token)
-            assert loop.time() - started < 5
+            assert loop.time() - started < 30
         await store.aclose()
         assert sqlalchemy_engine.pool.checkedout() == 0
         assert (await engine.decode(token)).sub == "alice"
@@ -131,9 +132,10 @@ async def test_a_serialization_failure_is_retried(postgres_place):
     ):
         errors = errors_of(engine)
         async with other_engine.connect() as connection:
-            row = {"jti": "x", "used_at": NOW, "grace_until": NOW, "keep_until": NOW + 60}
-            table = other.metadata.tables[f"{postgres_place.part}.tokenward_consumed"]
-            await connection.execute(table.insert().values(successor="y", sealed=b"", **row))
+            (row,) = use_rows([(use(), NOW)], {"x": 0})
+            del row["jti"]
+            table = other.metadata.tables[f"{postgres_place.part}.tokenward_sessions"]
+            await connection.execute(table.insert().values(row))
             call = asyncio.create_task(store.consume(use(), now=NOW))
             await waits_for_a_lock(connection, postgres_place.part)
             await connection.commit()
@@ -165,24 +167,49 @@ async def test_a_deadlock_is_retried(postgres_place):
         assert await denies(store, "a", now=NOW + 98)
 
 
+async def test_a_deadlock_in_mariadb_is_retried(mariadb_place):
+    """A batch that MariaDB chooses as the victim, because it has changed less, is written by a retry."""
+    async with (
+        on_users_engine(mariadb_place) as (engine, store),
+        on_users_engine(mariadb_place) as (other_engine, _),
+    ):
+        await asyncio.gather(*(store.revoke(record(each), now=NOW) for each in "ab"))
+        errors = errors_of(engine)
+        tables = store.metadata.tables
+        table = tables[f"{mariadb_place.part}.tokenward_revocations"]
+        async with other_engine.connect() as connection, other_engine.connect() as observer:
+            rows = [{"identity": f"other {number}", "keep_until": NOW} for number in range(50)]
+            await connection.execute(table.insert(), rows)
+            await connection.execute(
+                select(table).where(table.c.identity == "token:b").with_for_update()
+            )
+            later = [record(each, keep_until=NOW + 99) for each in "ab"]
+            calls = asyncio.gather(*(store.revoke(each, now=NOW) for each in later))
+            await until_mariadb_waits(observer, mariadb_place.part)
+            await connection.execute(
+                select(table).where(table.c.identity == "token:a").with_for_update()
+            )
+            await connection.rollback()
+        await calls
+        assert [each.args[0] for each in errors] == [1213]
+        assert await denies(store, "a", now=NOW + 98)
+
+
 async def test_lost_connections_are_replaced(postgres_place):
     """Reads and revocations are retried at once; a use is not, because its outcome is unknown."""
+    # Waits until each has ended.
     kill = text(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = :n"
+        "SELECT pg_terminate_backend(pid, 20000) FROM pg_stat_activity WHERE application_name = :n"
     )
     async with (
-        on_users_engine(postgres_place, **with_application_name(postgres_place)) as (engine, store),
+        on_users_engine(postgres_place, **with_application_name(postgres_place)) as (_, store),
         on_users_engine(postgres_place) as (other_engine, _),
     ):
-        opened = collect_events(
-            engine, "connect", lambda connection, _: connection.driver_connection
-        )
 
         async def lose():
             async with other_engine.begin() as connection:
-                killed = await connection.execute(kill, {"n": postgres_place.part})
-                assert killed.all()
-            await until(lambda: all(each.is_closed() for each in opened))
+                killed = (await connection.execute(kill, {"n": postgres_place.part})).scalars()
+                assert set(killed) == {True}
 
         await store.revoke(record(), now=NOW)
         await lose()

@@ -1,4 +1,4 @@
-"""The contract of all stores, on SQLite and on PostgreSQL."""
+"""The contract of all stores, on SQLite, PostgreSQL and MariaDB."""
 
 import pytest
 
@@ -22,4 +22,14 @@ class TestSqlStoreOnPostgres(RevocationStoreContract):
     async def store(self, postgres_place):
         """Yield an empty store."""
         async with postgres_place.store() as opened:
+            yield opened
+
+
+class TestSqlStoreOnMariadb(RevocationStoreContract):
+    """The contract, on MariaDB."""
+
+    @pytest.fixture
+    async def store(self, mariadb_place):
+        """Yield an empty store."""
+        async with mariadb_place.store() as opened:
             yield opened

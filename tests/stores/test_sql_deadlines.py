@@ -10,6 +10,8 @@ from sqlalchemy import event, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from tests.stores.sql_support import is_mysql
+from tests.stores.stalling_proxy import StallingProxy
 from tests.support import NOW
 from tokenward import Revocation
 from tokenward.stores import Consumption
@@ -30,15 +32,20 @@ async def locked(place):
         return
     engine = create_async_engine(place.url)
     async with engine.connect() as connection:
-        for table in ("revocations", "consumed"):
-            await connection.execute(text(f"LOCK TABLE {place.part}.tokenward_{table}"))
+        names = [f"{place.part}.tokenward_{each}" for each in ("revocations", "sessions")]
+        if is_mysql(place.url):
+            await connection.exec_driver_sql(f"LOCK TABLES {' WRITE, '.join(names)} WRITE")
+        else:
+            await connection.exec_driver_sql(f"LOCK TABLE {', '.join(names)}")
         yield
+        # Not to the pool, which would keep the locks of MariaDB.
+        await connection.invalidate()
     await engine.dispose()
 
 
 def use(jti):
     """Return a use of a token."""
-    return Consumption(jti, f"next {jti}", b"", NOW, NOW + 60)
+    return Consumption(jti, jti, f"next {jti}", b"", NOW, NOW + 60)
 
 
 def revoke(store, jti):
@@ -116,6 +123,24 @@ async def test_a_write_that_the_server_cancels_has_no_effect(postgres_place):
         assert len(opened) == 1
 
 
+async def test_a_server_that_stops_to_answer_is_an_outage_of_bounded_length(place):
+    """Not even a driver that waits for the cancellation of its statement delays a call."""
+    if place.part is None:
+        pytest.skip("SQLite has no server.")
+    async with StallingProxy(place.url).running() as proxy:
+        place = replace(place, url=proxy.url, timeout_seconds=SECONDS)
+        async with place.store() as store:
+            await revoke(store, "x")
+            proxy.flows.clear()
+            calls = [denies(store, "x"), revoke(store, "y"), store.consume(use("z"), now=NOW)]
+            async with asyncio.timeout(6 * SECONDS):
+                outcomes = await asyncio.gather(*calls, return_exceptions=True)
+            assert {type(each) for each in outcomes} == {TimeoutError}
+            proxy.flows.set()
+            assert await denies(store, "x")
+            await revoke(store, "y")
+
+
 async def test_creating_tables_has_no_timeout(postgres_place):
     """However long building an index takes."""
     async with replace(postgres_place, timeout_seconds=SECONDS).store() as store:
@@ -137,7 +162,7 @@ async def test_creating_tables_has_no_timeout(postgres_place):
 async def test_a_users_engine_keeps_its_settings(postgres_place):
     """The server's timeouts are set only on the store's own connections."""
     engine = create_async_engine(postgres_place.url, pool_size=1, max_overflow=0)
-    async with SqlStore(engine, schema=postgres_place.part) as store:
+    async with SqlStore(engine, schema=postgres_place.part, timeout_seconds=60) as store:
         await revoke(store, "x")
         async with engine.connect() as connection:
             assert await connection.scalar(text("SHOW statement_timeout")) == "0"

@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import random
 import re
 import sqlite3
 
@@ -9,11 +10,14 @@ import pytest
 from sqlalchemy import func, insert, literal, select, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from tests.stores.sql_support import is_mysql
 from tests.support import NOW
 from tokenward import ConfigurationError, Revocation
-from tokenward.stores import CLOCK_SPARE_SECONDS, Consumed, Consumption
+from tokenward.stores import CLOCK_SPARE_SECONDS, RECENT_USES, Consumed, Consumption
 from tokenward.stores.sql import SqlStore
+from tokenward.stores.sql.lookups import Replay
 from tokenward.stores.sql.postgres_writes import _clear_sealed
+from tokenward.stores.sql.schema import DamagedRowError
 
 SEALED = b"\x00sealed pair\xff"
 UNUSED = Consumed(is_first=False, sealed=SEALED, is_in_grace=True)
@@ -21,17 +25,17 @@ SUPERSEDED = Consumed(is_first=False, is_in_grace=True)
 REUSED = Consumed(is_first=False)
 
 
-def use(jti, successor="none", *, grace=10.0, sealed=SEALED, keep_until=NOW + 600):
+def use(jti, successor="none", *, session="s", grace=10.0, sealed=SEALED, keep_until=NOW + 600):
     """Return a use of a token."""
-    return Consumption(jti, successor, sealed, NOW + grace, keep_until)
+    return Consumption(session, jti, successor, sealed, NOW + grace, keep_until)
 
 
 async def sealed_in(store):
-    """Return the tokens whose sealed pair is in the table."""
-    table = store._tables.consumed
+    """Return the sessions whose sealed pair is in the table."""
+    table = store._tables.sessions
     async with store._database.engine.connect() as connection:
-        rows = await connection.execute(select(table.c.jti, table.c.sealed))
-        return sorted(row.jti for row in rows if row.sealed)
+        rows = await connection.execute(select(table.c.session, table.c.sealed))
+        return sorted(row.session for row in rows if row.sealed)
 
 
 async def revoke(store, now):
@@ -46,26 +50,28 @@ async def test_a_sealed_pair_is_removed_when_its_successor_is_used(place):
     """Only this pair: those of other sessions stay until their grace ends."""
     async with place.store() as store:
         await store.consume(use("a", "b"), now=NOW)
-        await store.consume(use("x", "y"), now=NOW)
-        assert await sealed_in(store) == ["a", "x"]
-        await store.consume(use("b", "c"), now=NOW + 1)
-        assert await sealed_in(store) == ["b", "x"]
+        await store.consume(use("x", "y", session="other"), now=NOW)
+        assert await sealed_in(store) == ["other", "s"]
+        await store.consume(use("b", "c", sealed=b""), now=NOW + 1)
+        assert await sealed_in(store) == ["other"]
         assert await store.consume(use("a"), now=NOW + 2) == SUPERSEDED
-        assert await store.consume(use("b"), now=NOW + 2) == UNUSED
+        assert await store.consume(use("x", session="other"), now=NOW + 2) == UNUSED
 
 
 @pytest.mark.parametrize("step", ["consume", "revoke", "purge"])
 async def test_a_sealed_pair_is_removed_with_the_next_write_after_its_grace(place, step):
     """By any write or purge, of any session."""
     steps = {
-        "consume": lambda store, now: store.consume(use("other", sealed=b""), now=now),
+        "consume": lambda store, now: store.consume(
+            use("other", session="other", sealed=b""), now=now
+        ),
         "revoke": revoke,
         "purge": lambda store, now: store.purge(now=now),
     }
     async with place.store() as store:
         await store.consume(use("a", "b"), now=NOW)
         await steps[step](store, NOW + 9.999)
-        assert await sealed_in(store) == ["a"]
+        assert await sealed_in(store) == ["s"]
         assert await store.consume(use("a"), now=NOW + 9.999) == UNUSED
         await steps[step](store, NOW + 10)
         assert await sealed_in(store) == []
@@ -80,16 +86,17 @@ async def test_a_later_use_knows_whether_it_is_in_the_grace(place):
         assert await store.consume(use("a", grace=99), now=NOW + 10) == REUSED
 
 
-async def test_many_sealed_pairs_of_an_earlier_version_are_removed_in_parts(place):
+async def test_many_sealed_pairs_are_removed_in_parts(place):
     """No step removes more than a thousand, so that none takes long; a purge removes all."""
     async with place.store() as store:
         rows = [
-            {"jti": str(number), "successor": "y", "sealed": SEALED, "used_at": NOW,
-             "grace_until": NOW + 1, "keep_until": NOW + 600}
+            {"session": str(number), "next_token": "y", "recent": "", "sealed": SEALED,
+             "used_at": NOW, "grace_until": NOW + 1, "graces_until": NOW + 1,
+             "keep_until": NOW + 600}
             for number in range(3500)
         ]  # fmt: skip
         async with store._database.engine.begin() as connection:
-            await connection.execute(store._tables.consumed.insert(), rows)
+            await connection.execute(store._tables.sessions.insert(), rows)
         await revoke(store, NOW + 1)
         assert len(await sealed_in(store)) == 2500
         assert await store.purge(now=NOW + 1) == 0
@@ -99,52 +106,62 @@ async def test_many_sealed_pairs_of_an_earlier_version_are_removed_in_parts(plac
 async def test_concurrent_uses_remove_sealed_pairs_once_each_and_lose_nothing(place):
     """Stores that remove the same pairs neither fail nor wait for each other."""
     stores = [place.store() for _ in range(4)]
-    for number in range(200):
-        await stores[0].consume(use(f"old {number}", f"new {number}"), now=NOW)
-    uses = (
-        store.consume(use(f"new {number}", f"next {number}"), now=NOW + 20)
-        for number in range(200)
+    for number in range(400):
+        await stores[0].consume(use("old", "new", session=f"{number}"), now=NOW)
+    # Each store uses some sessions and finds the pairs of the others to be due.
+    order = random.Random(3)  # noqa: S311 - an order, not a secret
+    uses = [
+        store.consume(use("new", "next", session=f"{number}"), now=NOW + 20)
         for store in stores
-    )
+        for number in order.sample(range(400), 300)
+    ]
     outcomes = await asyncio.gather(*uses)
-    assert [each.is_first for each in outcomes].count(True) == 200
-    assert [name for name in await sealed_in(stores[0]) if name.startswith("old")] == []
+    async with stores[0]._database.engine.connect() as connection:
+        used = await connection.scalar(
+            select(func.count())
+            .select_from(stores[0]._tables.sessions)
+            .where(stores[0]._tables.sessions.c.used_at == NOW + 20)
+        )
+    assert [each.is_first for each in outcomes].count(True) == used
+    await stores[0].purge(now=NOW + 20)
+    assert await sealed_in(stores[0]) == []
     for store in stores:
         await store.aclose()
 
 
 async def test_a_step_on_sqlite_reads_only_the_pairs_that_are_due(sqlite_place):
-    """With any number of sealed pairs, both conditions use an index."""
+    """With any number of sealed pairs."""
     async with sqlite_place.store() as store:
-        statement = "?, ?".join(store._writes._unseal)
-        async with store._database.engine.connect() as connection:
-            values = (NOW, "a", "b")
-            plan = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
-            steps = [row.detail for row in plan]
-    table = "SEARCH tokenward_consumed USING INDEX"
-    assert f"{table} tokenward_consumed_sealed_grace_until (grace_until<?)" in steps
-    assert f"{table} tokenward_consumed_sealed_successor (successor=?)" in steps
-    assert not [step for step in steps if step.startswith("SCAN tokenward")]
+        for name, statement in zip(("sessions", "consumed"), store._writes._unseals, strict=True):
+            async with store._database.engine.connect() as connection:
+                plan = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", (NOW,))
+                steps = [row.detail for row in plan]
+            index = f"INDEX tokenward_{name}_sealed_grace_until (grace_until<?)"
+            assert [step for step in steps if step.endswith(index)]
+            assert not [step for step in steps if step.startswith("SCAN tokenward")]
 
 
 @pytest.mark.parametrize(("rows", "analyzed"), [(0, False), (20_000, False), (20_000, True)])
 async def test_a_step_on_postgresql_reads_only_the_pairs_that_are_due(
-    postgres_place, rows, analyzed
+    new_postgres_place, rows, analyzed
 ):
     """Also with a plan for an empty table, and with and without statistics."""
-    async with postgres_place.store() as store:
-        table = store._tables.consumed
-        statement = _clear_sealed(table).compile(dialect=store._database.engine.dialect)
-        values = {"BYTEA": "''", "FLOAT": f"{NOW}", "TEXT[]": "array['a', 'b']"}
+    async with new_postgres_place.store() as store:
+        table = store._tables.sessions
+        # Asyncpg numbers parameters as PREPARE does.
+        dialect = create_async_engine("postgresql+asyncpg://").dialect
+        statement = _clear_sealed(table).compile(dialect=dialect)
+        texts = {"BYTEA": "''", "FLOAT": f"{NOW}", "TEXT[]": "array['a', 'b']"}
         kinds = dict(re.findall(r"\$(\d)::(\S+?)(?=[\s)])", str(statement)))
-        parameters = ", ".join(values[kinds[number]] for number in sorted(kinds))
+        parameters = ", ".join(texts[kinds[number]] for number in sorted(kinds))
         async with store._database.engine.begin() as connection:
             send = connection.exec_driver_sql
             numbers = func.generate_series(1, rows).column_valued("number")
-            each = (func.concat("j", numbers), func.concat("s", numbers), literal(SEALED))
-            times = (literal(NOW), literal(NOW + 10), literal(NOW + 60))
+            each = (func.concat("s", numbers), literal("j"), literal(""), literal(SEALED))
+            times = (NOW, NOW + 10, NOW + 10, NOW + 60)
+            values = select(*each, *map(literal, times))
             names = [column.name for column in table.columns]
-            await connection.execute(insert(table).from_select(names, select(*each, *times)))
+            await connection.execute(insert(table).from_select(names, values))
             if analyzed:
                 await send(f"ANALYZE {table.fullname}")
             await send("SET LOCAL plan_cache_mode = force_generic_plan")
@@ -153,8 +170,44 @@ async def test_a_step_on_postgresql_reads_only_the_pairs_that_are_due(
             await send("DEALLOCATE step")
     conditions = {line.strip() for line in plan if "Index Cond" in line}
     assert any("grace_until <=" in each for each in conditions)
-    assert any("successor = ANY" in each for each in conditions)
     assert not [line for line in plan if "Seq Scan" in line]
+
+
+async def test_of_two_revocations_at_once_the_later_times_stand(place):
+    """One transaction writes both: the end of the first, and the moment of the second."""
+    async with place.store() as store:
+        await asyncio.gather(
+            store.revoke(Revocation("subject", "alice", NOW + 9000, NOW - 20), now=NOW),
+            store.revoke(Revocation("subject", "alice", NOW + 60, NOW - 10), now=NOW),
+        )
+        asked = {"jti": "x", "sid": None, "sub": "alice", "now": NOW + 8000}
+        assert await store.is_revoked(issued_at=NOW - 15, **asked)
+        assert not await store.is_revoked(issued_at=NOW - 5, **asked)
+
+
+async def test_a_record_that_was_removed_before_it_is_read_counts_as_used(place):
+    """A use that was not the first one stays so, even if a purge ran in between."""
+    async with place.store() as store:
+        assert await store._replays.submit(Replay("s", "a", NOW)) == REUSED
+
+
+async def test_a_refresh_leaves_no_row_behind(place):
+    """Three sessions that refresh twenty times are three rows, with a bounded number of uses."""
+    async with place.store() as store:
+        table, sizes = store._tables.sessions, []
+        for number in range(20):
+            # Before the last use, the grace of all others has ended.
+            seconds = number if number < 19 else 60
+            for session in "abc":
+                each = use(f"{number}", f"{number + 1}", session=session, grace=seconds + 5)
+                assert (await store.consume(each, now=NOW + seconds)).is_first
+            async with store._database.engine.connect() as connection:
+                length = select(func.max(func.length(table.c.recent)))
+                sizes.append(await connection.scalar(length))
+        assert await count_of(store, table) == 3
+        assert await count_of(store, store._tables.consumed) == 0
+        uses = [min(number + 1, RECENT_USES) for number in range(19)]
+        assert sizes == [48 * each for each in (*uses, 1)]
 
 
 # The retention
@@ -199,8 +252,14 @@ async def test_a_known_retention_is_not_written_again(place):
             engine = create_async_engine(place.url)
             async with engine.connect() as other:
                 table = store._tables.revocations.fullname
-                await other.execute(text(f"LOCK TABLE {table} IN SHARE MODE"))
+                lock = (
+                    f"LOCK TABLES {table} READ"
+                    if is_mysql(place.url)
+                    else f"LOCK TABLE {table} IN SHARE MODE"
+                )
+                await other.execute(text(lock))
                 assert await store.raise_retention(60) == 60
+                await other.invalidate()
             await engine.dispose()
 
 
@@ -236,32 +295,99 @@ async def denies(store, jti, now):
 # Earlier versions
 
 
-async def test_tables_of_an_earlier_version_get_missing_indexes(place):
-    """create_tables adds them; the retention needs no new table or column."""
+def former(jti, successor, **changes):
+    """Return the row that an earlier version has written for the use of a token."""
+    row = {"jti": jti, "successor": successor, "sealed": SEALED, "used_at": NOW}
+    return row | {"grace_until": NOW + 10, "keep_until": NOW + 600} | changes
+
+
+async def write_former(store, *rows):
+    """Write rows as an earlier version."""
+    async with store._database.engine.begin() as connection:
+        await connection.execute(store._tables.consumed.insert(), rows)
+
+
+async def count_of(store, table):
+    """Return the number of rows of a table."""
+    async with store._database.engine.connect() as connection:
+        return await connection.scalar(select(func.count()).select_from(table))
+
+
+async def test_a_token_that_an_earlier_version_has_consumed_stays_consumed(place):
+    """Within its grace it gets its pair, until a token of its session is consumed."""
     async with place.store() as store:
-        names = [each.name for each in store._tables.consumed.indexes if "sealed" in each.name]
-        assert len(names) == 2
-        prefix = f"{place.part}." if place.part else ""
+        await write_former(store, former("a", "b"), former("x", "y"), former("y", "z"))
+        assert await store.consume(use("a"), now=NOW + 1) == UNUSED
+        assert await store.consume(use("x", session="other"), now=NOW + 1) == SUPERSEDED
+        assert await store.consume(use("y", session="other"), now=NOW + 1) == UNUSED
+        assert await count_of(store, store._tables.sessions) == 0
+        assert (await store.consume(use("b", "c"), now=NOW + 1)).is_first
+        assert await store.consume(use("a"), now=NOW + 2) == SUPERSEDED
+        assert await store.consume(use("y", session="other"), now=NOW + 2) == UNUSED
+        assert await store.consume(use("b"), now=NOW + 2) == UNUSED
+        for session, jti in (("s", "a"), ("other", "x"), ("other", "y")):
+            assert await store.consume(use(jti, session=session), now=NOW + 10) == REUSED
+
+
+async def test_an_expired_record_of_an_earlier_version_counts_as_none(place):
+    """As before; and the record of the session decides from then on."""
+    async with place.store() as store:
+        await write_former(store, former("a", "b", keep_until=NOW + 1))
+        assert (await store.consume(use("a", "c"), now=NOW + 1)).is_first
+        assert await store.consume(use("a"), now=NOW + 2) == UNUSED
+        assert await store.consume(use("b"), now=NOW + 2) == REUSED
+
+
+async def test_records_of_an_earlier_version_are_purged(place):
+    """Their sealed pairs when the grace has ended, and the rows with the spare time."""
+    async with place.store() as store:
+        rows = [former(str(number), "y", keep_until=NOW + 60) for number in range(1500)]
+        await write_former(store, *rows)
+        assert await store.purge(now=NOW + 10) == 0
+        table = store._tables.consumed
+        async with store._database.engine.connect() as connection:
+            sealed = select(func.count()).where(func.length(table.c.sealed) > 0)
+            assert await connection.scalar(sealed) == 0
+        assert await store.purge(now=NOW + 60 + CLOCK_SPARE_SECONDS) == 1500
+        assert await count_of(store, table) == 0
+
+
+async def test_tables_of_an_earlier_version_get_the_missing_table(new_place):
+    """Without it every refresh names the fix; create_tables adds it, and old tokens go on working."""
+    async with new_place.store() as store:
+        await write_former(store, former("a", "b"))
         async with store._database.engine.begin() as connection:
-            for name in names:
-                await connection.exec_driver_sql(f"DROP INDEX {prefix}{name}")
-        await store.consume(use("a", "b"), now=NOW)
+            await connection.run_sync(store._tables.sessions.drop)
+        for call in (store.consume(use("a"), now=NOW), store.consume(use("b"), now=NOW)):
+            with pytest.raises(ConfigurationError, match=r"await store\.create_tables\(\)"):
+                await call
         await store.create_tables()
-        await revoke(store, NOW + 10)
-        assert await sealed_in(store) == []
-        assert await store.raise_retention(60) == 60
-        async with store._database.engine.begin() as connection:
-            for name in names:
-                await connection.exec_driver_sql(f"DROP INDEX {prefix}{name}")
+        assert await store.consume(use("a"), now=NOW) == UNUSED
+        assert (await store.consume(use("b", "c"), now=NOW)).is_first
 
 
-async def test_tables_of_another_version_are_reported(place):
-    """A missing column is a configuration error, not an outage."""
+@pytest.mark.parametrize(
+    "recent", ["", "x", "x" * 33, "x" * 48, "0" * 49, "0" * 32 + "7ff8" + "0" * 12]
+)
+async def test_a_damaged_row_is_an_outage(place, recent):
+    """It is neither "not used" nor a reuse, which would end the session."""
     async with place.store() as store:
-        prefix = f"{place.part}." if place.part else ""
+        await store.consume(use("a", "b"), now=NOW)
+        table = store._tables.sessions
+        async with store._database.engine.begin() as connection:
+            await connection.execute(table.update().values(recent=recent))
+        with pytest.raises(DamagedRowError) as caught:
+            await store.consume(use("a"), now=NOW)
+        assert "xx" not in str(caught.value)
+
+
+async def test_tables_of_another_version_are_reported(new_place):
+    """A missing column is a configuration error, not an outage."""
+    async with new_place.store() as store:
+        prefix = f"{new_place.part}." if new_place.part else ""
         async with store._database.engine.begin() as connection:
             await connection.exec_driver_sql(
-                f"ALTER TABLE {prefix}tokenward_consumed RENAME COLUMN used_at TO renamed"
+                f"ALTER TABLE {prefix}tokenward_sessions RENAME COLUMN used_at TO renamed"
             )
         with pytest.raises(ConfigurationError, match="another version"):
             await store.consume(use("a"), now=NOW)

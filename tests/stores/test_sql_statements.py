@@ -50,7 +50,8 @@ async def test_purging_goes_in_batches_shared_by_workers(place):
         assert await store.purge(now=NOW + CLOCK_SPARE_SECONDS + 0.9) == 0
         due = NOW + 1 + CLOCK_SPARE_SECONDS
         counts = await asyncio.gather(store.purge(now=due), other.purge(now=due))
-        assert sum(counts) == 5000
+        # InnoDB locks the row after the last one too, and a locked row is left to the next purge.
+        assert sum(counts) + await store.purge(now=due) == 5000
         assert counts[1] <= 1000 * len([each for each in sent if "DELETE" in each])
         assert await denies(store, f"{NOW + 60} 9", now=NOW + 1)
         assert not (await store.consume(use(f"{NOW + 60} 9"), now=NOW + 1)).is_first

@@ -32,6 +32,15 @@ async def test_unusual_identities_are_kept_apart(place):
         assert not await denies(store, stand_in)
 
 
+async def test_identities_are_compared_byte_by_byte(place):
+    """Case and trailing spaces count, whatever the collation of the database."""
+    async with place.store() as store:
+        for identity in ("alice", "Alice", "alice ", "alice  "):
+            assert not await denies(store, identity)
+            assert (await store.consume(use(identity), now=NOW)).is_first
+            await store.revoke(record(identity), now=NOW)
+
+
 async def test_an_expired_record_is_replaced(place):
     """A subject that was denied completely, and a token that was used."""
     async with place.store() as store:
@@ -61,9 +70,9 @@ async def remove_tables(store):
 
 
 @pytest.mark.parametrize("call", CALLS)
-async def test_missing_tables_are_reported_with_the_fix(place, call):
+async def test_missing_tables_are_reported_with_the_fix(new_place, call):
     """A configuration error, not an outage, whichever call finds it."""
-    async with place.store() as store:
+    async with new_place.store() as store:
         await remove_tables(store)
         with pytest.raises(ConfigurationError, match=r"await store\.create_tables\(\)"):
             await CALLS[call](store)
@@ -72,9 +81,9 @@ async def test_missing_tables_are_reported_with_the_fix(place, call):
 
 
 @pytest.mark.parametrize("call", ["is_revoked", "revoke", "consume"])
-async def test_no_error_contains_an_identity(place, call):
+async def test_no_error_contains_an_identity(new_place, call):
     """Neither of the statement's values nor of the driver's message, with their causes."""
-    async with place.store() as store:
+    async with new_place.store() as store:
         await remove_tables(store)
         with pytest.raises(ConfigurationError) as caught:
             await CALLS[call](store)

@@ -1,8 +1,20 @@
 """The time of one engine: the injected clock, which revoking a subject may hold for a moment."""
 
+import time
 from collections.abc import Callable
+from copy import deepcopy
+from threading import Lock
+from typing import Self
 
-__all__ = ["EngineClock"]
+__all__ = ["EngineClock", "system_time"]
+
+
+def system_time() -> float:
+    """Return the time of the system, in seconds since 1970; the default of every clock.
+
+    `time.time` is looked up at each call: libraries such as freezegun replace it during a test.
+    """
+    return time.time()
 
 
 class EngineClock:
@@ -13,12 +25,21 @@ class EngineClock:
     If the clock was set back further than that, it is followed.
     """
 
-    __slots__ = ("_clock", "_floor_ms", "_held_ms")
+    __slots__ = ("_clock", "_floor_ms", "_held_ms", "_lock")
 
     def __init__(self, clock: Callable[[], float]) -> None:
         """Take the function that returns the seconds since 1970."""
         self._clock = clock
         self._held_ms = self._floor_ms = 0
+        # Held for every change: a lost one would set the time back. Reads do not need it.
+        self._lock = Lock()
+
+    def __deepcopy__(self, memo: dict[int, object]) -> Self:
+        """Return a clock that goes on from the same time."""
+        copy = type(self)(deepcopy(self._clock, memo))
+        # Of the same class.
+        copy._held_ms, copy._floor_ms = self._held_ms, self._floor_ms  # noqa: SLF001
+        return copy
 
     def now(self) -> float:
         """Return the time, in seconds since 1970."""
@@ -36,9 +57,10 @@ class EngineClock:
 
     def end_millisecond(self) -> tuple[float, float]:
         """Let the next millisecond begin; return the times of the current and of the next one."""
-        clock_ms = int(self._clock() * 1000)
-        if not self._held_ms <= clock_ms < self._floor_ms:
-            self._held_ms = self._floor_ms = clock_ms
-        now = self._floor_ms / 1000
-        self._floor_ms += 1
-        return now, self._floor_ms / 1000
+        with self._lock:
+            clock_ms = int(self._clock() * 1000)
+            if not self._held_ms <= clock_ms < self._floor_ms:
+                self._held_ms = self._floor_ms = clock_ms
+            now = self._floor_ms / 1000
+            self._floor_ms += 1
+            return now, self._floor_ms / 1000

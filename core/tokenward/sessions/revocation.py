@@ -1,39 +1,37 @@
 """Checks whether tokens are revoked, stores revocations, and decides about outages."""
 
-import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from copy import copy, deepcopy
-from typing import Final, Generic, Literal, NamedTuple, Self, TypeVar
+from dataclasses import replace
+from operator import itemgetter
+from typing import Final, Generic, Literal, Self, TypeVar
 
 from tokenward.claims.model import Claims, exact_issue_time
 from tokenward.errors import (
     ConfigurationError,
-    KeysUnavailableError,
     StoreUnavailableError,
-    TokenError,
     TokenRevokedError,
 )
-from tokenward.hooks import IsRevoked, RegisteredHooks, maybe_await, run_hooks
+from tokenward.hooks import RegisteredHooks, run_hooks
 from tokenward.jose.key_source import KeySource
 from tokenward.policy import TokenPolicy
-from tokenward.sessions.outages import OutageLog, cause_of
+from tokenward.sessions.outages import OutageLog
 from tokenward.sessions.retention import Retention, end_of_life
+from tokenward.sessions.verdicts import any_verdict, failure_in, failure_of, verdict_of
+from tokenward.stores.feed import check_at_source
 from tokenward.stores.identities import own_name, with_own_name, with_own_names
+from tokenward.stores.outages import cause_of
 from tokenward.stores.protocol import Consumed, Consumption, Revocation, RevocationStore
+from tokenward.tokens.provider_login import names_in
 
 __all__ = ["RevocationChecker", "session_of"]
 
 ClaimsT = TypeVar("ClaimsT", bound=Claims)
 
+_asked: Final = itemgetter("sub", "iat", "iat_ms", "jti", "type", "sid")
 _logger: Final = logging.getLogger("tokenward")
-
-
-class _Failure(NamedTuple):
-    """The error of a store or a hook that did not answer."""
-
-    error: Exception
 
 
 class RevocationChecker(Generic[ClaimsT]):
@@ -54,6 +52,10 @@ class RevocationChecker(Generic[ClaimsT]):
             policy: says whether an outage is accepted, and how long tokens live.
             hooks: the hooks of the engine.
         """
+        # Imported with the first engine: asyncio takes a third of the time of this package.
+        from asyncio import timeout
+
+        self._limit = timeout
         self._store = store
         self._keys = keys
         self._timeout = None if store is None else store.timeout_seconds
@@ -65,7 +67,6 @@ class RevocationChecker(Generic[ClaimsT]):
     def __deepcopy__(self, memo: dict[int, object]) -> Self:
         """Copy everything but the store: a copied store would accept used tokens again."""
         twin = copy(self)
-        memo[id(self)] = twin
         twin._hooks = deepcopy(self._hooks, memo)  # noqa: SLF001 - of this class
         twin._keys = deepcopy(self._keys, memo)  # noqa: SLF001 - of this class
         return twin
@@ -84,41 +85,46 @@ class RevocationChecker(Generic[ClaimsT]):
             TypeError: a hook or the store returned neither True nor False.
             ConfigurationError: the store cannot be used in this process or event loop.
         """
-        store, hooks = self._store, self._hooks.is_revoked
+        store = self._store
         verdict: object = False
         if store is not None:
             try:
-                # Written out in one function, because it runs for every token.
-                jti, sub = claims.jti, claims.sub
-                sid = session_of(claims) if claims.type == "refresh" else claims.sid
+                # Written out, and read together as in `ClaimsValidator.check`: it runs for every token.
+                sub, iat, iat_ms, jti, kind, sid = _asked(claims.__dict__)
+                check = store.is_revoked
+                if kind == "refresh":
+                    sid, check = session_of(claims), check_at_source(store)
+                login = None
                 if ":" in jti or ":" in sub or (sid and ":" in sid):
+                    login = sid and names_in(sid)
                     jti, sid, sub = own_name(jti), sid and own_name(sid), own_name(sub)
-                call = store.is_revoked(
-                    jti=jti,
-                    sid=sid or None,
-                    sub=sub,
-                    issued_at=exact_issue_time(claims),
-                    now=now,
-                )
+                at = exact_issue_time(iat, iat_ms)
+                call: Awaitable[object]
+                call = check(jti=jti, sid=sid or None, sub=sub, issued_at=at, now=now)
+                if login:
+                    more = check(jti="", sid=login[0], sub=login[1], issued_at=at, now=now)
+                    call = any_verdict(call, more, never_wait=self._timeout is None)
                 if self._timeout is None:  # a store that never waits needs no timeout
                     verdict = await call
                 else:
-                    async with asyncio.timeout(self._timeout):
+                    async with self._limit(self._timeout):
                         verdict = await call
             except Exception as exc:  # noqa: BLE001 - a store may raise anything
-                verdict = _failure_of(exc)
-        if verdict is False and not hooks:
-            return
+                verdict = failure_of(exc)
+        if verdict is not False or self._hooks.is_revoked:
+            await self._ask_hooks(verdict, claims, now)
 
+    async def _ask_hooks(self, verdict: object, claims: ClaimsT, now: float) -> None:
+        """Refuse a token that the store, whose verdict is given, or a hook denies."""
         verdicts = [verdict]
-        for hook in hooks:
+        for hook in self._hooks.is_revoked:
             if verdicts[-1] is True:
                 break
-            verdicts.append(await _verdict_of(hook, claims))
+            verdicts.append(await verdict_of(hook, claims))
         if verdicts[-1] is True:
             raise TokenRevokedError
 
-        failure = _failure_in(verdicts)
+        failure = failure_in(verdicts)
         if failure is not None:
             # A refresh token is traded for new tokens, so an outage is never accepted for it.
             self._refuse_outage(failure, now, accepts_outage=claims.type != "refresh")
@@ -135,7 +141,7 @@ class RevocationChecker(Generic[ClaimsT]):
             StoreUnavailableError: the store failed; it may or may not have stored the revocation.
         """
         store, revocation = self.store, Revocation("token", claims.jti, end_of_life(claims))
-        async with self._outage_refused(now):
+        async with self.outage_refused(now):
             await store.revoke(with_own_name(revocation), now=now)
 
         await run_hooks(self._hooks.on_revoke, revocation)
@@ -148,6 +154,7 @@ class RevocationChecker(Generic[ClaimsT]):
         *,
         issued_before: float | None = None,
         claims: Claims | None = None,
+        is_name: bool = False,
     ) -> None:
         """Revoke a session or a subject for as long as any of its tokens may be valid.
 
@@ -157,23 +164,25 @@ class RevocationChecker(Generic[ClaimsT]):
             now: the time.
             issued_before: for a subject: tokens that were issued earlier are denied.
             claims: the claims of one of the tokens, if known.
+            is_name: whether `identity` is already a name in the store.
 
         Raises:
             ConfigurationError, StoreUnavailableError: see `deny_token`.
         """
         store, retention, is_issuer = self.store, self.retention, self._keys.can_sign
-        async with self._outage_refused(now):
+        async with self.outage_refused(now):
             await retention.ensure_known(store, is_issuer=is_issuer)
             until = retention.keep_until(now, claims)
             revocation = Revocation(kind, identity, until, issued_before)
-            await store.revoke(with_own_name(revocation), now=now)
+            name = identity if is_name else own_name(identity)
+            await store.revoke(replace(revocation, identity=name), now=now)
 
             # Read after the write: an engine that raises it later finds this record at a refresh.
             await retention.raise_and_read(store, is_issuer=is_issuer)
             until = retention.keep_until(now, claims)
             if until > revocation.keep_until:
                 revocation = Revocation(kind, identity, until, issued_before)
-                await store.revoke(with_own_name(revocation), now=now)
+                await store.revoke(replace(revocation, identity=name), now=now)
 
         await run_hooks(self._hooks.on_revoke, revocation)
 
@@ -190,7 +199,7 @@ class RevocationChecker(Generic[ClaimsT]):
             call = store.consume(with_own_names(consumption), now=now)
             if self._timeout is None:
                 return await call
-            async with asyncio.timeout(self._timeout):
+            async with self._limit(self._timeout):
                 return await call
         except ConfigurationError:
             raise
@@ -212,7 +221,7 @@ class RevocationChecker(Generic[ClaimsT]):
         if not self._keys.can_sign:
             return  # the writer refuses to issue
         try:
-            async with asyncio.timeout(self._timeout):
+            async with self._limit(self._timeout):
                 await self.retention.register(self.store, now_ms)
         except ConfigurationError:
             raise
@@ -241,10 +250,18 @@ class RevocationChecker(Generic[ClaimsT]):
         )
 
     @asynccontextmanager
-    async def _outage_refused(self, now: float) -> AsyncIterator[None]:
-        """Run calls of the store within one timeout; any error of theirs is an outage."""
+    async def outage_refused(self, now: float) -> AsyncIterator[None]:
+        """Run calls of the store within one timeout; any error of theirs is an outage.
+
+        Args:
+            now: the time.
+
+        Raises:
+            StoreUnavailableError: a call failed.
+            ConfigurationError: the store cannot be used in this process or event loop.
+        """
         try:
-            async with asyncio.timeout(self._timeout):
+            async with self._limit(self._timeout):
                 yield
         except ConfigurationError:
             raise
@@ -256,44 +273,3 @@ class RevocationChecker(Generic[ClaimsT]):
 def session_of(claims: Claims) -> str | None:
     """Return the session of a token: its ``sid``, or the ``jti`` of a refresh token without one."""
     return claims.sid or (claims.jti if claims.type == "refresh" else None) or None
-
-
-async def _verdict_of(hook: IsRevoked[ClaimsT], claims: ClaimsT) -> object:
-    """Return the result of a hook, or the error that it raised.
-
-    Raises:
-        TokenError: the hook refuses the token.
-    """
-    try:
-        return await maybe_await(hook(claims))
-    except Exception as exc:  # noqa: BLE001 - the other hooks are asked in any case
-        return _failure_of(exc)
-
-
-def _failure_of(error: Exception) -> _Failure:
-    """Return an error as an outage, unless it refuses the token.
-
-    Raises:
-        TokenError: the error refuses the token.
-    """
-    is_outage = isinstance(error, (StoreUnavailableError, KeysUnavailableError))
-    if isinstance(error, TokenError) and not is_outage:
-        raise error
-    return _Failure(error)
-
-
-def _failure_in(verdicts: Sequence[object]) -> Exception | None:
-    """Return the first error among results of which none is True; None if there is no error.
-
-    Raises:
-        ConfigurationError: one of the errors is a mistake in the configuration.
-        TypeError: a result is neither True, False nor an error.
-    """
-    failures = [each.error for each in verdicts if isinstance(each, _Failure)]
-    for failure in failures:
-        if isinstance(failure, ConfigurationError):
-            raise failure
-    if not all(each is False or isinstance(each, _Failure) for each in verdicts):
-        msg = "is_revoked must return True or False, in a hook and in a store."
-        raise TypeError(msg)
-    return failures[0] if failures else None

@@ -1,7 +1,7 @@
 """Refresh token rotation: each token is used once, and a second use counts as theft (RFC 9700 §4.14.2)."""
 
 from collections.abc import Mapping
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar, cast
 
 from pydantic import JsonValue
 
@@ -22,11 +22,21 @@ from tokenward.stores.protocol import Consumption
 from tokenward.tokens.grant import Grant, session_end
 from tokenward.tokens.identity import new_identity
 from tokenward.tokens.pair import TokenPair
+from tokenward.tokens.proven_key import ProvenKey, confirmation_of
 from tokenward.tokens.writer import WrittenPair
 
-__all__ = ["Rotation", "successor_grant"]
+__all__ = ["Login", "Rotation", "successor_grant"]
 
 ClaimsT = TypeVar("ClaimsT", bound=Claims)
+
+
+class Login(NamedTuple):
+    """How a user has just logged in again, within a session."""
+
+    auth_time: int
+    """Now, in whole seconds since 1970."""
+    acr: str | None
+    """The level; None: unknown."""
 
 
 class Rotation(Generic[ClaimsT]):
@@ -56,6 +66,7 @@ class Rotation(Generic[ClaimsT]):
         written: WrittenPair,
         *,
         now: float,
+        is_login: bool,
     ) -> TokenPair:
         """Consume a refresh token in one step of the store, and return the next pair.
 
@@ -64,6 +75,8 @@ class Rotation(Generic[ClaimsT]):
             claims: the claims of the token.
             written: the next pair, written before, so that an error in writing it loses nothing.
             now: the time.
+            is_login: whether the pair is the result of a login: then no second use returns it, and
+                this use returns no other pair.
 
         Raises:
             RefreshTokenReusedError: the token was used before, and the grace has ended; its session
@@ -74,10 +87,12 @@ class Rotation(Generic[ClaimsT]):
                 token may or may not be consumed.
         """
         pair = written.pair
+        session = _session_of(claims)
         consumption = Consumption(
+            session,
             claims.jti,
             successor=written.refresh_jti,
-            sealed=seal_pair(token, pair) if self._grace_seconds else b"",
+            sealed=seal_pair(token, pair) if self._grace_seconds and not is_login else b"",
             grace_until=now + self._grace_seconds,
             keep_until=end_of_life(claims),
         )
@@ -86,12 +101,12 @@ class Rotation(Generic[ClaimsT]):
         if consumed.is_first:
             return pair
         if consumed.is_in_grace and self._grace_seconds:
-            if not consumed.sealed:
+            if is_login or not consumed.sealed:
                 raise RefreshTokenSupersededError
             return self._opened(token, consumed.sealed, now)
 
         # The first use was by the user or by a thief. Nobody knows which, so both are logged out.
-        await self._revocation.deny_all("session", _session_of(claims), now, claims=claims)
+        await self._revocation.deny_all("session", session, now, claims=claims)
         await run_hooks(self._hooks.on_reuse, claims)
         raise RefreshTokenReusedError
 
@@ -104,9 +119,16 @@ class Rotation(Generic[ClaimsT]):
 
 
 def successor_grant(
-    claims: Claims, members: Mapping[str, JsonValue], policy: TokenPolicy, now: float
+    claims: Claims,
+    members: Mapping[str, JsonValue],
+    policy: TokenPolicy,
+    now: float,
+    bound_to: ProvenKey | None = None,
+    login: Login | None = None,
 ) -> Grant:
-    """Copy subject, scope and lasting claims into the next grant; the result is never fresh.
+    """Copy subject, scope and lasting claims into the next grant.
+
+    The result is fresh only after a login.
 
     Args:
         claims: the claims of the refresh token, after all checks.
@@ -114,6 +136,9 @@ def successor_grant(
             claims model may rename, convert, hide or compute values.
         policy: sets how long a session lasts.
         now: the time.
+        bound_to: the key to which the successor is bound if the token itself is not bound.
+        login: how the user has just logged in again; None: the login of the token stays. The end of
+            the session does not change.
 
     Raises:
         TokenExpiredError: the session has ended.
@@ -127,20 +152,35 @@ def successor_grant(
         subject=claims.sub,
         claims={name: value for name, value in members.items() if name not in RESERVED_CLAIMS},
         scope=claims.scope if isinstance(claims.scope, str) else " ".join(claims.scope),
-        fresh=False,
+        fresh=login is not None,
         audience=claims.aud,
         headers=None,
         session=_session_of(claims),
-        registered=_carried_over(claims),
+        registered=_carried_over(claims, members, bound_to)
+        | _login_members(claims if login is None else login),
         session_end=end,
     )
 
 
-def _carried_over(claims: Claims) -> dict[str, object]:
+def _carried_over(
+    claims: Claims, members: Mapping[str, JsonValue], bound_to: ProvenKey | None
+) -> dict[str, object]:
     carried: dict[str, object] = {"csrf": claims.csrf or new_identity()}
-    if claims.auth_time is not None:
-        carried["auth_time"] = claims.auth_time
+    if claims.act is not None:
+        # Without it, the successor would be a token of the subject itself.
+        carried["act"] = members["act"]
+    cnf = {} if claims.cnf is None else cast("dict[str, object]", members["cnf"])
+    if bound_to is not None:
+        cnf = {**cnf, **confirmation_of(bound_to)}
+    if cnf:
+        carried["cnf"] = cnf
     return carried
+
+
+def _login_members(login: Claims | Login) -> dict[str, object]:
+    """Return the claims about a login. Both are of the same one: a level without its time says little."""
+    members = {"auth_time": login.auth_time, "acr": login.acr}
+    return {name: value for name, value in members.items() if value is not None}
 
 
 def _session_end_of(claims: Claims, policy: TokenPolicy) -> float | None:

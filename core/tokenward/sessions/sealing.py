@@ -1,21 +1,24 @@
 """Encrypts a pair of tokens so that only the holder of the previous refresh token can read it."""
 
 import hashlib
+import json
 import os
+from dataclasses import fields
+from functools import cache
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pydantic import TypeAdapter
 
-from tokenward.errors import raise_without_context
 from tokenward.jose.codec import b64url_decode
+from tokenward.jose.without_context import raise_without_context
 from tokenward.tokens.pair import TokenPair
 
 __all__ = ["DamagedSealError", "open_pair", "seal_pair"]
 
 _NONCE_BYTES: Final = 12  # NIST SP 800-38D §5.2.1.1
-_PAIR: Final = TypeAdapter(TokenPair)
+_MEMBERS: Final = tuple(each.name for each in fields(TokenPair))
 
 
 class DamagedSealError(Exception):
@@ -25,7 +28,9 @@ class DamagedSealError(Exception):
 def seal_pair(token: str | bytes, pair: TokenPair) -> bytes:
     """Encrypt a pair with a key from the token that it replaces: nobody can guess its signature."""
     nonce = os.urandom(_NONCE_BYTES)
-    return nonce + _cipher(token).encrypt(nonce, _PAIR.dump_json(pair), None)
+    # Every member: what Pydantic writes of a pair is the response to a client, which has fewer.
+    members = {name: getattr(pair, name) for name in _MEMBERS}
+    return nonce + _cipher(token).encrypt(nonce, json.dumps(members).encode(), None)
 
 
 def open_pair(token: str | bytes, sealed: bytes) -> TokenPair:
@@ -36,9 +41,15 @@ def open_pair(token: str | bytes, sealed: bytes) -> TokenPair:
     """
     nonce, encrypted = sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:]
     try:
-        return _PAIR.validate_json(_cipher(token).decrypt(nonce, encrypted, None))
+        return _reader().validate_json(_cipher(token).decrypt(nonce, encrypted, None))
     except (InvalidTag, ValueError):
         raise_without_context(DamagedSealError())
+
+
+@cache
+def _reader() -> TypeAdapter[TokenPair]:
+    """Return what reads a pair; built when the first pair is read, as few programs reuse a token."""
+    return TypeAdapter(TokenPair)
 
 
 def _cipher(token: str | bytes) -> AESGCM:

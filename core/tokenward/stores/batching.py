@@ -120,6 +120,7 @@ class GroupCommit(_Batcher[RequestT, ResultT]):
         slots: asyncio.Semaphore,
         *,
         timeout_seconds: float,
+        one_value_of_each: Callable[[RequestT], tuple[str, str]] | None = None,
     ) -> None:
         """Use a function that writes a batch, and slots that limit concurrent batches.
 
@@ -128,11 +129,14 @@ class GroupCommit(_Batcher[RequestT, ResultT]):
                 one result for each request.
             slots: the number of batches that may be in progress.
             timeout_seconds: how long a caller waits from `submit` on.
+            one_value_of_each: returns a name and a value of a request. A batch has no two requests
+                with one name and different values; None: a batch may have any requests.
         """
         super().__init__()
         self._write_all = write_all
         self._slots = slots
         self._timeout = timeout_seconds
+        self._one_value_of_each = one_value_of_each
 
     def _start(self) -> None:
         self._run(self._write())
@@ -142,8 +146,7 @@ class GroupCommit(_Batcher[RequestT, ResultT]):
             pending = [each for each in self._pending if not each.result.done()]
             latest = asyncio.get_running_loop().time() - self._timeout * _BEGIN_SHARE
             late = [each for each in pending if each.submitted_at < latest]
-            in_time = pending[len(late) :]
-            batch, self._pending = in_time[:_LARGEST_COMMIT], in_time[_LARGEST_COMMIT:]
+            batch, self._pending = self._split(pending[len(late) :])
 
             _fail(late, TimeoutError("The write has waited too long, and was not begun."))
             if self._pending:
@@ -151,6 +154,23 @@ class GroupCommit(_Batcher[RequestT, ResultT]):
             if batch:
                 deadline = batch[0].submitted_at + self._timeout * _WRITE_SHARE
                 await self._run_batch(batch, lambda some: self._write_all(some, deadline))
+
+    def _split(
+        self, pending: Sequence[_Pending[RequestT, ResultT]]
+    ) -> tuple[list[_Pending[RequestT, ResultT]], list[_Pending[RequestT, ResultT]]]:
+        """Return the next batch, and the requests that remain, both in their order."""
+        batch, others = [*pending[:_LARGEST_COMMIT]], [*pending[_LARGEST_COMMIT:]]
+        if self._one_value_of_each is None:
+            return batch, others
+
+        values: dict[str, str] = {}
+        waiting: list[_Pending[RequestT, ResultT]] = []
+        fitting: list[_Pending[RequestT, ResultT]] = []
+        for each in batch:
+            name, value = self._one_value_of_each(each.request)
+            fits = values.setdefault(name, value) == value
+            (fitting if fits else waiting).append(each)
+        return fitting, waiting + others
 
 
 def _fail(batch: Sequence[_Pending[RequestT, ResultT]], error: Exception) -> None:

@@ -4,18 +4,18 @@ from typing import Final, Generic, TypeVar
 
 from tokenward.stores.protocol import CLOCK_SPARE_SECONDS
 
-__all__ = ["SHARDS", "ExpiringMap", "ExpiringSet"]
+__all__ = ["SHARDS", "SHARD_BITS_AT", "ExpiringMap", "ExpiringSet"]
 
 ValueT = TypeVar("ValueT")
 
 # With a million entries a shard has about 4,000: its dict grows, and is swept, in well under 1 ms.
 SHARDS: Final = 256
 # Dicts use the low bits of a hash; if the shards did too, the keys of a shard would collide.
-_SHARD_BITS_AT: Final = 40
+SHARD_BITS_AT: Final = 40
 
 
 def _shard_of(identity: str) -> int:
-    return (hash(identity) >> _SHARD_BITS_AT) % SHARDS
+    return (hash(identity) >> SHARD_BITS_AT) % SHARDS
 
 
 class ExpiringSet:
@@ -27,26 +27,34 @@ class ExpiringSet:
     Reads need no lock; writes from several threads do.
     """
 
-    __slots__ = ("_next", "_shards")
+    __slots__ = ("_next", "shards")
 
     def __init__(self) -> None:
-        self._shards: list[dict[str, float]] = [{} for _ in range(SHARDS)]
+        self.shards: list[dict[str, float]] = [{} for _ in range(SHARDS)]
+        """The time of each identity; see `has`."""
         self._next = 0
 
-    def add(self, identity: str, *, keep_until: float) -> None:
-        """Add an identity; if it exists already, the later time stands."""
-        shard = self._shards[_shard_of(identity)]
-        shard[identity] = max(keep_until, shard.get(identity, keep_until))
+    def add(self, identity: str, *, keep_until: float) -> bool:
+        """Add an identity; if it exists already, the later time stands. Return whether it is new."""
+        shard = self.shards[_shard_of(identity)]
+        earlier = shard.get(identity)
+        if earlier is None or earlier < keep_until:
+            shard[identity] = keep_until
+        return earlier is None
+
+    def remove(self, identity: str) -> None:
+        """Remove an identity that is in the set."""
+        del self.shards[_shard_of(identity)][identity]
 
     def has(self, identity: str, now: float) -> bool:
         """Whether the identity is in the set and has not expired."""
         # As in _shard_of, without the call, because this method is called for every token.
-        shard = self._shards[(hash(identity) >> _SHARD_BITS_AT) % SHARDS]
+        shard = self.shards[(hash(identity) >> SHARD_BITS_AT) % SHARDS]
         return shard.get(identity, 0.0) > now
 
     def sweep_next(self, now: float) -> list[str]:
         """Remove the expired entries of the next shard and return them."""
-        shard = self._shards[self._next]
+        shard = self.shards[self._next]
         self._next = (self._next + 1) % SHARDS
 
         before = now - CLOCK_SPARE_SECONDS
@@ -57,7 +65,7 @@ class ExpiringSet:
 
     def __len__(self) -> int:
         """Count the identities, including the expired ones that have not been removed yet."""
-        return sum(map(len, self._shards))
+        return sum(map(len, self.shards))
 
 
 class ExpiringMap(ExpiringSet, Generic[ValueT]):
@@ -72,12 +80,27 @@ class ExpiringMap(ExpiringSet, Generic[ValueT]):
     def put(self, identity: str, value: ValueT, *, keep_until: float) -> None:
         """Add an identity and set its value."""
         # The value first, so that a thread that finds the identity also finds its value.
-        self._values[_shard_of(identity)][identity] = value
+        self.set_value(identity, value)
         self.add(identity, keep_until=keep_until)
+
+    def set_value(self, identity: str, value: ValueT) -> None:
+        """Set the value of an identity that is in the map, or is added next."""
+        self._values[_shard_of(identity)][identity] = value
+
+    def live(self, identity: str, now: float) -> ValueT | None:
+        """Return the value of an identity that has not expired."""
+        place = (hash(identity) >> SHARD_BITS_AT) % SHARDS
+        is_live = self.shards[place].get(identity, 0.0) > now
+        return self._values[place].get(identity) if is_live else None
 
     def get(self, identity: str) -> ValueT | None:
         """Return the value, also of an expired identity that has not been removed yet."""
         return self._values[_shard_of(identity)].get(identity)
+
+    def remove(self, identity: str) -> None:
+        """Remove an identity that is in the map, and its value."""
+        super().remove(identity)
+        del self._values[_shard_of(identity)][identity]
 
     def sweep_next(self, now: float) -> list[str]:
         """Remove the expired entries of the next shard and return them."""

@@ -1,17 +1,21 @@
 """Revocations in the memory of one process: for a single process, for tests, and for a start."""
 
-import asyncio
 import math
 import os
 import sys
 import warnings
+from collections.abc import Sequence
 from heapq import heappop, heappush
 from threading import Lock
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 from tokenward.errors import ConfigurationError
 from tokenward.stores.expiring import SHARDS, ExpiringMap, ExpiringSet
 from tokenward.stores.protocol import Consumed, Consumption, Revocation
+from tokenward.stores.recent_uses import RecentUse, later_use, with_use
+
+if TYPE_CHECKING:
+    from tokenward.stores.session_records import SessionRecords
 
 __all__ = ["MemoryStore", "SharedMemoryWarning"]
 
@@ -40,6 +44,13 @@ class SharedMemoryWarning(RuntimeWarning):
     """A MemoryStore is used although there seem to be several processes."""
 
 
+class _Uses(NamedTuple):
+    """The record of one session: the token that can be consumed next, and the latest uses."""
+
+    next_token: str
+    recent: Sequence[RecentUse]
+
+
 class MemoryStore:
     """A `RevocationStore` in a dictionary.
 
@@ -55,6 +66,8 @@ class MemoryStore:
 
     timeout_seconds: float | None = None
     """None: the store never waits."""
+    needs_purge: bool = False
+    """False: each call removes some of the expired records."""
 
     def __init__(self, *, single_process: bool = False) -> None:
         """Start without records.
@@ -70,14 +83,19 @@ class MemoryStore:
         self._sessions = ExpiringSet()
         # For each subject, the time before which its tokens are denied.
         self._subjects: ExpiringMap[float] = ExpiringMap()
-        self._consumed = ExpiringSet()
-        # The successor of each token whose grace has not ended.
-        self._graces: ExpiringMap[str] = ExpiringMap()
-        self._kinds = (self._tokens, self._sessions, self._subjects, self._consumed)
-        # The sealed pairs by their successor, and a heap of them by the end of their grace.
-        self._sealed: dict[str, bytes] = {}
+        # The uses of refresh tokens by their session.
+        self._uses: ExpiringMap[_Uses] = ExpiringMap()
+        self._kinds: tuple[ExpiringSet, ...] = (
+            self._tokens,
+            self._sessions,
+            self._subjects,
+            self._uses,
+        )
+        # The latest sealed pair of each session with the end of its grace, and a heap of these ends.
+        self._sealed: dict[str, tuple[float, bytes]] = {}
         self._sealed_ends: list[tuple[float, str]] = []
 
+        self._listed: SessionRecords | None = None
         self._retention = 0.0
         self._swept_at = self._next_sweep = -math.inf
         # Held for every change, and never across an await. Reads do not need it.
@@ -121,6 +139,18 @@ class MemoryStore:
             self._sweep_in_turn(now)
         return consumed
 
+    def session_records(self) -> "SessionRecords":
+        """Return the sessions of subjects, for an engine with a `session_list`."""
+        if self._listed is None:
+            from tokenward.stores.memory_sessions import MemorySessionRecords
+
+            listed = MemorySessionRecords(self._lock, self._refuse_other_process)
+            with self._lock:
+                if self._listed is None:
+                    self._kinds = (*self._kinds, listed.subjects)
+                    self._listed = listed
+        return self._listed
+
     async def raise_retention(self, seconds: float) -> float:
         """See `RevocationStore.raise_retention`. After a fork, the child process only reads."""
         if os.getpid() == self._process:
@@ -130,12 +160,22 @@ class MemoryStore:
 
     async def purge(self, *, now: float) -> int:
         """Remove all expired records and return how many; the event loop runs after each shard."""
+        import asyncio  # takes longer to import than this package
+
         removed = 0
         for _ in range(SHARDS):
             with self._lock:
                 removed += self._sweep_shards(now)
             await asyncio.sleep(0)
         return removed
+
+    async def ping(self) -> None:
+        """See `RevocationStore.ping`. It never waits.
+
+        Raises:
+            ConfigurationError: the store was created before a fork, so this process cannot write.
+        """
+        self._refuse_other_process()
 
     async def aclose(self) -> None:
         """See `RevocationStore.aclose`. There is nothing to close."""
@@ -166,31 +206,27 @@ class MemoryStore:
         else:
             # Without a time, all tokens of the subject are denied.
             before = revocation.issued_before
-            earlier = self._subjects.get(identity) if self._subjects.has(identity, now) else None
+            earlier = self._subjects.live(identity, now)
             moment = max(math.inf if before is None else before, earlier or 0)
             self._subjects.put(identity, moment, keep_until=keep_until)
 
     def _consume(self, consumption: Consumption, now: float) -> Consumed:
-        jti = consumption.jti
-        if self._consumed.has(jti, now):
-            successor = self._graces.get(jti) if self._graces.has(jti, now) else None
-            if successor is None:
-                return Consumed(is_first=False)
-            is_used = self._consumed.has(successor, now)
-            sealed = b"" if is_used else self._sealed.get(successor, b"")
-            return Consumed(is_first=False, sealed=sealed, is_in_grace=True)
+        session, token, grace_until = consumption.session, consumption.jti, consumption.grace_until
+        uses = self._uses.live(session, now)
+        recent = () if uses is None else uses.recent
+        # A token that was used last is used, even if its successor has the same identity.
+        if uses is not None and (token != uses.next_token or token == recent[0].token):
+            _, sealed = self._sealed.get(session, (0.0, b""))
+            return later_use(recent, token, sealed, now)
 
-        self._consumed.add(jti, keep_until=consumption.keep_until)
-
+        record = _Uses(consumption.successor, with_use(recent, token, grace_until, now))
+        self._uses.put(session, record, keep_until=consumption.keep_until)
         # The pair that contains this token must not be returned again.
-        self._sealed.pop(jti, None)
-
-        if consumption.grace_until > now:
-            successor = consumption.successor
-            self._graces.put(jti, successor, keep_until=consumption.grace_until)
-            if consumption.sealed:
-                self._sealed[successor] = consumption.sealed
-                heappush(self._sealed_ends, (consumption.grace_until, successor))
+        if consumption.sealed and grace_until > now:
+            self._sealed[session] = grace_until, consumption.sealed
+            heappush(self._sealed_ends, (grace_until, session))
+        else:
+            self._sealed.pop(session, None)
         return Consumed(is_first=True)
 
     def _sweep_if_free(self, now: float) -> None:
@@ -210,7 +246,9 @@ class MemoryStore:
 
     def _sweep_shards(self, now: float) -> int:
         while self._sealed_ends and self._sealed_ends[0][0] <= now:
-            self._sealed.pop(heappop(self._sealed_ends)[1], None)
+            _, session = heappop(self._sealed_ends)
+            # A later use of the session may have replaced the pair.
+            if self._sealed.get(session, (math.inf, b""))[0] <= now:
+                del self._sealed[session]
 
-        self._graces.sweep_next(now)
         return sum(len(each.sweep_next(now)) for each in self._kinds)

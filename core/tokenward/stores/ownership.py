@@ -16,13 +16,13 @@ class Ownership:
     first.
     """
 
-    __slots__ = ("_loop", "_process", "_store")
+    __slots__ = ("_owners", "_store")
 
     def __init__(self, store: str) -> None:
         """Use the name of the store's class in error messages."""
         self._store = store
-        self._process = 0
-        self._loop: asyncio.AbstractEventLoop | None = None
+        # The first entry stands: of two threads that use the store at once, one becomes the owner.
+        self._owners: dict[str, tuple[int, asyncio.AbstractEventLoop]] = {}
 
     def check(self) -> None:
         """Check that this process and the running event loop own the store; the first call decides.
@@ -30,17 +30,16 @@ class Ownership:
         Raises:
             ConfigurationError: the store was used before a fork, or in another event loop.
         """
-        loop = asyncio.get_running_loop()
+        loop, process = asyncio.get_running_loop(), os.getpid()
+        owner_process, owner_loop = self._owners.setdefault("first", (process, loop))
 
-        if self._loop is None:
-            self._process, self._loop = os.getpid(), loop
-        elif self._process != os.getpid():
+        if owner_process != process:
             msg = (
                 f"This {self._store} was used before a fork: create one in each process, "
                 "after the fork."
             )
             raise ConfigurationError(msg)
-        elif self._loop is not loop:
+        if owner_loop is not loop:
             msg = (
                 f"This {self._store} is in use in another event loop: create one for each event "
                 "loop, inside the loop that uses it."

@@ -1,17 +1,22 @@
 """A store that is shared by several issuers, each of which sees only its own records."""
 
 from dataclasses import replace
-from typing import Self
+from typing import TYPE_CHECKING
 
 from tokenward._arguments import check_methods
 from tokenward.errors import ConfigurationError
+from tokenward.stores.feed import check_at_source
 from tokenward.stores.identities import prefix_of
 from tokenward.stores.protocol import OF_STORES, Consumed, Consumption, Revocation, RevocationStore
+from tokenward.stores.wrapper import StoreWrapper
+
+if TYPE_CHECKING:
+    from tokenward.stores.session_records import SessionRecords
 
 __all__ = ["PrefixedStore"]
 
 
-class PrefixedStore:
+class PrefixedStore(StoreWrapper[RevocationStore]):
     """A `RevocationStore` that keeps its records in another store, under a prefix.
 
     ::
@@ -25,7 +30,7 @@ class PrefixedStore:
     engine that uses the inner store directly can neither see nor write records with the prefix.
     """
 
-    __slots__ = ("_inner", "_prefix")
+    __slots__ = ("_prefix",)
 
     def __init__(self, inner: RevocationStore, prefix: str) -> None:
         """Use a shared store, and a prefix that is unique to these records, such as the issuer.
@@ -37,19 +42,26 @@ class PrefixedStore:
         if not isinstance(prefix, str) or not prefix:
             msg = "prefix must be text that is not empty, such as the issuer."
             raise ConfigurationError(msg)
-        self._inner = inner
+        super().__init__(inner)
         self._prefix = prefix_of(prefix)
-
-    @property
-    def timeout_seconds(self) -> float | None:
-        """The timeout of the inner store."""
-        return self._inner.timeout_seconds
 
     async def is_revoked(
         self, *, jti: str, sid: str | None, sub: str, issued_at: float | None, now: float
     ) -> bool:
         """Return whether the token, its session or its subject is revoked by this issuer."""
         return await self._inner.is_revoked(
+            jti=jti and self._prefixed(jti),
+            sid=sid and self._prefixed(sid),
+            sub=sub and self._prefixed(sub),
+            issued_at=issued_at,
+            now=now,
+        )
+
+    async def is_revoked_at_source(
+        self, *, jti: str, sid: str | None, sub: str, issued_at: float | None, now: float
+    ) -> bool:
+        """As `is_revoked`, but ask the shared store if the inner store is a mirror of it."""
+        return await check_at_source(self._inner)(
             jti=jti and self._prefixed(jti),
             sid=sid and self._prefixed(sid),
             sub=sub and self._prefixed(sub),
@@ -66,28 +78,31 @@ class PrefixedStore:
         """Consume a refresh token of this issuer."""
         own = replace(
             consumption,
+            session=self._prefixed(consumption.session),
             jti=self._prefixed(consumption.jti),
             successor=self._prefixed(consumption.successor),
         )
         return await self._inner.consume(own, now=now)
 
-    async def raise_retention(self, seconds: float) -> float:
-        """Raise the retention of the inner store, which is common to all issuers that share it."""
-        return await self._inner.raise_retention(seconds)
+    def session_records(self) -> "SessionRecords":
+        """Return the sessions of the subjects of this issuer.
 
-    async def purge(self, *, now: float) -> int:
-        """Remove the expired records of the inner store, of all issuers that share it."""
-        return await self._inner.purge(now=now)
+        Raises:
+            ConfigurationError: the inner store keeps none.
+        """
+        from tokenward.stores.session_records import PrefixedRecords
+
+        return PrefixedRecords(super().session_records(), self._prefix)
+
+    async def ping(self) -> None:
+        """Check that the inner store can be used."""
+        await self._inner.ping()
 
     async def aclose(self) -> None:
-        """Do nothing: close the inner store where you opened it, because other stores share it."""
+        """Do nothing, because other stores share the inner store.
 
-    async def __aenter__(self) -> Self:
-        """Return the store itself."""
-        return self
-
-    async def __aexit__(self, *exc_info: object) -> None:
-        """Do nothing; see `aclose`."""
+        `TokenEngine.running` closes the inner store; otherwise close it where you opened it.
+        """
 
     def _prefixed(self, identity: str) -> str:
         return self._prefix + identity

@@ -10,6 +10,7 @@ from typing import Final, Literal, NamedTuple, Protocol, Self, runtime_checkable
 __all__ = [
     "CLOCK_SPARE_SECONDS",
     "OF_STORES",
+    "RECENT_USES",
     "Consumed",
     "Consumption",
     "Revocation",
@@ -23,14 +24,18 @@ The clock of the process that removes records may be ahead of the clocks of the 
 need them, or may have been wrong for a moment.
 """
 
+RECENT_USES: Final = 16
+"""How many uses of a session's refresh tokens a store remembers at least, while their grace runs."""
 
 OF_STORES: Final = (
     "timeout_seconds",
+    "needs_purge",
     "is_revoked",
     "revoke",
     "consume",
     "raise_retention",
     "purge",
+    "ping",
     "aclose",
 )
 """The attributes that every `RevocationStore` must have."""
@@ -54,10 +59,12 @@ class Revocation:
 class Consumption:
     """One use of a refresh token."""
 
+    session: str
+    """The ``sid`` of the token; the ``jti`` of a token without one. Its uses have one record."""
     jti: str
     """The token that is consumed."""
     successor: str
-    """The ``jti`` of the refresh token that replaces it."""
+    """The ``jti`` of the refresh token that replaces it: the only one that can be consumed next."""
     sealed: bytes
     """The new pair, encrypted under the consumed token; empty without a grace.
 
@@ -66,14 +73,15 @@ class Consumption:
     grace_until: float
     """Until when the consumed token may be used again, for the same pair."""
     keep_until: float
-    """Kept until this time, at which the last token of the session has expired."""
+    """The time at which the consumed token has expired. The record of the session is kept until the
+    latest one of its uses."""
 
 
 class Consumed(NamedTuple):
     """The result of one use of a refresh token."""
 
     is_first: bool
-    """True for exactly one of all uses of a token."""
+    """True for exactly one of all uses of a token, and only in the order of the session's tokens."""
     sealed: bytes = b""
     """For a later use within the grace: the first use's sealed pair, while its successor is unused."""
     is_in_grace: bool = False
@@ -92,6 +100,11 @@ class RevocationStore(Protocol):
     @property
     def timeout_seconds(self) -> float | None:
         """How long the engine waits for one call; None for a store that never waits."""
+        ...
+
+    @property
+    def needs_purge(self) -> bool:
+        """Whether `purge` must be called regularly; False: the store removes expired records itself."""
         ...
 
     async def is_revoked(
@@ -122,12 +135,18 @@ class RevocationStore(Protocol):
         ...
 
     async def consume(self, consumption: Consumption, *, now: float) -> Consumed:
-        """Consume a refresh token: read its record, and write one if there is none, in one step.
+        """Consume a refresh token: read the record of its session, and write it, in one step.
+
+        A session has one record, whatever the number of its uses. The record contains the token that
+        can be consumed next, and the latest uses: at least the last one, and those of the last
+        `RECENT_USES` whose grace has not ended.
 
         Returns:
-            ``is_first`` for exactly one of all concurrent and later callers, until the record's
-            `keep_until`. For the others, ``is_in_grace`` if `now` is before the first use's
-            `grace_until`, with the first use's `sealed` unless its `successor` has been consumed.
+            ``is_first`` if the session has no record, or if the token is the `successor` of the last
+            use: for exactly one of all concurrent and later callers, until the record's
+            `keep_until`. For the others, ``is_in_grace`` if the token is among the latest uses and
+            `now` is before the `grace_until` of its first use, with the `sealed` of that use unless
+            its `successor` has been consumed. Every other token of the session counts as used.
         """
         ...
 
@@ -155,8 +174,20 @@ class RevocationStore(Protocol):
         """
         ...
 
+    async def ping(self) -> None:
+        """Check that the store can be used, as a readiness probe does; see `TokenEngine.ping`.
+
+        It takes at most `timeout_seconds`, and changes no record.
+
+        Raises:
+            StoreUnavailableError: the store failed, or did not answer in time.
+            ConfigurationError: the store cannot be used as it is configured, for example because its
+                tables are missing; the message says how to fix that.
+        """
+        ...
+
     async def aclose(self) -> None:
-        """Close the store's connections; it must not be used afterwards."""
+        """Close the store's connections; it must not be used afterwards. Closing twice is harmless."""
         ...
 
     async def __aenter__(self) -> Self:

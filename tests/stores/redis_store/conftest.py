@@ -1,13 +1,12 @@
 """Fixtures of the tests of RedisStore."""
 
-import shutil
 from uuid import uuid4
 
 import pytest
 from redis.asyncio import Redis
 
-from tests.stores.conftest import REQUIRED
-from tests.stores.redis_store.support import PATIENT, Server, forget
+from tests.stores.redis_store import servers
+from tests.stores.redis_store.support import PATIENT, forget
 from tokenward.stores.redis import RedisStore
 
 
@@ -36,21 +35,7 @@ async def store(redis_url, prefix):
 
 
 @pytest.fixture
-def server(tmp_path):
+def server(redis_program, tmp_path):
     """Yield a function that starts a new Redis."""
-    if shutil.which("redis-server") is None:
-        message = "This test starts a Redis of its own: install redis-server."
-        if REQUIRED:
-            pytest.fail(message)
-        pytest.skip(message)
-    started = []
-
-    def start(*options: str) -> Server:
-        own = Server(tmp_path, *options)
-        started.append(own)
-        own.start()
-        return own
-
-    yield start
-    for own in started:
-        own.kill()
+    with servers.servers(tmp_path) as start:
+        yield start

@@ -1,51 +1,26 @@
-"""A Redis that a test starts and stops, and helpers for the tests of RedisStore."""
+"""Helpers for the tests of RedisStore."""
 
 import asyncio
-import socket
-import subprocess
+from contextlib import asynccontextmanager
 
-import pytest
 from redis.asyncio import Redis
+from redis.asyncio.connection import parse_url
 
 from tests.support import NOW
 
-PATIENT = 30.0
+PATIENT = 120.0
 
 
-class Server:
-    """A new Redis on a free port, which can be stopped and started again."""
-
-    def __init__(self, directory, *options: str) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
-        self.url = f"redis://127.0.0.1:{self.port}/0"
-        self._options = ("--dir", str(directory), "--save", "", *options)
-        self.process: subprocess.Popen[str] | None = None
-
-    def start(self) -> None:
-        where = ("redis-server", "--bind", "127.0.0.1", "--port", str(self.port))
-        self.process = subprocess.Popen((*where, *self._options), stdout=subprocess.PIPE, text=True)  # noqa: S603
-        for line in self.process.stdout:
-            if "Ready to accept connections" in line:
-                return
-        pytest.fail("redis-server did not start")
-
-    def kill(self) -> None:
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait()
-            self.process.stdout.close()
-            self.process = None
-
-    def send(self, number: int) -> None:
-        self.process.send_signal(number)
+async def keys_with(client, prefix):
+    """Return the names of the keys with a prefix. SCAN may name one twice: the tests share a database."""
+    return {key async for key in client.scan_iter(match=f"{prefix}*", count=10_000)}
 
 
 async def forget(url, prefix):
     """Delete the keys of a test."""
     async with Redis.from_url(url) as client:
-        async for key in client.scan_iter(match=f"{prefix}*", count=10_000):
-            await client.delete(key)
+        if keys := await keys_with(client, prefix):
+            await client.unlink(*keys)
 
 
 async def denies(store, jti, now=NOW):
@@ -63,3 +38,35 @@ async def calls_of(url, *names):
     async with Redis.from_url(url) as looking:
         stats = await looking.info("commandstats")
     return [stats.get(f"cmdstat_{name}", {"calls": 0})["calls"] for name in names]
+
+
+@asynccontextmanager
+async def proxy_that_loses_a_reply(url, lose):
+    """Yield the URL of a proxy that drops the connection instead of the reply to the first script."""
+    parts = parse_url(url)
+    is_lost = False
+    question = b""
+
+    async def ask(reader, questions):
+        nonlocal question
+        while question := await reader.read(65_536):
+            questions.write(question)
+        questions.close()
+
+    async def answer(answers, writer):
+        nonlocal is_lost
+        while reply := await answers.read(65_536):
+            if b"EVAL" in question and b"NOSCRIPT" not in reply and not is_lost:
+                is_lost = True
+                lose()
+                break
+            writer.write(reply)
+        writer.close()
+
+    async def carry(reader, writer):
+        answers, questions = await asyncio.open_connection(parts["host"], parts.get("port", 6379))
+        await asyncio.gather(ask(reader, questions), answer(answers, writer))
+
+    async with await asyncio.start_server(carry, "127.0.0.1", 0) as between:
+        port = between.sockets[0].getsockname()[1]
+        yield f"redis://127.0.0.1:{port}/{parts.get('db', 0)}"

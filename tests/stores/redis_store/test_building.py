@@ -1,7 +1,6 @@
 """How a RedisStore is created and closed."""
 
 import asyncio
-import importlib.util
 import math
 import sys
 from uuid import uuid4
@@ -15,13 +14,14 @@ from tests.support import NOW
 from tokenward import ConfigurationError, Revocation
 from tokenward.stores import Consumption
 from tokenward.stores.redis import RedisStore
-from tokenward.stores.redis import store as redis_module
 
 
-@pytest.mark.parametrize("wrong", [None, 6379, b"redis://localhost", redis.Redis()])
+@pytest.mark.parametrize(
+    "wrong", [None, 6379, b"redis://localhost", redis.Redis(), redis.asyncio.Sentinel([])]
+)
 def test_other_arguments_than_a_server_are_refused(wrong):
     """Only a URL or an asynchronous client is accepted, and the message says so."""
-    with pytest.raises(ConfigurationError, match=r"redis\.asyncio\.Redis"):
+    with pytest.raises(ConfigurationError, match=r"asynchronous client.*redis\.asyncio"):
         RedisStore(wrong)
 
 
@@ -39,18 +39,34 @@ def test_an_invalid_timeout_is_refused(timeout):
         RedisStore("redis://localhost", timeout_seconds=timeout)
 
 
+@pytest.mark.parametrize("wait_replicas", [-1, 1.0, True, None])
+def test_an_invalid_number_of_replicas_is_refused(wait_replicas):
+    """Zero or more."""
+    with pytest.raises(ConfigurationError, match="wait_replicas"):
+        RedisStore("redis://localhost", wait_replicas=wait_replicas)
+
+
+def test_a_prefix_that_undoes_hash_tags_is_refused_in_a_cluster():
+    """The keys of a session would be in two slots; other braces keep them together."""
+    with pytest.raises(ConfigurationError, match="empty braces"):
+        RedisStore("redis+cluster://localhost", key_prefix="a{}:")
+    for key_prefix in ("a{b}:", "a{:", "}{a:", "a}:"):
+        assert RedisStore("redis+cluster://localhost", key_prefix=key_prefix)
+    assert RedisStore("redis://localhost", key_prefix="a{}:")
+
+
 def test_the_store_has_a_timeout():
     """Half a second by default."""
     assert RedisStore("redis://localhost").timeout_seconds == 0.5
     assert RedisStore("redis://localhost", timeout_seconds=2).timeout_seconds == 2
 
 
-def test_without_the_package_the_import_says_what_to_install(monkeypatch):
+def test_without_the_package_a_url_says_what_to_install(monkeypatch):
     """The message contains the command."""
     monkeypatch.setitem(sys.modules, "redis.asyncio", None)
-    spec = importlib.util.spec_from_file_location("without_redis", redis_module.__file__)
-    with pytest.raises(ImportError, match=r"pip install 'tokenward\[redis\]'"):
-        spec.loader.exec_module(importlib.util.module_from_spec(spec))
+    monkeypatch.delitem(sys.modules, "tokenward.stores.redis.urls", raising=False)
+    with pytest.raises(ImportError, match=r"install Tokenward with its extra 'redis'"):
+        RedisStore("redis://localhost")
 
 
 async def named_clients(client, name):
@@ -102,7 +118,7 @@ def test_a_second_event_loop_is_refused(redis_url, prefix_of_loops):
         for call in (
             denies(store, "x"),
             store.revoke(Revocation("token", "x", NOW + 60), now=NOW),
-            store.consume(Consumption("x", "y", b"", NOW, NOW + 60), now=NOW),
+            store.consume(Consumption("x", "x", "y", b"", NOW, NOW + 60), now=NOW),
             store.raise_retention(900),
             store.aclose(),
         ):

@@ -5,10 +5,16 @@ import re
 from contextlib import asynccontextmanager
 
 import pytest
-import redis
 from redis.asyncio import Redis
 
-from tests.stores.redis_store.support import PATIENT, background, calls_of, denies
+from tests.stores.redis_store.support import (
+    PATIENT,
+    background,
+    calls_of,
+    denies,
+    keys_with,
+    proxy_that_loses_a_reply,
+)
 from tests.support import NOW
 from tokenward import Revocation
 from tokenward.stores import Consumed, Consumption
@@ -41,7 +47,9 @@ async def test_the_uses_of_one_turn_take_one_connection(server):
     """Five hundred at once open two: one for them, one for the check of the server's settings."""
     own = server()
     async with RedisStore(own.url, timeout_seconds=PATIENT, ephemeral=True) as store:
-        uses = (Consumption(str(number), "y", b"", NOW, NOW + 60) for number in range(500))
+        uses = (
+            Consumption(str(number), str(number), "y", b"", NOW, NOW + 60) for number in range(500)
+        )
         answers = await asyncio.gather(*(store.consume(use, now=NOW) for use in uses))
         await background()
         assert answers == [Consumed(is_first=True)] * 500
@@ -56,7 +64,7 @@ async def test_scripts_are_loaded_again_if_the_server_lost_them(server):
         RedisStore(own.url, timeout_seconds=PATIENT, ephemeral=True) as store,
         Redis.from_url(own.url) as admin,
     ):
-        use = Consumption("x", "y", b"", NOW, NOW + 60)
+        use = Consumption("x", "x", "y", b"", NOW, NOW + 60)
         assert (await store.consume(use, now=NOW)).is_first
         await admin.script_flush()
         assert not (await store.consume(use, now=NOW)).is_first
@@ -68,32 +76,14 @@ async def test_scripts_are_loaded_again_if_the_server_lost_them(server):
 async def test_a_use_whose_reply_was_lost_is_still_the_first(redis_url, prefix):
     """The client repeats the script on a new connection, and the nonce identifies the use."""
     lost = asyncio.Event()
-    url = redis.connection.parse_url(redis_url)
-
-    async def proxy(reader, writer):
-        answers, questions = await asyncio.open_connection(url["host"], url.get("port", 6379))
-        try:
-            while question := await reader.read(65_536):
-                questions.write(question)
-                answer = await answers.read(65_536)
-                if b"EVALSHA" in question and b"NOSCRIPT" not in answer and not lost.is_set():
-                    lost.set()
-                    break
-                writer.write(answer)
-        finally:
-            writer.close()
-            questions.close()
-
-    async with await asyncio.start_server(proxy, "127.0.0.1", 0) as between:
-        port = between.sockets[0].getsockname()[1]
-        proxied = f"redis://127.0.0.1:{port}/{url.get('db', 0)}"
-        async with RedisStore(
-            proxied, key_prefix=prefix, timeout_seconds=PATIENT, ephemeral=True
-        ) as store:
-            use = Consumption("x", "y", b"", NOW, NOW + 60)
-            assert await store.consume(use, now=NOW) == Consumed(is_first=True)
-            assert lost.is_set()
-            assert await store.consume(use, now=NOW) == Consumed(is_first=False)
+    async with (
+        proxy_that_loses_a_reply(redis_url, lost.set) as url,
+        RedisStore(url, key_prefix=prefix, timeout_seconds=PATIENT, ephemeral=True) as store,
+    ):
+        use = Consumption("s", "x", "y", b"", NOW, NOW + 60)
+        assert await store.consume(use, now=NOW) == Consumed(is_first=True)
+        assert lost.is_set()
+        assert await store.consume(use, now=NOW) == Consumed(is_first=False)
 
 
 # Deadlines
@@ -110,33 +100,33 @@ def block(seconds):
 @pytest.mark.parametrize("what", ["revoke", "consume", "retention"])
 async def test_a_write_that_was_not_sent_in_time_is_not_sent(redis_url, prefix, client, what):
     """If the loop was blocked past the deadline, the caller fails and nothing is written."""
-    async with RedisStore(
-        redis_url, key_prefix=prefix, timeout_seconds=0.2, ephemeral=True
-    ) as store:
+    async with RedisStore(redis_url, key_prefix=prefix, timeout_seconds=1, ephemeral=True) as store:
         await denies(store, "warm")
         writes = {
             "revoke": lambda: store.revoke(Revocation("token", "x", NOW + 60), now=NOW),
-            "consume": lambda: store.consume(Consumption("x", "y", b"", NOW, NOW + 60), now=NOW),
+            "consume": lambda: store.consume(
+                Consumption("x", "x", "y", b"", NOW, NOW + 60), now=NOW
+            ),
             "retention": lambda: store.raise_retention(900),
         }
         writing = asyncio.create_task(writes[what]())
         await asyncio.sleep(0)  # it has asked, and nothing is sent before the next turn
-        block(0.25)
+        block(1.1)
         with pytest.raises(TimeoutError):
             await writing
-    assert [key async for key in client.scan_iter(match=f"{prefix}*", count=10_000)] == []
+    assert await keys_with(client, prefix) == set()
 
 
 async def test_a_write_that_waits_for_a_connection_is_not_sent_late(redis_url, prefix, client):
     """A connection that becomes free after the deadline gets no late write."""
     url = f"{redis_url}?max_connections=1&timeout=30"
-    async with RedisStore(url, key_prefix=prefix, timeout_seconds=0.2, ephemeral=True) as store:
+    async with RedisStore(url, key_prefix=prefix, timeout_seconds=1, ephemeral=True) as store:
         pool = store._client.connection_pool
         taken = await pool.get_connection()
         with pytest.raises(TimeoutError):
             await store.revoke(Revocation("token", "x", NOW + 60), now=NOW)
         await pool.release(taken)
-    assert [key async for key in client.scan_iter(match=f"{prefix}*", count=10_000)] == []
+    assert await keys_with(client, prefix) == set()
 
 
 # Replies
@@ -209,7 +199,7 @@ async def test_a_write_with_the_reply_to_another_call_fails(shape):
     async with server_that_replies(shape) as url, RedisStore(url, timeout_seconds=PATIENT) as store:
         for write in (
             store.revoke(Revocation("token", "x", NOW + 60), now=NOW),
-            store.consume(Consumption("x", "y", b"", NOW, NOW + 60), now=NOW),
+            store.consume(Consumption("x", "x", "y", b"", NOW, NOW + 60), now=NOW),
             store.raise_retention(900),
         ):
             with pytest.raises(MismatchedReplyError):
@@ -222,7 +212,7 @@ async def test_a_write_with_a_reply_of_another_form_fails(values):
     shape = b"*%d\r\nNONCE%b" % (1 + values.count(b":") + values.count(b"$"), values)
     async with server_that_replies(shape) as url, RedisStore(url, timeout_seconds=PATIENT) as store:
         for call in (
-            store.consume(Consumption("x", "y", b"", NOW, NOW + 60), now=NOW),
+            store.consume(Consumption("x", "x", "y", b"", NOW, NOW + 60), now=NOW),
             store.raise_retention(900),
         ):
             with pytest.raises(MismatchedReplyError):

@@ -49,6 +49,28 @@ WRONG = {
     "a fragment": f"redis://u:{SECRET}@localhost/0#x",
     "a socket without a path": f"unix://u:{SECRET}@localhost",
     "a socket with a slash in the password": f"unix://u:1/{SECRET}@/run/redis.sock",
+    "Sentinels without a service": f"redis+sentinel://u:{SECRET}@a:1,b:2",
+    "Sentinels with an empty service": f"redis+sentinel://u:{SECRET}@a:1,b:2//0",
+    "a Sentinel without a host": f"redis+sentinel://u:{SECRET}@a:1,:2/shop",
+    "a Sentinel's database that is no number": f"redis+sentinel://u:{SECRET}@a/shop/many",
+    "a Sentinel's database in the options": f"redis+sentinel://u:{SECRET}@a/shop?db=1",
+    "a Sentinel with an unusable option": f"redis+sentinel://u:{SECRET}@a/shop?socket_timeout=x",
+    "a Sentinel with an option of TLS alone": f"redis+sentinel://{SECRET}@a/shop?ssl_certfile=x",
+    "Sentinels that are checked in no known way": (
+        f"rediss+sentinel://u:{SECRET}@a/shop?ssl_cert_reqs={SECRET}"
+    ),
+    "a cluster with a database": f"redis+cluster://u:{SECRET}@a:1,b:2/1",
+    "a cluster without a host": f"redis+cluster://u:{SECRET}@",
+    "a cluster with a port above 65535": f"redis+cluster://u:{SECRET}@a:70000",
+    "a cluster with a limit of connections": f"redis+cluster://u:{SECRET}@a?max_connections=5",
+    "a cluster with a slash in the password": f"redis+cluster://u:1/{SECRET}@a:1",
+    "a cluster with an option of TLS without TLS": (
+        f"redis+cluster://u:{SECRET}@a?ssl_ca_certs={SECRET}"
+    ),
+    "a cluster that is checked in no known way": (
+        f"rediss+cluster://u:{SECRET}@a?ssl_cert_reqs={SECRET}"
+    ),
+    "another combination": f"unix+cluster://u:{SECRET}@/run/redis.sock",
 }
 
 
@@ -84,10 +106,54 @@ def test_all_parts_of_a_url_reach_the_connections(url, expected):
     assert {name: taken.get(name) for name in expected} == expected
 
 
-def test_a_store_and_its_client_do_not_show_the_password():
+async def test_all_parts_of_a_url_of_sentinels_reach_the_connections():
+    """Those to the master, and those to the Sentinels, which have a password of their own."""
+    url = (
+        "rediss+sentinel://u:p%40@a:1,[::1]:2,c/my%20shop/3?ssl_ca_certs=x.pem&max_connections=5"
+        "&sentinel_username=watch&sentinel_password=w&client_name=shop&socket_timeout=4"
+    )
+    async with RedisStore(url, timeout_seconds=8) as store:
+        pool = store._client.connection_pool
+        taken = pool.connection_kwargs
+        names = ("username", "password", "db", "client_name", "ssl_ca_certs", "socket_timeout")
+        assert [taken[name] for name in names] == ["u", "p@", 3, "shop", "x.pem", 4]
+        assert (pool.service_name, pool.max_connections, pool.timeout) == ("my shop", 5, 8)
+        sentinels = [each.get_connection_kwargs() for each in pool.sentinel_manager.sentinels]
+        nodes = [(each["host"], each["port"]) for each in sentinels]
+        assert nodes == [("a", 1), ("::1", 2), ("c", 26379)]
+        # A quarter of the timeout each: all three can be asked before it ends.
+        names = ("username", "password", "ssl_ca_certs", "socket_timeout", "socket_connect_timeout")
+        for each in sentinels:
+            assert [each[name] for name in names] == ["watch", "w", "x.pem", 2, 2]
+            assert each.get("client_name") is None
+
+
+def test_all_parts_of_a_url_of_a_cluster_reach_the_connections():
+    """To each of its nodes."""
+    url = "rediss+cluster://u:p%40@a:1,[::1]:2,c/?ssl_ca_certs=x.pem&client_name=shop"
+    client = RedisStore(url, timeout_seconds=10)._client
+    nodes = [(each.host, each.port) for each in client.startup_nodes]
+    assert nodes == [("a", 1), ("::1", 2), ("c", 6379)]
+    for node in client.startup_nodes:
+        taken = node.connection_kwargs
+        names = ("username", "password", "client_name", "ssl_ca_certs", "socket_timeout")
+        assert [taken[name] for name in names] == ["u", "p@", "shop", "x.pem", 3]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"redis://u:{SECRET}@localhost/0",
+        f"redis+sentinel://u:{SECRET}@localhost/shop?sentinel_password={SECRET}",
+        f"redis+cluster://u:{SECRET}@localhost",
+    ],
+)
+def test_a_store_and_its_client_do_not_show_the_password(url):
     """In no repr."""
-    store = RedisStore(f"redis://u:{SECRET}@localhost/0")
-    assert SECRET not in f"{store!r} {store._client!r} {store._client.connection_pool!r}"
+    store = RedisStore(url)
+    pool = getattr(store._client, "connection_pool", None)
+    sentinel = getattr(pool, "sentinel_manager", None)
+    assert SECRET not in f"{store!r} {store._client!r} {pool!r} {sentinel!r}"
 
 
 @pytest.mark.parametrize("command", ["AUTH", "EVALSHA"])

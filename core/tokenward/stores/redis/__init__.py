@@ -1,9 +1,17 @@
 """A revocation store in Redis, for services of several processes. Needs ``tokenward[redis]``."""
 
-from tokenward.stores.redis.store import (
+from tokenward.stores.redis.client import RedisClient
+from tokenward.stores.redis.server_checks import (
     RedisEvictionWarning,
     RedisPersistenceWarning,
-    RedisStore,
+    RedisReplicaWarning,
 )
+from tokenward.stores.redis.store import RedisStore
 
-__all__ = ["RedisEvictionWarning", "RedisPersistenceWarning", "RedisStore"]
+__all__ = [
+    "RedisClient",
+    "RedisEvictionWarning",
+    "RedisPersistenceWarning",
+    "RedisReplicaWarning",
+    "RedisStore",
+]

@@ -1,115 +1,70 @@
-"""The client for a Redis URL. No error repeats a part of the URL, which may contain a password."""
+"""What a RedisStore needs of a client, and the errors of clients.
 
-import re
-from typing import Final
-from urllib.parse import parse_qsl
+redis-py and valkey-py have the same methods and the same names of errors, but no common class, so
+nothing here imports either.
+"""
 
-from redis.asyncio import BlockingConnectionPool, Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import RedisError
+from collections.abc import Awaitable
+from typing import Any, Protocol, runtime_checkable
 
-from tokenward.errors import ConfigurationError
-
-__all__ = ["hide_arguments", "open_client"]
-
-_MAX_CONNECTIONS: Final = 50
-_SERVER: Final = re.compile(
-    r"rediss?://"
-    r"(?:[^/?#\[\]]*@)?"
-    # An escape here would be a misplaced user name or password, and errors name the host.
-    r"(?:[^/?#\[\]@:%]*|\[[0-9A-Fa-f:.]+(?:%25[0-9A-Za-z._-]+)?\])"
-    r"(?::[1-9][0-9]{0,4})?"
-    r"(?:/[0-9]{0,9})?"
-    r"(?:\?(?P<options>[^#]*))?"
-)
-_SOCKET: Final = re.compile(
-    r"unix://(?:[^/?#\[\]]*@)?/[^?#@]+(?:\?(?P<options>[^#]*))?",
-)
-_OPTIONS: Final = frozenset({
-    "client_name", "db", "health_check_interval", "max_connections", "password",
-    "socket_connect_timeout", "socket_keepalive", "socket_timeout", "ssl_ca_certs", "ssl_ca_data",
-    "ssl_ca_path", "ssl_cert_reqs", "ssl_certfile", "ssl_check_hostname", "ssl_ciphers",
-    "ssl_keyfile", "ssl_min_version", "ssl_password", "timeout", "username",
-})  # fmt: skip
-_WRONG_SCHEME: Final = "The URL of Redis must begin with redis://, rediss:// or unix://."
-_WRONG_ADDRESS: Final = (
-    "The URL of Redis must read redis://user:password@host:port/database (rediss:// likewise) or "
-    "unix://user:password@/path?db=number, where port and database are numbers. Percent-encode "
-    "spaces, '%', '/', '?', '#', '@', ':' and brackets in a user name and password."
-)
-_WRONG_OPTIONS: Final = (
-    "The URL of Redis has an option that is unknown, given twice or has an unusable value after "
-    "the '?'. Percent-encode a '?' in a password, or pass your own redis.asyncio.Redis for options "
-    "that a URL cannot express."
-)
+__all__ = ["ClusterClient", "RedisClient", "hide_arguments", "is_error"]
 
 
-def open_client(url: str, timeout_seconds: float) -> Redis:
-    """Return a new client; nothing is sent yet.
+@runtime_checkable
+class RedisClient(Protocol):
+    """An asynchronous client of redis-py or valkey-py, for one server, a Sentinel or a cluster."""
 
-    Args:
-        url: the URL of a server.
-        timeout_seconds: for opening a connection, getting one from the pool, and each reply.
+    def execute_command(self, *args: Any, **options: Any) -> Awaitable[Any]:  # noqa: ANN401
+        """Send one command and return its reply."""
+        ...
 
-    Raises:
-        ConfigurationError: the URL is malformed. The error names the part, and has no cause or
-            context, because the errors of URL parsers repeat what they could not parse.
-    """
-    if not url.startswith(("redis://", "rediss://", "unix://")):
-        raise ConfigurationError(_WRONG_SCHEME)
+    def pipeline(self, transaction: Any = ...) -> Any:  # noqa: ANN401
+        """Return a pipeline, which sends its commands together."""
+        ...
 
-    parts = (_SOCKET if url.startswith("unix") else _SERVER).fullmatch(url)
-    # URL parsers silently drop line breaks and tabs.
-    if parts is None or not url.isprintable() or " " in url:
-        raise ConfigurationError(_WRONG_ADDRESS)
-
-    options = parts["options"]
-    if options is not None and not _are_known(options):
-        raise ConfigurationError(_WRONG_OPTIONS)
-
-    pool = _pool_of(url, timeout_seconds)
-    if pool is None:
-        raise ConfigurationError(_WRONG_OPTIONS if options else _WRONG_ADDRESS)
-    return Redis.from_pool(pool)
+    async def aclose(self) -> None:
+        """Close all connections."""
+        ...
 
 
-def _are_known(options: str) -> bool:
-    try:
-        names = [
-            name for name, _ in parse_qsl(options, keep_blank_values=True, strict_parsing=True)
-        ]
-    except ValueError:
-        return False
-    return len({*names}) == len(names) and _OPTIONS.issuperset(names)
+@runtime_checkable
+class ClusterClient(RedisClient, Protocol):
+    """A client of a cluster, which knows the node of each key."""
+
+    @property
+    def nodes_manager(self) -> Any:  # noqa: ANN401
+        """What knows the nodes and their slots; its ``initialize`` fetches them again."""
+        ...
+
+    async def initialize(self) -> Any:  # noqa: ANN401
+        """Fetch the nodes of the cluster, if that has not been done yet."""
+        ...
+
+    def keyslot(self, key: Any) -> int:  # noqa: ANN401
+        """Return the slot of a key."""
+        ...
+
+    def get_node(self, host: Any = ..., port: Any = ..., node_name: Any = ...) -> Any:  # noqa: ANN401
+        """Return a node by its address or its name; None if it is unknown."""
+        ...
+
+    def get_node_from_key(self, key: Any) -> Any:  # noqa: ANN401
+        """Return the primary of a key's slot."""
+        ...
 
 
-def _pool_of(url: str, timeout_seconds: float) -> BlockingConnectionPool | None:
-    try:
-        pool = BlockingConnectionPool.from_url(
-            url,
-            max_connections=_MAX_CONNECTIONS,
-            timeout=timeout_seconds,
-            socket_timeout=timeout_seconds,
-            socket_connect_timeout=timeout_seconds,
-            # One immediate retry after a broken connection; none after a timeout.
-            retry=Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
-            # RESP3 has no advantage here, and with it redis-py 8 accepts unread data in a pool.
-            protocol=2,
-        )
-        # Not connected; without this, options that no connection takes would fail at each call.
-        pool.connection_class(**pool.connection_kwargs)
-    except (RedisError, TypeError, ValueError):
-        return None
-    return pool
+def is_error(reply: object, *names: str) -> bool:
+    """Whether a reply is an error of a class with one of the names, of redis-py or of valkey-py."""
+    return isinstance(reply, Exception) and any(
+        each.__name__ in names for each in type(reply).__mro__
+    )
 
 
 def hide_arguments(error: BaseException) -> None:
-    """Remove the arguments of a command from an error of the server, and from its causes.
+    """Remove the arguments of a command from an error, and from its causes.
 
     A server that does not know a command repeats its arguments: the password of AUTH, or a key of
-    EVALSHA with an identity in it.
+    EVALSHA with an identity in it. A client of a cluster repeats those that it cannot route.
     """
     seen: list[BaseException] = []
     waiting: list[BaseException | None] = [error]
@@ -118,6 +73,7 @@ def hide_arguments(error: BaseException) -> None:
         if each is None or each in seen:
             continue
         seen.append(each)
-        if isinstance(each, RedisError):
-            each.args = (str(each).partition(", with args")[0],)
+        for beginning in (", with args", "('EVAL"):
+            if beginning in str(each):
+                each.args = (str(each).partition(beginning)[0].rstrip(),)
         waiting += (each.__cause__, each.__context__)

@@ -1,6 +1,7 @@
-"""The reads of a RedisStore: the records of many checks in one script."""
+"""The reads of a RedisStore: the records of many checks in one script, or in one for each slot."""
 
 import secrets
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from itertools import islice
 from typing import Final, NamedTuple
@@ -23,27 +24,57 @@ class Check(NamedTuple):
 
 
 async def read_records(
-    checks: Sequence[Check], run_all: Callable[[Sequence[Call]], Awaitable[Sequence[Reply]]]
+    checks: Sequence[Check],
+    run_all: Callable[[Sequence[Call]], Awaitable[Sequence[Reply]]],
+    slot_of: Callable[[bytes], int] | None,
 ) -> Sequence[Sequence[Record]]:
-    """Return the records of each check.
+    """Return the records of each check; an error in place of a record that could not be read.
+
+    Args:
+        checks: the checks of one batch.
+        run_all: runs scripts together.
+        slot_of: returns the slot of a key in a cluster, where a script has keys of one slot only;
+            None for a single server.
 
     Raises:
         MismatchedReplyError: a reply belongs to another call.
         Exception: whatever the client raised.
     """
     keys = [key for check in checks for key in check.keys]
-    nonce, starts = new_nonce(), range(0, len(keys), _KEYS_PER_SCRIPT)
-    parts = [keys[start : start + _KEYS_PER_SCRIPT] for start in starts]
-    replies = await run_all([Call(CHECK, part, (nonce,), checks[0].deadline) for part in parts])
+    nonce, parts = new_nonce(), _parts(keys, slot_of)
+    calls = [
+        Call(CHECK, [keys[place] for place in part], (nonce,), checks[0].deadline) for part in parts
+    ]
+    replies = await run_all(calls)
 
-    records: list[Record] = []
+    records: list[Record] = [None] * len(keys)
     for part, reply in zip(parts, replies, strict=True):
-        if isinstance(reply, Exception):
-            raise reply
-        records += records_of(reply, nonce, len(part))
+        failed = isinstance(reply, Exception)
+        found = [reply] * len(part) if failed else records_of(reply, nonce, len(part))
+        for place, record in zip(part, found, strict=True):
+            records[place] = record
 
     remaining = iter(records)
     return [list(islice(remaining, len(check.keys))) for check in checks]
+
+
+def _parts(
+    keys: Sequence[bytes], slot_of: Callable[[bytes], int] | None
+) -> Sequence[Sequence[int]]:
+    """Return the places of the keys of each script."""
+    places: Sequence[int] = range(len(keys))
+    if slot_of is None:
+        slots = [places]
+    else:
+        in_slot: defaultdict[int, list[int]] = defaultdict(list)
+        for place in places:
+            in_slot[slot_of(keys[place])].append(place)
+        slots = [*in_slot.values()]
+    return [
+        slot[start : start + _KEYS_PER_SCRIPT]
+        for slot in slots
+        for start in range(0, len(slot), _KEYS_PER_SCRIPT)
+    ]
 
 
 def new_nonce() -> bytes:

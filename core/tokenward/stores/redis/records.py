@@ -2,10 +2,11 @@
 
 import hashlib
 import math
+import re
 from collections.abc import Sequence
 from typing import Final, NamedTuple, TypeAlias
 
-from tokenward.stores.protocol import CLOCK_SPARE_SECONDS
+from tokenward.stores.protocol import CLOCK_SPARE_SECONDS, Consumption
 
 __all__ = [
     "Keys",
@@ -16,12 +17,13 @@ __all__ = [
     "any_denies",
     "life_ms",
     "number_text",
+    "numbers_of",
     "records_of",
     "values_of",
 ]
 
 Record: TypeAlias = object
-"""A record, as bytes or text; None without a record, 0 for a key of another type."""
+"""A record, as bytes or text; None without a record, 0 for a key of another type, or an error."""
 Reply: TypeAlias = object
 """The value that a script has returned, or the error that it raised."""
 
@@ -30,9 +32,13 @@ _LETTERS: Final = {
     "token": b"t",
     "session": b"s",
     "subject": b"u",
+    # The use of one token, in an earlier version.
     "consumed": b"c",
-    "pair": b"p",
+    # The open sessions of one subject.
+    "list": b"l",
 }
+_USES: Final = b"r"
+_BRACES: Final = re.compile(rb"[{}]")
 _LONGEST_NAME: Final = 512
 # About 30,000 years. Redis adds the present time, and refuses a sum above 64 bits.
 _LONGEST_LIFE_MS: Final = 10**15
@@ -65,14 +71,45 @@ class Keys(NamedTuple):
         """The key of the store's retention; record keys differ, they have a colon after one letter."""
         return self.prefix + b"retention"
 
+    @property
+    def feed(self) -> tuple[bytes, bytes]:
+        """The keys of the state of the feed, and of its stream."""
+        return self.prefix + b"feed-state", self.prefix + b"feed"
+
     def of(self, kind: str, identity: str) -> bytes:
         """Return the key of a record."""
-        letter = _LETTERS[kind]
-        # Tokens contain no lone surrogate, but the text of a caller may.
-        name = identity.encode("utf-8", "surrogatepass")
+        letter, name = _LETTERS[kind], _name_of(identity)
         if len(name) > _LONGEST_NAME:
-            letter, name = letter.upper(), hashlib.sha256(name).hexdigest().encode()
+            letter, name = letter.upper(), _hash_of(name)
         return b"%b%b:%b" % (self.prefix, letter, name)
+
+    def of_uses(self, session: str) -> tuple[bytes, bytes]:
+        """Return the keys of a session's uses and of its sealed pair, which a cluster keeps together.
+
+        The name in braces is their hash tag. A name with braces would end it, or be no tag if empty.
+        """
+        letter, name = _USES, _name_of(session)
+        if not name or len(name) > _LONGEST_NAME or _BRACES.search(name):
+            letter, name = letter.upper(), _hash_of(name)
+        record = b"%b%b:{%b}" % (self.prefix, letter, name)
+        return record, record + b"p"
+
+    def of_consumption(self, consumption: Consumption) -> tuple[bytes, bytes, bytes]:
+        """Return the keys that a use needs: the two of its session, and the one of its token.
+
+        An earlier version had a record for each consumed token. A cluster has no such records, and
+        must not be asked for the last key, which is in another slot.
+        """
+        return (*self.of_uses(consumption.session), self.of("consumed", consumption.jti))
+
+
+def _name_of(identity: str) -> bytes:
+    # Tokens contain no lone surrogate, but the text of a caller may.
+    return identity.encode("utf-8", "surrogatepass")
+
+
+def _hash_of(name: bytes) -> bytes:
+    return hashlib.sha256(name).hexdigest().encode()
 
 
 def any_denies(records: Sequence[Record], issued_at: float | None, now: float) -> bool:
@@ -80,22 +117,28 @@ def any_denies(records: Sequence[Record], issued_at: float | None, now: float) -
 
     Raises:
         UnreadableRecordError: a record is unreadable, and no other record denies the token.
+        Exception: a record could not be read, and no other record denies the token.
     """
-    is_unreadable = False
+    is_unreadable, failure = False, None
     for record in records:
         if record is None:
             continue
-        keep_until, moment = _numbers(record)
+        if isinstance(record, Exception):
+            failure = record
+            continue
+        keep_until, moment = numbers_of(record)
         if keep_until > now and (issued_at is None or issued_at < moment):
             return True
         is_unreadable |= math.isnan(keep_until) or math.isnan(moment)
 
+    if failure is not None:
+        raise failure
     if is_unreadable:
         raise UnreadableRecordError
     return False
 
 
-def _numbers(record: object) -> tuple[float, float]:
+def numbers_of(record: object) -> tuple[float, float]:
     """Return the end and the moment of a record; NaN if it is unreadable."""
     if not isinstance(record, bytes | str):
         return math.nan, math.nan

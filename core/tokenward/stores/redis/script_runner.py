@@ -1,17 +1,23 @@
-"""Runs scripts on a Redis server: sent together, in time or not at all, and loaded if missing."""
+"""Runs scripts on Redis: sent together, in time or not at all, and loaded if missing."""
 
 import asyncio
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Callable, Sequence
+from functools import cache
 from typing import NamedTuple
 
-from redis.asyncio import Redis
-from redis.exceptions import NoScriptError, ResponseError
-
-from tokenward.stores.redis.client import hide_arguments
+from tokenward.stores.redis.client import ClusterClient, RedisClient, hide_arguments, is_error
+from tokenward.stores.redis.cluster_sender import ClusterSender
 from tokenward.stores.redis.records import Reply
-from tokenward.stores.redis.scripts import CHECK, CONSUME, RAISE, REVOKE
+from tokenward.stores.redis.scripts import CHECK
+from tokenward.stores.redis.sender import Command, ServerSender
 
 __all__ = ["Call", "ScriptRunner"]
+
+
+@cache
+def _sha_of(script: str) -> str:
+    return hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest()
 
 
 class Call(NamedTuple):
@@ -25,13 +31,23 @@ class Call(NamedTuple):
 
 
 class ScriptRunner:
-    """Runs the scripts of one store on one server."""
+    """Runs the scripts of one store."""
 
-    def __init__(self, client: Redis) -> None:
-        """Use a client; nothing is sent yet."""
-        self._client = client
-        scripts = (CHECK, REVOKE, CONSUME, RAISE)
-        self._shas = {each: client.register_script(each).sha.encode() for each in scripts}
+    def __init__(self, client: RedisClient, *, wait_replicas: int) -> None:
+        """Use a client; nothing is sent yet.
+
+        Args:
+            client: of a server or of a cluster.
+            wait_replicas: how many replicas must confirm each write; 0: none.
+        """
+        self._wait_replicas = wait_replicas
+        self._sender: ClusterSender | ServerSender
+        self.slot_of: Callable[[bytes], int] | None = None
+        """Returns the slot of a key in a cluster; None for a single server."""
+        if isinstance(client, ClusterClient):
+            self._sender, self.slot_of = ClusterSender(client), client.keyslot
+        else:
+            self._sender = ServerSender(client)
 
     async def run_all(self, calls: Sequence[Call]) -> Sequence[Reply]:
         """Run scripts in one pipeline, and return the reply or the error of each.
@@ -49,7 +65,7 @@ class ScriptRunner:
 
         try:
             async with asyncio.timeout_at(deadline):
-                replies = await (self._run_one(calls) if len(calls) == 1 else self._run(calls))
+                replies = await self._run(calls, deadline)
         except Exception as exc:
             hide_arguments(exc)
             raise
@@ -59,31 +75,20 @@ class ScriptRunner:
                 hide_arguments(reply)
         return replies
 
-    async def _run_one(self, calls: Sequence[Call]) -> Sequence[Reply]:
-        """Run one call without a pipeline, which would take a fifth longer."""
-        script, keys, arguments, _ = calls[0]
-        sha, size = self._shas[script], b"%d" % len(keys)
-        try:
-            command = ("EVALSHA", sha, size, *keys, *arguments)
-            return [await self._client.execute_command(*command)]  # type: ignore[no-untyped-call]
-        except NoScriptError:
-            pass
-        except ResponseError as exc:
-            return [exc]
-        return await self._run(calls)
+    async def _run(self, calls: Sequence[Call], deadline: float) -> Sequence[Reply]:
+        replicas = 0 if calls[0].script == CHECK else self._wait_replicas
+        commands = [_command("EVALSHA", _sha_of(call.script), call) for call in calls]
+        replies = await self._sender.send(commands, deadline, replicas=replicas)
 
-    async def _run(self, calls: Sequence[Call]) -> Sequence[Reply]:
-        replies = await self._send(calls)
-        if any(isinstance(reply, NoScriptError) for reply in replies):
-            # All calls are repeated: running a script twice has the same effect as once.
-            for script in self._shas:
-                await self._client.script_load(script)
-            replies = await self._send(calls)
+        missing = [place for place, reply in enumerate(replies) if is_error(reply, "NoScriptError")]
+        if missing:
+            # EVAL also loads the script, on the node that needs it.
+            commands = [_command("EVAL", calls[place].script, calls[place]) for place in missing]
+            repeated = await self._sender.send(commands, deadline, replicas=replicas)
+            for place, reply in zip(missing, repeated, strict=True):
+                replies[place] = reply
         return replies
 
-    async def _send(self, calls: Sequence[Call]) -> list[Reply]:
-        async with self._client.pipeline(transaction=False) as pipe:
-            for script, keys, arguments, _ in calls:
-                pipe.execute_command("EVALSHA", self._shas[script], len(keys), *keys, *arguments)
-            replies: list[Reply] = await pipe.execute(raise_on_error=False)
-            return replies
+
+def _command(name: str, script: str, call: Call) -> Command:
+    return (name, script, len(call.keys), *call.keys, *call.arguments)

@@ -12,22 +12,15 @@ from typing import Self
 
 from tokenward._arguments import refuse
 from tokenward.stores.batching import TurnBatcher
+from tokenward.stores.outages import unavailable_if_it_fails
 from tokenward.stores.ownership import Ownership
-from tokenward.stores.protocol import Consumed, Consumption, Revocation
-
-try:
-    from redis.asyncio import Redis
-except ImportError as _absent:
-    _MISSING = "RedisStore needs the redis package: pip install 'tokenward[redis]'"
-    raise ImportError(_MISSING) from _absent
-
-from tokenward.stores.redis.client import open_client
+from tokenward.stores.protocol import RECENT_USES, Consumed, Consumption, Revocation
+from tokenward.stores.recent_uses import mark_of
+from tokenward.stores.redis.arguments import check_arguments, client_of
+from tokenward.stores.redis.client import ClusterClient, RedisClient
+from tokenward.stores.redis.faults import configuration_error_if_of_another_kind
+from tokenward.stores.redis.feed import RedisFeed, feed_entry
 from tokenward.stores.redis.lookups import Check, new_nonce, read_records
-from tokenward.stores.redis.loss_warnings import (
-    RedisEvictionWarning,
-    RedisPersistenceWarning,
-    warn_of_losses,
-)
 from tokenward.stores.redis.records import (
     Keys,
     MismatchedReplyError,
@@ -40,31 +33,39 @@ from tokenward.stores.redis.records import (
 )
 from tokenward.stores.redis.script_runner import Call, ScriptRunner
 from tokenward.stores.redis.scripts import CONSUME, RAISE, REVOKE
+from tokenward.stores.redis.server_checks import ServerChecks
+from tokenward.stores.redis.session_records_method import SessionRecordsMethod
 
-__all__ = ["RedisEvictionWarning", "RedisPersistenceWarning", "RedisStore"]
+__all__ = ["RedisStore"]
 
 
-class RedisStore:
-    """A `RevocationStore` in Redis 7 or Valkey.
+class RedisStore(SessionRecordsMethod):
+    """A `RevocationStore` in Redis 7 or Valkey: one server, a master that Sentinels watch, or a cluster.
 
     All checks of one turn of the event loop are one script; all revocations and uses of one turn are
     one pipeline of scripts, each of them atomic. A burst takes one or two connections, not hundreds.
+    In a cluster, a script is for the keys of one slot, and a pipeline for one node: the records of a
+    check are read by up to three scripts at the same time. They only become stricter, and one that
+    denies is enough, so the answer is one that a single moment would give.
 
     ::
 
         store = RedisStore("redis://localhost:6379/0")
+        store = RedisStore("redis+sentinel://one:26379,two:26379,three:26379/service/0")
+        store = RedisStore("redis+cluster://one:6379,two:6379,three:6379")
+        store = RedisStore(Sentinel([("one", 26379)]).master_for("service"))  # your own client
 
     On first use it checks once, in the background, whether the server may lose records. It warns with
-    `RedisEvictionWarning` if the server may evict them, and with `RedisPersistenceWarning` if it
-    stores nothing on disk. A server that hides its settings, as managed servers do, is not checked.
+    `RedisEvictionWarning` if the server may evict them, with `RedisPersistenceWarning` if it stores
+    nothing on disk, and with `RedisReplicaWarning` if it is a replica. A server that hides its
+    settings, as managed servers do, is not checked.
 
     If a key of the store has another type or an unreadable text, the calls that need it fail: such a
     call is an outage, never "not revoked".
 
     Not checked:
 
-    - Redis Cluster is not supported, because a script uses keys of several slots. Replicas lag, so
-      connect to the primary.
+    - Replicas lag: a fail-over may lose the latest writes. `wait_replicas` prevents that.
     - Persistence depends on the server: with ``appendfsync everysec`` a crash may lose the last
       second of revocations, and with snapshots only the last minutes.
     - Two prefixes of which one begins with the other may share keys.
@@ -72,56 +73,61 @@ class RedisStore:
 
     def __init__(
         self,
-        url_or_client: str | Redis,
+        url_or_client: str | RedisClient,
         *,
         key_prefix: str = "tokenward:",
         timeout_seconds: float = 0.5,
         ephemeral: bool = False,
+        wait_replicas: int = 0,
     ) -> None:
         """Use a server; nothing is sent yet.
 
         Args:
-            url_or_client: the URL (``redis://``, ``rediss://``, ``unix://``) of a server, to which
-                the store opens at most 50 connections, and closes them; or your own
-                `redis.asyncio.Redis`, with any ``decode_responses``, which `aclose` leaves open.
+            url_or_client: a URL, from which the store opens at most 50 connections, and closes them:
+                ``redis://``, ``rediss://`` (with TLS) or ``unix://`` for a server,
+                ``redis+sentinel://`` for the Sentinels that watch it, ``redis+cluster://`` for nodes
+                of a cluster (the last two also with ``rediss``). Or your own asynchronous client of
+                redis-py or valkey-py, with any ``decode_responses``, which `aclose` leaves open:
+                ``Redis``, ``RedisCluster`` or the result of ``Sentinel.master_for``.
             key_prefix: the beginning of all keys.
             timeout_seconds: the maximum duration of one call. A call that has not been sent by then
                 is not sent at all.
             ephemeral: you accept that a restart of the server makes revoked tokens valid again;
                 turns `RedisPersistenceWarning` off.
+            wait_replicas: how many replicas must confirm a revocation or a use before the call
+                returns, so that a fail-over to one of them does not lose it. If fewer confirm it in
+                about half of `timeout_seconds`, the call fails.
 
         Raises:
             ConfigurationError: an argument is invalid. The message names it, and repeats no part of
                 a URL.
         """
-        if not isinstance(key_prefix, str) or not key_prefix:
-            refuse("key_prefix must be text that is not empty, such as 'tokenward:'.")
-        if type(timeout_seconds) not in {int, float} or not 0 < timeout_seconds < math.inf:
-            refuse("timeout_seconds must be a finite number above zero.")
-        if not isinstance(url_or_client, str | Redis):
-            refuse("url_or_client must be a URL or a redis.asyncio.Redis, not another client.")
-
-        self._owns_client = isinstance(url_or_client, str)
-        self._client = (
-            open_client(url_or_client, timeout_seconds)
-            if isinstance(url_or_client, str)
-            else url_or_client
-        )
-
+        check_arguments(key_prefix, timeout_seconds, wait_replicas)
+        self._client, self._closers = client_of(url_or_client, timeout_seconds)
         self._timeout_seconds = timeout_seconds
-        self._ephemeral = ephemeral
 
         self._keys = Keys(key_prefix.encode("utf-8", "surrogatepass"))
-        self._scripts = ScriptRunner(self._client)
+        self._feed_keys = () if isinstance(self._client, ClusterClient) else self._keys.feed
+        self._scripts = ScriptRunner(self._client, wait_replicas=wait_replicas)
+        slot_of = self._scripts.slot_of
+        if slot_of is not None and len({*map(slot_of, self._keys.of_uses("x"))}) > 1:
+            refuse("key_prefix must not contain empty braces: in a cluster, they undo hash tags.")
         self._checks = TurnBatcher(self._read_all)
         self._calls = TurnBatcher(self._run_all)
-        self._loss_check: asyncio.Task[None] | None = None
+        self._servers = ServerChecks(
+            self._client, timeout_seconds=timeout_seconds, ephemeral=ephemeral
+        )
         self._ownership = Ownership("RedisStore")
 
     @property
     def timeout_seconds(self) -> float:
         """The maximum duration of one call."""
         return self._timeout_seconds
+
+    @property
+    def needs_purge(self) -> bool:
+        """False: Redis removes expired records."""
+        return False
 
     async def is_revoked(
         self, *, jti: str, sid: str | None, sub: str, issued_at: float | None, now: float
@@ -151,11 +157,12 @@ class RedisStore:
 
         reply = await self._run(
             REVOKE,
-            (key,),
+            (key, *self._feed_keys),
             number_text(revocation.keep_until),
             number_text(math.inf if before is None else before),
             life_ms(revocation.keep_until, now),
             nonce,
+            feed_entry(revocation.kind, revocation.identity),
         )
         values_of(reply, nonce)
 
@@ -163,28 +170,29 @@ class RedisStore:
         """See `RevocationStore.consume`. One script.
 
         The sealed pair has a separate key, which Redis removes when the grace ends, and the script
-        when the successor is used. If the client repeats the script because the connection broke
+        when the successor is used. The script also reads the record of the token that an earlier
+        version has written. If the client repeats the script because the connection broke
         before the reply arrived, the nonce identifies the use, which is still the first one.
 
         Raises:
             ConfigurationError: the store was used before a fork, or in another event loop.
             Exception: the client failed, or an existing record is unreadable.
         """
-        keys, nonce = self._keys, new_nonce()
+        nonce = new_nonce()
         grace_ms = math.ceil((consumption.grace_until - now) * 1000)
         sealed = base64.b64encode(consumption.sealed).decode() if grace_ms > 0 else ""
+        keys = self._keys.of_consumption(consumption)
         reply = await self._run(
             CONSUME,
-            (
-                keys.of("consumed", consumption.jti),
-                keys.of("pair", consumption.jti),
-                keys.of("pair", consumption.successor),
-            ),
+            keys if self._scripts.slot_of is None else keys[:2],
             number_text(now),
             nonce,
             number_text(consumption.keep_until),
-            number_text(consumption.grace_until),
             life_ms(consumption.keep_until, now),
+            mark_of(consumption.jti),
+            mark_of(consumption.successor),
+            number_text(consumption.grace_until),
+            RECENT_USES,
             sealed,
             grace_ms,
         )
@@ -218,6 +226,32 @@ class RedisStore:
         """Do nothing and return 0: Redis removes each record `CLOCK_SPARE_SECONDS` after its end."""
         return 0
 
+    async def ping(self) -> None:
+        """See `RevocationStore.ping`. A script that reads: PING does not need the same rights.
+
+        It also finds out whether the server is a replica or a node of a cluster, and warns, once,
+        if the servers may lose records. A server that hides that is not checked.
+
+        Raises:
+            StoreUnavailableError: the server failed, did not answer in time, or has fewer replicas
+                than `wait_replicas`.
+            ConfigurationError: the server is a replica, or not what the client was made for (a server,
+                a cluster, Sentinels); or the store was used before a fork, or in another event loop.
+        """
+        with unavailable_if_it_fails("RedisStore"), configuration_error_if_of_another_kind():
+            async with asyncio.timeout_at(self._deadline()):
+                await self._servers.check_role()
+                await self.raise_retention(0)
+                await asyncio.wait([self._servers.warn_once()])
+
+    def feed(self, seconds: float) -> RedisFeed:
+        """See `FollowedStore.feed`. While somebody reads it, revocations are also added to a stream.
+
+        Raises:
+            ConfigurationError: the store is in a cluster.
+        """
+        return RedisFeed(self._client, self._keys, seconds, self._timeout_seconds)
+
     async def aclose(self) -> None:
         """Close the connections to a URL; your own client stays open.
 
@@ -230,11 +264,9 @@ class RedisStore:
         await self._checks.drain()
         await self._calls.drain()
 
-        if self._loss_check is not None:
-            self._loss_check.cancel()
-            await asyncio.wait([self._loss_check])
-        if self._owns_client:
-            await self._client.aclose()
+        await self._servers.stop()
+        for close in self._closers:
+            await close()
 
     async def __aenter__(self) -> Self:
         """Return the store itself."""
@@ -258,13 +290,9 @@ class RedisStore:
         return reply
 
     async def _read_all(self, checks: Sequence[Check]) -> Sequence[Sequence[Record]]:
-        return await read_records(checks, self._run_all)
+        return await read_records(checks, self._run_all, self._scripts.slot_of)
 
     async def _run_all(self, calls: Sequence[Call]) -> Sequence[Reply]:
         replies = await self._scripts.run_all(calls)
-        if self._loss_check is None:
-            check = warn_of_losses(
-                self._client, timeout_seconds=self._timeout_seconds, ephemeral=self._ephemeral
-            )
-            self._loss_check = asyncio.get_running_loop().create_task(check)
+        self._servers.warn_once()
         return replies

@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from sqlalchemy import ColumnElement, Executable, Row, Text, bindparam, literal_column
+from sqlalchemy import ColumnElement, Executable, Row, Text, bindparam, literal_column, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 __all__ = ["EchoedResult", "EchoedStatement", "MismatchedResultError"]
@@ -24,8 +24,9 @@ class MismatchedResultError(RuntimeError):
     def __init__(self) -> None:
         """Describe the fault and how to fix it."""
         super().__init__(
-            "The database returned the result of another statement. Behind a connection pooler use"
-            "  an engine with connect_args={'statement_cache_size': 0}."
+            "The database returned the result of another statement. Behind a connection pooler use "
+            "an engine with connect_args={'statement_cache_size': 0}, or {'prepare_threshold': None} "
+            "with psycopg."
         )
 
 
@@ -34,16 +35,20 @@ class EchoedStatement:
 
     __slots__ = ("_calls", "_prefix", "_statement")
 
-    def __init__(self, build: Callable[[ColumnElement[str]], Executable]) -> None:
+    def __init__(self, build: Callable[[ColumnElement[str]], Executable] | str) -> None:
         """Build the statement.
 
         Args:
             build: returns the statement. Its result must have one row that begins with the given
-                column.
+                column. Or its text, with ``{echo}`` for the column.
         """
         # A literal, which no statement of another process or for another table contains.
         self._prefix = f"{secrets.token_hex(8)}:"
         self._calls = itertools.count()
+        if isinstance(build, str):
+            written = build.replace("{echo}", f"'{self._prefix}' || CAST(:call AS text)")
+            self._statement: Executable = text(written)
+            return
         echo = literal_column(f"'{self._prefix}'", Text).concat(bindparam("call", type_=Text))
         self._statement = build(echo)
 

@@ -1,49 +1,52 @@
 """SQLAlchemy engines: created for a URL with safe options, or a user's engine, checked."""
 
-import itertools
-import secrets
-from typing import Any, Final, cast
+import functools
+from collections.abc import Callable
+from typing import Any, Final, TypeAlias, cast
 
 from sqlalchemy import URL, StaticPool, event, make_url
 from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.exc import ArgumentError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from tokenward.errors import ConfigurationError
+from tokenward.stores.sql.mysql_driver import MysqlDriver
+from tokenward.stores.sql.postgres_drivers import POSTGRES_DRIVERS, PostgresDriver
 
 __all__ = [
     "CONNECTIONS",
-    "StatementNames",
-    "check_connection",
+    "Driver",
     "checked_engine",
     "configuration_fault",
+    "mysql_code",
     "open_engine",
 ]
 
+Driver: TypeAlias = PostgresDriver | MysqlDriver
+
 CONNECTIONS: Final = 8
-_DRIVERS: Final = {"sqlite+aiosqlite", "postgresql+asyncpg"}
+_DRIVERS: Final[dict[str, Callable[[], Driver]]] = {**POSTGRES_DRIVERS, "asyncmy": MysqlDriver}
+# The drivers, and the extras that install them.
+_EXTRAS: Final = {
+    "sqlite+aiosqlite": "sql",
+    "postgresql+asyncpg": "sql",
+    "postgresql+psycopg": "psycopg",
+    "mysql+asyncmy": "mysql",
+    "mariadb+asyncmy": "mysql",
+}
 _SUPPORTED: Final = (
-    "SqlStore supports SQLite and PostgreSQL: sqlite+aiosqlite:///file or "
-    "postgresql+asyncpg://user@host/database."
+    "SqlStore supports SQLite, PostgreSQL, MariaDB and MySQL: sqlite+aiosqlite:///file, "
+    "postgresql+asyncpg://user@host/database, postgresql+psycopg://user@host/database or "
+    "mysql+asyncmy://user@host/database."
 )
 _WRONG_URL: Final = (
-    "The URL of SqlStore must read postgresql+asyncpg://user:password@host:port/database, where port "
-    "is a number, or sqlite+aiosqlite:///file. Percent-encode '%', '/', '?', '#', '@', ':' and "
-    "brackets in a user name and password, and check the options after the '?'."
+    "The URL of SqlStore must read postgresql+asyncpg://user:password@host:port/database (or "
+    "postgresql+psycopg://..., mysql+asyncmy://...), where port is a number, or sqlite+aiosqlite:///file. Percent-encode "
+    "'%', '/', '?', '#', '@', ':' and brackets in a user name and password, and check the options "
+    "after the '?'."
 )
 _ONE_CONNECTION: Final = (
     "SqlStore needs more than one connection: use an SQLite file, or MemoryStore."
-)
-_CACHE_SIZE: Final = "statement_cache_size"
-_CACHE_IN_URL: Final = (
-    "In a URL, statement_cache_size is text, which asyncpg refuses: create the engine with "
-    "connect_args={'statement_cache_size': 0} instead. For a URL, SqlStore sets the option itself, "
-    "and allows no other value."
-)
-_POOLER: Final = (
-    "This engine reaches PostgreSQL through a connection pooler and names its prepared statements, "
-    "so that a statement of another process can run instead: create the engine with "
-    "connect_args={'statement_cache_size': 0} and without prepared_statement_name_func."
 )
 _NO_TABLES: Final = (
     "The tables of SqlStore are missing or of another version: await store.create_tables(), or "
@@ -51,41 +54,17 @@ _NO_TABLES: Final = (
 )
 # undefined_table, undefined_column; SQLite has no codes for these errors.
 _NO_TABLE_STATES: Final = {"42P01", "42703"}
+# ER_NO_SUCH_TABLE, ER_BAD_FIELD_ERROR.
+_NO_TABLE_CODES: Final = {1146, 1054}
 _NO_TABLE_WORDS: Final = ("no such table", "no such column", "has no column named")
 # invalid_sql_statement_name, duplicate_prepared_statement.
 _POOLER_STATES: Final = {"26000", "42P05"}
-_CHECKED: Final = "tokenward.checked"
-
-
-class StatementNames:
-    """The names of an engine's prepared statements: unique, or empty behind a pooler.
-
-    A named statement is parsed and planned once for each connection. Behind a pooler the name could
-    reach another connection, so the statement has no name there, and each call sends its text.
-    """
-
-    __slots__ = ("_is_direct", "_names")
-
-    def __init__(self) -> None:
-        """Start without names, until a connection is known to be direct."""
-        # Random, so that no other process ever prepares a statement under the same name.
-        start = secrets.token_hex(8)
-        self._names = (f"tokenward_{start}_{number}" for number in itertools.count())
-        self._is_direct: bool | None = None
-
-    def __call__(self) -> str:
-        """Return the next name."""
-        return next(self._names) if self._is_direct else ""
-
-    def note_connection(self, *, is_direct: bool) -> None:
-        """Note whether a new connection is direct; one through a pooler turns all names off."""
-        self._is_direct = is_direct and self._is_direct is not False
 
 
 def open_engine(
-    given: str | URL, timeout_seconds: float, busy_seconds: float, names: StatementNames
-) -> AsyncEngine:
-    """Return a new engine for a URL, with safe options.
+    given: str | URL, timeout_seconds: float, busy_seconds: float
+) -> tuple[AsyncEngine, Driver | None]:
+    """Return a new engine for a URL, with safe options, and its driver if that is of a server.
 
     Raises:
         ConfigurationError: see `SqlStore`.
@@ -94,26 +73,29 @@ def open_engine(
     if cast("type[DefaultDialect]", url.get_dialect()).get_pool_class(url) is StaticPool:
         raise ConfigurationError(_ONE_CONNECTION)
 
-    is_sqlite = url.get_backend_name() == "sqlite"
-    if url.query.get(_CACHE_SIZE, "0") != "0":
-        raise ConfigurationError(_CACHE_IN_URL)
-
-    # Without its cache, asyncpg sends an unnamed statement with each call.
-    safe = {_CACHE_SIZE: 0, "prepared_statement_name_func": names}
-    own: dict[str, Any] = {"timeout": busy_seconds} if is_sqlite else safe
+    driver = _driver(url.get_driver_name())
+    own: dict[str, Any] = {"timeout": busy_seconds} if driver is None else driver.connect_args()
+    more = {} if driver is None else driver.dialect_options
+    if isinstance(driver, PostgresDriver):
+        _check_option(url, driver, allowed="0")
+        url = url.difference_update_query([driver.option])
 
     engine: AsyncEngine | None = None
     try:
         engine = create_async_engine(
-            url.difference_update_query([_CACHE_SIZE]),
+            url,
             hide_parameters=True,
             pool_size=CONNECTIONS,
             max_overflow=0,
             pool_timeout=timeout_seconds,
             connect_args=own,
+            **more,
         )
     except ImportError as exc:
-        msg = "SqlStore needs a driver that is not installed: pip install 'tokenward[sql]'"
+        msg = (
+            "SqlStore needs a driver that is not installed: install Tokenward with its extra "
+            f"'{_EXTRAS[url.drivername]}'"
+        )
         raise ConfigurationError(msg) from exc
     except (ArgumentError, ValueError):
         pass  # see `_parse_url`
@@ -121,20 +103,21 @@ def open_engine(
     if engine is None:
         raise ConfigurationError(_WRONG_URL)
 
-    if is_sqlite:
+    if driver is None:
+        event.listen(engine.sync_engine, "connect", _stop_once)
         event.listen(engine.sync_engine, "connect", _set_up_sqlite)
-    return engine
+    return engine, driver
 
 
 def _parse_url(given: str | URL) -> URL:
-    """Return the URL of one of the two databases.
+    """Return the URL of a supported database and driver.
 
     Raises:
         ConfigurationError: the URL is malformed, or of another database. The error has no cause or
             context, because the errors of URL parsers repeat parts of a URL.
     """
     driver = given.drivername if isinstance(given, URL) else str(given).partition("://")[0]
-    if driver not in _DRIVERS:
+    if driver not in _EXTRAS:
         raise ConfigurationError(_SUPPORTED)
     try:
         return make_url(given)
@@ -143,70 +126,75 @@ def _parse_url(given: str | URL) -> URL:
     raise ConfigurationError(_WRONG_URL)
 
 
-def checked_engine(engine: AsyncEngine) -> AsyncEngine:
-    """Return a user's engine if a store can use it; `check_connection` completes the check.
+def checked_engine(engine: AsyncEngine) -> tuple[AsyncEngine, Driver | None]:
+    """Return a user's engine and its driver; the driver completes the check of each connection.
 
     Raises:
         ConfigurationError: see `SqlStore`.
     """
-    if f"{engine.dialect.name}+{engine.dialect.driver}" not in _DRIVERS:
+    if f"{engine.dialect.name}+{engine.dialect.driver}" not in _EXTRAS:
         raise ConfigurationError(_SUPPORTED)
     if isinstance(engine.pool, StaticPool):
         raise ConfigurationError(_ONE_CONNECTION)
-    if _CACHE_SIZE in engine.url.query:
-        raise ConfigurationError(_CACHE_IN_URL)
-    return engine
+    driver = _driver(engine.dialect.driver)
+    if driver is None:
+        event.listen(engine.sync_engine, "connect", _stop_once)
+    elif isinstance(driver, PostgresDriver):
+        _check_option(engine.url, driver)
+    return engine, driver
 
 
-async def check_connection(
-    connection: AsyncConnection, *, own_names: StatementNames | None, limit_ms: int
-) -> None:
-    """Check a new connection to PostgreSQL, once, before its first use.
+def _driver(name: str) -> Driver | None:
+    kind = _DRIVERS.get(name)
+    return None if kind is None else kind()
 
-    A pooler reports another process id to its clients than the server. Behind a pooler a setting of
-    the session would affect other clients, so the server's timeouts are set only on direct
-    connections.
 
-    Args:
-        connection: a connection that commits each statement.
-        own_names: the statement names of the store's own engine; None for a user's engine, which
-            is not changed.
-        limit_ms: the time after which the server cancels a statement of the store's own engine.
+def mysql_code(error: BaseException | None) -> int | None:
+    """Return the number of an error of MariaDB or MySQL; None for other errors."""
+    code = error.args[0] if error is not None and error.args else None
+    return code if isinstance(code, int) else None
+
+
+def _check_option(url: URL, driver: PostgresDriver, *, allowed: str | None = None) -> None:
+    """Refuse the option that turns names off in a URL, unless its text is what the store sets itself.
 
     Raises:
-        ConfigurationError: the user's engine is unsafe behind its pooler.
+        ConfigurationError: with the fix.
     """
-    if _CHECKED in connection.info:
-        return
-
-    driver: Any = (await connection.get_raw_connection()).driver_connection
-
-    # Sent without parameters, so that no statement is prepared that a pooler could confuse.
-    names = () if own_names is None else ("statement_timeout", "lock_timeout")
-    settings = ", ".join(f"set_config('{name}', '{limit_ms}', false)" for name in names)
-    status = await driver.execute(
-        f"SELECT {settings or 1} WHERE pg_backend_pid() = {driver.get_server_pid():d}"
-    )
-    is_direct = status == "SELECT 1"
-
-    if own_names is not None:
-        own_names.note_connection(is_direct=is_direct)
-    elif not is_direct and (await driver.prepare("SELECT 1")).get_name():
-        raise ConfigurationError(_POOLER)
-
-    connection.info[_CHECKED] = True
+    if url.query.get(driver.option, allowed) != allowed:
+        msg = (
+            f"In a URL, {driver.option} is text, which the driver refuses: create the engine with "
+            f"{driver.fix} instead. For a URL, SqlStore sets the option itself, and allows no other "
+            "value."
+        )
+        raise ConfigurationError(msg)
 
 
-def configuration_fault(error: BaseException | None) -> ConfigurationError | None:
+def configuration_fault(
+    error: BaseException | None, driver: Driver | None
+) -> ConfigurationError | None:
     """Return the error for a mistake of the configuration that a driver reported, else None."""
     state = getattr(error, "sqlstate", None)
-    if state in _POOLER_STATES:
-        return ConfigurationError(_POOLER)
+    if isinstance(driver, PostgresDriver) and state in _POOLER_STATES:
+        return driver.unsafe()
 
     words = str(error)
-    if state in _NO_TABLE_STATES or (state is None and any(w in words for w in _NO_TABLE_WORDS)):
+    is_of_sqlite = driver is None and any(each in words for each in _NO_TABLE_WORDS)
+    is_of_mysql = isinstance(driver, MysqlDriver) and mysql_code(error) in _NO_TABLE_CODES
+    if state in _NO_TABLE_STATES or is_of_sqlite or is_of_mysql:
         return ConfigurationError(_NO_TABLES)
     return None
+
+
+def _stop_once(connection: Any, _record: object) -> None:  # noqa: ANN401 - of the driver
+    """Stop a connection to SQLite only once, however often it is asked to stop.
+
+    SQLAlchemy stops a connection that does not close in time. The thread of the connection then ends
+    without an answer to a second stop, for which a cancelled `close` would wait forever.
+    """
+    driver = connection.driver_connection
+    if hasattr(driver, "stop"):  # since aiosqlite 0.22
+        driver.stop = functools.cache(driver.stop)
 
 
 def _set_up_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 - of the driver

@@ -1,40 +1,47 @@
-"""Revocations in a database: SQLite in a file, or PostgreSQL, through SQLAlchemy."""
+"""Revocations in a database through SQLAlchemy: SQLite, PostgreSQL, MariaDB or MySQL."""
 
-import asyncio
 import math
-import zlib
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Final, Self
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Final, Self
 
 try:
-    from sqlalchemy import URL, MetaData, func, select
-    from sqlalchemy.exc import DBAPIError
-    from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
-    from sqlalchemy.schema import CreateIndex, CreateTable
+    from sqlalchemy import URL, MetaData
+    from sqlalchemy.ext.asyncio import AsyncEngine
 except ImportError as _exc:
-    _MISSING: Final = "SqlStore needs SQLAlchemy and greenlet: pip install 'tokenward[sql]'"
+    _MISSING: Final = (
+        "SqlStore needs SQLAlchemy and greenlet: install Tokenward with its extra 'sql'"
+    )
     raise ImportError(_MISSING, name=_exc.name) from _exc
 
 from tokenward.stores.batching import GroupCommit, TurnBatcher
+from tokenward.stores.feed import RevocationFeed
+from tokenward.stores.outages import unavailable_if_it_fails
 from tokenward.stores.ownership import Ownership
 from tokenward.stores.protocol import CLOCK_SPARE_SECONDS, Consumed, Consumption, Revocation
-from tokenward.stores.sql.batch_rows import first_uses, revocation_rows, use_rows
-from tokenward.stores.sql.database import Database, is_transient
+from tokenward.stores.sql.batch_rows import (
+    first_uses,
+    revocation_rows,
+    token_of_session,
+    use_rows,
+)
+from tokenward.stores.sql.database import Database
+from tokenward.stores.sql.definitions import define_feed, define_tables
+from tokenward.stores.sql.feed import SqlFeed
 from tokenward.stores.sql.lookups import Check, Lookups, Replay
-from tokenward.stores.sql.postgres_writes import PostgresWrites
+from tokenward.stores.sql.numbered_feed import NumberedFeed
+from tokenward.stores.sql.purging import purge_all
 from tokenward.stores.sql.schema import RETENTION_KEY, Tables
-from tokenward.stores.sql.sqlite_writes import SqliteWrites
-from tokenward.stores.sql.upserts import LARGEST_PURGE
+from tokenward.stores.sql.session_records_method import SessionRecordsMethod
+from tokenward.stores.sql.writes import writes_to
+
+if TYPE_CHECKING:
+    from tokenward.stores.sql.session_records import SqlSessionRecords
 
 __all__ = ["SqlStore"]
 
-# No caller waits for a purge with a timeout, so it may wait longer for other writers. The timeouts
-# of the database end each try earlier; the seconds are for a connection that has died.
-_PURGE_TRIES: Final = 20
-_PURGE_SECONDS: Final = 30.0
 
-
-class SqlStore:
+class SqlStore(SessionRecordsMethod):
     """A `RevocationStore` in a database, for any number of processes that share it.
 
     ::
@@ -74,51 +81,60 @@ class SqlStore:
         """Use a database; nothing is sent to it yet.
 
         Args:
-            url_or_engine: ``sqlite+aiosqlite:///file`` or ``postgresql+asyncpg://...``: the store
-                creates an engine with at most 8 connections, and closes it. It sets an SQLite file
-                to WAL, so that readers never wait, and to a sync at every commit. On direct
-                connections to PostgreSQL it sets ``statement_timeout`` and ``lock_timeout`` a little
-                below `timeout_seconds`.
+            url_or_engine: ``sqlite+aiosqlite:///file``, ``postgresql+asyncpg://...``,
+                ``postgresql+psycopg://...`` or ``mysql+asyncmy://...``: the store creates an engine with at most 8 connections,
+                and closes it. It sets an SQLite file to WAL, so that readers never wait, and to a
+                sync at every commit. On direct connections to PostgreSQL it sets
+                ``statement_timeout`` and ``lock_timeout`` a little below `timeout_seconds`.
                 Or your engine with one of these drivers, which the store neither changes nor closes.
                 Create it with ``hide_parameters=True``; for SQLite with a busy ``timeout`` below a
                 third of `timeout_seconds`; behind a pooler with
-                ``connect_args={"statement_cache_size": 0}``, or its first use is refused.
-            table_prefix: the beginning of the names of the two tables and their indexes.
+                ``connect_args={"statement_cache_size": 0}`` for asyncpg or
+                ``{"prepare_threshold": None}`` for psycopg, or its first use is refused.
+            table_prefix: the beginning of the names of the three tables and their indexes.
             timeout_seconds: the maximum duration of one call, all its tries together; `purge` and
                 `create_tables` may take longer.
             schema: the schema of the tables; None: the default of the database.
 
         Raises:
             ConfigurationError: another database or driver, SQLite in memory, a driver that is not
-                installed, a ``statement_cache_size`` in a URL, or a timeout that is not above zero.
+                installed, one of these settings in a URL, or a timeout that is not above zero.
 
         Not checked: that the database and the tables exist.
         """
         self._ownership = Ownership("SqlStore")
         self._database = Database(url_or_engine, timeout_seconds=timeout_seconds)
-        self._tables = Tables(table_prefix, schema)
-        self._lookups = Lookups(self._tables, is_sqlite=self._database.is_sqlite)
-        writes = SqliteWrites if self._database.is_sqlite else PostgresWrites
-        self._writes: SqliteWrites | PostgresWrites = writes(self._tables)
+        kind = self._database.kind
+        self._tables = Tables(table_prefix, schema, is_mysql=kind == "mysql")
+        self._lookups = Lookups(self._tables, kind)
+        self._writes = writes_to(kind, self._tables)
+        self._listed: SqlSessionRecords | None = None
 
         self._checks = TurnBatcher(self._check_all)
         self._replays = TurnBatcher(self._replay_all)
         slots = self._database.slots
         self._revocations = GroupCommit(self._revoke_all, slots, timeout_seconds=timeout_seconds)
-        self._uses = GroupCommit(self._consume_all, slots, timeout_seconds=timeout_seconds)
+        self._uses = GroupCommit(
+            self._consume_all,
+            slots,
+            timeout_seconds=timeout_seconds,
+            one_value_of_each=token_of_session,
+        )
         self._raises = GroupCommit(self._raise_all, slots, timeout_seconds=timeout_seconds)
         self.timeout_seconds: float | None = timeout_seconds
         """The maximum duration of one call."""
+        self.needs_purge: bool = True
+        """True: call `purge` regularly."""
 
     @property
     def metadata(self) -> MetaData:
-        """The two tables, for Alembic's ``target_metadata``."""
+        """The tables, for Alembic's ``target_metadata``: three, and that of `session_records`."""
         return self._tables.metadata
 
     async def create_tables(self) -> None:
         """Create the missing tables and indexes; any number of workers may do this concurrently.
 
-        Tables of earlier versions get their missing indexes; their columns are the same.
+        Tables of earlier versions stay as they are, and the missing ones are added.
 
         Call this when the service starts, or use Alembic. ``async with`` does not create tables, so
         that a service needs no right to do so. There is no timeout but that of the database.
@@ -129,7 +145,20 @@ class SqlStore:
         Not checked: whether existing tables have the right columns.
         """
         self._ownership.check()
-        await self._database.define(self._define)
+        await self._database.define(lambda each: define_tables(each, self._tables))
+
+    async def create_feed(self) -> None:
+        """Create what a `MirroredStore` needs: two tables, and triggers on the revocations.
+
+        Raises:
+            DBAPIError: the database failed or refused.
+        """
+        await self._database.define(lambda each: define_feed(each, self._tables))
+
+    def feed(self, seconds: float) -> RevocationFeed:
+        """See `FollowedStore.feed`. It needs `create_feed`."""
+        kind = SqlFeed if self._database.kind == "postgresql" else NumberedFeed
+        return kind(self._database, self._tables, seconds)
 
     async def is_revoked(
         self, *, jti: str, sid: str | None, sub: str, issued_at: float | None, now: float
@@ -151,7 +180,7 @@ class SqlStore:
         self._ownership.check()
         if await self._uses.submit((consumption, now)):
             return Consumed(is_first=True)
-        return await self._replays.submit(Replay(consumption.jti, now))
+        return await self._replays.submit(Replay(consumption.session, consumption.jti, now))
 
     async def raise_retention(self, seconds: float) -> float:
         """See `RevocationStore.raise_retention`. Writes only if the stored value is smaller.
@@ -176,16 +205,38 @@ class SqlStore:
             DBAPIError, TimeoutError: the database failed; what was removed before stays removed.
         """
         self._ownership.check()
-        await self._purge_all(lambda each: self._writes.unseal(each, now))
+        for place in range(len(self._tables.sealed)):
+            await purge_all(self._database, partial(self._writes.unseal, place=place, now=now))
 
-        before = now - CLOCK_SPARE_SECONDS
-        first = await self._purge_all(lambda each: self._writes.purge(each, 0, before))
-        return first + await self._purge_all(lambda each: self._writes.purge(each, 1, before))
+        before, removed = now - CLOCK_SPARE_SECONDS, 0
+        for place in range(len(self._tables.purged)):
+            removed += await purge_all(
+                self._database, partial(self._writes.purge, place=place, before=before)
+            )
+        if self._listed is not None:
+            removed += await self._listed.purge(now)
+        return removed
+
+    async def ping(self) -> None:
+        """See `RevocationStore.ping`. One SELECT, which names all tables and their columns.
+
+        Raises:
+            StoreUnavailableError: the database failed, or did not answer in time.
+            ConfigurationError: the tables are missing or of another version, the database is
+                read-only, or the store was used before a fork or in another event loop.
+        """
+        with unavailable_if_it_fails("SqlStore"):
+            self._ownership.check()
+            await self._database.read(self._lookups.probe)
+            if self._listed is not None:
+                await self._listed.probe()
 
     async def aclose(self) -> None:
         """Wait for calls in progress, and close the engine if the store created it."""
         for each in (self._checks, self._revocations, self._uses, self._raises, self._replays):
             await each.drain()
+        if self._listed is not None:
+            await self._listed.drain()
         await self._database.aclose()
 
     async def __aenter__(self) -> Self:
@@ -195,38 +246,6 @@ class SqlStore:
     async def __aexit__(self, *exc_info: object) -> None:
         """Close the store."""
         await self.aclose()
-
-    async def _define(self, connection: AsyncConnection) -> None:
-        if not self._database.is_sqlite:
-            # Without the lock, two workers that find no table would both create it, and one fails.
-            name = f"tokenward:{self._tables.schema}:{self._tables.prefix}"
-            lock = func.pg_advisory_xact_lock(zlib.crc32(name.encode()))
-            await connection.execute(select(lock))
-
-        for table in self.metadata.sorted_tables:
-            await connection.execute(CreateTable(table, if_not_exists=True))
-            for index in table.indexes:
-                await connection.execute(CreateIndex(index, if_not_exists=True))
-
-    async def _purge_all(self, some: Callable[[AsyncConnection], Awaitable[int]]) -> int:
-        removed = latest = await self._purge_some(some)
-        while latest == LARGEST_PURGE:
-            latest = await self._purge_some(some)
-            removed += latest
-        return removed
-
-    async def _purge_some(self, some: Callable[[AsyncConnection], Awaitable[int]]) -> int:
-        tries = 1
-        while True:
-            try:
-                # Released after each try, so that other writes of this process get their turn.
-                async with self._database.slots:
-                    deadline = asyncio.get_running_loop().time() + _PURGE_SECONDS
-                    return await self._database.write(some, may_repeat=False, deadline=deadline)
-            except DBAPIError as exc:
-                if tries == _PURGE_TRIES or not is_transient(exc.orig):
-                    raise
-            tries += 1
 
     async def _check_all(self, checks: Sequence[Check]) -> Sequence[bool]:
         return await self._database.read(lambda each: self._lookups.are_revoked(each, checks))
