@@ -143,10 +143,12 @@ async def test_the_repr_of_a_pair_shows_no_secret(engine):
 
 
 async def test_a_pair_can_be_written_as_json(engine):
-    """Every field survives the round trip."""
+    """Every member of the body survives the round trip; the CSRF token is not among them."""
     pair = await engine.issue_pair("alice", scopes=["a"])
     adapter = TypeAdapter(TokenPair)
-    assert adapter.validate_json(adapter.dump_json(pair)) == pair
+    read = adapter.validate_json(adapter.dump_json(pair))
+    assert pair.csrf_token is not None
+    assert read == dataclasses.replace(pair, csrf_token=None)
     assert set(dataclasses.asdict(pair)) == {
         *("access_token", "refresh_token", "expires_in", "token_type", "scope"),
         *("refresh_expires_in", "csrf_token"),

@@ -103,6 +103,20 @@ async def test_a_value_that_json_cannot_contain_is_refused(engine, value):
         await engine.issue("alice", headers={"x": value})
 
 
+async def test_a_token_that_the_engine_itself_would_refuse_as_too_long_is_not_issued(clock):
+    """The longest token that the policy accepts is issued, and none that is longer."""
+    longest = await engine_with(clock).issue("alice", claims={"note": "x" * 300})
+    exact, shorter = (
+        engine_with(clock, policy=TokenPolicy(max_token_bytes=limit))
+        for limit in (len(longest), len(longest) - 1)
+    )
+
+    token = await exact.issue("alice", claims={"note": "x" * 300})
+    assert (await exact.decode(token)).extra == {"note": "x" * 300}
+    with pytest.raises(ConfigurationError, match="longer than the max_token_bytes"):
+        await shorter.issue("alice", claims={"note": "x" * 300})
+
+
 async def test_the_words_nan_and_infinity_are_allowed_inside_text(engine):
     """Only the numbers are refused, not texts that contain the words."""
     token = await engine.issue("alice", claims={"x": "NaN and Infinity"})
@@ -122,10 +136,10 @@ async def test_values_that_pydantic_can_write_are_accepted(engine):
     }
 
 
-@pytest.mark.parametrize("subject", [7, None, b"alice"])
+@pytest.mark.parametrize("subject", [7, UUID(int=7), None, b"alice"])
 async def test_a_subject_is_text(engine, subject):
-    """A number is refused with a message that names the fix."""
-    with pytest.raises(TypeError, match=r"str\(number\)"):
+    """A number or a UUID is refused with a message that names the fix."""
+    with pytest.raises(TypeError, match=r"str\(user\.id\) for a number or a UUID"):
         await engine.issue(subject)
 
 
@@ -291,3 +305,25 @@ def test_an_engine_requires_a_claims_model(model):
     """A value that is not a subclass of Claims is refused when the engine is built."""
     with pytest.raises(ConfigurationError, match="claims_model"):
         TokenEngine(KeyRing.from_secret(SECRET), claims_model=model)
+
+
+async def test_the_keys_of_an_engine_are_those_that_it_was_given(clock):
+    """`keys` is the ring itself, so that a rotation there is in effect; it cannot be replaced."""
+    ring = KeyRing.generate()
+    engine = engine_with(clock, keys=ring)
+    assert engine.keys is ring
+    with pytest.raises(AttributeError):
+        engine.keys = KeyRing.generate()
+
+    new = Key.generate("ES256")
+    ring.rotate(new, verify_for=None)
+    token = await engine.issue("alice")
+    assert jwt.get_unverified_header(token)["kid"] == new.kid
+    assert (await engine.decode(token)).sub == "alice"
+
+
+def test_the_keys_of_an_engine_tell_whether_it_can_sign(clock):
+    """The keys of an engine that only verifies have no private key."""
+    public = Key.from_jwk(Key.generate().public_jwk())
+    assert not engine_with(clock, keys=KeyRing(public)).keys.can_sign
+    assert engine_with(clock).keys.can_sign

@@ -22,7 +22,7 @@ from tokenward import (
 )
 from tokenward.engine import TokenVerifier
 from tokenward.errors import (
-    FreshTokenRequiredError,
+    InsufficientAuthenticationError,
     InvalidAudienceError,
     InvalidClaimError,
     InvalidIssuerError,
@@ -256,6 +256,60 @@ async def test_revalidate_returns_the_seconds_that_are_left(issuers, clock):
     assert (await issuers.revalidate(mine), await issuers.revalidate(other)) == (65, 60)
 
 
+TENANTS = ("https://login.example/red", "https://login.example/blue")
+
+
+@pytest.fixture
+def tenants(clock):
+    """Return the engine of several tenants of one provider, who share its keys."""
+    return TokenEngine(
+        KeyRing.from_secret(OTHER_SECRET),
+        policy=TokenPolicy(issuer=set(TENANTS), audience="shop-api"),
+        store=MemoryStore(),
+        clock=clock,
+    )
+
+
+async def test_an_engine_verifies_the_tokens_of_each_of_its_issuers(tenants):
+    """And of no other, although the keys are the same and its text is almost the same."""
+    for iss in TENANTS * 2:
+        assert (await tenants.decode(their_token(iss=iss))).iss == iss
+    wrong = ["https://login.example/green", f"{TENANTS[0]}/", TENANTS[0].upper(), "", "a"]
+    for iss in wrong * 2:
+        with pytest.raises(InvalidIssuerError):
+            await tenants.decode(their_token(iss=iss))
+    for iss in (..., None):
+        with pytest.raises(MissingClaimError, match="iss"):
+            await tenants.decode(their_token(iss=iss))
+
+
+async def test_an_engine_of_several_issuers_is_one_of_the_engines(issuers, ours, tenants):
+    """Each of its issuers is found, and none may belong to another engine."""
+    joined = Issuers(ours, tenants)
+    assert [*joined] == [OURS, *sorted(TENANTS)]
+    assert len(joined) == 3
+    for iss in TENANTS:
+        claims = await joined.decode(their_token(iss=iss))
+        assert await joined.revalidate(claims) > 0
+    with pytest.raises(InvalidIssuerError):
+        await joined.decode(their_token(iss="https://login.example/green"))
+    with pytest.raises(InvalidSignatureError):
+        await joined.decode(their_token(iss=TENANTS[0], key=Key.from_secret(SECRET)))
+    of_one = TokenEngine(KeyRing(THEIR_KEY), policy=TokenPolicy(issuer=TENANTS[1]))
+    with pytest.raises(ConfigurationError, match="same issuer"):
+        Issuers(tenants, of_one)
+
+
+async def test_an_engine_of_several_issuers_issues_no_tokens(tenants):
+    """It could not decide which issuer to name; a collection of one issuer is clear."""
+    with pytest.raises(ConfigurationError, match="several issuers"):
+        await tenants.issue("alice")
+    with pytest.raises(ConfigurationError, match="several issuers"):
+        await tenants.issue_pair("alice")
+    single = TokenEngine(KeyRing.from_secret(SECRET), policy=TokenPolicy(issuer=[OURS]))
+    assert (await single.decode(await single.issue("alice"))).iss == OURS
+
+
 def test_each_engine_needs_its_own_issuer(ours, theirs):
     """This is checked when Issuers is built."""
     with pytest.raises(ConfigurationError, match="needs an issuer"):
@@ -269,7 +323,7 @@ def test_each_engine_needs_its_own_issuer(ours, theirs):
 async def test_an_authenticator_accepts_several_issuers(issuers, clock):
     """Freshness is checked with the clock and the leeway of the token's own issuer."""
     authenticator = Authenticator(issuers)
-    recent = Requirement(fresh=timedelta(minutes=1))
+    recent = Requirement(max_age=timedelta(minutes=1))
     mine = signed(payload_of(iss=OURS, tenant="acme", auth_time=NOW))
     other = their_token(auth_time=NOW)
 
@@ -283,10 +337,10 @@ async def test_an_authenticator_accepts_several_issuers(issuers, clock):
     assert await ask(other)
     clock.advance(5)
     assert await ask(mine)
-    with pytest.raises(FreshTokenRequiredError):
+    with pytest.raises(InsufficientAuthenticationError):
         await ask(other)
     clock.advance(0.001)
-    with pytest.raises(FreshTokenRequiredError):
+    with pytest.raises(InsufficientAuthenticationError):
         await ask(mine)
 
 

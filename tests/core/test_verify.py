@@ -17,6 +17,7 @@ from tokenward import (
 )
 from tokenward.errors import (
     FreshTokenRequiredError,
+    InsufficientAuthenticationError,
     InsufficientScopeError,
     MalformedTokenError,
     MissingTokenError,
@@ -120,9 +121,9 @@ async def test_freshness_is_checked(verify, engine, clock):
     assert await verify(fresh, fresh=True)
     with pytest.raises(FreshTokenRequiredError):
         await verify(stale, fresh=True)
-    assert await verify(signed(payload_of(auth_time=NOW - 60)), fresh=timedelta(minutes=1))
-    with pytest.raises(FreshTokenRequiredError) as caught:
-        await verify(signed(payload_of(auth_time=NOW - 61)), fresh=timedelta(minutes=1))
+    assert await verify(signed(payload_of(auth_time=NOW - 60)), max_age=timedelta(minutes=1))
+    with pytest.raises(InsufficientAuthenticationError) as caught:
+        await verify(signed(payload_of(auth_time=NOW - 61)), max_age=timedelta(minutes=1))
     assert caught.value.max_age_seconds == 60
 
 
@@ -152,7 +153,7 @@ async def test_the_check_must_return_true(verify, engine, answer):
         {"scopes": ["a"]},
         {"scopes": ["b"]},
         {"fresh": True},
-        {"fresh": timedelta(minutes=1)},
+        {"max_age": timedelta(minutes=1)},
         {"check": lambda claims: claims.sub == "alice"},
         {"check": lambda claims: False},
     ],

@@ -1,25 +1,26 @@
 """Tokens of several issuers, each verified by the engine of its own issuer and by no other."""
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import Any, ClassVar, Generic, TypeVar, overload
-
-from pydantic import BaseModel, ConfigDict, ValidationError
+from typing import Any, Generic, Self, TypeVar, overload
 
 from tokenward._arguments import kind_of
 from tokenward.claims.model import Claims, TokenType
+from tokenward.engine.claimed_issuer import claimed_issuer
+from tokenward.engine.former_engine import FormerEngine
+from tokenward.engine.lifespan import run_beside
 from tokenward.engine.token_engine import TokenEngine
 from tokenward.errors import (
     ConfigurationError,
-    InvalidClaimError,
     InvalidIssuerError,
     MalformedTokenError,
     MissingClaimError,
-    raise_without_context,
+    TokenError,
 )
-from tokenward.jose.codec import b64url_decode
-from tokenward.jose.compact import split_compact, text_of_token
 from tokenward.tokens.pair import TokenPair
+from tokenward.tokens.proven_key import ProvenKey
 
 __all__ = ["Issuers"]
 
@@ -39,7 +40,9 @@ class Issuers(Generic[ClaimsT]):
 
     The ``iss`` of a token is read before the token is verified, and only chooses the engine. That
     engine makes all checks, including the issuer, with its own keys, audience, claims model, store
-    and hooks: the key of one issuer never verifies the token of another.
+    and hooks: the key of one issuer never verifies the token of another. Tokens without ``iss`` are
+    refused, unless one of the engines is a `FormerEngine`. A token that is not a JWT goes to the engine
+    for opaque tokens (`tokenward.engine.introspection`), if there is one.
 
     If engines share a store, give each a `PrefixedStore`, so that no issuer can revoke the tokens of
     another.
@@ -72,32 +75,36 @@ class Issuers(Generic[ClaimsT]):
         /,
     ) -> None: ...
     def __init__(self, *engines: TokenEngine[Any]) -> None:  # the overloads say which claims
-        """Combine engines; each verifies the tokens of its policy's `issuer`.
+        """Combine engines; each verifies the tokens of its policy's `issuer`, or of several.
 
         The claims have the model of the token's engine. Up to four different models form a union
         type; more than four should have a common base class.
 
         Raises:
-            ConfigurationError: there is no engine, an engine has no issuer, or two have the same.
+            ConfigurationError: there is no engine with an issuer, an engine has no issuer, or two
+                engines have the same.
         """
-        self._engines: dict[str, TokenEngine[Any]] = {}
+        self._engines: dict[str | None, TokenEngine[Any]] = {}
+        self._opaque: TokenEngine[Any] | None = None
         for engine in engines:
             if not isinstance(engine, TokenEngine):
-                msg = (
-                    f"Issuers takes engines, not {kind_of(engine)}: "
-                    "pass Issuers(first_engine, second_engine)."
-                )
+                msg = f"Issuers takes engines, not {kind_of(engine)}: pass Issuers(first, second)."
                 raise ConfigurationError(msg)
-            issuer = engine.policy.issuer
-            if issuer is None:
+            issuers: AbstractSet[str | None] = engine.policy.issuers
+            if engine.is_opaque:
+                self._check_opaque(engine)
+                self._opaque = engine
+            if isinstance(engine, FormerEngine):
+                issuers = {None}
+            elif not issuers:
                 msg = "Each engine needs an issuer: TokenPolicy(issuer='https://...')."
                 raise ConfigurationError(msg)
-            if issuer in self._engines:
-                msg = "Two engines have the same issuer."
+            if not issuers.isdisjoint(self._engines):
+                msg = "Two engines have the same issuer, or both are a FormerEngine."
                 raise ConfigurationError(msg)
-            self._engines[issuer] = engine
-        if not engines:
-            msg = "Issuers needs at least one engine."
+            self._engines.update(dict.fromkeys(sorted(issuers, key=str), engine))
+        if not len(self):
+            msg = "Issuers needs at least one engine that has an issuer."
             raise ConfigurationError(msg)
         models = [model for engine in engines for model in engine.claims_models]
         self.claims_models: tuple[type[ClaimsT], ...] = tuple(dict.fromkeys(models))
@@ -107,7 +114,7 @@ class Issuers(Generic[ClaimsT]):
         """Verify a token with the engine of its issuer; see `TokenEngine.decode`.
 
         Raises:
-            MissingClaimError: the token has no issuer.
+            MissingClaimError: the token has no issuer, and there is no `FormerEngine`.
             InvalidIssuerError: none of the engines has the token's issuer.
             InvalidTokenError, StoreUnavailableError, KeysUnavailableError: its engine refuses it.
         """
@@ -123,20 +130,37 @@ class Issuers(Generic[ClaimsT]):
         """
         return await self._engine_of_claims(claims).revalidate(claims)
 
-    def check_fresh(self, claims: ClaimsT, *, max_age: timedelta | None = None) -> None:
-        """Check that the user logged in recently; see `TokenEngine.check_fresh`.
+    def check_fresh(self, claims: ClaimsT) -> None:
+        """Check that the token is marked fresh; see `TokenEngine.check_fresh`.
 
         Raises:
             MissingClaimError, InvalidIssuerError: see `decode`.
-            FreshTokenRequiredError: the login is too old or unknown, or the token is not fresh.
+            FreshTokenRequiredError: it is not.
         """
-        self._engine_of_claims(claims).check_fresh(claims, max_age=max_age)
+        self._engine_of_claims(claims).check_fresh(claims)
+
+    def check_login(
+        self, claims: ClaimsT, *, acr: Sequence[str] | None = None, max_age: timedelta | None = None
+    ) -> None:
+        """Check how and when the user logged in, by the policy of the issuer.
+
+        See `TokenEngine.check_login`.
+
+        Raises:
+            MissingClaimError, InvalidIssuerError: see `decode`.
+            InsufficientAuthenticationError: the login is not sufficient.
+            ConfigurationError: see `TokenEngine.check_login`.
+        """
+        self._engine_of_claims(claims).check_login(claims, acr=acr, max_age=max_age)
 
     async def refresh(
         self,
         token: str | bytes,
         *,
         check: Callable[[ClaimsT], Awaitable[bool] | bool] | None = None,
+        bound_to: ProvenKey | None = None,
+        fresh: bool = False,
+        acr: str | None = None,
     ) -> TokenPair:
         """Trade a refresh token for the next pair of the same issuer; see `TokenEngine.refresh`.
 
@@ -145,7 +169,8 @@ class Issuers(Generic[ClaimsT]):
             WrongTokenTypeError: the keys of its engine only verify: only the issuer can trade it.
             InvalidTokenError, StoreUnavailableError: its engine refuses it.
         """
-        return await self._engine_of_token(token).refresh(token, check=check)
+        engine = self._engine_of_token(token)
+        return await engine.refresh(token, check=check, bound_to=bound_to, fresh=fresh, acr=acr)
 
     async def revoke(self, token: str | bytes | ClaimsT) -> None:
         """Revoke one token in the store of its engine; see `TokenEngine.revoke`.
@@ -178,20 +203,74 @@ class Issuers(Generic[ClaimsT]):
         """
         await self._engine_of_claims(claims).revoke_subject(claims)
 
+    async def ping(self) -> None:
+        """Check the stores and the keys of all engines; see `TokenEngine.ping`.
+
+        Raises:
+            StoreUnavailableError, KeysUnavailableError, ConfigurationError: of the first engine
+                that cannot be used.
+        """
+        for engine in dict.fromkeys(self._engines.values()):
+            await engine.ping()
+
+    @asynccontextmanager
+    async def running(
+        self, *, create_tables: bool = False, purge_every: timedelta | None = timedelta(hours=1)
+    ) -> AsyncIterator[Self]:
+        """Run all engines for as long as the service runs; see `TokenEngine.running`.
+
+        A store that several engines share, also by way of `PrefixedStore`, is opened, purged and
+        closed once.
+
+        Raises:
+            ConfigurationError, Exception: see `TokenEngine.running`.
+        """
+        engines = dict.fromkeys(self._engines.values())
+        async with run_beside(
+            [each.store for each in engines if each.store is not None],
+            [each.keys for each in engines],
+            self.now,
+            create_tables=create_tables,
+            purge_every=purge_every,
+        ):
+            yield self
+
+    async def report_refusal(self, error: TokenError) -> None:
+        """Call the `on_refuse` hooks of the first engine; the other engines report their own."""
+        await next(iter(self._engines.values())).report_refusal(error)
+
     def now(self) -> float:
         """Return the time of the first engine; engines of one service share a clock."""
         return next(iter(self._engines.values())).now()
 
     def __iter__(self) -> Iterator[str]:
         """Iterate over the issuers."""
-        return iter(self._engines)
+        return (issuer for issuer in self._engines if issuer is not None)
 
     def __len__(self) -> int:
         """Count the issuers."""
-        return len(self._engines)
+        return sum(issuer is not None for issuer in self._engines)
+
+    def _check_opaque(self, engine: TokenEngine[Any]) -> None:
+        if self._opaque is not None:
+            msg = (
+                "Only one of the engines can be for opaque tokens, which do not name their issuer."
+            )
+            raise ConfigurationError(msg)
+        if engine.policy.issuer_optional_in:
+            msg = (
+                "The issuer must be required of all tokens: it chooses the engine of their claims."
+            )
+            raise ConfigurationError(msg)
 
     def _engine_of_token(self, token: str | bytes) -> TokenEngine[Any]:
-        return self._engine_of_issuer(_claimed_issuer(token, self._max_bytes))
+        try:
+            issuer = claimed_issuer(token, self._max_bytes)
+        except MalformedTokenError:
+            if self._opaque is None:
+                raise
+            return self._opaque
+        return self._engine_of_issuer(issuer)
 
     def _engine_of_claims(self, claims: ClaimsT) -> TokenEngine[ClaimsT]:
         if not isinstance(claims, Claims):
@@ -200,34 +279,9 @@ class Issuers(Generic[ClaimsT]):
         return self._engine_of_issuer(claims.iss)
 
     def _engine_of_issuer(self, issuer: str | None) -> TokenEngine[Any]:
+        engine = self._engines.get(issuer)
+        if engine is not None:
+            return engine
         if issuer is None:
             raise MissingClaimError(claim="iss")
-        engine = self._engines.get(issuer)
-        if engine is None:
-            raise InvalidIssuerError
-        return engine
-
-
-class _Origin(BaseModel):
-    """The only claim that is read before the signature is verified; parsed as `Claims` parses it."""
-
-    model_config: ClassVar[ConfigDict] = ConfigDict(extra="ignore", hide_input_in_errors=True)
-
-    iss: str | None = None
-
-
-def _claimed_issuer(token: str | bytes, max_bytes: int) -> str | None:
-    """Return the ``iss`` of a token. Unverified: used only to choose the engine that verifies it.
-
-    Raises:
-        MalformedTokenError: the token is too long or has not three segments, or its payload is not
-            strict base64url or not a JSON object.
-        InvalidClaimError: ``iss`` is not text.
-        TypeError: the token is neither text nor bytes.
-    """
-    payload = b64url_decode(split_compact(text_of_token(token, max_bytes=max_bytes))[1])
-    try:
-        return _Origin.model_validate_json(payload).iss
-    except ValidationError as error:
-        is_claim = bool(error.errors()[0]["loc"])
-        raise_without_context(InvalidClaimError("iss") if is_claim else MalformedTokenError())
+        raise InvalidIssuerError

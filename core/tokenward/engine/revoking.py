@@ -9,6 +9,7 @@ from tokenward.jose.key_source import KeySource
 from tokenward.sessions.clock import EngineClock
 from tokenward.sessions.revocation import RevocationChecker, session_of
 from tokenward.tokens.identity import check_identity, check_no_token
+from tokenward.tokens.provider_login import ProviderLogin, denials_of
 from tokenward.tokens.validator import ClaimsValidator
 
 __all__ = ["RevokingMethods"]
@@ -91,6 +92,25 @@ class RevokingMethods(Generic[ClaimsT]):
         # Tokens of the current millisecond are revoked too; new tokens get the next one.
         now, issued_before = self._clock.end_millisecond()
         await self._revocation.deny_all("subject", subject, now, issued_before=issued_before)
+
+    async def revoke_provider_login(self, login: ProviderLogin) -> None:
+        """Revoke the sessions that began with a login at an identity provider.
+
+        They are the sessions of `issue_pair` with a `provider_login` of the same issuer: with the same
+        `session`, and, if that is None on one side, with the same `subject`. Sessions of a subject
+        that began after now are valid.
+
+        Args:
+            login: what the provider has ended.
+
+        Raises:
+            TypeError: `login` is no `ProviderLogin`.
+            StoreUnavailableError, ConfigurationError: see `revoke`.
+        """
+        now, issued_before = self._clock.end_millisecond()
+        for kind, name in denials_of(login):
+            before = issued_before if kind == "subject" else None
+            await self._revocation.deny_all(kind, name, now, issued_before=before, is_name=True)
 
     async def _read_signed(self, token: str | bytes) -> ClaimsT:
         """Return the claims of a token whose signature is valid; nothing else is checked."""

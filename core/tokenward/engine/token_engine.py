@@ -1,35 +1,37 @@
 """The engine: issues, decodes, refreshes and revokes tokens.
 
-This module has what these share: the constructor, which joins keys, tokens and sessions; the time;
-and the order in which a token is checked.
+This module has what these share: the constructor, the time, and the order in which a token is checked.
 """
 
-import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
-from typing import Final, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, ClassVar, Final, Generic, TypeVar, overload
 
 from tokenward._arguments import kind_of
 from tokenward.claims.model import Claims, TokenType
 from tokenward.engine.arguments import check_engine_arguments
 from tokenward.engine.issuing import IssuingMethods
+from tokenward.engine.listing import ListingMethods, lister_for
+from tokenward.engine.refreshing import RefreshingMethod
 from tokenward.engine.revoking import RevokingMethods
-from tokenward.errors import PermissionDeniedError, WrongTokenTypeError
-from tokenward.hooks import LifecycleHooks, maybe_await, run_validators
-from tokenward.jose.codec import loads_payload
-from tokenward.jose.compact import CompactJws, text_of_token
+from tokenward.engine.running import RunningMethods
+from tokenward.errors import TokenError
+from tokenward.hooks import LifecycleHooks, run_validators
+from tokenward.jose.compact import CompactJws
 from tokenward.jose.key_source import KeySource
+from tokenward.jose.segments import FIRST_LETTERS, refuse_no_header, text_of_token
 from tokenward.jose.signature_cache import SignatureCache, SignatureCacheUse
 from tokenward.policy import TokenPolicy
-from tokenward.sessions.clock import EngineClock
+from tokenward.sessions.clock import EngineClock, system_time
 from tokenward.sessions.revocation import RevocationChecker
-from tokenward.sessions.rotation import Rotation, successor_grant
+from tokenward.sessions.rotation import Rotation
 from tokenward.stores.protocol import RevocationStore
-from tokenward.tokens.arguments import check_refresh_tokens
 from tokenward.tokens.identity import new_identity
-from tokenward.tokens.pair import TokenPair
 from tokenward.tokens.validator import ClaimsValidator
 from tokenward.tokens.writer import TokenWriter
+
+if TYPE_CHECKING:
+    from tokenward.engine.session_list import SessionList
 
 __all__ = ["TokenEngine"]
 
@@ -39,7 +41,13 @@ _AFTER_DECODE: Final = "An after_decode hook must return None: to refuse, raise 
 
 
 class TokenEngine(
-    LifecycleHooks[ClaimsT], IssuingMethods, RevokingMethods[ClaimsT], Generic[ClaimsT]
+    LifecycleHooks[ClaimsT],
+    IssuingMethods,
+    RefreshingMethod[ClaimsT],
+    RevokingMethods[ClaimsT],
+    RunningMethods[ClaimsT],
+    ListingMethods,
+    Generic[ClaimsT],
 ):
     """Issues, decodes, refreshes and revokes the tokens of one configuration.
 
@@ -53,9 +61,12 @@ class TokenEngine(
         )
 
     An engine has no connections and no global state: one process may have several. The hooks
-    (`before_issue`, `after_decode`, `is_revoked`, `on_revoke`, `on_reuse`) are decorators of the
-    engine; see `tokenward.hooks`.
+    (`before_issue`, `after_decode`, `is_revoked`, `on_revoke`, `on_reuse`, `on_refuse`) are decorators
+    of the engine; see `tokenward.hooks`.
     """
+
+    is_opaque: ClassVar[bool] = False
+    """Whether only their issuer can read its tokens, which may have any form."""
 
     @overload
     def __init__(
@@ -66,6 +77,7 @@ class TokenEngine(
         store: RevocationStore | None = ...,
         clock: Callable[[], float] = ...,
         new_jti: Callable[[], str] = ...,
+        session_list: "SessionList | None" = ...,
     ) -> None: ...
     @overload
     def __init__(
@@ -77,6 +89,7 @@ class TokenEngine(
         store: RevocationStore | None = ...,
         clock: Callable[[], float] = ...,
         new_jti: Callable[[], str] = ...,
+        session_list: "SessionList | None" = ...,
     ) -> None: ...
     def __init__(
         self,
@@ -85,8 +98,9 @@ class TokenEngine(
         policy: TokenPolicy = TokenPolicy(),  # noqa: B008 - frozen
         claims_model: type[ClaimsT] = Claims,  # type: ignore[assignment] # see the overloads
         store: RevocationStore | None = None,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = system_time,
         new_jti: Callable[[], str] = new_identity,
+        session_list: "SessionList | None" = None,
     ) -> None:
         """Join keys, policy, claims model and store.
 
@@ -99,6 +113,8 @@ class TokenEngine(
             clock: returns the seconds since 1970; the only clock of the engine.
             new_jti: returns the ``jti`` of a new token; by default 128 random bits in hexadecimal.
                 It must never return the same value twice or a value that can be guessed.
+            session_list: lists and limits the open sessions of each subject, in the store; see
+                `sessions`. None: no session is recorded.
 
         Raises:
             ConfigurationError: an argument is not what its name says; the message names the fix.
@@ -128,6 +144,7 @@ class TokenEngine(
         self._revocation = RevocationChecker(store, keys, policy, self._hooks)
         self._writer = TokenWriter(self._jws, keys, policy, claims_model, self._hooks, new_jti)
         self._rotation = Rotation(self._revocation, policy, self._hooks)
+        self._lister = lister_for(session_list, self._revocation, policy)
 
     async def decode(self, token: str | bytes, *, type: TokenType | None = "access") -> ClaimsT:
         """Verify a token and return its claims.
@@ -149,10 +166,14 @@ class TokenEngine(
             KeysUnavailableError: the keys of the issuer could not be fetched.
             TypeError: `token` is neither text nor bytes.
 
-        Not checked: scope, freshness and what else a route may require; see `Authenticator`.
+        Not checked: scope, freshness and what else a route may require, and whether the sender has
+        the key of a bound token; see `Authenticator`.
         """
-        claims, _ = await self._decode(token, type, self._clock.now())
-        return claims
+        try:
+            return (await self._decode(token, type, self._clock.now()))[0]
+        except TokenError as error:
+            await self.report_refusal(error)
+            raise
 
     async def _decode(
         self, token: str | bytes, expected: TokenType | None, now: float
@@ -161,11 +182,12 @@ class TokenEngine(
         keys = self._keys
         if now >= keys.due_at:
             await keys.prepare(now)
-        # The common case, without a call; `text_of_token` refuses or converts all others.
         if type(token) is str and len(token) <= self._max_bytes:
-            text = token
+            text = token  # the common case, without a call
         else:
             text = text_of_token(token, max_bytes=self._max_bytes)
+        if text[:1] not in FIRST_LETTERS and not self.is_opaque:
+            refuse_no_header(text)  # before the cache hashes all letters
         verified = cached = self._cache.get(text, keys_version=keys.version, now=now)
         if verified is None:
             verified = await self._jws.verify_or_fetch(text, now)
@@ -185,17 +207,21 @@ class TokenEngine(
     async def revalidate(self, claims: ClaimsT) -> float:
         """Check again that claims of `decode` have not expired and are not revoked.
 
-        Use it for a connection that outlives its first request, such as a WebSocket.
+        Use it for a connection that outlives its first request, such as a WebSocket. If the request
+        required `max_age` or `fresh`, the login must still be recent.
 
         Returns:
-            The seconds until the token expires; infinity if it never does.
+            The seconds until the token expires or its login is too old; infinity if neither happens.
 
         Raises:
             TokenExpiredError, TokenTooOldError, TokenRevokedError: the token is no longer valid.
+            InsufficientAuthenticationError, FreshTokenRequiredError: the login is too old for the
+                request that the token was sent with.
             StoreUnavailableError: the store failed, so the token may be revoked.
             TypeError: `claims` is not a `Claims` object.
 
-        Not checked: what does not change with time, and the `after_decode` hooks.
+        Not checked: what does not change with time, the `after_decode` hooks, and the `check` of a
+        route.
         """
         if not isinstance(claims, Claims):
             msg = f"claims must be an object that decode returned, not {kind_of(claims)}."
@@ -206,71 +232,35 @@ class TokenEngine(
             await self._revocation.refuse_revoked(claims, now)
         return left
 
-    def check_fresh(self, claims: ClaimsT, *, max_age: timedelta | None = None) -> None:
-        """Check that the user logged in recently (RFC 9470), by claims that `decode` returned.
+    def check_fresh(self, claims: ClaimsT) -> None:
+        """Check that the token is marked fresh, by claims that `decode` returned.
 
         Args:
             claims: the claims of a valid token.
-            max_age: the longest time since the login (``auth_time``), to which the policy's leeway
-                is added; None: the token must be marked fresh.
 
         Raises:
-            FreshTokenRequiredError: the login is too old or unknown, or the token is not fresh.
+            FreshTokenRequiredError: it is not.
         """
-        self._validator.check_fresh(claims, max_age, self._clock.now())
+        self._validator.check_fresh(claims, self._clock.now())
 
-    async def refresh(
-        self,
-        token: str | bytes,
-        *,
-        check: Callable[[ClaimsT], Awaitable[bool] | bool] | None = None,
-    ) -> TokenPair:
-        """Trade a refresh token for the next pair of its session; each refresh token is used once.
-
-        The new tokens have the claims and the scope of the old token, exactly as they are in its
-        payload, whatever the claims model makes of them. They are not fresh. They have the policy's
-        lifetimes, and none outlives the session, which ends at the token's ``session_exp``, or
-        `session_lifetime` after its ``auth_time`` (without it, after its ``iat``), whichever is
-        earlier. A second use of the same token ends the session: all its tokens are revoked, and
-        the `on_reuse` hooks are called. If several callers use a token at the same time, one gets a
-        pair, and the others count as a second use.
-
-        The new pair is made before the old token is consumed, so that a failing hook loses nothing.
-        An error after that step loses the new pair, but the session stays safe.
+    def check_login(
+        self, claims: ClaimsT, *, acr: Sequence[str] | None = None, max_age: timedelta | None = None
+    ) -> None:
+        """Check how and when the user logged in (RFC 9470), by claims that `decode` returned.
 
         Args:
-            token: the refresh token, in compact form.
-            check: a check of your own, called with the claims before the token is consumed; plain
-                or async. Any result but True refuses the refresh; it may raise a `TokenError`.
+            claims: the claims of a valid token.
+            acr: the levels of which the login must have one; or a stronger one, by the policy's
+                `acr_levels`. None: any login, also one without a level.
+            max_age: the longest time since the login (``auth_time``), to which the policy's leeway
+                is added. None: no maximum.
 
         Raises:
-            RefreshTokenReusedError: the token was used before.
-            PermissionDeniedError: `check` did not return True.
-            TokenExpiredError: the token has expired, or its session has ended.
-            WrongTokenTypeError: the token is not a refresh token, or the keys of this engine only
-                verify: only the issuer of a refresh token can trade it.
-            InvalidTokenError, StoreUnavailableError: see `decode`; an outage is never accepted.
-            ConfigurationError: the engine has no store, or no claim of a token says whether it is a
-                refresh token (see `TokenPolicy.type_source`).
-            TypeError: `token` is neither text nor bytes, or `check` is not a function.
+            InsufficientAuthenticationError: the login is not sufficient, or the token does not say
+                how or when the user logged in.
+            ConfigurationError: `acr` is one text, or `max_age` is no timedelta above zero.
         """
-        if not self._keys.can_sign:
-            raise WrongTokenTypeError
-        check_refresh_tokens(self.policy)
-        if check is not None and not callable(check):
-            msg = f"check must be a function that takes the claims, not {kind_of(check)}."
-            raise TypeError(msg)
-
-        # One time for all steps: what is revoked from now on covers the new tokens as well.
-        now_ms, now = self._clock.now_ms(), self._clock.now()
-        if self._revocation.retention.is_due(now_ms):
-            await self._revocation.register(now_ms, accepts_outage=False)
-        claims, payload = await self._decode(token, "refresh", now)
-        grant = successor_grant(claims, loads_payload(payload), self.policy, now)
-        if check is not None and await maybe_await(check(claims)) is not True:
-            raise PermissionDeniedError
-        written = await self._writer.write_pair(grant, issued_ms=now_ms)
-        return await self._rotation.redeem(token, claims, written, now=now)
+        self._validator.check_login(claims, acr, max_age, self._clock.now())
 
     def now(self) -> float:
         """Return the engine's time, in seconds since 1970."""

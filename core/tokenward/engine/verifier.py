@@ -1,11 +1,14 @@
 """The protocol that one engine and the engines of several issuers satisfy."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import Protocol, Self, TypeVar, runtime_checkable
 
 from tokenward.claims.model import Claims, TokenType
+from tokenward.errors import TokenError
 from tokenward.tokens.pair import TokenPair
+from tokenward.tokens.proven_key import ProvenKey
 
 __all__ = ["TokenVerifier"]
 
@@ -30,6 +33,20 @@ class TokenVerifier(Protocol[ClaimsT]):
         """Return the time, in seconds since 1970."""
         ...
 
+    async def ping(self) -> None:
+        """Check that the store and the keys can be used."""
+        ...
+
+    def running(
+        self, *, create_tables: bool = ..., purge_every: timedelta | None = ...
+    ) -> AbstractAsyncContextManager[Self]:
+        """Run the store and the keys for as long as the service runs."""
+        ...
+
+    async def report_refusal(self, error: TokenError, /) -> None:
+        """Call the `on_refuse` hooks with an error, once."""
+        ...
+
     async def decode(self, token: str | bytes, /, *, type: TokenType | None = "access") -> ClaimsT:
         """Verify a token and return its claims."""
         ...
@@ -38,8 +55,19 @@ class TokenVerifier(Protocol[ClaimsT]):
         """Check expiry and revocation again; return the seconds that are left."""
         ...
 
-    def check_fresh(self, claims: ClaimsT, /, *, max_age: timedelta | None = None) -> None:
-        """Check that the user logged in recently."""
+    def check_fresh(self, claims: ClaimsT, /) -> None:
+        """Check that the token is marked fresh."""
+        ...
+
+    def check_login(
+        self,
+        claims: ClaimsT,
+        /,
+        *,
+        acr: Sequence[str] | None = None,
+        max_age: timedelta | None = None,
+    ) -> None:
+        """Check how and when the user logged in."""
         ...
 
     async def refresh(
@@ -48,6 +76,9 @@ class TokenVerifier(Protocol[ClaimsT]):
         /,
         *,
         check: Callable[[ClaimsT], Awaitable[bool] | bool] | None = None,
+        bound_to: ProvenKey | None = None,
+        fresh: bool = False,
+        acr: str | None = None,
     ) -> TokenPair:
         """Trade a refresh token for the next pair of its session."""
         ...

@@ -1,0 +1,1 @@
+"""A running engine: its background tasks, and how it closes."""

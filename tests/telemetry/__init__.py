@@ -1,0 +1,1 @@
+"""What OpenTelemetry gets of an engine and its store."""
