@@ -5,11 +5,11 @@ import json
 import pytest
 
 from tests.adapters.asgi_http import exchange
-from tests.adapters.asgi_websocket import DENIAL_RESPONSE, open_websocket
 from tests.support import NOW, payload_of, signed
 from tokenward import ConfigurationError, StoreUnavailableError, TokenError, TokenExpiredError
 from tokenward.errors import InsufficientScopeError, MissingTokenError
 from tokenward.http import Authenticator, Refusal, RequestView, Requirement, send_refusal
+from tokenward.testing.adapters.websocket_client import DENIAL_RESPONSE, open_websocket
 
 REFUSAL = Refusal.from_error(MissingTokenError())
 

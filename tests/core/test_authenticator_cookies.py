@@ -268,6 +268,32 @@ async def test_a_refresh_may_be_asked_for_by_a_form(authenticator, pair):
     assert await authenticator.refresh(post(cookie(pair), *headers, body=form))
 
 
+@pytest.mark.parametrize("carried", ["cookie", "header"])
+async def test_the_check_of_a_refresh(authenticator, pair, carried):
+    """Only True allows the refresh, sync or async; a refused token can still be used once."""
+    in_header = post(bearer(pair.refresh_token))
+    request = post(cookie(pair), csrf(pair)) if carried == "cookie" else in_header
+
+    async def is_alice(claims):
+        return claims.sub == "alice"
+
+    def denied(_):
+        raise PermissionDeniedError
+
+    for check in (lambda _: False, lambda _: None, lambda _: 1, denied):
+        with pytest.raises(PermissionDeniedError):
+            await authenticator.refresh(request, check=check)
+    assert await authenticator.refresh(request, check=is_alice)
+
+
+async def test_csrf_comes_before_the_check_of_a_refresh(authenticator, pair):
+    """A page of another origin cannot run the check."""
+    asked = []
+    with pytest.raises(CsrfMissingError):
+        await authenticator.refresh(post(cookie(pair)), check=asked.append)
+    assert asked == []
+
+
 async def test_a_refresh_may_have_carriers_of_its_own(authenticator, pair):
     """The carriers of a refresh replace those of the authenticator, with their CSRF check."""
     with pytest.raises(MissingTokenError):

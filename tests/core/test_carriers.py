@@ -72,6 +72,34 @@ def test_two_headers_are_refused(second):
         BearerHeader().read_token(request, "access")
 
 
+@pytest.mark.parametrize(
+    ("values", "token"),
+    [
+        ([], None),
+        (["Bearer a.b.c"], b"a.b.c"),
+        ([b"bearer a.b.c"], b"a.b.c"),
+        (["Basic dTpw"], None),
+        (["Bearer \ud800"], b"?"),
+    ],
+)
+def test_the_token_in_values_outside_of_http(values, token):
+    """As in a request, from text or bytes."""
+    assert BearerHeader().token_in(iter(values)) == token
+
+
+def test_two_values_outside_of_http_are_refused():
+    """Even equal ones."""
+    with pytest.raises(InvalidRequestError):
+        BearerHeader().token_in(["Bearer a", "Bearer a"])
+
+
+@pytest.mark.parametrize("values", ["Bearer a", b"Bearer b", [5], ["Bearer a", None]])
+def test_values_of_another_type_are_a_mistake(values):
+    """One value instead of all, and anything that is neither text nor bytes."""
+    with pytest.raises(TypeError):
+        BearerHeader().token_in(values)
+
+
 def test_header_and_scheme_can_be_named():
     """Header and scheme can be changed, for example behind a gateway that uses Authorization."""
     carrier = BearerHeader(name="X-Service-Token", scheme="JWT")
@@ -286,6 +314,58 @@ def test_a_marker_is_one_subprotocol():
     """A marker with a comma would be two subprotocols."""
     with pytest.raises(ConfigurationError, match="one subprotocol"):
         WebSocketProtocolCarrier(marker="bearer,token")
+
+
+def test_the_password_flow_in_openapi():
+    """OpenAPI 3.1 §4.8.29: the URL and the scopes with their descriptions, and nothing else."""
+    scopes = {"orders:read": "Read orders"}
+    carrier = BearerHeader(token_url="/token", scopes=scopes)
+    flow = {"tokenUrl": "/token", "scopes": {"orders:read": "Read orders"}}
+
+    assert carrier.security_scheme == {"type": "oauth2", "flows": {"password": flow}}
+    assert BearerHeader(token_url="token").security_scheme == {
+        "type": "oauth2",
+        "flows": {"password": {"tokenUrl": "token", "scopes": {}}},
+    }
+
+    scopes["admin"] = "Added later"
+    assert flow["scopes"] == carrier.security_scheme["flows"]["password"]["scopes"]
+
+
+def test_the_password_flow_changes_only_openapi():
+    """The carrier reads the same header, whether or not OpenAPI has the password flow."""
+    carrier = BearerHeader(token_url="/token")
+
+    assert carrier.scheme == "Bearer"
+    assert carrier.read_token(view((b"authorization", b"bearer a.b.c")), "access") == b"a.b.c"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "said"),
+    [
+        ({"token_url": ""}, ConfigurationError, "token_url must be a URL"),
+        ({"token_url": "/my token"}, ConfigurationError, "token_url must be a URL"),
+        ({"token_url": "/token\n"}, ConfigurationError, "token_url must be a URL"),
+        ({"token_url": b"/token"}, ConfigurationError, "token_url must be a URL"),
+        ({"scopes": {"a": "A"}}, ConfigurationError, "pass token_url as well"),
+        ({"scopes": {}}, ConfigurationError, "pass token_url as well"),
+        (
+            {"token_url": "/t", "scopes": ["a"]},
+            ConfigurationError,
+            "of the type list: write scopes={",
+        ),
+        ({"token_url": "/t", "scopes": "a"}, ConfigurationError, "must be a dict"),
+        ({"token_url": "/t", "scopes": {"a b": ""}}, ConfigurationError, "scope"),
+        ({"token_url": "/t", "scopes": {"a": None}}, ConfigurationError, "must be text"),
+        ({"token_url": "/t", "scopes": {1: "A"}}, TypeError, "must be text"),
+        ({"token_url": "/t", "name": "X-Token"}, ConfigurationError, "omit name"),
+        ({"token_url": "/t", "scheme": "JWT"}, ConfigurationError, "omit name"),
+    ],
+)
+def test_a_password_flow_that_cannot_work_is_refused(arguments, error, said):
+    """The error names the argument and the fix."""
+    with pytest.raises(error, match=said):
+        BearerHeader(**arguments)
 
 
 class TrailerCarrier:

@@ -1,14 +1,25 @@
 """The cookies that store a pair in a browser, and remove it."""
 
 import re
+from contextlib import nullcontext
 from dataclasses import FrozenInstanceError, replace
 from datetime import timedelta
 
 import pytest
 
 from tests.core.browser import Browser, attributes_of
+from tests.core.http_requests import view
 from tests.support import engine_with
-from tokenward import NEVER, BearerHeader, ConfigurationError, CookieCarrier, TokenPair, TokenPolicy
+from tokenward import (
+    NEVER,
+    BearerHeader,
+    Claims,
+    ConfigurationError,
+    CookieCarrier,
+    TokenPair,
+    TokenPolicy,
+)
+from tokenward.errors import CsrfMissingError, OriginNotAllowedError
 from tokenward.http import Authenticator
 
 PAIR = TokenPair("a.b.c", "d.e.f", 900, refresh_expires_in=2_592_000, csrf_token="0123")
@@ -316,3 +327,55 @@ async def test_an_authenticator_gives_its_first_carrier_of_cookies(engine):
     assert Authenticator(engine, carriers=[BearerHeader(), second]).cookies is second
     with pytest.raises(ConfigurationError, match="CookieCarrier"):
         _ = Authenticator(engine).cookies
+
+
+def test_the_csrf_header_depends_on_the_method_and_the_token():
+    """A request with a refresh token needs it always, one with an access token if it is unsafe."""
+    carrier = CookieCarrier()
+    assert carrier.csrf_header("GET", "access") is None
+    for method, kind in (("POST", "access"), ("GET", "refresh"), ("POST", "refresh")):
+        assert carrier.csrf_header(method, kind) == "X-CSRF-Token"
+
+
+async def test_no_method_is_safe_with_a_refresh_token():
+    """A GET with a refresh token renews or ends a session, so it repeats the claim."""
+    claims, request = Claims(csrf="0123"), view(method="GET")
+    await CookieCarrier().check_csrf(request, claims, "access")
+    with pytest.raises(CsrfMissingError):
+        await CookieCarrier().check_csrf(request, claims, "refresh")
+
+
+@pytest.mark.parametrize("scheme", [b"https", b"http"])
+async def test_only_development_accepts_the_own_page_over_http(scheme):
+    """Without TLS, anyone on the network can send a page of this host."""
+    request = view(
+        (b"host", b"localhost"),
+        (b"origin", scheme + b"://localhost"),
+        (b"x-csrf-token", b"0123"),
+        method="POST",
+    )
+    for development in (True, False):
+        carrier = CookieCarrier(development=development)
+        refused = nullcontext()
+        if not development and scheme == b"http":
+            refused = pytest.raises(OriginNotAllowedError)
+        with refused:
+            carrier.check_origin(request)
+        with refused:
+            await carrier.check_csrf(request, Claims(csrf="0123"), "access")
+
+
+@pytest.mark.parametrize("same_site", ["Lax", "Strict", "None"])
+def test_each_value_of_same_site_is_written(same_site):
+    """The attribute has the value that was chosen."""
+    carrier = CookieCarrier(same_site=same_site)
+    assert all(f"; SameSite={same_site};" in cookie for cookie in carrier.set_cookies(PAIR))
+
+
+def test_a_host_in_development_has_at_most_261_bytes():
+    """A name of a host has 255 bytes at most, and a port 6."""
+    carrier = CookieCarrier(development=True)
+    for length, expected in ((261, b"t"), (262, None)):
+        host = b"localhost:65535".rjust(length, b"a").replace(b"alocal", b".local")
+        request = view((b"host", host), (b"cookie", b"access_token=t"))
+        assert carrier.read_token(request, "access") == expected

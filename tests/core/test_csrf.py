@@ -37,6 +37,7 @@ async def test_a_method_that_is_not_safe_repeats_the_claim(method):
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "TRACE"])
 async def test_a_safe_method_needs_nothing(method):
     """A safe method passes from any page (RFC 9110 §9.2.1): a link to the service is no attack."""
+    assert CsrfCheck().header_for(method) is None
     await check(view(method=method))
     await check(view((b"origin", b"https://evil.example"), method=method))
     await check(view((b"sec-fetch-site", b"cross-site"), (b"x-csrf-token", b"x"), method=method))

@@ -5,12 +5,14 @@ import functools
 import jwt
 import pytest
 
-from tests.support import NOW, OTHER_SECRET, engine_with, payload_of, signed
+from tests.support import NOW, OTHER_SECRET, SECRET, engine_with, payload_of, signed
 from tokenward import (
     ConfigurationError,
     Key,
+    KeyRing,
     RefreshTokenReusedError,
     StoreUnavailableError,
+    TokenEngine,
     TokenExpiredError,
     TokenRejectedError,
     TokenRevokedError,
@@ -88,6 +90,27 @@ async def test_before_issue_sees_the_draft(engine):
     assert (access.subject, access.scope, access.fresh) == ("alice", "a b", True)
     assert access.session == refresh.session
     assert access.claims == {"foo": 1}
+
+
+async def test_before_issue_runs_again_at_a_refresh(engine):
+    """It sees the lasting claims, and what it sets is in both new tokens; if it refuses, none is issued."""
+    roles = ["editor"]
+
+    @engine.before_issue
+    async def renew_roles(draft):
+        if not roles:
+            raise TokenRejectedError
+        draft.claims["roles"] = [*roles, *draft.claims["teams"]]
+
+    pair = await engine.issue_pair("alice", claims={"teams": ["sales"]})
+    roles.clear()
+    with pytest.raises(TokenRejectedError):
+        await engine.refresh(pair.refresh_token)
+    roles.append("reader")
+    renewed = await engine.refresh(pair.refresh_token)
+    for token in (renewed.access_token, renewed.refresh_token):
+        claims = await engine.decode(token, type=None)
+        assert claims.extra == {"teams": ["sales"], "roles": ["reader", "sales"]}
 
 
 @pytest.mark.parametrize("name", ["sub", "exp", "type", "sid"])
@@ -185,14 +208,12 @@ async def test_is_revoked_is_asked_after_verification_and_by_claims(engine):
 
 
 async def test_is_revoked_works_without_a_store(clock):
-    """A deny list of the user is enough."""
-    from tests.support import SECRET
-    from tokenward import KeyRing, TokenEngine
-
+    """A deny list of the user is enough: what it does not deny is accepted."""
     engine = TokenEngine(KeyRing.from_secret(SECRET), clock=clock)
-    engine.is_revoked(lambda claims: True)
+    engine.is_revoked(lambda claims: claims.sub == "mallory")
+    assert (await engine.decode(signed(payload_of()))).sub == "alice"
     with pytest.raises(TokenRevokedError):
-        await engine.decode(signed(payload_of()))
+        await engine.decode(signed(payload_of(sub="mallory")))
 
 
 async def test_the_first_hook_that_denies_is_the_last_that_is_asked(engine):

@@ -18,6 +18,7 @@ from tokenward.errors import (
     CsrfMismatchError,
     CsrfMissingError,
     FreshTokenRequiredError,
+    InsufficientAuthenticationError,
     InsufficientScopeError,
     InvalidRequestError,
     MissingTokenError,
@@ -57,11 +58,12 @@ SAID = [
         ),
     ),
     (
-        FreshTokenRequiredError(600),
+        InsufficientAuthenticationError(("phr", "mfa"), 600),
         401,
         (
             'Bearer realm="api", error="insufficient_user_authentication", '
-            'error_description="A fresh login is required.", max_age="600"'
+            'error_description="A more recent or a stronger login is required.", '
+            'acr_values="phr mfa", max_age="600"'
         ),
     ),
     (
@@ -78,7 +80,7 @@ SAID = [
 @pytest.mark.parametrize(
     ("error", "status", "challenge"),
     SAID,
-    ids=["missing", "invalid", "request", "scope", "permission", "age", "fresh"],
+    ids=["missing", "invalid", "request", "scope", "permission", "login", "fresh"],
 )
 def test_an_error_has_one_status_and_one_challenge(error, status, challenge):
     """Each error has one status and challenge (RFC 6750 §3.1, RFC 9470 §3); no `error` without a token."""
@@ -121,7 +123,7 @@ def test_a_refusal_is_frozen_and_two_statuses_are_documented():
     """What every adapter sends cannot be changed on the way; 401 and 403 are what routes document."""
     with pytest.raises(FrozenInstanceError):
         Refusal.from_error(MissingTokenError()).status = 200
-    assert set(Refusal.documented) == {401, 403}
+    assert set(Refusal.documented) == {400, 401, 403, 503}
 
 
 def test_a_request_remembers_what_was_found_out():

@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from joserfc import jwt as joserfc
 from joserfc.jwk import JWKRegistry, OctKey
+from jwt.algorithms import OKPAlgorithm
 
 from tests.support import NOW, SECRET, FrozenClock, engine_with
 from tokenward import Key, KeyRing, TokenEngine, TokenPolicy
@@ -26,11 +27,25 @@ CURVES = {
     "ES256K": ec.SECP256K1,
 }
 # Every algorithm of the table, and EdDSA with each of its two curves.
-CASES = [*(name for name in ALGORITHMS if name != "EdDSA"), "Ed25519", "Ed448"]
+CASES = [*(name for name in ALGORITHMS if name != "EdDSA"), "EdDSA Ed25519", "EdDSA Ed448"]
 FORMS = ("PEM", "JWK")
 
-# joserfc recommends the names of RFC 9864, which few others know yet.
-pytestmark = pytest.mark.filterwarnings("ignore:EdDSA is deprecated via RFC 9864")
+# joserfc recommends the names of RFC 9864, which PyJWT does not know; see `_new_names_in_pyjwt`.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:EdDSA is deprecated via RFC 9864"),
+    pytest.mark.usefixtures("_new_names_in_pyjwt"),
+]
+
+
+@pytest.fixture(scope="module")
+def _new_names_in_pyjwt():
+    """Register the names of RFC 9864 in PyJWT, as docs/keys.md shows."""
+    names = ("Ed25519", "Ed448")
+    for name in names:
+        pyjwt.register_algorithm(name, OKPAlgorithm())
+    yield
+    for name in names:
+        pyjwt.unregister_algorithm(name)
 
 
 class Material:
@@ -38,16 +53,16 @@ class Material:
 
     def __init__(self, case, rsa_key):
         """Create the key of one case."""
-        self.algorithm = "EdDSA" if case.startswith("Ed") else case
+        self.algorithm = case.partition(" ")[0]
         if case.startswith("HS"):
             self.private = self.public = LONG_SECRET.encode()
             self.theirs = OctKey.import_key(LONG_SECRET)
             return
         if case in CURVES:
             key = ec.generate_private_key(CURVES[case]())
-        elif case == "Ed25519":
+        elif case.endswith("Ed25519"):
             key = ed25519.Ed25519PrivateKey.generate()
-        elif case == "Ed448":
+        elif case.endswith("Ed448"):
             key = ed448.Ed448PrivateKey.generate()
         else:
             key = rsa_key
@@ -200,7 +215,8 @@ async def test_our_public_jwk_is_read_by_both(material):
 
     theirs = pyjwt.decode(
         token,
-        pyjwt.PyJWK(jwk),
+        # PyJWK takes no registered names.
+        pyjwt.PyJWK(jwk, "EdDSA" if jwk["kty"] == "OKP" else None).key,
         algorithms=[material.algorithm],
         audience=AUDIENCE,
         issuer=ISSUER,
@@ -225,3 +241,18 @@ async def test_a_foreign_token_for_another_service_is_refused(material, changes,
 
     with pytest.raises(error):
         await material.engine("PEM", private=False).decode(token)
+
+
+@pytest.mark.parametrize("theirs", ["EdDSA", "Ed25519"])
+@pytest.mark.parametrize("ours", ["EdDSA", "Ed25519"])
+async def test_both_names_of_one_algorithm_are_read(ours, theirs):
+    """A key of either name reads the tokens of both libraries under either name (RFC 9864 §2.2)."""
+    material = Material("EdDSA Ed25519", None)
+    engine = TokenEngine(KeyRing.from_pem(material.public, algorithm=ours), policy=POLICY)
+    by_pyjwt = pyjwt.encode(claims_of_another_library(), material.private, theirs)
+    by_joserfc = joserfc.encode(
+        {"alg": theirs}, claims_of_another_library(), material.theirs, algorithms=[theirs]
+    )
+    for token in (by_pyjwt, by_joserfc):
+        assert pyjwt.get_unverified_header(token)["alg"] == theirs
+        assert (await engine.decode(token)).sub == "alice"

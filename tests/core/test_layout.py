@@ -29,6 +29,16 @@ PACKAGES = [
     "cli",
 ]
 MOST_LINES = 300
+# Rooms of features that many services do not use: they import them themselves, or do not pay for them.
+OPTIONAL = [
+    "tokenward.engine.introspection",
+    "tokenward.http.dpop",
+    "tokenward.http.endpoints",
+    "tokenward.http.logout",
+    "tokenward.http.mtls",
+]
+# The settings import a room only if a setting asks for it; a test of the settings checks this.
+DOORS = {"tokenward.engine.introspection": CORE / "settings" / "introspection.py"}
 FRAMEWORKS = {"fastapi", "starlette", "litestar", "quart", "flask", "werkzeug", "django"}
 # The drop-in's table of statuses: they are the surface of the library that it replaces.
 STATUSES_OF_THE_REFERENCE = Path("tokenward_fastapi", "authjwt", "exceptions.py")
@@ -92,6 +102,23 @@ def test_imports_run_downwards(path):
             assert package == own or not any(name.startswith("_") for name in inner), module
 
 
+@pytest.mark.parametrize("room", OPTIONAL)
+def test_nothing_imports_an_optional_room(room):
+    """A service without the feature does not import it; tests of adapters may."""
+    own = ROOT.joinpath("core", *room.split("."))
+    outside = {own, CORE / "testing", DOORS.get(room)}
+    others = [
+        path for path in CORE_FILES + ADAPTER_FILES if outside.isdisjoint({path, *path.parents})
+    ]
+    users = {
+        name_of(path)
+        for path in others
+        for name in imports_of(path)
+        if f"{name}.".startswith(f"{room}.")
+    }
+    assert users == set()
+
+
 @pytest.mark.parametrize("path", sorted((CORE / "cli").glob("*.py")), ids=name_of)
 def test_the_command_line_uses_public_names_alone(path):
     """Whatever it can do, a program can do with the same names."""
@@ -134,10 +161,13 @@ def test_an_adapter_branches_on_no_claim_and_has_no_status_table(path):
 
 
 @pytest.mark.parametrize("path", CORE_FILES, ids=name_of)
-def test_only_what_takes_a_clock_knows_one(path):
-    """Rule 11: time comes from an injected clock, `time.time` by default, and nothing sleeps."""
-    modules = imports_of(path)
-    assert ("time" in modules) == (path.name in {"token_engine.py", "publisher.py"})
+def test_one_module_knows_the_time_of_the_system(path):
+    """Rule 11: time comes from an injected clock, `system_time` by default.
+
+    Another module knows how long the machine runs, which is no time of day.
+    """
+    clocks = {CORE / "sessions" / "clock.py", CORE / "stores" / "mirror" / "uptime.py"}
+    assert ("time" in imports_of(path)) == (path in clocks)
     calls = {
         (ast.unparse(node.func.value), node.func.attr)
         for node in ast.walk(tree_of(path))

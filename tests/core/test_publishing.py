@@ -73,7 +73,7 @@ def test_the_metadata_lead_to_the_keys():
         assert json.loads(answer.body) == {
             "issuer": ISSUER,
             "jwks_uri": ISSUER + JWKS,
-            "access_token_signing_alg_values_supported": ["ES256", "EdDSA"],
+            "access_token_signing_alg_values_supported": ["ES256", "Ed25519"],
         }
 
 
@@ -188,7 +188,7 @@ def test_a_change_of_the_ring_is_seen_at_once():
     assert kids() == ["b", "a"]
     ring.drop_expired(NOW + 86_400)
     assert kids() == ["b"]
-    assert "EdDSA" not in ask(publisher, METADATA).body.decode()
+    assert "Ed25519" not in ask(publisher, METADATA).body.decode()
 
 
 @pytest.mark.parametrize("with_now", [True, False])
@@ -207,7 +207,7 @@ def test_an_expired_key_is_not_shown(clock, with_now):
         kids.append([key["kid"] for key in json.loads(ask(publisher).body)["keys"]])
 
     assert kids == [["b", "a"], ["b", "a"], ["b"]]
-    assert "EdDSA" not in ask(publisher, METADATA).body.decode()
+    assert "Ed25519" not in ask(publisher, METADATA).body.decode()
 
 
 def test_documents_are_rendered_when_the_ring_changes_and_not_before():
@@ -264,7 +264,11 @@ def test_who_has_the_document_is_told_so(conditions, method):
     answer = ask(publisher, JWKS, *sent, method=method)
 
     assert (answer.status, answer.body) == (304, b"")
-    assert answer.headers == {"Cache-Control": "public, max-age=300", "ETag": tag}
+    assert answer.headers == {
+        "Cache-Control": "public, max-age=300",
+        "ETag": tag,
+        "Access-Control-Allow-Origin": "*",
+    }
 
 
 @pytest.mark.parametrize(
@@ -318,3 +322,19 @@ def test_head_has_the_headers_of_get():
     get, head = ask(publisher), ask(publisher, method="HEAD")
 
     assert (head.status, head.headers, head.body) == (200, get.headers, b"")
+
+
+@pytest.mark.parametrize("path", [JWKS, METADATA, OPENID])
+def test_pages_of_every_origin_may_read_the_documents(path):
+    """The documents are public: a page may read them, also with headers that need a preflight."""
+    publisher = KeyPublisher(KeyRing.generate(), issuer=ISSUER)
+    preflight = ask(publisher, path, method="OPTIONS")
+
+    assert ask(publisher, path).headers["Access-Control-Allow-Origin"] == "*"
+    assert (preflight.status, preflight.body) == (204, b"")
+    assert preflight.headers == {
+        "Access-Control-Allow-Origin": "*",
+        "Access-Control-Allow-Methods": "GET, HEAD",
+        "Access-Control-Allow-Headers": "*",
+        "Allow": "GET, HEAD, OPTIONS",
+    }

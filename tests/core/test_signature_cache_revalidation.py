@@ -78,7 +78,7 @@ async def test_the_maximum_age_is_checked_again(clock):
 async def test_the_start_of_validity_is_checked_again(clock, name):
     """A cached token is refused as not yet valid after the clock is set back."""
     engine = engine_with(clock)
-    token = signed(payload_of(now=NOW - 60, **{name: NOW}))
+    token = signed(payload_of(NOW - 60, **{name: NOW}))
     await engine.decode(token)
     clock.advance(-1)
     with pytest.raises(TokenNotYetValidError):

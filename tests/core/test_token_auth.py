@@ -8,7 +8,13 @@ from pydantic import validate_call
 
 from tests.support import SECRET
 from tokenward import BearerHeader, Claims, ConfigurationError, KeyRing, TokenEngine
-from tokenward.http import BaseTokenAuth, QueryCarrier, Requirement, keyword_arguments_only
+from tokenward.http import (
+    BaseTokenAuth,
+    QueryCarrier,
+    Requirement,
+    ResourceMetadata,
+    keyword_arguments_only,
+)
 
 ENGINE = TokenEngine(KeyRing.from_secret(SECRET))
 
@@ -39,10 +45,13 @@ def test_the_constructor_connects_the_engine():
 
 
 def test_the_arguments_become_a_requirement():
-    """All six reach the guard, and only `optional` makes the requirement optional."""
+    """All reach the guard, and only `optional` makes the requirement optional."""
     arguments = {
         "type": "refresh",
-        "fresh": timedelta(minutes=5),
+        "fresh": True,
+        "max_age": timedelta(minutes=5),
+        "acr": ("mfa",),
+        "actor": ["orders-api"],
         "scopes": ("orders:read",),
         "any_scope": ("admin", "staff"),
         "carriers": (QueryCarrier(),),
@@ -53,6 +62,16 @@ def test_the_arguments_become_a_requirement():
     assert auth.required(**arguments) == Requirement(**arguments)
     assert auth.optional(**arguments) == ("optional", Requirement(**arguments, optional=True))
     assert auth.required() == Requirement()
+
+
+def test_the_resource_to_publish():
+    """It is the metadata that challenges name; without one the error names the fix."""
+    metadata = ResourceMetadata("https://api.example", authorization_servers=["https://a.example"])
+    auth = RecordingAuth(ENGINE, resource=metadata)
+
+    assert auth.authenticator.resource is auth._published_resource is metadata
+    with pytest.raises(ConfigurationError, match=r"resource=ResourceMetadata\(\.\.\.\)"):
+        assert RecordingAuth(ENGINE)._published_resource
 
 
 @pytest.mark.parametrize("name", ["required", "optional"])

@@ -3,38 +3,47 @@
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
-from typing import Final, Generic, TypeAlias, TypeVar, cast
+from typing import Final, Generic, TypeVar
 
 from tokenward._arguments import kind_of
 from tokenward.claims.model import Claims, TokenType
 from tokenward.engine.verifier import TokenVerifier
 from tokenward.errors import (
     ConfigurationError,
-    InvalidRequestError,
+    KeyBindingError,
     MissingTokenError,
-    PermissionDeniedError,
     TokenError,
 )
-from tokenward.hooks import maybe_await
+from tokenward.http.arguments import (
+    check_authenticator_arguments,
+    check_key_requirement,
+    check_without_request,
+)
 from tokenward.http.carriers import BearerHeader, Carrier, checked_carriers
 from tokenward.http.connection_lifetime import run_while_valid
 from tokenward.http.cookies import CookieCarrier
-from tokenward.http.proxy_carriers import HeaderCarrier, ProxyCookieCarrier
-from tokenward.http.refusal import Refusal
+from tokenward.http.dpop_header import DPOP_HEADER, scheme_of
+from tokenward.http.key_binding import (
+    CertificateSource,
+    DpopChecks,
+    check_key_binding,
+    is_bound,
+)
+from tokenward.http.refresh_methods import RefreshMethods
+from tokenward.http.refusal_method import RefusalMethod
 from tokenward.http.request import RequestView
 from tokenward.http.requirement import Requirement
-from tokenward.tokens.pair import TokenPair
+from tokenward.http.resource_metadata import ResourceMetadata
+from tokenward.http.token_search import find_token
 
 __all__ = ["Authenticator"]
 
 ClaimsT = TypeVar("ClaimsT", bound=Claims)
-_Ambient: TypeAlias = CookieCarrier | HeaderCarrier | ProxyCookieCarrier
-"""A place that browsers, or proxies for them, fill without the consent of the page."""
 _MEMO_SECONDS: Final = 1.0
 """How long the result of decoding is reused for other requirements of the same HTTP request."""
 
 
-class Authenticator(Generic[ClaimsT]):
+class Authenticator(RefreshMethods[ClaimsT], RefusalMethod[ClaimsT], Generic[ClaimsT]):
     """Authenticates requests: finds the token, has it verified and applies a `Requirement`."""
 
     def __init__(
@@ -43,6 +52,9 @@ class Authenticator(Generic[ClaimsT]):
         *,
         carriers: Sequence[Carrier] | None = None,
         realm: str = "api",
+        resource: ResourceMetadata | None = None,
+        dpop: DpopChecks | None = None,
+        mtls: CertificateSource | None = None,
     ) -> None:
         """Connect an engine to HTTP.
 
@@ -51,25 +63,29 @@ class Authenticator(Generic[ClaimsT]):
             carriers: where requests carry tokens; by default only the ``Authorization: Bearer``
                 header.
             realm: the realm that challenges name (RFC 9110 §11.5).
+            resource: the metadata whose URL challenges contain (RFC 9728 §5.1). The challenge of a
+                401 then also contains the scopes that the route requires.
+            dpop: verifies the proofs of bound tokens: a `DpopVerifier`. None: a token that is bound
+                to a key is refused.
+            mtls: finds the certificate of the client: a `TlsCertificate` or a `ForwardedCertificate`.
+                None: a token that is bound to a certificate is refused.
 
         Raises:
             ConfigurationError: an argument is invalid.
         """
-        if isinstance(engine, type) or not isinstance(engine, TokenVerifier):
-            msg = (
-                f"engine must be a TokenEngine or Issuers, not {kind_of(engine)}: "
-                "pass TokenEngine(KeyRing.from_secret(...))."
-            )
-            raise ConfigurationError(msg)
-        if not isinstance(realm, str):
-            msg = "realm must be a string, as in realm='api'."
-            raise ConfigurationError(msg)
-
+        check_authenticator_arguments(
+            engine=engine, realm=realm, resource=resource, dpop=dpop, mtls=mtls
+        )
         self.engine = engine
         self.realm = realm
+        self.resource = resource
+        self.dpop = dpop
+        self.mtls = mtls
         self.carriers: tuple[Carrier, ...] = (
             (BearerHeader(),) if carriers is None else checked_carriers(carriers)
         )
+        if dpop is not None and DPOP_HEADER not in self.carriers:
+            self.carriers += (DPOP_HEADER,)
 
     async def authenticate(
         self,
@@ -80,8 +96,8 @@ class Authenticator(Generic[ClaimsT]):
     ) -> ClaimsT | None:
         """Return the claims of the request's token if it meets a requirement.
 
-        The engine decodes the token once per request, whatever the number of requirements. On a
-        WebSocket, and when a request has lasted longer than a second, a later call checks expiry
+        The engine decodes the token once per request, also if a route has several requirements. On
+        a WebSocket, and when a request has lasted longer than a second, a later call checks expiry
         and revocation again.
 
         Args:
@@ -95,88 +111,88 @@ class Authenticator(Generic[ClaimsT]):
         Raises:
             TokenError: the request is refused; `refusal` turns the error into a response.
         """
-        found = self._find_token(request, requirement.carriers or self.carriers, requirement.type)
-        if found is None:
-            if requirement.optional:
-                return None
-            raise MissingTokenError
+        try:
+            found = find_token(request, requirement.carriers or self.carriers, requirement.type)
+            if found is None:
+                if requirement.optional:
+                    return None
+                raise MissingTokenError
 
-        token, ambient = found
-        claims = await self._decode(request, token, requirement.type)
-        for carrier in ambient:
-            await carrier.check_csrf(request, claims, requirement.type)
-        # Most routes require a valid token and nothing else: save them a coroutine.
-        if requirement.checks_claims or further_scopes:
-            await self._check(claims, requirement, further_scopes)
+            token, ambient = found
+            claims = await self._decode(request, token, requirement.type)
+            for carrier in ambient:
+                await carrier.check_csrf(request, claims, requirement.type)
+            # Most routes require a valid token and nothing else: save them a coroutine.
+            if (
+                requirement.checks_claims
+                or further_scopes
+                or claims.cnf is not None
+                or self.dpop is not None
+            ):
+                await self._check(request, token, claims, requirement, further_scopes)
+        except TokenError as error:
+            if self.dpop is not None:
+                error.scheme = scheme_of(request)
+            await self.engine.report_refusal(error)
+            raise
         return claims
+
+    async def _check(
+        self,
+        request: RequestView,
+        token: bytes,
+        claims: ClaimsT,
+        requirement: Requirement[ClaimsT],
+        further_scopes: Sequence[str],
+    ) -> None:
+        """Check what a route requires in addition to a valid token, the binding to a key first."""
+        now = self.engine.now()
+        await check_key_binding(request, token, claims, requirement, self.dpop, self.mtls, now)
+        await requirement.check_claims(self.engine, claims, further_scopes)
+
+    def check_requirement(self, requirement: Requirement[ClaimsT]) -> None:
+        """Refuse a requirement that this authenticator cannot check.
+
+        Raises:
+            ConfigurationError: it requires DPoP or a certificate, and this authenticator has no
+                `dpop` or `mtls`.
+        """
+        check_key_requirement(requirement, dpop=self.dpop, mtls=self.mtls)
 
     async def verify(self, token: str | bytes | None, requirement: Requirement[ClaimsT]) -> ClaimsT:
         """Return the claims of a token if it meets a requirement; for tokens outside of HTTP.
 
-        For gRPC metadata, Socket.IO, messages of a queue and every other place that carries the
-        text of a token. `authenticate` applies the same checks to the token of a request.
+        For gRPC metadata, Socket.IO, messages of a queue and everything else that carries the text
+        of a token. `authenticate` applies the same checks to the token of a request.
 
         Args:
-            token: the token without a scheme, in compact form. None or nothing: it is refused.
-            requirement: what the token must be. Its `carriers` are ignored.
+            token: the token without a scheme, in compact form. None and an empty text are refused.
+            requirement: what is required of the token. Its `carriers` are ignored.
 
         Raises:
             MissingTokenError: `token` is None or empty.
             TokenError: the token is refused.
-            ConfigurationError: the requirement is optional: call `verify` only if there is a token.
+            KeyBindingError: the token is bound to a key, which only a request can prove.
+            ConfigurationError: the requirement is optional: call `verify` only if there is a token;
+                or it requires a bound token.
             TypeError: `token` is neither text nor bytes, or `requirement` is not a `Requirement`.
 
         Not checked: how the token arrived. CSRF protection is for cookies, which only
         `authenticate` reads.
         """
-        if not isinstance(requirement, Requirement):
-            msg = (
-                f"requirement must be a Requirement, not {kind_of(requirement)}: "
-                "pass Requirement(scopes=['orders:read'])."
-            )
-            raise TypeError(msg)
-        if requirement.optional:
-            msg = (
-                "verify always needs a token: pass a requirement that is not optional, and call "
-                "verify only if there is a token."
-            )
-            raise ConfigurationError(msg)
-        if token is None or token in ("", b""):
-            raise MissingTokenError
+        check_without_request(requirement)
+        try:
+            if token is None or token in ("", b""):
+                raise MissingTokenError
 
-        claims = await self.engine.decode(token, type=requirement.type)
-        await self._check(claims, requirement)
+            claims = await self.engine.decode(token, type=requirement.type)
+            if is_bound(claims):
+                raise KeyBindingError
+            await requirement.check_claims(self.engine, claims)
+        except TokenError as error:
+            await self.engine.report_refusal(error)
+            raise
         return claims
-
-    async def refresh(
-        self, request: RequestView, *, carriers: Sequence[Carrier] | None = None
-    ) -> TokenPair:
-        """Exchange the request's refresh token for a new pair; see `TokenEngine.refresh`.
-
-        A refresh token that comes only from a cookie needs the CSRF token with every request
-        method, because a refresh is never safe (RFC 9110 §9.2.1).
-
-        Args:
-            request: the request.
-            carriers: where the token is looked for, instead of the authenticator's carriers.
-
-        Raises:
-            TokenError: the request is refused. The refresh token stays usable, unless the error
-                reports its reuse.
-        """
-        searched = self.carriers if carriers is None else carriers
-        found = self._find_token(request, searched, "refresh")
-        if found is None:
-            raise MissingTokenError
-
-        token, ambient = found
-
-        async def check(claims: ClaimsT) -> bool:
-            for carrier in ambient:
-                await carrier.check_csrf(request, claims, "refresh")
-            return True
-
-        return await self.engine.refresh(token, check=check)
 
     @property
     def cookies(self) -> CookieCarrier:
@@ -200,12 +216,14 @@ class Authenticator(Generic[ClaimsT]):
     ) -> AbstractAsyncContextManager[None]:
         """Run a block while a token is valid; then close the connection and cancel the block.
 
+        It also ends when the login is too old for the requirement that admitted the claims.
+
         Args:
             claims: the claims that `authenticate` returned.
             close: closes the connection. It is called with a close code (RFC 6455 §7.4) and a
                 reason, which is the error's `code`. It is not called if the block ends first.
-            check_every: the interval between revocation checks. An expired token is noticed at
-                its expiry, whatever the interval.
+            check_every: the interval between revocation checks. An expiry takes effect on
+                time and does not wait for a check.
 
         Raises:
             ConfigurationError: `check_every` is not a timedelta above zero.
@@ -221,32 +239,10 @@ class Authenticator(Generic[ClaimsT]):
 
         return run_while_valid(lambda: self.engine.revalidate(claims), close_with, check_every)
 
-    def refusal(self, error: TokenError) -> Refusal:
-        """Return the HTTP response for an error, with this authenticator's scheme and realm."""
-        return Refusal.from_error(error, scheme=self.carriers[0].scheme, realm=self.realm)
-
-    async def _check(
-        self,
-        claims: ClaimsT,
-        requirement: Requirement[ClaimsT],
-        further_scopes: Sequence[str] = (),
-    ) -> None:
-        """Check everything that a requirement demands of the claims of a valid token."""
-        if requirement.fresh:
-            max_age = requirement.fresh if isinstance(requirement.fresh, timedelta) else None
-            self.engine.check_fresh(claims, max_age=max_age)
-        if requirement.scopes or requirement.any_scope or further_scopes:
-            requirement.check_scopes(claims, further_scopes)
-        if (
-            requirement.check is not None
-            and await maybe_await(requirement.check(claims)) is not True
-        ):
-            raise PermissionDeniedError
-
     async def _decode(self, request: RequestView, token: bytes, type: TokenType) -> ClaimsT:
         """Return a token's claims: decoded once per request, and revalidated by later calls."""
         memo, key = request.memo, (self, type, token)
-        seen = cast("tuple[ClaimsT, float] | None", memo.get(key))
+        seen: tuple[ClaimsT, float] | None = memo.get(key)  # type: ignore[assignment] # set below
         if seen is None:
             claims = await self.engine.decode(token, type=type)
         else:
@@ -258,29 +254,3 @@ class Authenticator(Generic[ClaimsT]):
             await self.engine.revalidate(claims)
         memo[key] = claims, self.engine.now()
         return claims
-
-    def _find_token(
-        self, request: RequestView, carriers: Sequence[Carrier], type: TokenType
-    ) -> tuple[bytes, tuple[_Ambient, ...]] | None:
-        """Return the token, and the carriers that need a CSRF check because no other has it."""
-        found: bytes | None = None
-        ambient: list[_Ambient] = []
-        is_explicit = False
-        for carrier in carriers:
-            token = carrier.read_token(request, type)
-            if token is None:
-                continue
-            if found is not None and token != found:
-                # RFC 6750 §2: a client sends one token per request; two would be ambiguous.
-                raise InvalidRequestError
-
-            found = token
-            if isinstance(carrier, _Ambient):
-                ambient.append(carrier)
-            else:
-                is_explicit = True
-
-        if found is None:
-            return None
-
-        return found, () if is_explicit else tuple(ambient)

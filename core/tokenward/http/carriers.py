@@ -7,10 +7,13 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Protocol
 
+from pydantic import JsonValue
+
 from tokenward._arguments import check_methods, kind_of
 from tokenward.claims.model import TokenType
 from tokenward.errors import ConfigurationError, InvalidRequestError
 from tokenward.http.field_values import list_item_ends
+from tokenward.http.password_flow import password_flow
 from tokenward.http.request import RequestView
 
 __all__ = [
@@ -32,8 +35,8 @@ _CARRIER_MEMBERS: Final = ("read_token", "scheme", "security_scheme")
 class Carrier(Protocol):
     """A place in a request that can carry a token.
 
-    Only `CookieCarrier`, `ProxyCookieCarrier` and `HeaderCarrier` get a CSRF check. A carrier of
-    your own must not read anything that browsers send automatically, such as cookies.
+    Only `CookieCarrier`, `ProxyCookieCarrier` and `HeaderCarrier` get a CSRF check. Your own
+    carrier must not read anything that browsers send automatically, such as cookies.
     """
 
     @property
@@ -42,7 +45,7 @@ class Carrier(Protocol):
         ...
 
     @property
-    def security_scheme(self) -> Mapping[str, str]:
+    def security_scheme(self) -> Mapping[str, JsonValue]:
         """The Security Scheme Object of the OpenAPI document (OpenAPI 3.1 §4.8.27)."""
         ...
 
@@ -64,45 +67,94 @@ class BearerHeader:
 
     A header with another scheme, such as ``Basic``, carries no token. Two headers are refused,
     because a proxy and this service could each read a different one.
+
+    With `token_url` the OpenAPI document has the OAuth 2.0 password flow (RFC 6749 §4.3), so the
+    documentation pages ask for a name and a password instead of a token.
     """
 
     __slots__ = ("_name", "_scheme", "scheme", "security_scheme")
 
     scheme: str
-    security_scheme: Mapping[str, str]
+    security_scheme: Mapping[str, JsonValue]
 
-    def __init__(self, *, name: str = "Authorization", scheme: str = "Bearer") -> None:
-        """Set the names of the header and of the scheme.
+    def __init__(
+        self,
+        *,
+        name: str = "Authorization",
+        scheme: str = "Bearer",
+        token_url: str | None = None,
+        scopes: Mapping[str, str] | None = None,
+    ) -> None:
+        """Set the names of the header and of the scheme, and how OpenAPI documents them.
+
+        Args:
+            name: the name of the header.
+            scheme: the authentication scheme that precedes the token.
+            token_url: the URL of the route that exchanges a name and a password for a token, for
+                OpenAPI only. Write it as browsers see it, as in ``"/token"``.
+            scopes: the scopes that the dialog of the documentation page offers, each with a
+                description. Needs `token_url`. It does not limit the scopes of tokens.
 
         Raises:
-            ConfigurationError: a name is empty, is not ASCII, or contains a space.
+            ConfigurationError: a name is empty, is not ASCII, or contains a space; `token_url` or
+                a scope is invalid; `scopes` has no `token_url`; or `token_url` is combined with
+                another header or scheme than ``Authorization: Bearer``.
+            TypeError: a scope is not text.
         """
         check_names(name, scheme)
         check_field_name(name)
         self.scheme = scheme
         self._name = name.lower().encode()
         self._scheme = scheme.lower().encode()
-        # In OpenAPI, "http" always means the Authorization header.
-        self.security_scheme = (
-            {"type": "http", "scheme": scheme.lower(), "bearerFormat": "JWT"}
-            if self._name == b"authorization"
-            else {"type": "apiKey", "in": "header", "name": name}
-        )
+        flow = password_flow(token_url, scopes)
+        if flow is not None:
+            self._check_flow()
+            self.security_scheme = {"type": "oauth2", "flows": {"password": flow}}
+        elif self._name == b"authorization":
+            # In OpenAPI, "http" always means the Authorization header.
+            self.security_scheme = {"type": "http", "scheme": scheme.lower(), "bearerFormat": "JWT"}
+        else:
+            self.security_scheme = {"type": "apiKey", "in": "header", "name": name}
+
+    def _check_flow(self) -> None:
+        if (self._name, self._scheme) != (b"authorization", b"bearer"):
+            msg = (
+                "token_url is for Authorization: Bearer, which clients of OAuth 2.0 send: omit name "
+                "and scheme, or omit token_url."
+            )
+            raise ConfigurationError(msg)
 
     def read_token(self, request: RequestView, type: TokenType) -> bytes | None:  # noqa: ARG002
         """See `Carrier.read_token`."""
-        value = single_value(request.header_values(self._name))
+        return self._token_of(request.single_header_value(self._name))
+
+    def token_in(self, values: Iterable[str | bytes]) -> bytes | None:
+        """Return the token in the values of the header; for metadata of gRPC and other headers.
+
+        Args:
+            values: every value that was sent under the name of the header.
+
+        Returns:
+            The token, or None if there is no value or one with another scheme.
+
+        Raises:
+            InvalidRequestError: there are two values or more.
+            TypeError: `values` is one value, or contains something else than text and bytes.
+        """
+        return self._token_of(single_value(_as_bytes(values)))
+
+    def _token_of(self, value: bytes | None) -> bytes | None:
         if value is None:
             return None
 
         value = value.strip(_SPACE)
-        scheme, credentials = value[: len(self._scheme)], value[len(self._scheme) :]
-        # A space must follow the scheme (RFC 9110 §11.4); a letter makes it a different scheme. A tab
-        # is accepted here and stays in the token, which is then refused as malformed.
-        if scheme.lower() != self._scheme or credentials[:1] not in _SPACE:
-            return None
-
-        return credentials.strip(b" ")
+        # A space must follow the scheme (RFC 9110 §11.4); a letter makes it a different scheme.
+        scheme, _, credentials = value.partition(b" ")
+        if scheme.lower() == self._scheme:
+            return credentials.strip(b" ")
+        # A tab is accepted here and stays in the token, which is then refused as malformed.
+        has_tab = scheme.lower().startswith(self._scheme + b"\t")
+        return value[len(self._scheme) :] if has_tab else None
 
 
 class QueryCarrier:
@@ -199,6 +251,18 @@ def checked_carriers(carriers: Sequence[Carrier]) -> tuple[Carrier, ...]:
         check_methods(carrier, _CARRIER_MEMBERS, "A carrier", "carriers=[BearerHeader()]")
 
     return checked
+
+
+def _as_bytes(values: Iterable[str | bytes]) -> list[bytes]:
+    """Return all values as bytes. A character that UTF-8 lacks makes the token malformed."""
+    if isinstance(values, (str, bytes)):
+        msg = "token_in needs all values of the header, in a list."
+        raise TypeError(msg)
+    found = [*values]
+    if not all(isinstance(value, (str, bytes)) for value in found):
+        msg = "Each value of the header must be text or bytes."
+        raise TypeError(msg)
+    return [value.encode(errors="replace") if isinstance(value, str) else value for value in found]
 
 
 def check_names(*names: str) -> None:

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
-from typing import ClassVar, Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from tokenward._arguments import kind_of, refuse
 from tokenward.claims.model import Claims, TokenType
@@ -61,7 +61,7 @@ class CookieCarrier:
     Cookies in requests to any other host are then ignored.
     """
 
-    scheme: ClassVar[str] = "Bearer"
+    scheme: str = field(default="Bearer", init=False, repr=False)
     _names: dict[TokenType | Literal["csrf"], str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -112,6 +112,15 @@ class CookieCarrier:
     def security_scheme(self) -> dict[str, str]:
         """The Security Scheme Object of the OpenAPI document."""
         return {"type": "apiKey", "in": "cookie", "name": self._names["access"]}
+
+    def cookie_name(self, type: TokenType) -> str:
+        """Return the name of a token's cookie, as browsers send it."""
+        return self._names[type]
+
+    def csrf_header(self, method: str, type: TokenType) -> str | None:
+        """Return the header that `check_csrf` requires; None for requests that need no CSRF token."""
+        # A refresh token renews or ends a session: no such request is safe (RFC 9110 §9.2.1).
+        return self.csrf.header_for(method, trust_safe_methods=type != "refresh")
 
     def read_token(self, request: RequestView, type: TokenType) -> bytes | None:
         """See `Carrier.read_token`; a cookie that is sent twice is refused."""

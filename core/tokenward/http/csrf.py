@@ -32,7 +32,7 @@ _NO_SITE: Final = (b"none", None)  # opened by the user, or sent by a browser wi
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CsrfCheck:
-    """What a request with a cookie must prove, by means other than a cookie.
+    """The proof that a request with a cookie needs, apart from the cookie.
 
     A request with an unsafe method, or with a refresh token, must repeat the ``csrf`` claim of its
     token in a header or in a field of a urlencoded form. A CSRF token of another session is
@@ -75,6 +75,15 @@ class CsrfCheck:
             msg = "Each allowed origin must be a scheme and a host, as in 'https://app.example'."
             raise ConfigurationError(msg)
 
+    def header_for(self, method: str, *, trust_safe_methods: bool = True) -> str | None:
+        """Return the header that repeats the claim, or None if requests with this method need none.
+
+        Args:
+            method: the request method.
+            trust_safe_methods: as for `check`.
+        """
+        return None if trust_safe_methods and method in _SAFE_METHODS else self.header
+
     async def check(
         self,
         request: RequestView,
@@ -91,7 +100,7 @@ class CsrfCheck:
             claims: the verified claims of that token.
             is_secure: whether the service is reached only over https.
             trust_safe_methods: whether GET, HEAD, OPTIONS and TRACE pass without a check. False if
-                the request has an effect whatever its method, as a refresh does.
+                every request has an effect, as a refresh has.
             requires_token: whether the ``csrf`` claim must be repeated. False only if another
                 service prevents cross-site requests; the origin is checked anyway.
 
@@ -103,7 +112,7 @@ class CsrfCheck:
         if request.is_websocket:
             # A page cannot add a header to a handshake, so only its origin is checked.
             self.check_origin(request, is_secure=is_secure)
-        elif not trust_safe_methods or request.method not in _SAFE_METHODS:
+        elif self.header_for(request.method, trust_safe_methods=trust_safe_methods):
             self.check_origin(request, is_secure=is_secure)
             if requires_token:
                 await self._check_double_submit(request, claims)
@@ -112,8 +121,9 @@ class CsrfCheck:
         """Refuse a request from a page of another origin, as reported by the browser.
 
         For routes without a session, such as a login: otherwise a form on another site could log
-        its visitors in to the attacker's account. A request without an origin passes, unless it is
-        a WebSocket handshake: it comes from a program or from an old browser.
+        its visitors in to the attacker's account. A request without an origin passes,
+        because it comes from a program or an old browser. A WebSocket handshake without an origin
+        is refused.
 
         Args:
             request: a request with any method and any content.

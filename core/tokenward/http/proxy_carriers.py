@@ -27,8 +27,8 @@ class HeaderCarrier:
     scheme. Two headers are refused, even equal ones.
 
     A request with an unsafe method, and every WebSocket handshake, must come from the service's own
-    origin or from an allowed origin. A request without an origin passes, unless it is a handshake:
-    it comes from a program.
+    origin or from an allowed origin. A request without an origin passes, because it comes from a
+    program; a WebSocket handshake without an origin is refused.
 
     Not checked: that the proxy added the header. The token's signature, issuer and audience prove
     that, so always configure both in the `TokenPolicy`.
@@ -66,7 +66,7 @@ class HeaderCarrier:
 
     def read_token(self, request: RequestView, type: TokenType) -> bytes | None:  # noqa: ARG002
         """See `Carrier.read_token`; an empty header is an invalid token, not an absent one."""
-        value = single_value(request.header_values(self._name))
+        value = request.single_header_value(self._name)
         return None if value is None else value.strip(_SPACE)
 
     async def check_csrf(self, request: RequestView, claims: Claims, type: TokenType) -> None:
@@ -88,8 +88,8 @@ class ProxyCookieCarrier:
     """A cookie that another service sets, such as ``CF_Authorization``; it is only read.
 
     It carries access tokens. It has a CSRF check, as a `CookieCarrier` has. The token of another
-    issuer usually has no ``csrf`` claim, so only GET, HEAD, OPTIONS and TRACE pass until you say
-    that the proxy prevents cross-site requests.
+    issuer usually has no ``csrf`` claim, so only GET, HEAD, OPTIONS and TRACE pass, unless
+    `proxy_prevents_csrf` is True.
     """
 
     __slots__ = ("_csrf", "_name", "_requires_token", "scheme", "security_scheme")
@@ -135,6 +135,12 @@ class ProxyCookieCarrier:
         if type != "access":
             return None
         return single_value(request.cookie_values(self._name))
+
+    def csrf_header(self, method: str, type: TokenType) -> str | None:
+        """Return the header that `check_csrf` requires; None for requests that need no CSRF token."""
+        if type != "access" or not self._requires_token:
+            return None
+        return self._csrf.header_for(method)
 
     async def check_csrf(self, request: RequestView, claims: Claims, type: TokenType) -> None:  # noqa: ARG002
         """Refuse a request that a page of another origin may have caused; see `CsrfCheck.check`.

@@ -3,11 +3,8 @@
 The documents are the key set (RFC 7517 §5) and, for an issuer with a URL, its metadata (RFC 8414).
 """
 
-import hashlib
 import re
-import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
@@ -15,43 +12,23 @@ from pydantic import JsonValue
 
 from tokenward._arguments import kind_of
 from tokenward.errors import ConfigurationError
-from tokenward.http.field_values import list_item_ends
+from tokenward.http.documents import (
+    FIVE_MINUTES,
+    JSON,
+    SERVICE_URL,
+    Document,
+    DocumentResponse,
+    cache_control,
+)
 from tokenward.http.request import RequestView
-from tokenward.jose.codec import b64url_encode, dumps
 from tokenward.keys.ring import KeyRing
+from tokenward.sessions.clock import system_time
 
-__all__ = ["KeyPublisher", "KeysResponse"]
+__all__ = ["KeyPublisher"]
 
 _JWKS: Final = "application/jwk-set+json"  # RFC 7517 §8.5.2
-_JSON: Final = "application/json"  # RFC 8414 §3.2
-_FIVE_MINUTES: Final = timedelta(minutes=5)
 # Characters without a special meaning in the routes of any framework (RFC 3986 §2.3).
 _PATH: Final = re.compile(r"(?:/[A-Za-z0-9._~-]+)+")
-# RFC 8414 §2: https, no query and no fragment. Plain http is allowed only for the local machine.
-_ISSUER: Final = re.compile(
-    r"(?P<origin>https://[A-Za-z0-9.-]+(?::[0-9]+)?"
-    r"|http://(?:localhost|127\.0\.0\.1|\[::1\])(?::[0-9]+)?)"
-    r"(?P<path>(?:/[A-Za-z0-9._~-]+)*)/?"
-)
-
-
-@dataclass(frozen=True, slots=True)
-class KeysResponse:
-    """The response to a request for keys or metadata: the same bytes in every framework."""
-
-    status: int
-    """The HTTP status."""
-    headers: Mapping[str, str]
-    """The headers that describe the content and its caching."""
-    body: bytes
-    """The body; empty for HEAD and for status 304."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Document:
-    media_type: str
-    content: bytes
-    etag: str
 
 
 class KeyPublisher:
@@ -78,10 +55,10 @@ class KeyPublisher:
         ring: KeyRing,
         *,
         issuer: str | None = None,
-        max_age: timedelta = _FIVE_MINUTES,
+        max_age: timedelta = FIVE_MINUTES,
         jwks_path: str = "/.well-known/jwks.json",
         metadata: Mapping[str, JsonValue] | None = None,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = system_time,
     ) -> None:
         """Prepare the documents of a ring.
 
@@ -106,10 +83,7 @@ class KeyPublisher:
             msg = f"ring must be the KeyRing of the engine, not {kind_of(ring)}."
             raise ConfigurationError(msg)
         if not ring.public_jwks()["keys"]:
-            msg = "The ring contains only secrets, which cannot be published: sign with EdDSA."
-            raise ConfigurationError(msg)
-        if not isinstance(max_age, timedelta) or max_age < timedelta(0):
-            msg = "max_age must be a timedelta of zero or more."
+            msg = "The ring contains only secrets, which cannot be published: sign with Ed25519."
             raise ConfigurationError(msg)
         if not _PATH.fullmatch(jwks_path):
             msg = "jwks_path must be a path without parameters, as in '/.well-known/jwks.json'."
@@ -124,22 +98,22 @@ class KeyPublisher:
         self._ring = ring
         self._clock = clock
         self._jwks_path = jwks_path
-        self._cache_control = f"public, max-age={int(max_age.total_seconds())}"
+        self._cache_control = cache_control(max_age)
         self._metadata = dict(metadata or {})
         self._issuer = issuer
         self._origin = ""
-        self._renderers: dict[str, Callable[[], _Document]] = {jwks_path: self._render_key_set}
+        self._renderers: dict[str, Callable[[], Document]] = {jwks_path: self._render_key_set}
         if issuer is not None:
             self._add_metadata(issuer)
-        self._documents: tuple[int, dict[str, _Document]] = (ring.version, self._render_all())
+        self._documents: tuple[int, dict[str, Document]] = (ring.version, self._render_all())
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """The paths of all documents. Each is served for GET and HEAD."""
+        """The paths of all documents. Each is served for GET, HEAD and OPTIONS."""
         return tuple(self._renderers)
 
-    def respond(self, request: RequestView, path: str) -> KeysResponse:
-        """Return the response to a GET or HEAD request. No token is required.
+    def respond(self, request: RequestView, path: str) -> DocumentResponse:
+        """Return the response to a GET, HEAD or OPTIONS request. No token is required.
 
         Args:
             request: its method and ``If-None-Match`` (RFC 9110 §13.1.2) decide what is sent.
@@ -154,17 +128,10 @@ class KeyPublisher:
             self._documents = (self._ring.version, self._render_all())
             documents = self._documents[1]
 
-        document = documents[path]
-        headers = {"Cache-Control": self._cache_control, "ETag": document.etag}
-        if _matches_etag(request.header_values(b"if-none-match"), document.etag.encode()):
-            return KeysResponse(304, headers, b"")
-
-        headers["Content-Type"] = document.media_type
-        headers["Content-Length"] = str(len(document.content))
-        return KeysResponse(200, headers, b"" if request.method == "HEAD" else document.content)
+        return documents[path].respond(request, self._cache_control)
 
     def _add_metadata(self, issuer: str) -> None:
-        parts = _ISSUER.fullmatch(issuer)
+        parts = SERVICE_URL.fullmatch(issuer)
         if parts is None:
             msg = "issuer must be an https URL without query and fragment (RFC 8414 §2)."
             raise ConfigurationError(msg)
@@ -180,13 +147,13 @@ class KeyPublisher:
             msg = "jwks_path must differ from the paths of the metadata."
             raise ConfigurationError(msg)
 
-    def _render_all(self) -> dict[str, _Document]:
+    def _render_all(self) -> dict[str, Document]:
         return {path: render() for path, render in self._renderers.items()}
 
-    def _render_key_set(self) -> _Document:
-        return _document(_JWKS, self._ring.public_jwks())
+    def _render_key_set(self) -> Document:
+        return Document.render(_JWKS, self._ring.public_jwks())
 
-    def _render_metadata(self) -> _Document:
+    def _render_metadata(self) -> Document:
         algorithms = sorted(
             {key.algorithm.name for key in self._ring if key.algorithm.key_type != "oct"}
         )
@@ -199,20 +166,4 @@ class KeyPublisher:
         # algorithms of access tokens; clients ignore unknown members.
         if algorithms:
             members["access_token_signing_alg_values_supported"] = [*algorithms]
-        return _document(_JSON, members)
-
-
-def _document(media_type: str, members: Mapping[str, JsonValue]) -> _Document:
-    content = dumps(members)
-    return _Document(media_type, content, f'"{b64url_encode(hashlib.sha256(content).digest())}"')
-
-
-def _matches_etag(values: list[bytes], etag: bytes) -> bool:
-    """Whether ``If-None-Match`` matches an entity tag, by weak comparison (RFC 9110 §8.8.3.2).
-
-    The entity tags of the publisher contain no comma, so splitting at commas is safe.
-    """
-    tags = b",".join(values)
-    if tags.strip(b" \t") == b"*":
-        return True
-    return bool(list_item_ends(tags, etag) or list_item_ends(tags, b"W/" + etag))
+        return Document.render(JSON, members)
