@@ -28,7 +28,7 @@ def secret_file(tmp_path) -> Path:
 
 @pytest.fixture
 def keys_dir(tmp_path) -> Path:
-    """Return a directory with one EdDSA key."""
+    """Return a directory with one Ed25519 key."""
     path = tmp_path / "keys"
     assert run("keys", "generate", "--keys", path).exit_code == 0
     return path

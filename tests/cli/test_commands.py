@@ -49,7 +49,7 @@ def test_issue_prints_only_the_token():
 
 
 def test_issue_accepts_everything_that_a_token_can_contain():
-    """`issue` has options for scope, freshness, lifetime, type and custom claims."""
+    """`issue` has options for scope, login, actor, lifetime, type and custom claims."""
     options = ("--scope", "a", "--scope", "b", "--fresh", "--lifetime", "5m")
     own = ("--claim", "tenant=a=b", "--claims", '{"roles": ["x"], "n": 1}')
     claims = claims_of(issued(*options, *own))
@@ -58,6 +58,8 @@ def test_issue_accepts_everything_that_a_token_can_contain():
     assert claims["exp"] - claims["iat"] == 300
     assert claims["fresh"] is not False
     assert claims_of(issued("--type", "refresh"))["type"] == "refresh"
+    claims = claims_of(issued("--acr", "mfa", "--actor", "orders-api"))
+    assert (claims["acr"], claims["act"]) == ("mfa", {"sub": "orders-api"})
 
 
 @pytest.mark.parametrize(
@@ -75,8 +77,10 @@ def test_issue_accepts_everything_that_a_token_can_contain():
         (("--claim", "exp=1"), 1, "exp"),
         (("--lifetime", "soon"), 1, "Expected seconds"),
         (("--lifetime", "never"), 1, "lifetime is NEVER"),
+        (("--acr", "two levels"), 1, "acr must be text"),
+        (("--actor", ""), 2, "--actor requires a subject"),
     ],
-    ids=range(12),
+    ids=range(14),
 )
 def test_invalid_options_of_issue_are_refused(options, code, message):
     """Command-line mistakes exit with 2, errors of the engine with 1, and no token is printed."""
@@ -334,7 +338,7 @@ def test_a_missing_extra_is_reported(monkeypatch, capsys, package):
     with pytest.raises(SystemExit, match="4"):
         main([])
     assert capsys.readouterr().err == (
-        "tokenward: the command line needs: pip install 'tokenward[cli]'\n"
+        "tokenward: install Tokenward with its extra 'cli' for the command line\n"
     )
 
 

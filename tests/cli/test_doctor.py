@@ -1,16 +1,23 @@
 """`tokenward doctor`: for each finding, a configuration with it and one without it."""
 
+import asyncio
+import base64
 import json
 import os
 import re
+import socket
 from pathlib import Path
 
 import pytest
 
 from tests.cli.support import run
+from tests.stores.conftest import absent
+from tests.stores.redis_store import servers
 from tests.support import SECRET
 from tokenward import Key, KeyDirectory, KeyRing
+from tokenward.stores.sql import SqlStore
 
+ENCODED = base64.b64encode(f"{SECRET}!".encode()).decode()
 DOCS = Path(__file__).parents[2] / "docs" / "command-line.md"
 SAFE = {
     "issuer": "https://shop.example",
@@ -54,7 +61,12 @@ def test_a_safe_configuration_has_no_finding(keys_dir):
         ({"reuse_grace": "11"}, "reuse_grace_long", "note"),
         ({"store_url": "memory://"}, "store_in_memory", "warning"),
         ({"store_url": "redis://redis.example"}, "store_in_clear", "warning"),
+        ({"store_url": "redis+cluster://localhost,redis.example"}, "store_in_clear", "warning"),
+        ({"store_url": "redis+sentinel://redis.example/shop"}, "store_in_clear", "warning"),
         ({"store_url": "postgresql+asyncpg://a@db/b"}, "store_in_clear", "warning"),
+        ({"store_url": "postgresql+asyncpg://a@db/b?ssl=prefer"}, "store_in_clear", "warning"),
+        ({"store_url": "postgresql+psycopg://a@db/b"}, "store_in_clear", "warning"),
+        ({"store_url": "mysql+asyncmy://a@db/b"}, "store_in_clear", "warning"),
     ],
 )
 def test_unsafe_settings_are_found(keys_dir, settings, code, severity):
@@ -77,6 +89,8 @@ def test_unsafe_settings_are_found(keys_dir, settings, code, severity):
         {"store_url": "unix:///run/redis.sock"},
         {"store_url": "sqlite+aiosqlite:////tmp/x.db"},
         {"store_url": "postgresql+asyncpg://a@db/b?ssl=require"},
+        {"store_url": "postgresql+psycopg://a@db/b?sslmode=verify-full"},
+        {"store_url": "mysql+asyncmy://a@db/b?ssl_ca=/etc/ca.pem"},
         {"store_url": "postgresql+asyncpg://a@localhost/b"},
     ],
 )
@@ -103,6 +117,14 @@ def test_an_unreadable_store_url_is_a_finding(keys_dir, store_url):
     assert "hunter2" not in json.dumps(found)
 
 
+def test_plain_http_for_keys_is_found():
+    """The opt-in is reported, and without it a plain URL is unusable."""
+    url = {"jwks_url": "http://keycloak:8080/keys"}
+    found = findings(**SAFE, **url, plain_http_hosts="keycloak")
+    assert set(found) == {"keys_in_clear"}
+    assert set(findings(**SAFE, **url)) == {"keys_unusable"}
+
+
 def test_missing_settings_are_found():
     """Missing keys, issuer, audience and store are reported."""
     found = findings()
@@ -116,6 +138,26 @@ def test_a_secret_is_better_in_a_file_and_for_one_service():
     found = findings(**{**SAFE, "secret": SECRET, "audience": "a,b"})
     assert set(found) == {"secret_in_environment", "secret_shared"}
     assert SECRET not in json.dumps(found)
+
+
+@pytest.mark.parametrize(
+    ("settings", "is_reported"),
+    [
+        ({"secret": ENCODED}, True),
+        ({"secret": ENCODED.rstrip("=")}, False),
+        ({"secret": ENCODED, "secret_encoding": "base64"}, False),
+        ({"secret": "0123456789abcdef" * 4}, False),
+        ({"secret": f"{ENCODED}!"}, False),
+        ({"secret": SECRET}, False),
+    ],
+    ids=range(6),
+)
+def test_a_secret_that_looks_like_base64_is_a_note(settings, is_reported):
+    """Hexadecimal numbers and words are not reported, and nothing of the secret is shown."""
+    found = findings(**{**SAFE, **settings})
+    assert ("secret_may_be_encoded" in found) == is_reported
+    assert settings["secret"] not in json.dumps(found)
+    assert {each["severity"] for each in found.values()} == {"note"}
 
 
 @pytest.mark.parametrize(
@@ -220,6 +262,52 @@ def test_the_exit_code_reports_errors_and_with_strict_also_warnings(keys_dir):
     assert run("doctor", "--max-key-age", "soon", **env).exit_code == 1
 
 
+def found_when_connected(keys_dir, store_url):
+    """Return the severities of what only --connect finds."""
+    settings = {**SAFE, "keys_dir": keys_dir, "store_url": store_url}
+    offline = findings(**settings)
+    found = findings("--connect", **settings)
+    return {code: found[code]["severity"] for code in found.keys() - offline.keys()}
+
+
+def test_connect_asks_the_store(keys_dir, tmp_path):
+    """Tables that are missing are an error, and a store that can be used is none."""
+    url = f"sqlite+aiosqlite:///{tmp_path}/tokens.db"
+    assert found_when_connected(keys_dir, url) == {"store_unusable": "error"}
+
+    async def create():
+        async with SqlStore(url) as store:
+            await store.create_tables()
+
+    asyncio.run(create())
+    assert found_when_connected(keys_dir, url) == {}
+
+
+def test_connect_finds_a_store_that_does_not_answer(keys_dir):
+    """Nothing listens at the port."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    found = found_when_connected(keys_dir, f"redis://127.0.0.1:{port}/0")
+    assert found == {"store_unavailable": "error"}
+
+
+def test_connect_asks_only_a_store_that_could_be_opened(keys_dir):
+    """Without a store there is nothing to ask, and an unusable URL is one finding."""
+    without = {name: value for name, value in SAFE.items() if name != "store_url"}
+    offline = findings(keys_dir=keys_dir, **without)
+    assert findings("--connect", keys_dir=keys_dir, **without) == offline
+    assert found_when_connected(keys_dir, "redis://localhost/many") == {}
+
+
+def test_connect_finds_a_redis_that_may_lose_records(keys_dir, tmp_path):
+    """It may evict them, and it stores nothing on disk."""
+    if not servers.is_installed():
+        absent(f"redis-server is not installed. Install it with: {servers.INSTALL}")
+    with servers.servers(tmp_path) as start:
+        own = start("--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru")
+        assert found_when_connected(keys_dir, own.url) == {"store_unsafe": "warning"}
+
+
 def test_findings_are_printed_as_text():
     """The text shows severity, code, variable, message and advice, and the counts."""
     lines = run("doctor").stdout.splitlines()
@@ -231,7 +319,8 @@ def test_findings_are_printed_as_text():
 def test_the_documentation_has_every_finding():
     """The table contains each code of the source."""
     source = DOCS.parents[1] / "core" / "tokenward" / "cli"
-    text = (source / "settings_checks.py").read_text() + (source / "doctor_command.py").read_text()
+    names = ("connection_checks", "doctor_command", "settings_checks")
+    text = "".join((source / f"{name}.py").read_text() for name in names)
     codes = set(re.findall(r'(?:Finding|_fault)\(\s*"([a-z_]+)"', text))
     codes |= {"access_lifetime_long", "refresh_lifetime_long"}
     table = DOCS.read_text().partition("### doctor")[2]

@@ -1,6 +1,7 @@
 """`tokenward inspect`, for valid, invalid and hostile tokens; with golden files."""
 
 import asyncio
+import base64
 import json
 import os
 import sys
@@ -15,7 +16,16 @@ from typer.testing import Result
 from tests.cli.support import AT, run, run_installed
 from tests.remote.issuer import Issuer, serving
 from tests.support import NOW, OTHER_SECRET, SECRET, payload_of, signed
-from tokenward import Key, KeyRing, TokenEngine, TokenPolicy
+from tokenward import (
+    ConfigurationError,
+    Key,
+    KeyRing,
+    RemoteKeySet,
+    TokenEngine,
+    TokenPolicy,
+)
+from tokenward.cli.configuration import settings_of
+from tokenward.cli.options import Common, KeyOptions
 from tokenward.cli.token_input import token_text
 from tokenward.jose.codec import b64url_encode
 from tokenward.settings import TokenwardSettings
@@ -356,11 +366,26 @@ def test_keys_come_from_any_source(tmp_path, keys_dir, secret_file):
     weak = signed(payload_of())
     assert inspect(weak, "--secret-file", secret_file)["verified"]
     assert inspect(weak, "--secret-env", "MINE", MINE=SECRET)["verified"]
+    encoded = {"MINE": base64.b64encode(SECRET.encode()).decode()}
+    decode = ("--secret-env", "MINE", "--secret-encoding", "base64")
+    assert inspect(weak, *decode, **encoded)["verified"]
     assert inspect(weak, TOKENWARD_SECRET=SECRET)["verified"]
     # What is named comes in the place of what the environment has.
+    other = {"TOKENWARD_SECRET": encoded["MINE"], "TOKENWARD_SECRET_ENCODING": "base64"}
+    assert inspect(weak, **other)["verified"]
+    assert inspect(weak, "--secret-file", secret_file, **other)["verified"]
     assert not inspect(weak, "--keys", keys_dir, TOKENWARD_SECRET=SECRET)["verified"]
     result = run("inspect", "--pem", pem, "--pem-password-env", "MINE", stdin=weak, MINE="x")
     assert "not encrypted" in result.stderr
+
+
+def test_the_plain_hosts_of_the_environment_hold_for_a_url(monkeypatch):
+    """They are a fact about the network, whatever the source of the keys is."""
+    options = KeyOptions(jwks="http://keycloak:8080/keys")
+    with pytest.raises(ConfigurationError, match="plain_http_hosts"):
+        settings_of(Common(), options).to_keys()
+    monkeypatch.setenv("TOKENWARD_PLAIN_HTTP_HOSTS", "keycloak")
+    assert isinstance(settings_of(Common(), options).to_keys(), RemoteKeySet)
 
 
 @pytest.mark.parametrize(
@@ -369,6 +394,7 @@ def test_keys_come_from_any_source(tmp_path, keys_dir, secret_file):
         (("--keys", "a", "--pem", "b"), "Use only one of"),
         (("--secret-env", "TOKENWARD_TEST_NONE"), "TOKENWARD_TEST_NONE is not set"),
         (("--pem-password-env", "X"), "--pem-password-env requires --pem"),
+        (("--pem", "a", "--secret-encoding", "base64"), "--secret-encoding requires"),
         (("--keys", "a", "--algorithm", "HS256"), "--algorithm requires"),
         (("--env-file", "none"), "does not exist"),
         (("--secret", "x"), "No such option"),

@@ -32,7 +32,7 @@ def test_the_first_key_signs_and_the_next_is_pending(tmp_path):
         "pending",
     ]
     assert [(row["algorithm"], row["private"]) for row in rows(path, "list")] == [
-        ("EdDSA", True), ("ES256", True),
+        ("Ed25519", True), ("ES256", True),
     ]  # fmt: skip
     assert {file.stat().st_mode & 0o077 for file in path.glob("*.pem")} == {0}
 
@@ -133,7 +133,7 @@ def test_a_list_is_printed_as_text(keys_dir):
     KeyDirectory(keys_dir).save(KeyRing(ring.active, verifiers=[_public()]))
     run("keys", "rotate", "--keys", keys_dir, "--verify-for", "30d")
     active, retired, foreign = run("keys", "list", "--keys", keys_dir).stdout.splitlines()
-    assert active.startswith("active       EdDSA   ")
+    assert active.startswith("active       Ed25519  ")
     assert retired.endswith(("(in 29 days)", "(in 30 days)"))
     assert foreign.endswith("  public key only")
 

@@ -1,5 +1,6 @@
 """Settings: what they create, and that refused settings are reported by name, without a value."""
 
+import base64
 import json
 import os
 import re
@@ -12,7 +13,15 @@ from pathlib import Path
 import pytest
 
 from tests.support import NOW, SECRET, ShopClaims
-from tokenward import NEVER, ConfigurationError, Key, KeyRing, MemoryStore, TokenPolicy
+from tokenward import (
+    NEVER,
+    ConfigurationError,
+    Key,
+    KeyRing,
+    MemoryStore,
+    RemoteKeySet,
+    TokenPolicy,
+)
 from tokenward.errors import InvalidKeyError
 from tokenward.jose.codec import b64url_encode
 from tokenward.settings import (
@@ -115,12 +124,15 @@ def test_values_of_the_policy_are_read_from_text(environment):
         integer_subjects="true",
         accept_id_tokens="true",
         audience_claim="client_id",
+        subject_claim="identity",
+        scope_claim="scopes",
         access_token_claims='{"token_use": "access", "typ": ["a", "b"], "scope": true}',
         issuer_optional_in="refresh",
         max_token_bytes="4096",
         signature_cache_entries="0",
         signature_cache_bytes="65536",
         store_outage="accept",
+        acr_levels="pwd, otp,mfa",
         extra_registered_claims="csrf, nbf",
         audience="one,two",
     )
@@ -136,12 +148,15 @@ def test_values_of_the_policy_are_read_from_text(environment):
         integer_subjects=True,
         accept_id_tokens=True,
         audience_claim="client_id",
+        subject_claim="identity",
+        scope_claim="scopes",
         access_token_claims={"token_use": "access", "typ": {"a", "b"}, "scope": True},
         issuer_optional_in={"refresh"},
         max_token_bytes=4096,
         signature_cache_entries=0,
         signature_cache_bytes=65_536,
         store_outage="accept",
+        acr_levels=("pwd", "otp", "mfa"),
         extra_registered_claims={"csrf", "nbf"},
         audience=("one", "two"),
     )
@@ -157,11 +172,12 @@ def test_a_duration_in_another_form_is_refused(text):
     assert "or 'never'" in refusal_of(access_lifetime=text)
 
 
-@pytest.mark.parametrize("text", ["never", "0s", "90s", "15m", "36h", "30d"])
+@pytest.mark.parametrize("text", ["never", "0s", "90s", "1234567s", "15m", "36h", "30d"])
 def test_a_lifetime_is_written_as_it_is_read(text):
     """In its largest whole unit; a duration may have a fraction of a second."""
     assert duration_text(parse_lifetime(text)) == text
     assert duration_text(parse_duration("1.5")) == "1.5s"
+    assert duration_text(parse_duration("1234567.000001")) == "1234567.000001s"
 
 
 @pytest.mark.parametrize("text", [",", "a,,b", "[", "[1]", "[]x", ""])
@@ -255,7 +271,9 @@ CONTRADICTIONS = [
     ({"secret": VALUE, "secret_file": VALUE}, "SECRET and TOKENWARD_SECRET_FILE"),
     ({"jwks_url": VALUE, "keys_dir": VALUE}, "KEYS_DIR and TOKENWARD_JWKS_URL"),
     ({"secret": VALUE, "pem_password": VALUE}, "PEM_PASSWORD and TOKENWARD_SECRET"),
+    ({"keys_dir": VALUE, "secret_encoding": "base64"}, "SECRET_ENCODING and TOKENWARD_KEYS_DIR"),
     ({"keys_dir": VALUE, "algorithm": "EdDSA"}, "ALGORITHM and TOKENWARD_KEYS_DIR"),
+    ({"keys_dir": VALUE, "plain_http_hosts": "a"}, "PLAIN_HTTP_HOSTS and TOKENWARD_KEYS_DIR"),
     ({"jwks_url": VALUE, "kid": VALUE}, "KID and TOKENWARD_JWKS_URL"),
     ({"pem_file": VALUE, "algorithm": "HS256"}, "ALGORITHM and TOKENWARD_PEM_FILE"),
     ({"secret": VALUE, "algorithm": "ES256"}, "ALGORITHM and TOKENWARD_SECRET"),
@@ -309,6 +327,36 @@ def test_settings_cannot_be_changed():
     """So they stay as they were checked."""
     with pytest.raises(ValueError, match="frozen"):
         TokenwardSettings().issuer = "x"
+
+
+def test_keys_may_come_from_named_hosts_over_plain_http(environment):
+    """The hosts are names with commas, for a URL of keys and for an issuer."""
+    environment(plain_http_hosts="keycloak, login")
+    for source in ({"jwks_url": "http://keycloak/keys"}, {"oidc_issuer": "http://login:8080"}):
+        assert isinstance(TokenwardSettings(**source).to_keys(), RemoteKeySet)
+    with pytest.raises(ConfigurationError, match="plain_http_hosts"):
+        TokenwardSettings(jwks_url="http://other/keys").to_keys()
+
+
+@pytest.mark.parametrize("hosts", ["*", "http://keycloak", "keycloak:8080", "10.0.0.5"])
+def test_only_exact_names_are_hosts(hosts):
+    """The error names the variable when the settings are built."""
+    message = refusal_of(plain_http_hosts=hosts)
+    assert message.startswith("TOKENWARD_PLAIN_HTTP_HOSTS must be a collection of exact host names")
+
+
+def test_a_secret_in_base64_is_decoded(tmp_path, environment):
+    """In a variable and in a file, whose last line break does not count."""
+    text = base64.b64encode(SECRET.encode()).decode()
+    path = tmp_path / "secret"
+    path.write_text(f"{text}\n")
+    path.chmod(0o600)
+    environment(secret_encoding="base64")
+    for settings in (TokenwardSettings(secret=text), TokenwardSettings(secret_file=path)):
+        signature = settings.to_keys().active.sign(b"message")
+        Key.from_secret(SECRET).verify(b"message", signature)
+    message = refusal_of(secret=VALUE, secret_encoding="hex")
+    assert message == "TOKENWARD_SECRET_ENCODING: Input should be 'base64'."
 
 
 def test_keys_come_from_files(tmp_path, secret_file):
@@ -467,7 +515,7 @@ def test_a_missing_extra_of_a_store_is_reported(monkeypatch):
     monkeypatch.setitem(sys.modules, "redis.asyncio", None)
     for name in [name for name in sys.modules if name.startswith("tokenward.stores.redis")]:
         monkeypatch.delitem(sys.modules, name)
-    with pytest.raises(ConfigurationError, match=r"pip install 'tokenward\[redis\]'"):
+    with pytest.raises(ConfigurationError, match=r"install Tokenward with its extra 'redis'"):
         TokenwardSettings(store_url="redis://localhost").to_store()
 
 
@@ -475,5 +523,5 @@ def test_missing_pydantic_settings_are_reported(monkeypatch):
     """By an ImportError, when `tokenward.settings` is imported."""
     monkeypatch.setitem(sys.modules, "pydantic_settings", None)
     monkeypatch.delitem(sys.modules, "tokenward.settings.strict_settings")
-    with pytest.raises(ImportError, match=r"pip install 'tokenward\[settings\]'"):
+    with pytest.raises(ImportError, match=r"install Tokenward with its extra 'settings'"):
         import_module("tokenward.settings.strict_settings")

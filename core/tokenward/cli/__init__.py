@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     missing = [name for name in ("typer", "rich", "pydantic_settings") if find_spec(name) is None]
     if missing:
-        sys.stderr.write("tokenward: the command line needs: pip install 'tokenward[cli]'\n")
+        sys.stderr.write("tokenward: install Tokenward with its extra 'cli' for the command line\n")
         raise SystemExit(_NOT_INSTALLED)
     from tokenward.cli.app import app
 

@@ -22,6 +22,7 @@ __all__ = [
 ]  # fmt: skip
 
 _URLS: Final = ("https://", "http://")
+_TAKE_AN_ENCODING: Final = frozenset({"secret", "secret_file"})
 _TAKE_AN_ALGORITHM: Final = frozenset({"secret", "secret_file", "pem_file", "jwks_url"})
 
 
@@ -44,6 +45,12 @@ def settings_of(common: Common, keys: KeyOptions) -> TokenwardSettings:
             raise BadParameter(msg)
         chosen["pem_password"] = secret_in(keys.pem_password_env)
 
+    if keys.secret_encoding is not None:
+        if _TAKE_AN_ENCODING.isdisjoint(chosen):
+            msg = "--secret-encoding requires --secret-file or --secret-env."
+            raise BadParameter(msg)
+        chosen["secret_encoding"] = keys.secret_encoding
+
     if keys.algorithm is not None:
         if _TAKE_AN_ALGORITHM.isdisjoint(chosen):
             msg = "--algorithm requires --secret-file, --secret-env, --pem or --jwks URL."
@@ -52,7 +59,7 @@ def settings_of(common: Common, keys: KeyOptions) -> TokenwardSettings:
 
     if not chosen:
         return settings
-    nothing = dict.fromkeys((*KEY_SETTINGS, "pem_password", "algorithm", "kid"))
+    nothing = dict.fromkeys((*KEY_SETTINGS, "secret_encoding", "pem_password", "algorithm", "kid"))
     return settings.model_copy(update={**nothing, **chosen})
 
 

@@ -12,13 +12,21 @@ import typer
 
 from tokenward.cli.clock import moment
 from tokenward.cli.configuration import has_keys, settings_of
+from tokenward.cli.connection_checks import findings_of_connection
 from tokenward.cli.exit_codes import Exit
 from tokenward.cli.options import Common, KeyOptions, command
 from tokenward.cli.output import print_json, print_line
 from tokenward.cli.settings_checks import Finding, Severity, findings_of_settings
 from tokenward.errors import ConfigurationError
 from tokenward.keys import Key, KeyDirectory, KeyRing
-from tokenward.settings import KEY_SETTINGS, TokenwardSettings, duration_text, parse_duration
+from tokenward.settings import (
+    KEY_SETTINGS,
+    TokenwardSettings,
+    duration_text,
+    engine_from_settings,
+    parse_duration,
+)
+from tokenward.stores import MemoryStore
 
 __all__ = ["doctor"]
 
@@ -27,11 +35,14 @@ _RSA_BITS: Final = 3_072
 
 
 @command
-def doctor(
+async def doctor(
     common: Common,
     keys: KeyOptions,
     strict: Annotated[  # noqa: FBT002 - an option
         bool, typer.Option("--strict", help="Treat warnings as errors.")
+    ] = False,
+    connect: Annotated[  # noqa: FBT002 - an option
+        bool, typer.Option("--connect", help="Also ask the store whether it can be used.")
     ] = False,
     max_key_age: Annotated[
         str,
@@ -46,6 +57,8 @@ def doctor(
         findings = [_fault("configuration_invalid", "TOKENWARD_", exc)]
     else:
         findings = [*findings_of_settings(settings), *_opening_findings(settings, oldest)]
+        if connect and "store_unusable" not in {each.code for each in findings}:
+            findings += await findings_of_connection(settings)
 
     counts = Counter(each.severity for each in findings)
     if common.json:
@@ -63,6 +76,11 @@ def _opening_findings(settings: TokenwardSettings, oldest: timedelta) -> Iterato
     except ConfigurationError as exc:
         yield _fault("store_unusable", settings.variable("store_url"), exc)
 
+    if settings.introspection_url is not None:
+        try:
+            engine_from_settings(settings, store=MemoryStore(single_process=True))
+        except ConfigurationError as exc:
+            yield _fault("introspection_unusable", settings.variable("introspection_url"), exc)
     if not has_keys(settings):
         return
     try:
@@ -92,7 +110,7 @@ def _ring_findings(settings: TokenwardSettings, ring: KeyRing) -> Iterator[Findi
             "note",
             variable,
             f"An RSA key is shorter than {_RSA_BITS} bits, which NIST requires after 2030.",
-            "Rotate to an EdDSA or ES256 key, which is also faster.",
+            "Rotate to an Ed25519 or ES256 key, which is also faster.",
         )
 
     for entry in ring.entries():

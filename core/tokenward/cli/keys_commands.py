@@ -26,7 +26,7 @@ Directory: TypeAlias = Annotated[
     Path | None, typer.Option("--keys", metavar="DIR", help="The directory of the keys.")
 ]
 _Algorithm: TypeAlias = Annotated[
-    str, typer.Option(help="The algorithm: EdDSA, ES256, RS256, HS256 or another of RFC 7518.")
+    str, typer.Option(help="The algorithm: Ed25519, ES256, RS256, HS256 or another of RFC 7518.")
 ]
 _Kid: TypeAlias = Annotated[
     str | None, typer.Option(help="The key id; default: the RFC 7638 thumbprint.")
@@ -36,7 +36,7 @@ _Kid: TypeAlias = Annotated[
 @keys_app.command()
 @command
 def generate(
-    common: Common, keys: Directory = None, algorithm: _Algorithm = "EdDSA", kid: _Kid = None
+    common: Common, keys: Directory = None, algorithm: _Algorithm = "Ed25519", kid: _Kid = None
 ) -> None:
     """Generate a key: the first one signs at once, later ones are published and pending."""
     directory = KeyDirectory(keys_directory(common, keys))
@@ -140,7 +140,7 @@ def _print_entries(common: Common, ring: KeyRing, now: float) -> None:
     for key, state, until in ring.entries():
         end = "" if until is None else f"  until {iso_text(until)} ({relative_text(until, now)})"
         half = "" if key.can_sign else "  public key only"
-        print_line((f"{state:<11}", "bold"), f"  {key.algorithm.name:<6}  {key.kid}{end}{half}")
+        print_line((f"{state:<11}", "bold"), f"  {key.algorithm.name:<7}  {key.kid}{end}{half}")
 
 
 def _as_json(entry: KeyEntry) -> dict[str, JsonValue]:

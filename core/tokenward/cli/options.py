@@ -49,7 +49,15 @@ class KeyOptions:
             help=f"The environment variable that contains an HMAC secret. {_NO_SECRETS}",
         ),
     ] = None
-    pem: Annotated[Path | None, typer.Option(help="A PEM key, private or public.")] = None
+    secret_encoding: Annotated[
+        str | None,
+        typer.Option(
+            metavar="base64", help="How the secret is encoded; default: it is used as it is."
+        ),
+    ] = None
+    pem: Annotated[
+        Path | None, typer.Option(help="A PEM key, private or public, or a certificate.")
+    ] = None
     pem_password_env: Annotated[
         str | None,
         typer.Option(

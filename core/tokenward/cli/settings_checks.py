@@ -1,6 +1,7 @@
 """The checks of ``tokenward doctor`` on valid settings: what is unsafe, and what has no effect."""
 
 import os
+import re
 import shlex
 import stat
 from collections.abc import Callable, Iterator
@@ -8,7 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from tokenward.policy import ALWAYS_REQUIRED, NEVER, Lifetime
 from tokenward.settings import KEY_SETTINGS, TokenwardSettings, duration_text, store_kind
@@ -17,6 +18,10 @@ __all__ = ["Finding", "Severity", "findings_of_settings"]
 
 Severity: TypeAlias = Literal["error", "warning", "note"]
 
+# Not only letters and digits, as every word and every hexadecimal number has them.
+_BASE64: Final = re.compile(
+    r"(?=.*[+/=])(?:[A-Za-z0-9+/]{4})+(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?"
+)
 _LEEWAY: Final = timedelta(minutes=1)
 _GRACE: Final = timedelta(seconds=10)
 # Above the first duration: a warning; above the second: an error.
@@ -26,7 +31,7 @@ _NEED_A_STORE: Final = ("refresh_lifetime", "session_lifetime", "reuse_grace", "
 _FOR_ISSUING: Final = (
     "access_lifetime", "refresh_lifetime", "session_lifetime", "reuse_grace", "extra_registered_claims",
 )  # fmt: skip
-_ONLY_VERIFY: Final = ("jwks_url", "oidc_issuer")
+_ONLY_VERIFY: Final = ("jwks_url", "oidc_issuer", "introspection_url")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,28 +53,51 @@ _Check: TypeAlias = Callable[[TokenwardSettings], Iterator[Finding]]
 def findings_of_settings(settings: TokenwardSettings) -> list[Finding]:
     """Return everything that can be found without opening keys or a store."""
     checks: tuple[_Check, ...] = (
-        _check_key_sources, _check_names, _check_lifetimes, _check_claims, _check_outages,
-        _check_store, _check_files, _check_unused,
+        _check_key_sources, _check_transport, _check_names, _check_lifetimes, _check_claims,
+        _check_outages, _check_store, _check_files, _check_unused,
     )  # fmt: skip
     return [finding for check in checks for finding in check(settings)]
 
 
 def _check_key_sources(settings: TokenwardSettings) -> Iterator[Finding]:
-    if all(getattr(settings, name) is None for name in KEY_SETTINGS):
+    sources = (*KEY_SETTINGS, "introspection_url")
+    if all(getattr(settings, name) is None for name in sources):
         yield Finding(
             "keys_absent",
             "error",
             settings.variable("keys_dir"),
             "No keys are configured.",
-            f"Set one of {', '.join(map(settings.variable, KEY_SETTINGS))}.",
+            f"Set one of {', '.join(map(settings.variable, sources))}.",
         )
+    for name in ("secret", "introspection_client_secret"):
+        if getattr(settings, name) is not None:
+            yield Finding(
+                "secret_in_environment",
+                "note",
+                settings.variable(name),
+                "Every process that the service starts inherits the secret.",
+                f"Store it in a file, and set {settings.variable(f'{name}_file')} to its path.",
+            )
     if settings.secret is not None:
+        text = settings.secret.get_secret_value()
+        if settings.secret_encoding is None and _BASE64.fullmatch(text):
+            yield Finding(
+                "secret_may_be_encoded",
+                "note",
+                settings.variable("secret"),
+                "The secret looks like base64, and is used without decoding it.",
+                f"Set {settings.variable('secret_encoding')}=base64 if the issuer decodes it.",
+            )
+
+
+def _check_transport(settings: TokenwardSettings) -> Iterator[Finding]:
+    if settings.plain_http_hosts:
         yield Finding(
-            "secret_in_environment",
-            "note",
-            settings.variable("secret"),
-            "Every process that the service starts inherits the secret.",
-            f"Store it in a file, and set {settings.variable('secret_file')} to its path.",
+            "keys_in_clear",
+            "warning",
+            settings.variable("plain_http_hosts"),
+            "Who can change the traffic to these hosts, or their addresses, can forge tokens.",
+            "Use https, or a network that encrypts by itself.",
         )
 
 
@@ -202,7 +230,8 @@ def _check_store(settings: TokenwardSettings) -> Iterator[Finding]:
             "warning",
             variable,
             "The store is on another machine, and the connection is not encrypted.",
-            "Use rediss://, or ssl=require for PostgreSQL.",
+            "Use rediss:// (rediss+sentinel://, rediss+cluster://), or add ssl=require (asyncpg), "
+            "sslmode=require (psycopg) or ssl_ca=file (asyncmy).",
         )
 
 
@@ -213,13 +242,23 @@ def _is_remote_in_clear(url: str) -> bool:
     """
     try:
         parts = urlsplit(url)
-        is_local = _is_local(parts.hostname)
+        nodes = parts.netloc.rpartition("@")[2].split(",")
+        is_local = all(_is_local(urlsplit(f"//{node}").hostname) for node in nodes)
     except ValueError:
         return True
 
-    if parts.scheme == "redis":
+    if parts.scheme in {"redis", "redis+cluster", "redis+sentinel"}:
         return not is_local
-    return parts.scheme == "postgresql+asyncpg" and not is_local and "ssl" not in parts.query
+    if is_local:
+        return False
+    if parts.scheme.endswith("+asyncmy"):
+        return "ssl_ca" not in parse_qs(parts.query)
+    if not parts.scheme.startswith("postgresql+"):
+        return False
+    # asyncpg reads ssl, psycopg reads sslmode; "prefer" accepts a connection in clear.
+    modes = parse_qs(parts.query)
+    given = modes.get("sslmode") or modes.get("ssl") or ["prefer"]
+    return given[-1] in {"disable", "allow", "prefer"}
 
 
 def _is_local(host: str | None) -> bool:
@@ -250,7 +289,7 @@ def _check_unused(settings: TokenwardSettings) -> Iterator[Finding]:
             _NEED_A_STORE, "without a store no token can be refreshed or revoked"
         )
     if is_verifier:
-        reasons |= dict.fromkeys(_FOR_ISSUING, "keys of another issuer sign no tokens")
+        reasons |= dict.fromkeys(_FOR_ISSUING, "tokens of another issuer are only verified")
     for name in sorted(settings.model_fields_set & reasons.keys()):
         yield Finding(
             "setting_unused",

@@ -8,7 +8,7 @@ from typing import Annotated, Final, TypeVar
 import typer
 from pydantic import JsonValue
 
-from tokenward.claims import TokenType
+from tokenward.claims import Actor, TokenType
 from tokenward.cli.clock import moment
 from tokenward.cli.configuration import has_keys, open_engine, settings_of, shared_store
 from tokenward.cli.options import Common, KeyOptions, command
@@ -31,7 +31,7 @@ _NO_ANSWER: Final = "The store does not answer, or has no tables."
 
 
 @command
-async def issue(
+async def issue(  # noqa: PLR0913, PLR0917 - options of a command
     common: Common,
     keys: KeyOptions,
     subject: Annotated[
@@ -53,8 +53,17 @@ async def issue(
     fresh: Annotated[  # noqa: FBT002 - an option
         bool, typer.Option("--fresh", help="Mark the token as fresh: the user has just logged in.")
     ] = False,
+    acr: Annotated[
+        str | None, typer.Option(metavar="LEVEL", help="The level at which the user logged in.")
+    ] = None,
+    actor: Annotated[
+        str | None, typer.Option(metavar="SUBJECT", help="Who acts for the subject.")
+    ] = None,
 ) -> None:
     """Issue a token, and print only the token."""
+    if not actor and actor is not None:
+        msg = "--actor requires a subject."
+        raise typer.BadParameter(msg)
     settings = settings_of(common, keys)
     settings.to_keys()
     async with open_engine(settings, now=moment(None)) as engine:
@@ -65,6 +74,8 @@ async def issue(
             claims=_own_claims(claim or [], claims),
             lifetime=None if lifetime is None else parse_lifetime(lifetime),
             fresh=fresh,
+            acr=acr,
+            actor=None if actor is None else Actor(sub=actor),
         )
 
     if common.json:

@@ -11,14 +11,13 @@
 """
 
 from tokenward.settings.durations import duration_text, parse_duration, parse_lifetime
-from tokenward.settings.engine import SettingsEngine, engine_from_settings
+from tokenward.settings.engine import engine_from_settings
 from tokenward.settings.model import KEY_SETTINGS, POLICY_SETTINGS, TokenwardSettings
 from tokenward.settings.store_urls import StoreKind, store_kind
 
 __all__ = [
     "KEY_SETTINGS",
     "POLICY_SETTINGS",
-    "SettingsEngine",
     "StoreKind",
     "TokenwardSettings",
     "duration_text",

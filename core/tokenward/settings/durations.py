@@ -59,7 +59,7 @@ def duration_text(duration: Lifetime) -> str:
     for unit, length in (("d", 86_400), ("h", 3_600), ("m", 60)):
         if seconds and seconds % length == 0:
             return f"{seconds // length:.0f}{unit}"
-    return f"{seconds:g}s"
+    return f"{seconds:.6f}".rstrip("0").removesuffix(".") + "s"
 
 
 def _parsed(text: str) -> timedelta | None:

@@ -1,7 +1,9 @@
 """The keys that settings name: a secret, a file, a directory, a key set URL or an issuer."""
 
+from collections.abc import Collection
 from pathlib import Path
 
+from tokenward.jose.hmac_secrets import SecretEncoding
 from tokenward.jose.key_source import KeySource
 from tokenward.keys.files import path_in_errors, read_key_file
 from tokenward.keys.ring import KeyRing
@@ -15,7 +17,9 @@ __all__ = [
 ]
 
 
-def secret_file_ring(path: Path, *, algorithm: str, kid: str | None) -> KeyRing:
+def secret_file_ring(
+    path: Path, *, algorithm: str, kid: str | None, encoding: SecretEncoding | None
+) -> KeyRing:
     """Return a ring with the HMAC secret in a file, without the line break that editors append.
 
     Raises:
@@ -26,7 +30,7 @@ def secret_file_ring(path: Path, *, algorithm: str, kid: str | None) -> KeyRing:
     secret = content.removesuffix(b"\n").removesuffix(b"\r")
 
     with path_in_errors(path):
-        return KeyRing.from_secret(secret, algorithm=algorithm, kid=kid)
+        return KeyRing.from_secret(secret, algorithm=algorithm, kid=kid, encoding=encoding)
 
 
 def pem_file_ring(
@@ -55,7 +59,7 @@ def key_directory_ring(path: Path) -> KeyRing:
     return KeyDirectory(path).load()
 
 
-def remote_keys(url: str, algorithm: str | None) -> KeySource:
+def remote_keys(url: str, algorithm: str | None, plain_http_hosts: Collection[str]) -> KeySource:
     """Return the key set at a URL; nothing is fetched yet.
 
     Raises:
@@ -63,11 +67,15 @@ def remote_keys(url: str, algorithm: str | None) -> KeySource:
     """
     from tokenward.keys.remote import RemoteKeySet
 
-    return RemoteKeySet(url, algorithms=None if algorithm is None else [algorithm])
+    algorithms = None if algorithm is None else [algorithm]
+    return RemoteKeySet(url, algorithms=algorithms, plain_http_hosts=plain_http_hosts)
 
 
-def issuer_keys(issuer: str, algorithm: str | None) -> KeySource:
+def issuer_keys(issuer: str, algorithm: str | None, plain_http_hosts: Collection[str]) -> KeySource:
     """Return the key set of an OpenID Connect issuer; see `remote_keys`."""
     from tokenward.keys.remote import RemoteKeySet
 
-    return RemoteKeySet.from_issuer(issuer, algorithms=None if algorithm is None else [algorithm])
+    algorithms = None if algorithm is None else [algorithm]
+    return RemoteKeySet.from_issuer(
+        issuer, algorithms=algorithms, plain_http_hosts=plain_http_hosts
+    )

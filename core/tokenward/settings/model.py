@@ -5,16 +5,23 @@ misspelt setting.
 """
 
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Final, NoReturn, Self
+from typing import Annotated, Any, ClassVar, Final, Self
 
 from pydantic import Field, SecretStr, model_validator
 
 from tokenward.errors import ConfigurationError
-from tokenward.jose.algorithms import algorithm_named
+from tokenward.jose.hmac_secrets import SecretEncoding
 from tokenward.jose.key_source import KeySource
 from tokenward.keys.jwks_file import jwks_file_ring
+from tokenward.keys.remote_options import checked_hosts
 from tokenward.keys.ring import KeyRing
-from tokenward.policy import StoreOutage, TokenPolicy, TypeSource
+from tokenward.policy import Profile, StoreOutage, TokenPolicy, TypeSource
+from tokenward.settings.contradictions import (
+    check_introspection,
+    check_key_options,
+    check_sources,
+    check_store,
+)
 from tokenward.settings.field_types import (
     ClaimRulesText,
     Duration,
@@ -30,7 +37,7 @@ from tokenward.settings.key_sources import (
     remote_keys,
     secret_file_ring,
 )
-from tokenward.settings.store_urls import store_at, store_kind
+from tokenward.settings.store_urls import store_at
 from tokenward.settings.strict_settings import SettingsConfigDict, StrictSettings
 from tokenward.stores.protocol import RevocationStore
 
@@ -64,8 +71,10 @@ class TokenwardSettings(StrictSettings):
     """An HMAC secret, which signs and verifies."""
     secret_file: Path | None = None
     """A file with an HMAC secret; a line break at its end is ignored."""
+    secret_encoding: SecretEncoding | None = None
+    """``base64`` if the issuer decodes the secret from base64 or base64url."""
     pem_file: Path | None = None
-    """A file with a PEM key: private, or public to verify only."""
+    """A file with a PEM key: private, or a public key or certificate to verify only."""
     pem_password: SecretStr | None = None
     """The password of an encrypted `pem_file`."""
     keys_dir: Path | None = None
@@ -76,6 +85,8 @@ class TokenwardSettings(StrictSettings):
     """The URL of the JSON Web Key Set of another issuer; its keys only verify."""
     oidc_issuer: str | None = None
     """An OpenID Connect issuer: its keys are found by discovery, and it is the `issuer` too."""
+    plain_http_hosts: Names = ()
+    """Hosts of your own network that may be asked over plain http, for keys or about tokens."""
     algorithm: str | None = None
     """The algorithm of a secret or a PEM key; by default HS256, RS256 or that of the curve.
 
@@ -83,9 +94,23 @@ class TokenwardSettings(StrictSettings):
     """
     kid: str | None = None
     """The key id of a secret or a PEM key; see `Key` for the default."""
+    introspection_url: str | None = None
+    """The endpoint that is asked about each token (RFC 7662), instead of keys; see `IntrospectedTokens`."""
+    introspection_client_id: str | None = None
+    """The name of this service at the endpoint."""
+    introspection_client_secret: SecretStr | None = None
+    """The password for `introspection_client_id`."""
+    introspection_client_secret_file: Path | None = None
+    """A file with this password; a line break at its end is ignored."""
+    introspection_timeout: Duration | None = None
+    """A duration, by default 5 seconds: the time limit of a request to the endpoint."""
+    introspection_active_for: Duration | None = None
+    """A duration, by default 30 seconds: how long the answer about an active token is cached."""
+    introspection_inactive_for: Duration | None = None
+    """A duration, by default 5 seconds: how long the answer about any other token is cached."""
 
     issuer: str | None = None
-    """See `TokenPolicy.issuer`. The same applies to all fields up to `extra_registered_claims`."""
+    """One issuer. `TokenPolicy` explains it and all fields up to `extra_registered_claims`."""
     audience: Names | None = None
     """One or several names."""
     audience_claim: str = _DEFAULTS.audience_claim
@@ -102,10 +127,16 @@ class TokenwardSettings(StrictSettings):
     """A duration."""
     leeway: Duration = _DEFAULTS.leeway
     """A duration."""
+    subject_claim: str = _DEFAULTS.subject_claim
+    """The name of a claim."""
+    scope_claim: str = _DEFAULTS.scope_claim
+    """The name of a claim."""
     required_claims: Names = tuple(sorted(_DEFAULTS.required_claims))
     """Names of claims."""
     type_source: TypeSource = _DEFAULTS.type_source
     """``claim``, ``typ`` or ``always-access``."""
+    profile: Profile | None = None
+    """``rfc9068``."""
     access_token_claims: ClaimRulesText | None = None
     """A JSON object."""
     accept_id_tokens: bool = _DEFAULTS.accept_id_tokens
@@ -122,6 +153,8 @@ class TokenwardSettings(StrictSettings):
     """A number of bytes; zero turns the cache off."""
     store_outage: StoreOutage = _DEFAULTS.store_outage
     """``refuse`` or ``accept``."""
+    acr_levels: Names = ()
+    """Levels of a login, from the weakest to the strongest."""
     extra_registered_claims: ExtraRegisteredClaims = ()
     """``csrf``, ``nbf`` or both."""
 
@@ -129,12 +162,14 @@ class TokenwardSettings(StrictSettings):
     """The revocation store; without one, tokens can be neither revoked nor refreshed.
 
     ``memory://`` (``memory://single-process``: without a warning), ``sqlite+aiosqlite:///file``,
-    ``postgresql+asyncpg://...``, ``redis://...``, ``rediss://...`` or ``unix://...``.
+    ``postgresql+asyncpg://...``, ``postgresql+psycopg://...``, ``mysql+asyncmy://...``,
+    ``redis://...``, ``rediss://...``, ``unix://...``, ``redis+sentinel://...`` or
+    ``redis+cluster://...``.
     """
     store_prefix: str | None = None
     """The prefix of the table names, or of the keys in Redis."""
     store_schema: str | None = None
-    """The schema of the tables in PostgreSQL."""
+    """The schema of the tables in PostgreSQL, or the database in MariaDB and MySQL."""
     store_timeout_seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     """The maximum duration of one call to the store."""
 
@@ -172,12 +207,13 @@ class TokenwardSettings(StrictSettings):
         Raises:
             ConfigurationError: no source of keys is set, or the keys are unreadable or unusable.
         """
-        algorithm, kid = self.algorithm, self.kid
+        algorithm, kid, encoding = self.algorithm, self.kid, self.secret_encoding
         hmac = algorithm or "HS256"
         if self.secret is not None:
-            return KeyRing.from_secret(self.secret.get_secret_value(), algorithm=hmac, kid=kid)
+            secret = self.secret.get_secret_value()
+            return KeyRing.from_secret(secret, algorithm=hmac, kid=kid, encoding=encoding)
         if self.secret_file is not None:
-            return secret_file_ring(self.secret_file, algorithm=hmac, kid=kid)
+            return secret_file_ring(self.secret_file, algorithm=hmac, kid=kid, encoding=encoding)
         if self.pem_file is not None:
             password = self.pem_password.get_secret_value() if self.pem_password else None
             return pem_file_ring(self.pem_file, algorithm=algorithm, password=password, kid=kid)
@@ -189,9 +225,9 @@ class TokenwardSettings(StrictSettings):
         if self.keys_dir is not None:
             return key_directory_ring(self.keys_dir)
         if self.jwks_url is not None:
-            return remote_keys(self.jwks_url, self.algorithm)
+            return remote_keys(self.jwks_url, self.algorithm, self.plain_http_hosts)
         if self.oidc_issuer is not None:
-            return issuer_keys(self.oidc_issuer, self.algorithm)
+            return issuer_keys(self.oidc_issuer, self.algorithm, self.plain_http_hosts)
         msg = f"No keys are configured: set one of {', '.join(map(self.variable, KEY_SETTINGS))}."
         raise ConfigurationError(msg)
 
@@ -212,48 +248,11 @@ class TokenwardSettings(StrictSettings):
 
     @model_validator(mode="after")
     def _refuse_contradictions(self) -> Self:
-        sources = [name for name in KEY_SETTINGS if getattr(self, name) is not None]
-        if len(sources) > 1:
-            _refuse(*sources, because="there must be one source of keys")
-        source = sources[0] if sources else None
+        checked_hosts(self.plain_http_hosts)
+        source = check_sources(self, (*KEY_SETTINGS, "introspection_url"))
+        check_introspection(self)
         if source is not None:
-            self._check_key_options(source)
-
-        if None not in {self.issuer, self.oidc_issuer} and self.issuer != self.oidc_issuer:
-            _refuse("issuer", "oidc_issuer", because="the issuers differ")
-        self._check_store()
+            check_key_options(self, source)
+        check_store(self)
         self.to_policy()
         return self
-
-    def _check_key_options(self, source: str) -> None:
-        if self.pem_password is not None and source != "pem_file":
-            _refuse("pem_password", source, because="only a PEM file has a password")
-        if self.algorithm is not None and source in {"keys_dir", "jwks_file"}:
-            _refuse("algorithm", source, because="these keys have their own algorithms")
-        if self.kid is not None and source not in {"secret", "secret_file", "pem_file"}:
-            _refuse("kid", source, because="these keys have their own ids")
-        if self.algorithm is not None:
-            is_hmac = algorithm_named(self.algorithm).key_type == "oct"
-            if is_hmac != source.startswith("secret"):
-                _refuse("algorithm", source, because="the algorithm is for another type of key")
-
-    def _check_store(self) -> None:
-        names = ("store_prefix", "store_schema", "store_timeout_seconds")
-        given = [name for name in names if getattr(self, name) is not None]
-        if self.store_url is None:
-            if given:
-                _refuse(given[0], "store_url", because="a store requires a URL")
-            return
-
-        url = self.store_url.get_secret_value()
-        kind = store_kind(url)
-        if kind == "memory" and given:
-            _refuse(given[0], "store_url", because="a store in memory has no such option")
-        if self.store_schema is not None and not url.startswith("postgresql"):
-            _refuse("store_schema", "store_url", because="only PostgreSQL has schemas")
-
-
-def _refuse(*names: str, because: str) -> NoReturn:
-    both = " and ".join(f"{{{name}}}" for name in names)
-    msg = f"{both} contradict each other: {because}."
-    raise ConfigurationError(msg)

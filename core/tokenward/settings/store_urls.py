@@ -9,13 +9,26 @@ from tokenward.stores.protocol import RevocationStore
 __all__ = ["StoreKind", "store_at", "store_kind"]
 
 StoreKind: TypeAlias = Literal["memory", "sql", "redis"]
+"""The kinds of stores that an engine from settings can have."""
 
-_REDIS: Final = frozenset({"redis", "rediss", "unix"})
-_SQL: Final = frozenset({"sqlite+aiosqlite", "postgresql+asyncpg"})
+_REDIS: Final = frozenset({
+    "redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel", "redis+cluster",
+    "rediss+cluster",
+})  # fmt: skip
+_SQL: Final = frozenset(
+    {
+        "sqlite+aiosqlite",
+        "postgresql+asyncpg",
+        "postgresql+psycopg",
+        "mysql+asyncmy",
+        "mariadb+asyncmy",
+    }
+)
 _MEMORY: Final = frozenset({"memory://", "memory://single-process"})
 _KNOWN_STORES: Final = (
     "store_url must begin with memory://, sqlite+aiosqlite://, postgresql+asyncpg://, "
-    "redis://, rediss:// or unix://."
+    "postgresql+psycopg://, mysql+asyncmy://, redis://, rediss://, unix://, redis+sentinel:// or redis+cluster:// (the last "
+    "two also with rediss)."
 )
 
 

@@ -12,7 +12,8 @@ from typing import Any, ClassVar, Final
 from pydantic import PrivateAttr, ValidationError
 from pydantic.fields import FieldInfo
 
-from tokenward.errors import ConfigurationError, raise_without_context
+from tokenward.errors import ConfigurationError
+from tokenward.jose.without_context import raise_without_context
 
 try:
     from pydantic_settings import (
@@ -24,7 +25,7 @@ try:
     )
 except ImportError as _absent:
     _MISSING: Final = (
-        "tokenward.settings needs pydantic-settings: pip install 'tokenward[settings]'"
+        "tokenward.settings needs pydantic-settings: install Tokenward with its extra 'settings'"
     )
     raise ImportError(_MISSING, name=_absent.name) from _absent
 
