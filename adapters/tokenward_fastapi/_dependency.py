@@ -4,7 +4,7 @@ import asyncio
 import inspect
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any, Generic, NoReturn, TypeVar, cast
+from typing import Any, Generic, NoReturn, TypeVar
 
 from fastapi import Request
 from fastapi.openapi.models import SecurityBase as SecurityScheme
@@ -14,11 +14,17 @@ from fastapi.security import SecurityScopes
 from fastapi.security.base import SecurityBase
 
 from tokenward import ConfigurationError, TokenError
-from tokenward.http import Authenticator, RequestView, Requirement
+from tokenward.http import (
+    Authenticator,
+    DocumentedGuard,
+    RequestView,
+    Requirement,
+    SecuritySchemes,
+)
 from tokenward_fastapi._openapi import name_for_document
-from tokenward_fastapi._refusals import RefusedRequest, RefusedWebSocket
+from tokenward_fastapi._refusals import refuse
 
-__all__ = ["ClaimsDependency", "RequiredClaimsDependency", "view_of"]
+__all__ = ["ClaimsDependency", "view_of"]
 
 FoundT = TypeVar("FoundT")
 
@@ -47,30 +53,60 @@ class _RequestCallable(partial[Awaitable[FoundT]]):
 
         # Raises in a thread, where the coroutine would not be awaited and no token be verified.
         asyncio.get_running_loop()
-        return super().__call__(*args, **keywords)
+        return self.func(*args, **keywords)  # as `partial` does, without the cost of `super`
 
 
 # A subclass of `Depends`, because FastAPI reads the attribute `dependency` of every `Depends` that it
 # finds. It finds this object only if `Depends(...)` around it was forgotten, and then gets an error.
-class ClaimsDependency(Depends, Generic[FoundT]):
-    """Returns the claims; None if the request has no token and the requirement is optional."""
+class ClaimsDependency(Depends, SecurityBase, Generic[FoundT]):
+    """Returns the claims; None if the request has no token and the requirement is optional.
 
-    def __init__(self, authenticator: Authenticator[Any], requirement: Requirement[Any]) -> None:
-        """Create the dependency for one requirement."""
+    As a `SecurityBase` it adds the security scheme to OpenAPI.
+    """
+
+    def __init__(
+        self,
+        authenticator: Authenticator[Any],
+        requirement: Requirement[Any],
+        schemes: SecuritySchemes,
+    ) -> None:
+        """Create the dependency for one requirement, with the schemes of its `TokenAuth`."""
         self.authenticator = authenticator
         self.requirement = requirement
+        self.model = SecurityScheme.model_validate(schemes.objects[schemes.name])
+        self._documented = DocumentedGuard(schemes, requirement)
         self.__signature__ = inspect.signature(self._authenticate)
         self._call = _RequestCallable[FoundT](self._authenticate)
+        self._hash = hash((authenticator, requirement))
 
     @property
     def __call__(self) -> Callable[..., Awaitable[FoundT]]:
         """The coroutine function that FastAPI calls once per request."""
         return self._call
 
-    # Compared by identity: equal requirements are still two dependencies.
-    __eq__ = object.__eq__
-    __hash__ = object.__hash__
     __repr__ = object.__repr__
+
+    def __eq__(self, other: object) -> bool:
+        """Whether both require the same of the same `TokenAuth`.
+
+        So `app.dependency_overrides` of a test can name ``auth.required()``, and FastAPI calls equal
+        dependencies of one request once.
+        """
+        return (
+            type(self) is type(other)
+            and isinstance(other, ClaimsDependency)
+            and self.authenticator is other.authenticator
+            and self.requirement == other.requirement
+        )
+
+    def __hash__(self) -> int:
+        """Return the hash, which FastAPI needs several times in each request."""
+        return self._hash
+
+    @property
+    def scheme_name(self) -> str:  # type: ignore[override] # FastAPI only reads it
+        """The name of the security scheme; FastAPI reads it when it generates the document."""
+        return name_for_document(self._documented)
 
     @property
     def dependency(self) -> NoReturn:
@@ -98,35 +134,16 @@ class ClaimsDependency(Depends, Generic[FoundT]):
         self, connection: HTTPConnection, security_scopes: SecurityScopes
     ) -> FoundT:
         try:
-            claims = await self.authenticator.authenticate(
+            # None only if the requirement is optional, and then FoundT includes None.
+            claims: FoundT = await self.authenticator.authenticate(  # type: ignore[assignment]
                 view_of(connection),
                 self.requirement,
                 further_scopes=security_scopes.scopes,
             )
         except TokenError as error:
-            self._refuse(connection, error)
+            refusal = self.authenticator.refusal(
+                error, self.requirement, further_scopes=security_scopes.scopes
+            )
+            refuse(connection, error, refusal)
 
-        return cast("FoundT", claims)
-
-    def _refuse(self, connection: HTTPConnection, error: TokenError) -> NoReturn:
-        refusal = self.authenticator.refusal(error)
-        if connection.scope["type"] == "websocket":
-            raise RefusedWebSocket(refusal) from error
-        raise RefusedRequest(refusal) from error
-
-
-class RequiredClaimsDependency(ClaimsDependency[FoundT], SecurityBase):
-    """Returns the claims. As a `SecurityBase` it adds the security scheme to OpenAPI."""
-
-    def __init__(
-        self, authenticator: Authenticator[Any], requirement: Requirement[Any], scheme_name: str
-    ) -> None:
-        """Create the dependency for one requirement and security scheme."""
-        super().__init__(authenticator, requirement)
-        self.model = SecurityScheme.model_validate(authenticator.carriers[0].security_scheme)
-        self._scheme_name = scheme_name
-
-    @property
-    def scheme_name(self) -> str:  # type: ignore[override] # FastAPI only reads it
-        """The name of the security scheme; FastAPI reads it when it generates the document."""
-        return name_for_document(self._scheme_name, self.requirement)
+        return claims

@@ -2,6 +2,9 @@
 
 ::
 
+    from litestar import Litestar, get
+    from litestar.di import NamedDependency  # Litestar 2.23 or newer
+
     auth = TokenAuth(engine)
 
     @get("/orders", guards=[auth.required(scopes=["orders:read"])])

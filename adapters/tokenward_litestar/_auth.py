@@ -1,6 +1,6 @@
 """`TokenAuth`: the public class of this adapter."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -8,18 +8,33 @@ from typing import Any, TypeVar
 from litestar import Litestar, Request, Response, WebSocket
 from litestar.config.app import AppConfig
 from litestar.handlers import BaseRouteHandler
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.openapi.spec import Operation
 from litestar.plugins import InitPlugin, ReceiveRoutePlugin
 from litestar.routes import ASGIRoute, BaseRoute, WebSocketRoute
 
 from tokenward import Claims, KeyPublisher, TokenPair
 from tokenward.engine import TokenVerifier
-from tokenward.http import BaseTokenAuth, Carrier, Requirement, scope_alternatives
+from tokenward.http import (
+    BaseTokenAuth,
+    Carrier,
+    CertificateSource,
+    DpopChecks,
+    Requirement,
+    ResourceMetadata,
+)
+from tokenward.tokens import ProvenKey
 from tokenward_litestar._cookies import add_cookies
+from tokenward_litestar._endpoints import EndpointMethod
 from tokenward_litestar._guard import ClaimsGuard, claims_provider, require_plugin, view_of
-from tokenward_litestar._openapi import document_refusals, document_scheme
-from tokenward_litestar._published_keys import add_key_handlers
-from tokenward_litestar._refusals import close_websocket, register_refusals
+from tokenward_litestar._guarded_handlers import run_guards_without_copies
+from tokenward_litestar._lifespan import LifespanMethod
+from tokenward_litestar._openapi import Documentation, documented_operation, documented_responses
+from tokenward_litestar._published_documents import add_document_handlers
+from tokenward_litestar._refusals import close_websocket, refuse_by_response, register_refusals
 from tokenward_litestar._startup_checks import HandlerChecks, refuse_duplicate_key
+from tokenward_litestar._token_pairs import TokenPairPlugin
+from tokenward_litestar._users import LoadUser, UserLoader
 
 __all__ = ["TokenAuth"]
 
@@ -27,6 +42,8 @@ ClaimsT = TypeVar("ClaimsT", bound=Claims)
 
 
 class TokenAuth(
+    LifespanMethod[ClaimsT],
+    EndpointMethod,
     BaseTokenAuth[ClaimsT, ClaimsGuard[ClaimsT], ClaimsGuard[ClaimsT]],
     InitPlugin,
     ReceiveRoutePlugin,
@@ -37,15 +54,19 @@ class TokenAuth(
     claims are in ``request.auth`` and in the handler argument that `dependency_key` names.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what `BaseTokenAuth` takes, and three more
         self,
         engine: TokenVerifier[ClaimsT],
         *,
         carriers: Sequence[Carrier] | None = None,
         realm: str = "api",
         scheme_name: str = "Bearer",
+        resource: ResourceMetadata | None = None,
+        dpop: DpopChecks | None = None,
+        mtls: CertificateSource | None = None,
         dependency_key: str = "claims",
         exclude_opt_key: str = "exclude_from_auth",
+        load_user: LoadUser[ClaimsT] | None = None,
     ) -> None:
         """Connect an engine to Litestar.
 
@@ -54,39 +75,99 @@ class TokenAuth(
             carriers: as for `BaseTokenAuth`.
             realm: as for `BaseTokenAuth`.
             scheme_name: as for `BaseTokenAuth`.
-            dependency_key: the name of the handler argument that receives the claims, as in
-                ``claims: NamedDependency[ShopClaims]``. Each `TokenAuth` of an app needs a
-                different name.
+            resource: as for `BaseTokenAuth`.
+            dpop: as for `BaseTokenAuth`.
+            mtls: as for `BaseTokenAuth`.
+            dependency_key: the name of the handler argument that receives the claims, as in ``claims:
+                NamedDependency[ShopClaims]``. Each `TokenAuth` of an app needs a different name.
             exclude_opt_key: a handler, controller or router with this key in its ``opt`` is
-                excluded from the guards of its outer layers, as in
-                ``@get("/health", exclude_from_auth=True)``. Guards of that layer itself still
-                apply.
+                excluded from the guards of its outer layers, as in ``@get(..., exclude_from_auth=True)``.
+                Guards of that layer itself still apply.
+            load_user: a function, sync or async, that returns the user of a token for
+                ``request.user``. Each request, and each handshake, calls it once, with the claims and
+                the connection, when a guard has accepted the token. If it returns None, the guard
+                refuses the request as it refuses an invalid token (`TokenRejectedError`).
 
         Raises:
             ConfigurationError: an argument is invalid, for example `carriers` is empty.
         """
-        super().__init__(engine, carriers=carriers, realm=realm, scheme_name=scheme_name)
+        super().__init__(
+            engine,
+            carriers=carriers,
+            realm=realm,
+            scheme_name=scheme_name,
+            resource=resource,
+            dpop=dpop,
+            mtls=mtls,
+        )
         self.dependency_key: str = dependency_key
         self._exclude_opt_key = exclude_opt_key
+        self._users = None if load_user is None else UserLoader(load_user)
         self._provider = claims_provider(self.authenticator)
+        self._documentation = Documentation(self._schemes)
         self._checks = HandlerChecks(self, self.authenticator, self._provider)
 
+    @property
+    def responses(self) -> dict[int, ResponseSpec]:
+        """The responses to refused requests, for the document of a handler that raises a `TokenError`.
+
+        Handlers with a guard have them already. For a login::
+
+            @post("/session", responses=auth.responses)
+        """
+        return documented_responses()
+
+    def refresh_operation(self, *, carriers: Sequence[Carrier] | None = None) -> type[Operation]:
+        """Return the description of a handler that calls `refresh`, for its OpenAPI document.
+
+        The document then names the places of the refresh token, the header of the CSRF token, and
+        the refusals::
+
+            @post("/refresh", operation_class=auth.refresh_operation())
+
+        Args:
+            carriers: as for `refresh`.
+
+        Raises:
+            ConfigurationError: `carriers` is invalid.
+        """
+        return documented_operation(self._documented_refresh(carriers))
+
     async def refresh(
-        self, request: Request[Any, Any, Any], *, carriers: Sequence[Carrier] | None = None
+        self,
+        request: Request[Any, Any, Any],
+        *,
+        carriers: Sequence[Carrier] | None = None,
+        check: Callable[[ClaimsT], Awaitable[bool] | bool] | None = None,
+        fresh: bool = False,
+        acr: str | None = None,
     ) -> TokenPair:
         """Exchange a request's refresh token for a new pair; see `TokenEngine.refresh`.
 
         Args:
             request: the request.
             carriers: where the token is looked for, instead of the carriers of this `TokenAuth`.
+            check: as for `TokenEngine.refresh`.
+            fresh: as for `TokenEngine.refresh`.
+            acr: as for `TokenEngine.refresh`.
 
         Raises:
-            TokenError: the token is refused. If the handler does not catch the error, the app sends
-                its response.
-            ConfigurationError: this `TokenAuth` is not a plugin of the app.
+            TokenError: the token is refused. If the handler does not catch it, the app answers it.
+            ConfigurationError: this `TokenAuth` is not a plugin of the app, or `check` is invalid.
         """
         require_plugin(request.app, self)
-        return await self.authenticator.refresh(view_of(request), carriers=carriers)
+        return await self.authenticator.refresh(
+            view_of(request), carriers=carriers, check=check, fresh=fresh, acr=acr
+        )
+
+    async def proven_key(self, request: Request[Any, Any, Any]) -> ProvenKey | None:
+        """Return the key that a login proves (RFC 9449 §5, RFC 8705 §3); see `Authenticator.proven_key`.
+
+        Raises:
+            TokenError: the proof is refused. If the handler does not catch it, the app answers it.
+            ConfigurationError: this `TokenAuth` has neither `dpop` nor `mtls`.
+        """
+        return await self.authenticator.proven_key(view_of(request))
 
     def check_origin(self, request: Request[Any, Any, Any]) -> None:
         """Refuse a request from a page of another origin. Use it in your login routes.
@@ -98,8 +179,7 @@ class TokenAuth(
             request: the request.
 
         Raises:
-            OriginNotAllowedError: the request comes from a page of another origin. If the handler
-                does not catch the error, the app sends its response.
+            OriginNotAllowedError: a page of another origin sent it. The app answers the error.
             ConfigurationError: there is no `CookieCarrier`.
         """
         self.authenticator.cookies.check_origin(view_of(request))
@@ -137,8 +217,8 @@ class TokenAuth(
         Args:
             websocket: the accepted WebSocket.
             claims: the claims of the WebSocket's token.
-            check_every: the interval between revocation checks. An expired token is noticed at
-                its expiry, whatever the interval.
+            check_every: the interval between revocation checks. An expiry takes effect on
+                time and does not wait for a check.
 
         Raises:
             ConfigurationError: `check_every` is not a timedelta above zero.
@@ -152,14 +232,25 @@ class TokenAuth(
     def publish_keys(self, app: Litestar, publisher: KeyPublisher) -> None:
         """Serve the public keys, and the issuer's metadata, at the paths of the publisher.
 
-        The routes answer GET and HEAD, need no token whatever the guards of the app, and are not in
-        the OpenAPI document.
+        The routes answer GET, HEAD and OPTIONS and are not in the OpenAPI document. The app's
+        guards do not guard them, and pages of every origin may read them.
 
         Args:
             app: the app, mounted at the root of its host.
             publisher: the publisher of the engine's ring.
         """
-        add_key_handlers(app, publisher, self._exclude_opt_key)
+        add_document_handlers(app, publisher, self._exclude_opt_key)
+
+    def publish_resource(self, app: Litestar) -> None:
+        """Serve the metadata of this `TokenAuth`'s `resource` (RFC 9728), as `publish_keys` does.
+
+        Args:
+            app: the app, mounted at the root of its host.
+
+        Raises:
+            ConfigurationError: this `TokenAuth` has no `resource`.
+        """
+        add_document_handlers(app, self._published_resource, self._exclude_opt_key)
 
     def on_app_init(self, app_config: AppConfig) -> AppConfig:
         """Register the responses, the claims and the security scheme. Litestar calls this.
@@ -170,12 +261,12 @@ class TokenAuth(
         refuse_duplicate_key(app_config, self, self.dependency_key)
         register_refusals(app_config, self.authenticator.refusal)
         app_config.dependencies.setdefault(self.dependency_key, self._provider)
-        scheme = self.authenticator.carriers[0].security_scheme
-        document_scheme(app_config, self.scheme_name, scheme)
+        self._documentation.add_to(app_config)
+        app_config.plugins.append(TokenPairPlugin())
         return app_config
 
     def receive_route(self, route: BaseRoute) -> None:
-        """Check a route, and document what its guards require. Litestar calls this for each route.
+        """Check a route, and add its refusals and its document. Litestar calls this for each route.
 
         Raises:
             ConfigurationError: a handler takes claims from the request, has a claims argument but
@@ -184,28 +275,26 @@ class TokenAuth(
         """
         if isinstance(route, ASGIRoute | WebSocketRoute):
             self._checks.check(route.route_handler)
+            refuse_by_response(route.route_handler)
         for handler in getattr(route, "route_handlers", ()):
             self._checks.check(handler)
-            requirements = self._requirements_of(handler)
-            if requirements:
-                alternatives = scope_alternatives(requirements)
-                document_refusals(handler, self.scheme_name, alternatives)
+            self._documentation.describe(handler, self._requirements_of(handler))
+            run_guards_without_copies(handler)
 
     def _required_guard(self, requirement: Requirement[ClaimsT]) -> ClaimsGuard[ClaimsT]:
+        key = self._exclude_opt_key
         return ClaimsGuard(
-            self, self.authenticator, requirement, exclude_opt_key=self._exclude_opt_key
+            self, self.authenticator, requirement, exclude_opt_key=key, users=self._users
         )
 
-    def _optional_guard(self, requirement: Requirement[ClaimsT]) -> ClaimsGuard[ClaimsT]:
-        return self._required_guard(requirement)
+    _optional_guard = _required_guard
 
     def _requirements_of(self, handler: BaseRouteHandler) -> list[Requirement[ClaimsT]]:
-        """Return the requirements of the guards of a handler that always need a token."""
+        """Return the requirements of the guards of this `TokenAuth` that apply to a handler."""
         return [
             guard.requirement
             for guard in handler.resolve_guards()
             if isinstance(guard, ClaimsGuard)
             and guard.authenticator is self.authenticator
-            and not guard.requirement.optional
             and not guard.excludes(handler)
         ]

@@ -1,6 +1,5 @@
 """The guard that authenticates a connection and stores its claims."""
 
-from collections.abc import MutableMapping
 from typing import Any, Generic, NoReturn, Self, TypeVar, cast
 
 from litestar import Litestar
@@ -13,7 +12,8 @@ from litestar.types import Scope
 
 from tokenward import Claims, ConfigurationError, TokenError
 from tokenward.http import Authenticator, RequestView, Requirement
-from tokenward_litestar._refusals import RefusedRequest, RefusedWebSocket
+from tokenward_litestar._refusals import RefusedRequest, RefusedWebSocket, own_handler
+from tokenward_litestar._users import UserLoader
 
 __all__ = ["ClaimsGuard", "claims_provider", "require_plugin", "view_of"]
 
@@ -23,7 +23,7 @@ ClaimsT = TypeVar("ClaimsT", bound=Claims)
 def view_of(connection: ASGIConnection[Any, Any, Any, Any]) -> RequestView:
     """Return the core's view of a request or handshake. Litestar caches the body it reads."""
     return RequestView(
-        cast("MutableMapping[str, Any]", connection.scope),
+        connection.scope,
         connection.body if isinstance(connection, Request) else None,
     )
 
@@ -38,6 +38,7 @@ class ClaimsGuard(Generic[ClaimsT]):
         requirement: Requirement[ClaimsT],
         *,
         exclude_opt_key: str,
+        users: UserLoader[ClaimsT] | None,
     ) -> None:
         """Create the guard for one requirement.
 
@@ -46,11 +47,13 @@ class ClaimsGuard(Generic[ClaimsT]):
             authenticator: authenticates the connections.
             requirement: what the routes require.
             exclude_opt_key: the ``opt`` key of handlers that the guard skips.
+            users: loads the user of the claims, if the app has a function for that.
         """
         self.plugin = plugin
         self.authenticator = authenticator
         self.requirement = requirement
         self._exclude_opt_key = exclude_opt_key
+        self._users = users
 
     def __deepcopy__(self, memo: object) -> Self:
         """Return the same guard: Litestar copies controllers and routers, but not the engine."""
@@ -92,10 +95,14 @@ class ClaimsGuard(Generic[ClaimsT]):
 
         try:
             claims = await self.authenticator.authenticate(view_of(connection), self.requirement)
+            if self._users is not None:
+                await self._users.load(claims, connection)
         except TokenError as error:
-            refusal = self.authenticator.refusal(error)
+            refusal = self.authenticator.refusal(error, self.requirement)
             if connection.scope["type"] == ScopeType.WEBSOCKET:
-                raise RefusedWebSocket(refusal) from error
+                raise RefusedWebSocket(error, refusal) from error
+            if own_handler(handler, error) is not None:
+                raise
             raise RefusedRequest(refusal) from error
 
         stored = _stored_claims(connection.scope)
@@ -131,9 +138,7 @@ def claims_provider(authenticator: Authenticator[Any]) -> Provide:
     return Provide(provide_claims, sync_to_thread=False)
 
 
-def _stored_claims(scope: Scope) -> dict[Authenticator[Any], Claims | None]:
+def _stored_claims(scope: Any) -> dict[Authenticator[Any], Claims | None]:  # noqa: ANN401 - a Scope with our key
     """Return the claims of a connection, by authenticator."""
-    stored: dict[Authenticator[Any], Claims | None] = cast("dict[str, Any]", scope).setdefault(
-        "tokenward.claims", {}
-    )
+    stored: dict[Authenticator[Any], Claims | None] = scope.setdefault("tokenward.claims", {})
     return stored

@@ -1,35 +1,51 @@
 """`TokenAuth`: the public class of this adapter."""
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from typing import TypeVar, cast
 
-from quart import Blueprint, Quart, Request, Response, Websocket, current_app
+from quart import Quart, Request, Response, Websocket, current_app
 
-from tokenward import Claims, KeyPublisher, TokenPair, TokenType
+from tokenward import Claims, KeyPublisher, TokenPair
 from tokenward.engine import TokenVerifier
-from tokenward.http import BaseTokenAuth, Carrier, Requirement, keyword_arguments_only
+from tokenward.http import (
+    BaseTokenAuth,
+    Carrier,
+    CertificateSource,
+    DpopChecks,
+    Requirement,
+    ResourceMetadata,
+)
+from tokenward.tokens import ProvenKey
 from tokenward_quart._apps import RegisteredApps
 from tokenward_quart._arguments import check_type
 from tokenward_quart._claims import claims_of, require_claims
 from tokenward_quart._connection import unwrap_proxy, view_of
 from tokenward_quart._cookies import add_cookies
 from tokenward_quart._decorator import GuardDecorator, ViewDecorator
-from tokenward_quart._openapi import document_route_groups, document_scheme
-from tokenward_quart._published_keys import add_key_routes
+from tokenward_quart._endpoints import EndpointMethod
+from tokenward_quart._guard_method import GuardMethod
+from tokenward_quart._lifespan import LifespanMethod
+from tokenward_quart._openapi import document_app, document_refresh, document_refusals
+from tokenward_quart._published_documents import add_document_routes
 from tokenward_quart._refusals import register_refusals
-from tokenward_quart._route_groups import guard_group
-from tokenward_quart._startup_checks import check_app
+from tokenward_quart._startup_checks import check_app, run_at_start
 from tokenward_quart._unregistered_apps import UnregisteredAppChecks
 from tokenward_quart._websockets import close_websocket, track_websockets
 
 __all__ = ["TokenAuth"]
 
 ClaimsT = TypeVar("ClaimsT", bound=Claims)
+ViewT = TypeVar("ViewT", bound=Callable[..., object])
 
 
-class TokenAuth(BaseTokenAuth[ClaimsT, ViewDecorator, ViewDecorator]):
+class TokenAuth(
+    LifespanMethod[ClaimsT],
+    EndpointMethod,
+    GuardMethod[ClaimsT],
+    BaseTokenAuth[ClaimsT, ViewDecorator, ViewDecorator],
+):
     """An engine connected to Quart.
 
     `required` and `optional` return a decorator for handlers, placed below ``@app.route``. The
@@ -43,9 +59,19 @@ class TokenAuth(BaseTokenAuth[ClaimsT, ViewDecorator, ViewDecorator]):
         carriers: Sequence[Carrier] | None = None,
         realm: str = "api",
         scheme_name: str = "Bearer",
+        resource: ResourceMetadata | None = None,
+        dpop: DpopChecks | None = None,
+        mtls: CertificateSource | None = None,
     ) -> None:
-        # No docstring: editors show that of the base class.
-        super().__init__(engine, carriers=carriers, realm=realm, scheme_name=scheme_name)
+        super().__init__(
+            engine,
+            carriers=carriers,
+            realm=realm,
+            scheme_name=scheme_name,
+            resource=resource,
+            dpop=dpop,
+            mtls=mtls,
+        )
         self._apps = RegisteredApps()
         self._unregistered_apps = UnregisteredAppChecks()
 
@@ -67,75 +93,68 @@ class TokenAuth(BaseTokenAuth[ClaimsT, ViewDecorator, ViewDecorator]):
         """
         return cast("ClaimsT | None", claims_of(self.authenticator))
 
-    @keyword_arguments_only("auth.guard(group) or auth.guard(group, scopes=[...])")
-    def guard(
-        self,
-        group: Quart | Blueprint,
-        *,
-        type: TokenType = "access",
-        fresh: bool | timedelta = False,
-        scopes: Collection[str] = (),
-        any_scope: Collection[str] | None = None,
-        carriers: Sequence[Carrier] | None = None,
-        check: Callable[[ClaimsT], Awaitable[bool] | bool] | None = None,
-    ) -> None:
-        """Require a token for every HTTP and WebSocket route of a blueprint or of the app.
+    def responses(self, view: ViewT) -> ViewT:
+        """Document the refusals of a view without a guard that raises a `TokenError`.
 
-        ::
+        A decorator, placed below ``@app.route``. Without quart-schema it does nothing.
+        """
+        return document_refusals(view)
 
-            auth.guard(admin, scopes=["admin"])
-            app.register_blueprint(admin)
+    def refresh_operation(self, *, carriers: Sequence[Carrier] | None = None) -> ViewDecorator:
+        """Document the refresh token, the CSRF header and the refusals of a view that calls `refresh`.
 
-        The guard includes nested blueprints and static files. Use it instead of a decorated
-        ``before_request`` function, which Quart runs only for HTTP, so that WebSockets would stay
-        unprotected. A handler can require more with `required`. The documents of `publish_keys`
-        stay public.
+        A decorator, placed below ``@app.route``. Without quart-schema it does nothing.
 
         Args:
-            group: a blueprint that is not registered yet, or an app.
-            type: as for `required`.
-            fresh: as for `required`.
-            scopes: as for `required`.
-            any_scope: as for `required`.
-            carriers: as for `required`.
-            check: as for `required`.
+            carriers: as for `refresh`.
 
         Raises:
-            TypeError: `group` is neither a blueprint nor an app.
-            ConfigurationError: an argument is invalid.
+            ConfigurationError: `carriers` is invalid.
         """
-        requirement = Requirement(
-            type=type,
-            fresh=fresh,
-            scopes=scopes,
-            any_scope=any_scope,
-            carriers=carriers,
-            check=check,
-        )
-        guard_group(group, self._required_guard(requirement))
+        return document_refresh(self._documented_refresh(carriers))
 
     async def refresh(
-        self, request: Request, *, carriers: Sequence[Carrier] | None = None
+        self,
+        request: Request,
+        *,
+        carriers: Sequence[Carrier] | None = None,
+        check: Callable[[ClaimsT], Awaitable[bool] | bool] | None = None,
+        fresh: bool = False,
+        acr: str | None = None,
     ) -> TokenPair:
         """Exchange a request's refresh token for a new pair; see `TokenEngine.refresh`.
 
         Args:
             request: the request, for example ``quart.request``.
             carriers: where the token is looked for, instead of the carriers of this `TokenAuth`.
+            check: a check of your own, sync or async, called with the claims of the refresh token
+                before it is consumed. Any result but True refuses the request.
+            fresh: whether the user has just logged in again, which `check` verifies.
+            acr: the level of this login.
 
         Raises:
             TokenError: the token is refused. If the handler does not catch the error, the app sends
                 its response.
-            ConfigurationError: `init_app` was not called for the app.
+            ConfigurationError: `init_app` was not called for the app, or `check` is not a function
+                of the claims.
             TypeError: `request` is not a request.
         """
         check_type(
-            request,
-            Request,
-            "refresh needs a Request: to refresh a token string, call engine.refresh(token).",
+            request, Request, "refresh needs a Request: for text, call engine.refresh(text)."
         )
         self._apps.require(unwrap_proxy(current_app))
-        return await self.authenticator.refresh(view_of(request), carriers=carriers)
+        return await self.authenticator.refresh(
+            view_of(request), carriers=carriers, check=check, fresh=fresh, acr=acr
+        )
+
+    async def proven_key(self, request: Request) -> ProvenKey | None:
+        """Return the key that a login proves (RFC 9449 §5, RFC 8705 §3); see `Authenticator.proven_key`.
+
+        Raises:
+            TokenError: the proof is refused. If the handler does not catch it, the app answers it.
+            ConfigurationError: this `TokenAuth` has neither `dpop` nor `mtls`.
+        """
+        return await self.authenticator.proven_key(view_of(request))
 
     def check_origin(self, request: Request) -> None:
         """Refuse a request from a page of another origin. Use it in your login routes.
@@ -186,8 +205,8 @@ class TokenAuth(BaseTokenAuth[ClaimsT, ViewDecorator, ViewDecorator]):
         Args:
             websocket: the WebSocket, for example ``quart.websocket``.
             claims: the claims of the WebSocket's token.
-            check_every: the interval between revocation checks. An expired token is noticed at
-                its expiry, whatever the interval.
+            check_every: the interval between revocation checks. An expiry takes effect on
+                time and does not wait for a check.
 
         Raises:
             ConfigurationError: `check_every` is not a timedelta above zero.
@@ -201,8 +220,8 @@ class TokenAuth(BaseTokenAuth[ClaimsT, ViewDecorator, ViewDecorator]):
     def publish_keys(self, app: Quart, publisher: KeyPublisher) -> None:
         """Serve the public keys, and the issuer's metadata, at the paths of the publisher.
 
-        The routes answer GET and HEAD, need no token whatever the guards of the app, and are not in
-        quart-schema's document.
+        The routes answer GET, HEAD and OPTIONS and are not in quart-schema's document. The app's
+        guards do not guard them, and pages of every origin may read them.
 
         Args:
             app: the app, mounted at the root of its host.
@@ -211,23 +230,27 @@ class TokenAuth(BaseTokenAuth[ClaimsT, ViewDecorator, ViewDecorator]):
         Raises:
             TypeError: `app` is not a Quart app, or `publisher` is not a KeyPublisher.
         """
-        check_type(
-            app,
-            Quart,
-            "publish_keys needs the Quart app first: call auth.publish_keys(app, publisher).",
-        )
-        check_type(
-            publisher, KeyPublisher, "publish_keys needs a KeyPublisher: pass KeyPublisher(ring)."
-        )
-        add_key_routes(app, publisher)
+        check_type(publisher, KeyPublisher, "publish_keys needs a KeyPublisher of the ring.")
+        add_document_routes(app, publisher)
+
+    def publish_resource(self, app: Quart) -> None:
+        """Serve the metadata of this `TokenAuth`'s `resource` (RFC 9728), as `publish_keys` does.
+
+        Args:
+            app: the app, mounted at the root of its host.
+
+        Raises:
+            ConfigurationError: this `TokenAuth` has no `resource`.
+            TypeError: `app` is not a Quart app.
+        """
+        add_document_routes(app, self._published_resource)
 
     def init_app(self, app: Quart) -> None:
         """Register with an app: send responses to refused requests, document them, check the app.
 
-        Call it before or after you add routes, also in an app factory. A `TokenError` that a
-        handler raises itself, for example through `engine.refresh`, gets the same response as a
-        refusal of the decorator. Your own error handlers for the error, a status or HTTPException
-        are called first. quart-schema, if installed, gets the security scheme.
+        Call it before or after you add routes, also in an app factory. A `TokenError` that a handler
+        raises itself, for example through `engine.refresh`, is refused in the same way. Your own
+        error handlers for the error, a status or HTTPException are called first.
 
         The app does not start, and refuses every request, if it has one of these mistakes:
         decorators in the wrong order, an unprotected WebSocket in a group whose HTTP routes are
@@ -237,38 +260,22 @@ class TokenAuth(BaseTokenAuth[ClaimsT, ViewDecorator, ViewDecorator]):
         Raises:
             TypeError: `app` is not a Quart app.
         """
-        check_type(
-            app, Quart, "init_app needs the Quart app: to guard a blueprint, call auth.guard(...)."
-        )
+        check_type(app, Quart, "init_app needs the Quart app; auth.guard(...) guards a blueprint.")
         if app in self._apps:
             return
-
         self._apps.add(app)
         self._unregistered_apps.stop()
-        is_checked = False
 
-        async def check_once() -> None:
-            nonlocal is_checked
-            if not is_checked:
-                check_app(app)
-                self._document(app)
-                document_route_groups(app)
-                is_checked = True
+        def start() -> None:
+            check_app(app)
+            document_app(app, self._schemes)
 
         register_refusals(app, self.authenticator.refusal)
         track_websockets(app)
-        app.before_serving(check_once)
-        # Not every server sends lifespan events, and test clients do not.
-        app.before_request(check_once)
-        app.before_websocket(check_once)
-        self._document(app)
+        run_at_start(app, start)
+        document_app(app, self._schemes)
 
     def _required_guard(self, requirement: Requirement[ClaimsT]) -> ViewDecorator:
-        return GuardDecorator(self._apps, self.authenticator, requirement, self.scheme_name)
+        return GuardDecorator(self._apps, self.authenticator, requirement, self._schemes)
 
-    def _optional_guard(self, requirement: Requirement[ClaimsT]) -> ViewDecorator:
-        return self._required_guard(requirement)
-
-    def _document(self, app: Quart) -> None:
-        scheme = self.authenticator.carriers[0].security_scheme
-        document_scheme(app, self.scheme_name, scheme)
+    _optional_guard = _required_guard

@@ -63,7 +63,8 @@ def require_claims(claims: Claims | None) -> Claims:
 
 
 def _claims_by_authenticator(connection: Connection) -> _ClaimsByAuthenticator:
-    return cast("_ClaimsByAuthenticator", scope_of(connection).setdefault(_CLAIMS, {}))
+    claims: _ClaimsByAuthenticator = scope_of(connection).setdefault(_CLAIMS, {})
+    return claims
 
 
 current_claims: Claims = cast("Claims", LocalProxy(_only_claims))

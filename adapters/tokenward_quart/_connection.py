@@ -11,7 +11,6 @@ from quart import (
     request,
     websocket,
 )
-from werkzeug.local import LocalProxy
 
 from tokenward.http import RequestView
 
@@ -43,12 +42,14 @@ def current_connection() -> Connection:
 
 def unwrap_proxy(proxy: ObjectT) -> ObjectT:
     """Return the object behind one of Quart's proxies."""
-    return cast("LocalProxy[ObjectT]", proxy)._get_current_object()  # noqa: SLF001 - a documented method
+    current: ObjectT = proxy._get_current_object()  # type: ignore[attr-defined] # noqa: SLF001 - documented
+    return current
 
 
 def scope_of(connection: Connection) -> MutableMapping[str, Any]:
     """Return the ASGI scope."""
-    return cast("MutableMapping[str, Any]", connection.scope)
+    scope: MutableMapping[str, Any] = connection.scope  # type: ignore[assignment] # a dictionary
+    return scope
 
 
 def view_of(connection: Connection) -> RequestView:

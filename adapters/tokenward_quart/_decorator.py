@@ -8,12 +8,12 @@ from typing import Generic, NoReturn, Protocol, TypeVar, cast
 from quart import current_app
 
 from tokenward import Claims, TokenError
-from tokenward.http import Authenticator, Requirement
+from tokenward.http import Authenticator, DocumentedGuard, Requirement, SecuritySchemes
 from tokenward_quart._apps import RegisteredApps
 from tokenward_quart._claims import store_claims
 from tokenward_quart._connection import current_connection, unwrap_proxy, view_of
 from tokenward_quart._openapi import document_view
-from tokenward_quart._published_keys import is_published_document
+from tokenward_quart._published_documents import is_public
 from tokenward_quart._refusals import remember_refusal
 from tokenward_quart._view_functions import mark_guard, mark_passed_to_decorator
 
@@ -39,13 +39,13 @@ class GuardDecorator(Generic[ClaimsT]):
         apps: RegisteredApps,
         authenticator: Authenticator[ClaimsT],
         requirement: Requirement[ClaimsT],
-        scheme_name: str,
+        schemes: SecuritySchemes,
     ) -> None:
         """Create the decorator for one requirement of a `TokenAuth`."""
         self._apps = apps
         self._authenticator = authenticator
         self._requirement = requirement
-        self._scheme_name = scheme_name
+        self._documented = DocumentedGuard(schemes, requirement)
         # Quart needs a name if this object is registered by mistake; the startup check explains it.
         self.__name__ = "required"
 
@@ -68,8 +68,7 @@ class GuardDecorator(Generic[ClaimsT]):
 
         mark_passed_to_decorator(view, self._apps)
         mark_guard(guarded, self._apps, self._requirement)
-        if not self._requirement.optional:
-            document_view(guarded, self._scheme_name, self._requirement)
+        document_view(guarded, self._documented)
         return cast("ViewT", guarded)
 
     def __iter__(self) -> NoReturn:
@@ -86,14 +85,15 @@ class GuardDecorator(Generic[ClaimsT]):
         connection, app = current_connection(), unwrap_proxy(current_app)
         self._apps.require(app)
         # The views of published documents are public, also in a guarded app or blueprint.
-        if is_published_document(app, connection):
+        if is_public(app, connection):
             return False
 
         authenticator = self._authenticator
         try:
             claims = await authenticator.authenticate(view_of(connection), self._requirement)
         except TokenError as error:
-            remember_refusal(connection, error, authenticator.refusal(error))
+            refusal = authenticator.refusal(error, self._requirement)
+            remember_refusal(connection, error, refusal)
             raise
 
         store_claims(connection, authenticator, claims)

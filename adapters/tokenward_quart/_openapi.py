@@ -1,29 +1,71 @@
-"""Adds the security scheme and the required scopes to quart-schema's document, if installed."""
+"""Adds what guards require to the OpenAPI document of quart-schema."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import make_dataclass
-from functools import reduce
-from itertools import product
-from types import FunctionType
-from typing import Any, Final, TypeAlias
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Protocol, TypeAlias, TypeVar
 
+from pydantic import JsonValue
 from quart import Quart
 
-from tokenward.http import Refusal, Requirement, scope_alternatives
+from tokenward.http import (
+    REFUSAL_BODY,
+    DocumentedGuard,
+    SecuritySchemes,
+    add_parameters,
+    header_parameters,
+    refusal_responses,
+    security_of,
+)
 from tokenward_quart._route_groups import groups_of_endpoint
 
-__all__ = ["document_route_groups", "document_scheme", "document_view", "hide_view"]
+__all__ = ["document_app", "document_refresh", "document_refusals", "document_view", "hide_view"]
 
-_Requirements: TypeAlias = Mapping[str, Sequence[Requirement[Any]]]
-"""What the guards require, by the name of the security scheme."""
-_REQUIRED: Final = "_tokenward_requirements"
+_GUARDS: Final = "_tokenward_documented_guards"
+_REFUSES: Final = "_tokenward_refuses"
+_COMPONENT: Final = "RefusalBody"
+ViewT = TypeVar("ViewT", bound=Callable[..., Any])
+_Paths: TypeAlias = tuple[dict[str, dict[str, Any]], dict[str, Any]]
+"""The Path Item Objects of a route by path, and the components that they refer to."""
 
 
-def document_view(view: Callable[..., Any], name: str, requirement: Requirement[Any]) -> None:
-    """Document the scopes of a guarded function, in addition to those of functions it wraps."""
-    required = _merged(_requirements_of(view), {name: [requirement]})
-    setattr(view, _REQUIRED, required)
-    _document(view, required)
+class _Rule(Protocol):
+    """A rule of Werkzeug."""
+
+    endpoint: str
+
+
+@dataclass
+class _SecurityScheme:
+    """A Security Scheme Object with the interface of quart-schema's own classes.
+
+    Those classes have no place for every type of scheme that a carrier can have.
+    """
+
+    members: Mapping[str, JsonValue]
+
+    def schema(self, *, camelize: bool = False) -> dict[str, JsonValue]:  # noqa: ARG002
+        return {**self.members}
+
+
+def document_view(view: Callable[..., Any], guard: DocumentedGuard) -> None:
+    """Document a guard of a function, in addition to the guards of functions that it wraps."""
+    setattr(view, _GUARDS, [*_guards_of(view), guard])
+
+
+def document_refusals(view: ViewT) -> ViewT:
+    """Document the refusals of a function without a guard, and return it."""
+    setattr(view, _REFUSES, True)
+    return view
+
+
+def document_refresh(guard: DocumentedGuard) -> Callable[[ViewT], ViewT]:
+    """Return a decorator for a view that reads a refresh token itself."""
+
+    def document(view: ViewT) -> ViewT:
+        document_view(view, guard)
+        return view
+
+    return document
 
 
 def hide_view(view: Callable[..., Any]) -> None:
@@ -35,62 +77,64 @@ def hide_view(view: Callable[..., Any]) -> None:
     hide(view)
 
 
-def document_scheme(app: Quart, name: str, scheme: Mapping[str, str]) -> None:
-    """Add the security scheme to the app's document, if quart-schema is already set up."""
+def document_app(app: Quart, schemes: SecuritySchemes) -> None:
+    """Document the guards of an app, if quart-schema is already set up.
+
+    Repeated calls change nothing. A security scheme that the user defined under our name wins.
+    """
     extension = app.extensions.get("QUART_SCHEMA")
-    if extension is None:
-        return
-
-    from quart_schema.openapi import APIKeySecurityScheme, HttpSecurityScheme
-
-    security_scheme = (
-        HttpSecurityScheme(scheme=scheme["scheme"], bearer_format=scheme.get("bearerFormat"))
-        if scheme["type"] == "http"
-        else APIKeySecurityScheme(name=scheme["name"], in_=scheme["in"])  # type: ignore[arg-type]
-    )
-    extension.security_schemes = {**(extension.security_schemes or {}), name: security_scheme}
+    if extension is not None:
+        _add_schemes(extension, schemes)
+        provider = extension.openapi_provider
+        if not isinstance(provider.build_paths, _GuardedPaths):
+            provider.build_paths = _GuardedPaths(app, extension, provider.build_paths)
 
 
-def document_route_groups(app: Quart) -> None:
-    """Document for every route the scopes that the guards of its groups require."""
-    for endpoint, view in app.view_functions.items():
-        guards = [
-            _requirements_of(function)
+def _add_schemes(extension: Any, schemes: SecuritySchemes) -> None:  # noqa: ANN401 - may be absent
+    ours = {name: _SecurityScheme(members) for name, members in schemes.objects.items()}
+    extension.security_schemes = {**ours, **(extension.security_schemes or {})}
+
+
+class _GuardedPaths:
+    """Replaces the method `build_paths` of quart-schema's provider, which users may override."""
+
+    def __init__(self, app: Quart, extension: Any, build: Callable[[_Rule], _Paths]) -> None:  # noqa: ANN401
+        self._app = app
+        self._extension = extension
+        self._build = build
+
+    def __call__(self, rule: _Rule) -> _Paths:
+        paths, components = self._build(rule)
+        view = self._app.view_functions[rule.endpoint]
+        guards = [*self._guards_of_groups(rule.endpoint), *_guards_of(view)]
+        if guards or hasattr(view, _REFUSES):
+            components = {**components, _COMPONENT: REFUSAL_BODY}
+            for item in paths.values():
+                for method, operation in item.items():
+                    _document(operation, method, guards)
+            # quart-schema reads them after the paths.
+            for guard in guards:
+                _add_schemes(self._extension, guard.schemes)
+        return paths, components
+
+    def _guards_of_groups(self, endpoint: str) -> list[DocumentedGuard]:
+        return [
+            guard
             for group in groups_of_endpoint(endpoint)
-            for function in app.before_request_funcs.get(group, ())
+            for function in self._app.before_request_funcs.get(group, ())
+            for guard in _guards_of(function)
         ]
-        required = reduce(_merged, [*guards, _requirements_of(view)])
-        if required and isinstance(view, FunctionType):
-            _document(view, required)
 
 
-def _requirements_of(function: Callable[..., Any]) -> _Requirements:
-    required: _Requirements = getattr(function, _REQUIRED, {})
-    return required
+def _guards_of(function: Callable[..., Any]) -> list[DocumentedGuard]:
+    guards: list[DocumentedGuard] = getattr(function, _GUARDS, [])
+    return guards
 
 
-def _merged(first: _Requirements, second: _Requirements) -> _Requirements:
-    names = dict.fromkeys([*first, *second])
-    return {name: [*first.get(name, ()), *second.get(name, ())] for name in names}
-
-
-def _document(view: Callable[..., Any], required: _Requirements) -> None:
-    try:
-        from quart_schema import document_response, security_scheme
-        from quart_schema.validation import QUART_SCHEMA_RESPONSE_ATTRIBUTE
-    except ImportError:
-        return
-
-    # Each object has all schemes: several objects are alternatives (OpenAPI 3.1 §4.8.30).
-    alternatives = product(*map(scope_alternatives, required.values()))
-    security_scheme([dict(zip(required, each, strict=True)) for each in alternatives])(view)
-
-    # A copy, because functools.wraps shares the attribute with the wrapped function.
-    own = {**getattr(view, QUART_SCHEMA_RESPONSE_ATTRIBUTE, {})}
-    setattr(view, QUART_SCHEMA_RESPONSE_ATTRIBUTE, own)
-    for status, description in Refusal.documented.items():
-        if status not in own:
-            members = [("detail", str), ("code", str)]
-            # The docstring of the dataclass becomes the description.
-            body = make_dataclass("Refusal", members, namespace={"__doc__": description})
-            document_response(body, status)(view)
+def _document(operation: dict[str, Any], method: str, guards: list[DocumentedGuard]) -> None:
+    if guards:
+        operation["security"] = security_of(guards, operation.get("security"))
+        add_parameters(operation, header_parameters(guards, method))
+    # The numbers of quart-schema and our texts would be two members of one name in the JSON.
+    own = {str(status): response for status, response in operation["responses"].items()}
+    operation["responses"] = {**refusal_responses(_COMPONENT), **own}

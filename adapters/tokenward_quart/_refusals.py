@@ -33,7 +33,12 @@ def remember_refusal(connection: Connection, error: TokenError, refusal: Refusal
 
 
 def register_refusals(app: Quart, refusal_of: Callable[[TokenError], Refusal]) -> None:
-    """Make the app send a refusal for every TokenError, including those that handlers raise."""
+    """Make the app send a refusal for every TokenError, including those that handlers raise.
+
+    A handler that the app already has for TokenError stays.
+    """
+    if TokenError in app.error_handler_spec[None][None]:
+        return
 
     async def token_error(error: TokenError) -> HTTPException | ResponseReturnValue | None:
         connection = current_connection()

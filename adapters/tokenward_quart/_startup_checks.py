@@ -1,7 +1,7 @@
 """Refuses to start an app whose guards or claims are used incorrectly."""
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dis import get_instructions
 from types import FunctionType, MethodType
 from typing import Any, Final, get_type_hints
@@ -20,7 +20,7 @@ from tokenward_quart._view_functions import (
     wrapped_functions,
 )
 
-__all__ = ["check_app"]
+__all__ = ["check_app", "run_at_start"]
 
 _GUARD_METHODS: Final = ("required", "optional", "guard")
 # The attributes in which quart-schema stores the models that it fills from a request.
@@ -29,6 +29,27 @@ _REQUEST_MODELS: Final = (
     "_quart_schema_querystring_schema",
     "_quart_schema_headers_schema",
 )
+
+
+def run_at_start(app: Quart, start: Callable[[], None]) -> None:
+    """Call a function once, before the app answers anything; again if it raised an error."""
+    is_started = False
+
+    async def start_once() -> None:
+        nonlocal is_started
+        if not is_started:
+            start()
+            is_started = True
+            # Later requests do not call it: Quart takes longer for this than for the call itself.
+            for hooks in (app.before_request_funcs, app.before_websocket_funcs):
+                # A new list, because Quart may be iterating over the old one.
+                others: list[Any] = [hook for hook in hooks[None] if hook is not start_once]
+                hooks[None] = others
+
+    app.before_serving(start_once)
+    # Not every server sends lifespan events, and test clients do not.
+    app.before_request(start_once)
+    app.before_websocket(start_once)
 
 
 def check_app(app: Quart) -> None:

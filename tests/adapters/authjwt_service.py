@@ -14,9 +14,9 @@ import pytest
 from fastapi import Depends, FastAPI, Query, Request, WebSocket
 from fastapi.responses import JSONResponse, Response
 
-from tests.adapters.contract import client_of
 from tests.support import SECRET, payload_of, signed
 from tokenward import Key
+from tokenward.testing.adapters.service import client_of
 from tokenward_fastapi.authjwt import AuthJWT
 from tokenward_fastapi.authjwt.exceptions import AuthJWTException
 

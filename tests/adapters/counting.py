@@ -17,10 +17,10 @@ from typing import Any, Final
 
 from pydantic import Field
 
-from tests.adapters import contract as c
 from tests.support import ShopClaims
 from tokenward import Key, KeyRing, TokenEngine, TokenPolicy
 from tokenward.testing import FrozenClock
+from tokenward.testing.adapters.service import AUDIENCE, ISSUER, PatchyStore
 
 __all__ = ["CountedApp", "CountedClaims", "Work", "counted_engine"]
 
@@ -112,9 +112,9 @@ def counted_engine(clock: FrozenClock, key: Key, **policy: int) -> TokenEngine[S
     """Build the contract's engine with a key and counted claims."""
     return TokenEngine(
         KeyRing(key),
-        policy=TokenPolicy(issuer=c.ISSUER, audience=c.AUDIENCE, **policy),  # type: ignore[arg-type] # of the memory
+        policy=TokenPolicy(issuer=ISSUER, audience=AUDIENCE, **policy),  # type: ignore[arg-type] # of the memory
         claims_model=CountedClaims,
-        store=c.PatchyStore(),
+        store=PatchyStore(),
         clock=clock,
     )
 

@@ -5,7 +5,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from typing import Annotated, Any
@@ -14,11 +14,19 @@ import httpx
 import pytest
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request, Response, WebSocket
 
-from tests.adapters import contract as c
-from tests.adapters.contract import bearer, client_of, contract_engine, shop_token
 from tests.support import NOW, SECRET, CountingKey, FrozenClock, ShopClaims
-from tokenward import BearerHeader, TokenEngine, TokenPair, TokenRevokedError
-from tokenward.http import ProxyCookieCarrier, QueryCarrier, WebSocketProtocolCarrier
+from tokenward import TokenEngine, TokenPair, TokenRevokedError
+from tokenward.http import QueryCarrier, WebSocketProtocolCarrier
+from tokenward.testing.adapters.service import (
+    BROWSER_CARRIERS,
+    bearer,
+    client_of,
+    contract_engine,
+    guarded_routes,
+    is_employed,
+    pause,
+    shop_token,
+)
 from tokenward_fastapi import TokenAuth
 
 GOOD = shop_token()
@@ -34,7 +42,7 @@ def build(engine: TokenEngine[ShopClaims]) -> FastAPI:
     _add_plain_routes(app, auth, engine)
     _add_groups(app, auth)
     add_sockets(app, auth)
-    browser = TokenAuth(engine, carriers=c.BROWSER_CARRIERS, scheme_name="Cookie")
+    browser = TokenAuth(engine, carriers=BROWSER_CARRIERS, scheme_name="Shop")
     browser.init_app(app)
     _add_browser_routes(app, browser)
     _add_browser_form(app, browser)
@@ -53,7 +61,12 @@ def _add_plain_routes(
     async def me(claims: Annotated[ShopClaims, Depends(auth.required())]) -> dict[str, Any]:
         return {"sub": claims.sub, "tenant": claims.tenant, "extra": claims.extra}
 
-    @app.post("/renew")
+    @app.get("/slow")
+    async def slow(claims: Annotated[ShopClaims, Depends(auth.required())]) -> dict[str, str]:
+        await pause()
+        return {"sub": claims.sub}
+
+    @app.post("/renew", responses=auth.responses)
     async def renew(request: Request) -> dict[str, str]:
         pair = await engine.refresh(await request.body())
         return {"scope": pair.scope}
@@ -74,26 +87,17 @@ def _add_plain_routes(
         ) -> dict[str, str | None]:
             return {"sub": claims.sub if claims else None}
 
-    for path, dependency in {
-        "/orders": auth.required(scopes=["orders:read"]),
-        "/reports": auth.required(scopes=["orders:read", "reports:write"]),
-        "/any": auth.required(any_scope=["orders:read", "admin"]),
-        "/any-and-all": auth.required(scopes=["shop"], any_scope=["orders:read", "admin"]),
-        "/fresh": auth.required(fresh=True),
-        "/recent": auth.required(fresh=timedelta(minutes=10)),
-        "/refresh-only": auth.required(type="refresh"),
-        "/checked": auth.required(check=c.check),
-        "/checked-async": auth.required(check=c.check_async),
-        "/download": auth.required(carriers=[QueryCarrier()]),
-        "/either": auth.required(carriers=[QueryCarrier(), BearerHeader()]),
-        "/proxied": auth.required(carriers=c.PROXY_CARRIERS),
-        "/proxied-cookie": auth.required(carriers=[ProxyCookieCarrier(c.PROXY_COOKIE)]),
-    }.items():
-        _add_sub(app, path, dependency)
+    for path, methods, dependency in guarded_routes(auth):
+        _add_sub(app, path, dependency, methods)
 
 
-def _add_sub(app: FastAPI | APIRouter, path: str, dependency: Callable[..., Any]) -> None:
-    for method in c.METHODS.get(path, ("GET",)):
+def _add_sub(
+    app: FastAPI | APIRouter,
+    path: str,
+    dependency: Callable[..., Any],
+    methods: Sequence[str] = ("GET",),
+) -> None:
+    for method in methods:
 
         @app.api_route(path, methods=[method])
         async def sub(claims: Annotated[ShopClaims, Depends(dependency)]) -> dict[str, str]:
@@ -108,15 +112,15 @@ def _add_browser_routes(app: FastAPI, auth: TokenAuth[ShopClaims]) -> None:
         names = ("access_token", "refresh_token", "csrf_token")
         return {name: getattr(pair, name) for name in names}
 
-    @app.post("/browser/login")
+    @app.post("/browser/login", responses=auth.responses)
     async def login(request: Request, response: Response) -> dict[str, str | None]:
         auth.check_origin(request)
         return hand_over(response, await engine.issue_pair("alice", claims={"tenant": "acme"}))
 
-    @app.post("/browser/refresh")
+    @app.post("/browser/refresh", openapi_extra=auth.refresh_operation())
     @app.api_route("/browser/renew", methods=["GET", "HEAD"], include_in_schema=False)
     async def refresh(request: Request, response: Response) -> dict[str, str | None]:
-        return hand_over(response, await auth.refresh(request))
+        return hand_over(response, await auth.refresh(request, check=is_employed))
 
     @app.post("/browser/logout")
     async def logout(
@@ -212,14 +216,18 @@ def _add_more_sockets(
     add_greeting("/ws/protocol", auth.required(carriers=[WebSocketProtocolCarrier()]), "bearer")
     add_greeting("/browser/ws", browser.required(), None)
 
-    @app.websocket("/ws/live")
-    async def live(
-        websocket: WebSocket, claims: Annotated[ShopClaims, Depends(auth.required())]
-    ) -> None:
-        await websocket.accept()
-        async with auth.while_valid(websocket, claims, check_every=timedelta(milliseconds=1)):
-            async for text in websocket.iter_text():
-                await websocket.send_text(text)
+    def add_live(path: str, dependency: Callable[..., Any]) -> None:
+        @app.websocket(path)
+        async def live(
+            websocket: WebSocket, claims: Annotated[ShopClaims, Depends(dependency)]
+        ) -> None:
+            await websocket.accept()
+            async with auth.while_valid(websocket, claims, check_every=timedelta(milliseconds=1)):
+                async for text in websocket.iter_text():
+                    await websocket.send_text(text)
+
+    add_live("/ws/live", auth.required())
+    add_live("/ws/recent", auth.required(max_age=timedelta(minutes=10)))
 
     @app.websocket("/ws/stubborn")
     async def stubborn(

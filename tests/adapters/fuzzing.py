@@ -8,12 +8,12 @@ import random
 import re
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
-from tests.adapters.asgi_websocket import DENIAL_RESPONSE
 from tests.adapters.hostile_browsers import add_browser, why_not_a_browser
 from tests.adapters.hostile_requests import HostileRequest
 from tests.adapters.hostile_tokens import MAKERS, why_not
 from tests.support import ShopClaims
 from tokenward import TokenError
+from tokenward.testing.adapters.websocket_client import DENIAL_RESPONSE
 
 SEED = 6750
 OPEN = {"/public"}

@@ -13,8 +13,17 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from tests.adapters import contract as c
 from tests.support import NOW, SECRET, signed
+from tokenward.testing.adapters.service import (
+    AUDIENCE,
+    ENDED_SESSION,
+    ISSUER,
+    KEY_ID,
+    OUTAGE,
+    REVOKED_TOKEN,
+    shop_payload,
+    shop_token,
+)
 
 CSRF = "0123456789abcdef0123456789abcdef"
 """The ``csrf`` claim of tokens that were made for a cookie."""
@@ -22,8 +31,8 @@ ODD: list[Any] = [
     *(None, True, False, 0, -1, 1, 1.5, NOW, NOW + 60, NOW - 60, 10**18, 10**400, -(10**400)),
     *("", " ", "access", "refresh", "alice", "acme", "0", "9999999999", "\0", "é", "\ud800", "x" * 5_000),
     *([], {}, [[]], [None], ["access"], [1, "a"], {"a": {"b": []}}, ["shop-api"], ["a", "shop-api"]),
-    *(float("nan"), float("inf"), float("-inf"), c.OUTAGE, c.ENDED_SESSION, c.REVOKED_TOKEN),
-    *("orders:read", "orders:read reports:write admin", ["admin", "orders:read"], c.ISSUER, c.AUDIENCE),
+    *(float("nan"), float("inf"), float("-inf"), OUTAGE, ENDED_SESSION, REVOKED_TOKEN),
+    *("orders:read", "orders:read reports:write admin", ["admin", "orders:read"], ISSUER, AUDIENCE),
 ]  # fmt: skip
 CLAIM_NAMES = [
     *(
@@ -72,7 +81,7 @@ def _good(rng: random.Random) -> bytes:
         "jti": rng.randbytes(8).hex(),
         "csrf": rng.choice([CSRF, CSRF, CSRF, "", "f" * 32]),
     }
-    return c.shop_token(**changes).encode()
+    return shop_token(**changes).encode()
 
 
 def _mutated(rng: random.Random) -> bytes:
@@ -130,10 +139,10 @@ def _odd_json(rng: random.Random, members: dict[str, Any]) -> bytes:
 
 
 def _odd_payload(rng: random.Random) -> bytes:
-    payload = c.shop_payload(scope="orders:read reports:write admin", fresh=True)
+    payload = shop_payload(scope="orders:read reports:write admin", fresh=True)
     payload |= _odd_members(rng, CLAIM_NAMES, ODD)
     if rng.random() < 0.05:
-        payload["sub"] = c.OUTAGE
+        payload["sub"] = OUTAGE
     for name in rng.sample(sorted(payload), rng.choice([0, 0, 0, 1, 2])):
         del payload[name]
     return signed(_odd_json(rng, payload)).encode()
@@ -142,9 +151,7 @@ def _odd_payload(rng: random.Random) -> bytes:
 def _odd_header(rng: random.Random) -> bytes:
     header: dict[str, Any] = {"alg": "HS256", "typ": "JWT"}
     header |= _odd_members(rng, HEADER_NAMES, ODD_HEADER)
-    return signed(
-        c.shop_payload(jti=rng.randbytes(8).hex()), header=_odd_json(rng, header)
-    ).encode()
+    return signed(shop_payload(jti=rng.randbytes(8).hex()), header=_odd_json(rng, header)).encode()
 
 
 MAKERS: list[Callable[[random.Random], bytes]] = [
@@ -182,7 +189,7 @@ def why_not(token: bytes, kind: str, scopes: set[str]) -> str | None:
     if signature != hmac.digest(SECRET.encode(), message, hashlib.sha256):
         return "signature"
     header = json.loads(head.decode("utf-8"), object_pairs_hook=_unique)
-    names_another_key = header.get("kid", c.KEY_ID) != c.KEY_ID
+    names_another_key = header.get("kid", KEY_ID) != KEY_ID
     if header.get("alg") != "HS256" or names_another_key or header.keys() & {"crit", "b64", "zip"}:
         return "header"
     allowed = {"jwt", "at+jwt"} if kind == "access" else {"jwt"}
@@ -194,16 +201,16 @@ def why_not(token: bytes, kind: str, scopes: set[str]) -> str | None:
 def _why_not_claims(claims: dict[str, Any], kind: str, scopes: set[str]) -> str | None:
     audience, scope = claims.get("aud"), claims.get("scope", "")
     is_good = {
-        "sub": isinstance(claims.get("sub"), str) and claims["sub"] not in {"", c.OUTAGE},
-        "jti": isinstance(claims.get("jti"), str) and claims["jti"] not in {"", c.REVOKED_TOKEN},
-        "sid": claims.get("sid") != c.ENDED_SESSION,
+        "sub": isinstance(claims.get("sub"), str) and claims["sub"] not in {"", OUTAGE},
+        "jti": isinstance(claims.get("jti"), str) and claims["jti"] not in {"", REVOKED_TOKEN},
+        "sid": claims.get("sid") != ENDED_SESSION,
         "tenant": isinstance(claims.get("tenant"), str),
         "exp": _is_time(claims.get("exp"), NOW + 0.001, 253_402_300_799),
         "iat": _is_time(claims.get("iat"), NOW - 30 * 86_400, NOW),
         "nbf": claims.get("nbf") is None or _is_time(claims["nbf"], 0, NOW),
         "type": claims.get("type") == kind,
-        "iss": claims.get("iss") == c.ISSUER,
-        "aud": c.AUDIENCE in (audience if isinstance(audience, list) else [audience]),
+        "iss": claims.get("iss") == ISSUER,
+        "aud": AUDIENCE in (audience if isinstance(audience, list) else [audience]),
         "scope": scopes <= set(scope.split() if isinstance(scope, str) else scope),
     }
     return next((name for name, good in is_good.items() if not good), None)

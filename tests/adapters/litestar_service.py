@@ -22,12 +22,20 @@ from litestar import (
 from litestar.handlers import BaseRouteHandler, HTTPRouteHandler, WebsocketRouteHandler, websocket
 from litestar.types import Guard
 
-from tests.adapters import contract as c
-from tests.adapters.asgi_websocket import Outcome, open_websocket
-from tests.adapters.contract import bearer, client_of, contract_engine, shop_token
 from tests.support import NOW, SECRET, CountingKey, FrozenClock, ShopClaims
-from tokenward import BearerHeader, TokenEngine, TokenPair, TokenRevokedError
-from tokenward.http import ProxyCookieCarrier, QueryCarrier, WebSocketProtocolCarrier
+from tokenward import TokenEngine, TokenPair, TokenRevokedError
+from tokenward.http import QueryCarrier, WebSocketProtocolCarrier
+from tokenward.testing.adapters.service import (
+    BROWSER_CARRIERS,
+    bearer,
+    client_of,
+    contract_engine,
+    guarded_routes,
+    is_employed,
+    pause,
+    shop_token,
+)
+from tokenward.testing.adapters.websocket_client import Outcome, open_websocket
 from tokenward_litestar import TokenAuth
 
 try:
@@ -44,7 +52,7 @@ def build(engine: TokenEngine[ShopClaims]) -> Litestar:
     """Build the service of the contract."""
     auth = TokenAuth(engine)
     browser = TokenAuth(
-        engine, carriers=c.BROWSER_CARRIERS, scheme_name="Cookie", dependency_key="session"
+        engine, carriers=BROWSER_CARRIERS, scheme_name="Shop", dependency_key="session"
     )
     return Litestar(
         [
@@ -90,7 +98,12 @@ def _plain_routes(
         claims = request.auth
         return {"sub": claims.sub, "tenant": claims.tenant, "extra": claims.extra}
 
-    @post("/renew", status_code=200)
+    @get("/slow", guards=[auth.required()])
+    async def slow(request: Request[Any, ShopClaims, Any]) -> dict[str, str]:
+        await pause()
+        return {"sub": request.auth.sub}
+
+    @post("/renew", status_code=200, responses=auth.responses)
     async def renew(request: Request[Any, Any, Any]) -> dict[str, str]:
         pair = await engine.refresh(await request.body())
         return {"scope": pair.scope}
@@ -100,28 +113,15 @@ def _plain_routes(
         pair = await engine.refresh(json.loads(await request.body())["refresh_token"])
         return {"scope": pair.scope}
 
-    proxy_cookie = ProxyCookieCarrier(c.PROXY_COOKIE)
-    either = [QueryCarrier(), BearerHeader()]
     return [
         public,
         me,
+        slow,
         renew,
         renew_json,
         maybe_at("/maybe", auth.optional()),
         maybe_at("/maybe-orders", auth.optional(scopes=["orders:read"])),
-        sub_at("/orders", auth.required(scopes=["orders:read"])),
-        sub_at("/reports", auth.required(scopes=["orders:read", "reports:write"])),
-        sub_at("/any", auth.required(any_scope=["orders:read", "admin"])),
-        sub_at("/any-and-all", auth.required(scopes=["shop"], any_scope=["orders:read", "admin"])),
-        sub_at("/fresh", auth.required(fresh=True)),
-        sub_at("/recent", auth.required(fresh=timedelta(minutes=10))),
-        sub_at("/refresh-only", auth.required(type="refresh"), "POST"),
-        sub_at("/checked", auth.required(check=c.check)),
-        sub_at("/checked-async", auth.required(check=c.check_async)),
-        sub_at("/download", auth.required(carriers=[QueryCarrier()])),
-        sub_at("/either", auth.required(carriers=either)),
-        sub_at("/proxied", auth.required(carriers=c.PROXY_CARRIERS), *c.METHODS["/proxied"]),
-        sub_at("/proxied-cookie", auth.required(carriers=[proxy_cookie]), "POST"),
+        *(sub_at(path, guard, *methods) for path, methods, guard in guarded_routes(auth)),
     ]
 
 
@@ -159,23 +159,23 @@ def _browser_routes(auth: TokenAuth[ShopClaims]) -> Router:
         auth.set_cookies(response, pair)
         return response
 
-    @post("/login", status_code=200)
+    @post("/login", status_code=200, responses=auth.responses)
     async def login(request: Request[Any, Any, Any]) -> Response[dict[str, str | None]]:
         auth.check_origin(request)
         return hand_over(await engine.issue_pair("alice", claims={"tenant": "acme"}))
 
-    @post("/refresh", status_code=200)
+    @post("/refresh", status_code=200, operation_class=auth.refresh_operation())
     async def refresh(request: Request[Any, Any, Any]) -> Response[dict[str, str | None]]:
-        return hand_over(await auth.refresh(request))
+        return hand_over(await auth.refresh(request, check=is_employed))
 
     @get("/renew")
     async def renew(request: Request[Any, Any, Any]) -> Response[dict[str, str | None]]:
-        return hand_over(await auth.refresh(request))
+        return hand_over(await auth.refresh(request, check=is_employed))
 
     @head("/renew")
     async def renew_head(request: Request[Any, Any, Any]) -> Response[None]:
         response = Response(None)
-        auth.set_cookies(response, await auth.refresh(request))
+        auth.set_cookies(response, await auth.refresh(request, check=is_employed))
         return response
 
     handlers = [login, refresh, renew, renew_head, *_session_routes(auth)]
@@ -236,12 +236,15 @@ def sockets(auth: TokenAuth[ShopClaims]) -> list[WebsocketRouteHandler]:
 def _more_sockets(
     auth: TokenAuth[ShopClaims], browser: TokenAuth[ShopClaims]
 ) -> list[WebsocketRouteHandler]:
-    @websocket("/ws/live", guards=[auth.required()])
-    async def live(socket: WebSocket[Any, ShopClaims, Any]) -> None:
-        await socket.accept()
-        async with auth.while_valid(socket, socket.auth, check_every=timedelta(milliseconds=1)):
-            async for text in socket.iter_data():
-                await socket.send_text(text)
+    def live_at(path: str, guard: Guard) -> WebsocketRouteHandler:
+        @websocket(path, guards=[guard])
+        async def live(socket: WebSocket[Any, ShopClaims, Any]) -> None:
+            await socket.accept()
+            async with auth.while_valid(socket, socket.auth, check_every=timedelta(milliseconds=1)):
+                async for text in socket.iter_data():
+                    await socket.send_text(text)
+
+        return live
 
     @websocket("/ws/stubborn", guards=[auth.required()])
     async def stubborn(socket: WebSocket[Any, ShopClaims, Any]) -> None:
@@ -261,7 +264,8 @@ def _more_sockets(
         socket_at("/ws/query", auth.required(carriers=[QueryCarrier()])),
         socket_at("/ws/protocol", in_protocol, subprotocol="bearer"),
         socket_at("/browser/ws", browser.required()),
-        live,
+        live_at("/ws/live", auth.required()),
+        live_at("/ws/recent", auth.required(max_age=timedelta(minutes=10))),
         stubborn,
         raises,
     ]

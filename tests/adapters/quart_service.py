@@ -5,7 +5,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
@@ -14,11 +14,19 @@ import httpx
 import pytest
 from quart import Blueprint, Quart, Response, jsonify, request, websocket
 
-from tests.adapters import contract as c
-from tests.adapters.contract import bearer, client_of, contract_engine, shop_token
 from tests.support import NOW, SECRET, CountingKey, FrozenClock, ShopClaims
-from tokenward import BearerHeader, TokenEngine, TokenPair, TokenRevokedError
-from tokenward.http import ProxyCookieCarrier, QueryCarrier, WebSocketProtocolCarrier
+from tokenward import TokenEngine, TokenPair, TokenRevokedError
+from tokenward.http import QueryCarrier, WebSocketProtocolCarrier
+from tokenward.testing.adapters.service import (
+    BROWSER_CARRIERS,
+    bearer,
+    client_of,
+    contract_engine,
+    guarded_routes,
+    is_employed,
+    pause,
+    shop_token,
+)
 from tokenward_quart import TokenAuth, current_claims
 
 GOOD = shop_token()
@@ -36,7 +44,7 @@ def build(engine: TokenEngine[ShopClaims]) -> Quart:
     _add_plain_routes(app, auth)
     _add_groups(app, auth)
     add_sockets(app, auth)
-    browser = TokenAuth(engine, carriers=c.BROWSER_CARRIERS, scheme_name="Cookie")
+    browser = TokenAuth(engine, carriers=BROWSER_CARRIERS, scheme_name="Shop")
     browser.init_app(app)
     _add_browser_routes(app, browser)
     _add_more_sockets(app, auth, browser)
@@ -56,7 +64,14 @@ def _add_plain_routes(app: Quart, auth: TokenAuth[ShopClaims]) -> None:
         claims = auth.current_claims
         return {"sub": claims.sub, "tenant": claims.tenant, "extra": claims.extra}
 
+    @app.get("/slow")
+    @auth.required()
+    async def slow() -> dict[str, str]:
+        await pause()
+        return {"sub": current_claims.sub}
+
     @app.post("/renew")
+    @auth.responses
     async def renew() -> dict[str, str]:
         return {"scope": (await engine.refresh(await request.get_data())).scope}
 
@@ -65,32 +80,22 @@ def _add_plain_routes(app: Quart, auth: TokenAuth[ShopClaims]) -> None:
         token = json.loads(await request.get_data())["refresh_token"]
         return {"scope": (await engine.refresh(token)).scope}
 
-    for path, decorator in {
-        "/maybe": auth.optional(),
-        "/maybe-orders": auth.optional(scopes=["orders:read"]),
-        "/orders": auth.required(scopes=["orders:read"]),
-        "/reports": auth.required(scopes=["orders:read", "reports:write"]),
-        "/any": auth.required(any_scope=["orders:read", "admin"]),
-        "/any-and-all": auth.required(scopes=["shop"], any_scope=["orders:read", "admin"]),
-        "/fresh": auth.required(fresh=True),
-        "/recent": auth.required(fresh=timedelta(minutes=10)),
-        "/refresh-only": auth.required(type="refresh"),
-        "/checked": auth.required(check=c.check),
-        "/checked-async": auth.required(check=c.check_async),
-        "/download": auth.required(carriers=[QueryCarrier()]),
-        "/either": auth.required(carriers=[QueryCarrier(), BearerHeader()]),
-        "/proxied": auth.required(carriers=c.PROXY_CARRIERS),
-        "/proxied-cookie": auth.required(carriers=[ProxyCookieCarrier(c.PROXY_COOKIE)]),
-    }.items():
-        _add_sub(app, auth, path, decorator)
+    for path, methods, decorator in [
+        ("/maybe", ("GET",), auth.optional()),
+        ("/maybe-orders", ("GET",), auth.optional(scopes=["orders:read"])),
+        *guarded_routes(auth),
+    ]:
+        _add_sub(app, auth, path, decorator, methods)
 
 
 def _add_sub(
-    app: Quart | Blueprint, auth: TokenAuth[ShopClaims], path: str, decorator: Decorator
+    app: Quart | Blueprint,
+    auth: TokenAuth[ShopClaims],
+    path: str,
+    decorator: Decorator,
+    methods: Sequence[str] = ("GET",),
 ) -> None:
-    methods = [*c.METHODS.get(path, ("GET",))]
-
-    @app.route(path, methods=methods, endpoint=f"sub{path.replace('/', '-')}")
+    @app.route(path, methods=[*methods], endpoint=f"sub{path.replace('/', '-')}")
     @decorator
     async def sub() -> dict[str, str | None]:
         claims = auth.get_claims()
@@ -129,14 +134,16 @@ def _add_browser_routes(app: Quart, auth: TokenAuth[ShopClaims]) -> None:
         return response
 
     @browser.post("/login")
+    @auth.responses
     async def login() -> Response:
         auth.check_origin(request)
         return hand_over(await engine.issue_pair("alice", claims={"tenant": "acme"}))
 
     @browser.post("/refresh")
     @browser.get("/renew")
+    @auth.refresh_operation()
     async def refresh() -> Response:
-        return hand_over(await auth.refresh(request))
+        return hand_over(await auth.refresh(request, check=is_employed))
 
     @browser.post("/logout")
     @auth.required()
@@ -208,14 +215,16 @@ def _add_more_sockets(
     app.websocket("/ws/query", endpoint="ws-query")(query(greet))
     app.websocket("/browser/ws", endpoint="browser-ws")(browser.required()(greet))
 
-    @app.websocket("/ws/live")
-    @auth.required()
     async def live() -> None:
         await websocket.accept()
         every = timedelta(milliseconds=1)
         async with auth.while_valid(websocket, auth.current_claims, check_every=every):
             while True:
                 await websocket.send(await websocket.receive())
+
+    app.websocket("/ws/live", endpoint="ws-live")(auth.required()(live))
+    recent = auth.required(max_age=timedelta(minutes=10))
+    app.websocket("/ws/recent", endpoint="ws-recent")(recent(live))
 
     @app.websocket("/ws/stubborn")
     @auth.required()

@@ -12,12 +12,7 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from tests.adapters import contract as c
 from tests.adapters.adapters import Build
-from tests.adapters.asgi_websocket import open_websocket
-from tests.adapters.contract import Case, bearer, shop_payload, shop_token
-from tests.adapters.contract_requests import CASES, GOOD, SOCKETS_REFUSED, one_for_each_answer
-from tests.adapters.test_contract import ask, assert_answer
 from tests.support import NOW, OTHER_SECRET, FrozenClock, ShopClaims, payload_of, signed
 from tokenward import (
     Issuers,
@@ -31,6 +26,22 @@ from tokenward import (
 )
 from tokenward.errors import KeysUnavailableError, SigningKeyError
 from tokenward.http import Authenticator, RequestView, Requirement
+from tokenward.testing.adapters import answers
+from tokenward.testing.adapters.answers import Case, one_for_each_answer
+from tokenward.testing.adapters.exchanges import ask, assert_answer
+from tokenward.testing.adapters.route_requests import CASES
+from tokenward.testing.adapters.service import (
+    AUDIENCE,
+    bearer,
+    client_of,
+    contract_engine,
+    revoke_some,
+    shop_payload,
+    shop_token,
+)
+from tokenward.testing.adapters.socket_requests import SOCKETS_REFUSED
+from tokenward.testing.adapters.token_requests import GOOD
+from tokenward.testing.adapters.websocket_client import open_websocket
 
 PARTNER = "https://partner.example"
 PARTNER_KEY = Key.from_secret(OTHER_SECRET)
@@ -71,7 +82,7 @@ class ContractIssuers(Issuers[ShopClaims]):
     def __init__(self, clock: FrozenClock, *, keys: object = None) -> None:
         """Combine the contract's engine with the partner's."""
         store = MemoryStore()
-        self.own = c.contract_engine(clock)
+        self.own = contract_engine(clock)
         self.partner = TokenEngine(
             KeyRing(PARTNER_KEY) if keys is None else keys,
             policy=TokenPolicy(
@@ -99,17 +110,24 @@ def issuers(clock: FrozenClock) -> ContractIssuers:
 
 @pytest.fixture(scope="module")
 def app(build: Build) -> object:
-    """Return the service with both issuers; it replaces the fixture of the contract."""
+    """Return the service with both issuers, built once, with some tokens revoked."""
     clock = FrozenClock()
     issuers = ContractIssuers(clock)
-    asyncio.run(c.revoke_some(issuers.own, clock))
+    asyncio.run(revoke_some(issuers.own, clock))
     return build(issuers)
+
+
+@pytest.fixture
+async def client(app: object) -> AsyncIterator[httpx.AsyncClient]:
+    """Yield a client of the module's service, for requests that change no state."""
+    async with client_of(app) as client:
+        yield client
 
 
 @pytest.fixture
 async def own_client(build: Build, issuers: ContractIssuers) -> AsyncIterator[httpx.AsyncClient]:
     """Yield a client of a service with issuers for this test only."""
-    async with c.client_of(build(issuers)) as client:
+    async with client_of(build(issuers)) as client:
         yield client
 
 
@@ -127,7 +145,7 @@ async def test_the_core_answers_for_two_as_for_one(
     issuers: ContractIssuers, clock: FrozenClock, case: Case
 ) -> None:
     """The core answers for a token of the first issuer as if that issuer were the only one."""
-    await c.revoke_some(issuers.own, clock)
+    await revoke_some(issuers.own, clock)
     alone = await outcome_of(Authenticator(issuers.own), case)
     together = await outcome_of(Authenticator(issuers), case)
 
@@ -148,28 +166,28 @@ async def test_request(client: httpx.AsyncClient, case: Case) -> None:
 
 async def test_both_issuers_are_let_in(client: httpx.AsyncClient) -> None:
     """Tokens of both issuers are accepted, each with the claims model of its engine."""
-    assert_answer(await client.get("/me", headers=list(bearer(GOOD))), c.ME)
+    assert_answer(await client.get("/me", headers=list(bearer(GOOD))), answers.ME)
     mine = await client.get("/me", headers=list(bearer(partner_token())))
-    assert_answer(mine, c.ok(sub="bob", tenant="partner", extra={}))
+    assert_answer(mine, answers.ok(sub="bob", tenant="partner", extra={}))
 
 
 @pytest.mark.parametrize(
     ("token", "answer"),
     [
-        (partner_token(iss="https://nobody.example"), c.WRONG_ISSUER),
-        (partner_token(iss=...), c.lacks("iss")),
-        (partner_token(iss=7), c.bad("iss")),
-        (partner_token(aud=c.AUDIENCE), c.WRONG_AUDIENCE),
-        (partner_token(exp=NOW - 31), c.EXPIRED),
-        (partner_token(type="refresh"), c.WRONG_TYPE),
-        (signed(shop_payload(), key=PARTNER_KEY), c.FORGED),
-        (shop_token(iss=PARTNER, aud="partner-api"), c.FORGED),
-        (shop_token(aud="partner-api"), c.WRONG_AUDIENCE),
+        (partner_token(iss="https://nobody.example"), answers.WRONG_ISSUER),
+        (partner_token(iss=...), answers.lacks("iss")),
+        (partner_token(iss=7), answers.bad("iss")),
+        (partner_token(aud=AUDIENCE), answers.WRONG_AUDIENCE),
+        (partner_token(exp=NOW - 31), answers.EXPIRED),
+        (partner_token(type="refresh"), answers.WRONG_TYPE),
+        (signed(shop_payload(), key=PARTNER_KEY), answers.FORGED),
+        (shop_token(iss=PARTNER, aud="partner-api"), answers.FORGED),
+        (shop_token(aud="partner-api"), answers.WRONG_AUDIENCE),
     ],
     ids=range(9),
 )
 async def test_each_by_its_own_rules(
-    client: httpx.AsyncClient, token: str, answer: c.Answer
+    client: httpx.AsyncClient, token: str, answer: answers.Answer
 ) -> None:
     """The key, audience and leeway of one issuer do not apply to the other."""
     assert_answer(await client.get("/me", headers=list(bearer(token))), answer)
@@ -181,8 +199,10 @@ async def test_freshness_by_the_leeway_of_the_issuer(
     """The age of a login is checked by the engine that verified the token."""
     clock.advance(610)
     mine, other = shop_token(auth_time=NOW), partner_token(auth_time=NOW)
-    assert_answer(await own_client.get("/recent", headers=list(bearer(mine))), c.too_old(600))
-    assert_answer(await own_client.get("/recent", headers=list(bearer(other))), c.ok(sub="bob"))
+    assert_answer(await own_client.get("/recent", headers=list(bearer(mine))), answers.too_old(600))
+    assert_answer(
+        await own_client.get("/recent", headers=list(bearer(other))), answers.ok(sub="bob")
+    )
 
 
 async def test_refresh(
@@ -191,10 +211,10 @@ async def test_refresh(
     """A refresh token is exchanged once, by the engine of its issuer."""
     pair = await issuers.partner.issue_pair("bob", scopes=["a"])
     renewed = await own_client.post("/renew", content=pair.refresh_token)
-    assert_answer(renewed, c.ok(scope="a"))
+    assert_answer(renewed, answers.ok(scope="a"))
     clock.advance(10)
     again = await own_client.post("/renew", content=pair.refresh_token)
-    assert_answer(again, c.REUSED)
+    assert_answer(again, answers.REUSED)
 
 
 async def test_revoked_of_one_issuer(
@@ -203,11 +223,11 @@ async def test_revoked_of_one_issuer(
     """A jti that one issuer revoked is still valid for the other."""
     await issuers.revoke(partner_token())
     refused = await own_client.get("/me", headers=list(bearer(partner_token())))
-    assert_answer(refused, c.REVOKED)
-    assert_answer(await own_client.get("/me", headers=list(bearer(GOOD))), c.ME)
+    assert_answer(refused, answers.REVOKED)
+    assert_answer(await own_client.get("/me", headers=list(bearer(GOOD))), answers.ME)
 
 
-DOWN = c.Answer(
+DOWN = answers.Answer(
     503,
     {"detail": KeysUnavailableError.message, "code": "keys_unavailable"},
     retry_after="1",
@@ -217,11 +237,11 @@ DOWN = c.Answer(
 async def test_one_issuer_is_down(build: Build, clock: FrozenClock) -> None:
     """Tokens of an issuer that is down get 503 with Retry-After; those of the other are accepted."""
     app = build(ContractIssuers(clock, keys=Unreachable()))
-    async with c.client_of(app) as client:
+    async with client_of(app) as client:
         for path in ("/me", "/maybe"):
             response = await client.get(path, headers=list(bearer(partner_token())))
             assert_answer(response, DOWN)
-        assert_answer(await client.get("/me", headers=list(bearer(GOOD))), c.ME)
+        assert_answer(await client.get("/me", headers=list(bearer(GOOD))), answers.ME)
     outcome = await open_websocket(app, "/ws", headers=bearer(partner_token()), extensions={})
     assert (outcome.accepted, outcome.close_code) == (False, 1013)
     assert outcome.close_reason == "keys_unavailable"

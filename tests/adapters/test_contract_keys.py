@@ -10,17 +10,19 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.adapters import contract as c
 from tests.adapters.adapters import WANTED
 from tests.adapters.asgi_http import Headers, exchange
 from tests.support import NOW, FrozenClock, ShopClaims
 from tokenward import Key, KeyPublisher, KeyRing, TokenEngine, TokenPolicy
+from tokenward.testing.adapters.service import ISSUER, bearer, client_of
 
 JWKS = "/.well-known/jwks.json"
 METADATA = "/.well-known/oauth-authorization-server"
 OPENID = "/.well-known/openid-configuration"
 PATHS = (JWKS, METADATA, OPENID)
-CONTENT = {"cache-control", "etag", "content-type", "content-length"}
+CONTENT = {
+    "cache-control", "etag", "content-type", "content-length", "access-control-allow-origin"
+}  # fmt: skip
 
 
 @pytest.fixture(params=WANTED)
@@ -40,13 +42,13 @@ def ring() -> KeyRing:
 @pytest.fixture
 def publisher(ring: KeyRing) -> KeyPublisher:
     """Return the publisher of the ring."""
-    return KeyPublisher(ring, issuer=c.ISSUER)
+    return KeyPublisher(ring, issuer=ISSUER)
 
 
 @pytest.fixture
 def engine(ring: KeyRing, clock: FrozenClock) -> TokenEngine[ShopClaims]:
     """Return the engine with the ring."""
-    policy = TokenPolicy(issuer=c.ISSUER)
+    policy = TokenPolicy(issuer=ISSUER)
     return TokenEngine(ring, policy=policy, claims_model=ShopClaims, clock=clock)
 
 
@@ -59,7 +61,7 @@ def app(framework: ModuleType, engine: TokenEngine[ShopClaims], publisher: KeyPu
 @pytest.fixture
 async def client(app: object) -> AsyncIterator[httpx.AsyncClient]:
     """Yield a client of the service."""
-    async with c.client_of(app) as client:
+    async with client_of(app) as client:
         yield client
 
 
@@ -87,14 +89,15 @@ async def test_documents(client: httpx.AsyncClient, ring: KeyRing, path: str) ->
         "etag": response.headers["etag"],
         "content-type": "application/jwk-set+json" if path == JWKS else "application/json",
         "content-length": str(len(content)),
+        "access-control-allow-origin": "*",
     }
     assert response.headers.keys() - CONTENT <= {"date", "vary"}
     assert json.loads(content) == (
         ring.public_jwks()
         if path == JWKS
         else {
-            "issuer": c.ISSUER,
-            "jwks_uri": f"{c.ISSUER}{JWKS}",
+            "issuer": ISSUER,
+            "jwks_uri": f"{ISSUER}{JWKS}",
             "access_token_signing_alg_values_supported": ["ES256", "EdDSA"],
         }
     )
@@ -107,8 +110,8 @@ async def test_everything_else_asks_for_a_token(
     token = await engine.issue("alice", claims={"tenant": "acme"})
 
     assert (await client.get("/guarded")).status_code == 401
-    assert (await client.get("/guarded", headers=list(c.bearer("x.y.z")))).status_code == 401
-    assert (await client.get("/guarded", headers=list(c.bearer(token)))).json() == {"guarded": True}
+    assert (await client.get("/guarded", headers=list(bearer("x.y.z")))).status_code == 401
+    assert (await client.get("/guarded", headers=list(bearer(token)))).json() == {"guarded": True}
 
 
 @pytest.mark.parametrize("token", ["x.y.z", "", "\xff"])
@@ -142,7 +145,27 @@ async def test_not_modified(client: httpx.AsyncClient, method: str, form: str) -
     )
 
     assert (response.status_code, response.content) == (304, b"")
-    assert said_of_content(response) == {"cache-control": "public, max-age=300", "etag": tag}
+    assert said_of_content(response) == {
+        "cache-control": "public, max-age=300",
+        "etag": tag,
+        "access-control-allow-origin": "*",
+    }
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_options(client: httpx.AsyncClient, path: str) -> None:
+    """A browser's preflight request gets the permission to read the document, and no content."""
+    response = await client.options(path)
+
+    assert (response.status_code, response.content) == (204, b"")
+    told = {name: value for name, value in response.headers.items() if name != "date"}
+    assert told.pop("content-length", "0") == "0"
+    assert told == {
+        "access-control-allow-origin": "*",
+        "access-control-allow-methods": "GET, HEAD",
+        "access-control-allow-headers": "*",
+        "allow": "GET, HEAD, OPTIONS",
+    }
 
 
 HOSTILE = [b"", b",", b'"', b"W/", b"\xff\xfe", b'"\xff"', b"*, *", b"x" * 8_000, b'"a",' * 2_000]
@@ -170,7 +193,7 @@ async def test_other_methods(
     """
     before = (await client.get(path)).content
     token = await engine.issue("alice", claims={"tenant": "acme"})
-    headers = list(c.bearer(token))
+    headers = list(bearer(token))
 
     response = await client.request(method, path, content=b'{"keys": []}', headers=headers)
     without = await client.request(method, path, content=b'{"keys": []}')
@@ -217,7 +240,7 @@ async def test_all_frameworks_send_the_same(
     answers = []
     for name in WANTED:
         app = import_module(f"tests.adapters.{name}_keys").build(engine, publisher)
-        async with c.client_of(app) as client:
+        async with client_of(app) as client:
             answers.append(
                 [
                     (response.status_code, said_of_content(response), response.content)
@@ -234,6 +257,6 @@ async def test_two_rings_in_one_app(framework: ModuleType, engine: TokenEngine[S
     """A second publisher publishes another ring at its own path."""
     other = KeyPublisher(KeyRing.generate(kid="other"), jwks_path="/partners/jwks.json")
     app = framework.build(engine, other)
-    async with c.client_of(app) as client:
+    async with client_of(app) as client:
         assert (await client.get("/partners/jwks.json")).json()["keys"][0]["kid"] == "other"
         assert (await client.get(METADATA)).status_code in {401, 404}

@@ -6,17 +6,16 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.adapters import contract as c
-from tests.adapters import contract_browser as browser
 from tests.adapters.adapters import Build
-from tests.adapters.asgi_websocket import open_websocket
-from tests.adapters.contract import bearer, client_of, shop_payload
-from tests.adapters.contract_requests import FORGED
 from tests.adapters.counting import CountedApp, Work, counted_engine
 from tests.core.key_material import JWKS
 from tests.support import SECRET, CountingKey, signed
 from tokenward import Key
 from tokenward.testing import FrozenClock
+from tokenward.testing.adapters import browser_requests as browser
+from tokenward.testing.adapters.service import Headers, bearer, client_of, shop_payload
+from tokenward.testing.adapters.token_requests import FORGED
+from tokenward.testing.adapters.websocket_client import open_websocket
 
 FIRST = Work(signatures=1, parses=2, claims=1)
 """Of a token, and of a header, that was never seen: header and payload are parsed."""
@@ -33,7 +32,7 @@ class Way:
 
     name: str
     path: str
-    headers: Callable[[str], c.Headers] = bearer
+    headers: Callable[[str], Headers] = bearer
     method: str = "GET"
     content: bytes = b""
 
@@ -49,15 +48,15 @@ class Way:
         return response.status_code == 200
 
 
-def _with_csrf(token: str) -> c.Headers:
+def _with_csrf(token: str) -> Headers:
     return (browser.cookie(token), browser.csrf())
 
 
-def _in_form(token: str) -> c.Headers:
+def _in_form(token: str) -> Headers:
     return (browser.cookie(token), (b"content-type", browser.FORM))
 
 
-def _from_own_page(token: str) -> c.Headers:
+def _from_own_page(token: str) -> Headers:
     return (browser.cookie(token), browser.OWN)
 
 

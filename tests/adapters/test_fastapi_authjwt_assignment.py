@@ -13,10 +13,10 @@ from pydantic import ValidationError
 
 from tests.adapters import authjwt_service
 from tests.adapters.authjwt_service import BOTH, Service, configure, old_token
-from tests.adapters.contract import client_of
 from tests.adapters.test_fastapi_authjwt_config import BAD, CHANGES
 from tests.adapters.test_fastapi_authjwt_keys import pair_of
 from tests.support import SECRET
+from tokenward.testing.adapters.service import client_of
 from tokenward_fastapi.authjwt import AuthJWT
 from tokenward_fastapi.authjwt.exceptions import JWTDecodeError, RevokedTokenError
 

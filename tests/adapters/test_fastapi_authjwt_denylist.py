@@ -6,8 +6,8 @@ import pytest
 from fastapi import HTTPException
 
 from tests.adapters import authjwt_service
-from tests.adapters.asgi_websocket import open_websocket
 from tests.adapters.authjwt_service import Service, configure, old_token
+from tokenward.testing.adapters.websocket_client import open_websocket
 from tokenward_fastapi.authjwt import AuthJWT
 
 auth, service = authjwt_service.auth, authjwt_service.service  # fixtures

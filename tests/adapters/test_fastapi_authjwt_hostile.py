@@ -8,10 +8,10 @@ import pytest
 
 from tests.adapters import authjwt_service
 from tests.adapters.authjwt_service import BOTH, GUARDS, Service, configure, old_token
-from tests.adapters.contract import client_of
 from tests.support import SECRET, payload_of, signed
 from tokenward import Key
 from tokenward.jose.codec import b64url_encode
+from tokenward.testing.adapters.service import client_of
 from tokenward_fastapi.authjwt import AuthJWT
 from tokenward_fastapi.authjwt.exceptions import UnreadableTokenError
 
@@ -50,6 +50,11 @@ CLAIMS: list[dict[str, object]] = [
     {"jti": None},
     {"fresh": "yes"},
     {"csrf": 1},
+    # Bound to a key of the client: never a bearer token (RFC 9449 §7.2, RFC 8705 §3).
+    {"cnf": {"jkt": "x"}},
+    {"cnf": {"x5t#S256": "x"}},
+    {"cnf": {"kid": "x"}},
+    {"cnf": {}},
 ]
 TOKENS = [
     *(signed(payload_of(), header=header) for header in HEADERS),

@@ -156,6 +156,21 @@ async def test_a_short_rsa_key_warns_once(auth: type[AuthJWT]) -> None:
     assert payload["sub"] == "alice"
 
 
+@pytest.mark.parametrize("bits", [1024, 2048])
+async def test_an_rsa_key_with_a_small_exponent(auth: type[AuthJWT], bits: int) -> None:
+    """Issuing and reading raise the error that the page about migrating announces."""
+    key = rsa.generate_private_key(3, bits)
+    configure(
+        auth,
+        algorithm="RS256",
+        private_key=private_text(key).decode(),
+        public_key=public_text(key).decode(),
+    )
+    for call in (auth().create_access_token("alice"), auth().get_jti(old_token())):
+        with pytest.raises(ValueError, match="exponent must be odd, at least 65537"):
+            await call
+
+
 async def test_a_short_rsa_key_that_is_assigned(auth: type[AuthJWT]) -> None:
     """A key pair of the reference's users may be assigned, and its tokens are accepted."""
     short = rsa.generate_private_key(65537, 1024)  # noqa: S505 - short on purpose

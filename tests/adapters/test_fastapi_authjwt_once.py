@@ -16,7 +16,7 @@ from tests.adapters.authjwt_service import (
     configure,
     old_token,
 )
-from tests.adapters.contract import bearer, client_of
+from tokenward.testing.adapters.service import bearer, client_of
 from tokenward_fastapi.authjwt import AuthJWT
 from tokenward_fastapi.authjwt.auth_jwt import AuthJWTBearer
 

@@ -3,9 +3,9 @@
 import pytest
 
 from tests.adapters import authjwt_service
-from tests.adapters.asgi_websocket import open_websocket
 from tests.adapters.authjwt_service import BOTH, COOKIES, Service, configure, old_token
 from tests.adapters.test_fastapi_authjwt_websocket import KINDS, by_cookie
+from tokenward.testing.adapters.websocket_client import open_websocket
 from tokenward_fastapi.authjwt import AuthJWT
 
 auth, service = authjwt_service.auth, authjwt_service.service  # fixtures

@@ -11,8 +11,8 @@ from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
-from tests.adapters.contract import client_of
 from tokenward.keys import WeakSecretWarning
+from tokenward.testing.adapters.service import client_of
 from tokenward_fastapi.authjwt import AuthJWT
 from tokenward_fastapi.authjwt.auth_jwt import AuthJWTBearer
 from tokenward_fastapi.authjwt.exceptions import AuthJWTException

@@ -8,8 +8,8 @@ import pytest
 from fastapi import Depends, WebSocket
 
 from tests.adapters import authjwt_service
-from tests.adapters.asgi_websocket import DENIAL_RESPONSE, Outcome, open_websocket
 from tests.adapters.authjwt_service import BOTH, COOKIES, Service, configure, old_token
+from tokenward.testing.adapters.websocket_client import DENIAL_RESPONSE, Outcome, open_websocket
 from tokenward_fastapi.authjwt import AuthJWT
 from tokenward_fastapi.authjwt.exceptions import AuthJWTException, MissingTokenError
 

@@ -12,11 +12,11 @@ import pytest
 from fastapi import APIRouter, Depends, FastAPI, Request, Security
 from fastapi.routing import APIRoute
 
-from tests.adapters import contract as c
 from tests.adapters import fastapi_service
-from tests.adapters.contract import bearer, client_of, contract_engine, shop_token
 from tests.adapters.fastapi_service import GOOD, ORDERS, Service, build, challenge_of
 from tests.support import FrozenClock, ShopClaims
+from tokenward.testing.adapters import answers
+from tokenward.testing.adapters.service import bearer, client_of, contract_engine, shop_token
 from tokenward_fastapi import TokenAuth
 
 service = fastapi_service.service  # a fixture
@@ -188,7 +188,7 @@ async def test_security_scopes(
     response = await service.get("/", shop_token(scope=scope))
 
     assert response.status_code == status
-    assert challenge_of(response) == (c.too_little(wanted).challenge if wanted else None)
+    assert challenge_of(response) == (answers.too_little(wanted).challenge if wanted else None)
 
 
 async def test_security_scopes_join_those_of_required(service: Service) -> None:
@@ -199,7 +199,7 @@ async def test_security_scopes_join_those_of_required(service: Service) -> None:
     async def root(claims: Annotated[object, Security(dependency, scopes=["b", "c"])]) -> None: ...
 
     assert challenge_of(await service.get("/", shop_token(scope="b c"))) == (
-        c.too_little("a b c").challenge
+        answers.too_little("a b c").challenge
     )
     assert (await service.get("/", shop_token(scope="c b a"))).status_code == 200
 

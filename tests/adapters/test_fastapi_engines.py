@@ -9,10 +9,10 @@ import pytest
 from fastapi import Depends, FastAPI
 
 from tests.adapters import fastapi_service
-from tests.adapters.contract import bearer, client_of, contract_engine
 from tests.adapters.fastapi_service import GOOD, Service, challenge_of
 from tests.support import NOW, OTHER_SECRET, SECRET, FrozenClock, ShopClaims, payload_of, signed
 from tokenward import Key, KeyRing, MemoryStore, TokenEngine, TokenPolicy
+from tokenward.testing.adapters.service import bearer, client_of, contract_engine
 from tokenward_fastapi import TokenAuth
 
 service = fastapi_service.service  # a fixture
@@ -93,7 +93,7 @@ async def test_recent_with_leeway(clock: FrozenClock, age_seconds: int, status: 
     auth = TokenAuth(engine)
     app = FastAPI()
 
-    @app.get("/", dependencies=[Depends(auth.required(fresh=timedelta(minutes=1)))])
+    @app.get("/", dependencies=[Depends(auth.required(max_age=timedelta(minutes=1)))])
     async def root() -> None: ...
 
     token = signed(payload_of(auth_time=NOW - age_seconds))

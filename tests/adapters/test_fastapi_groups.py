@@ -1,4 +1,4 @@
-"""What the dependencies of a FastAPI app protect, and what they do not, as described in the guide."""
+"""What the dependencies of a FastAPI app protect, and what they do not, as described on the pages."""
 
 import re
 from pathlib import Path
@@ -7,17 +7,23 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import Depends, FastAPI
-from fastapi.responses import JSONResponse, PlainTextResponse
+from fastapi.responses import PlainTextResponse
 
-from tests.adapters import contract as c
-from tests.adapters.contract import bearer, client_of, contract_engine
 from tests.adapters.fastapi_service import EXPIRED, GOOD
 from tests.support import FrozenClock, ShopClaims
-from tokenward import TokenEngine, TokenError
-from tokenward.http import RequestView, Requirement
+from tokenward import TokenEngine
+from tokenward.testing.adapters.service import (
+    OUTAGE,
+    REVOKED_TOKEN,
+    bearer,
+    client_of,
+    contract_engine,
+    revoke_some,
+    shop_token,
+)
 from tokenward_fastapi import TokenAuth
 
-GUIDE = Path(__file__).parents[2] / "docs" / "guide.md"
+PAGE = Path(__file__).parents[2] / "docs" / "middleware.md"
 OPEN = ("/plain", "/shop/orders", "/docs", "/redoc", "/openapi.json")
 
 
@@ -59,17 +65,13 @@ async def test_the_dependencies_of_an_app_protect_its_path_operations_alone(
 
 
 def guard(app: FastAPI, auth: TokenAuth[ShopClaims]) -> None:
-    """Add the middleware of the guide."""
-    text = GUIDE.read_text(encoding="utf-8")
-    (snippet,) = re.findall(r"### In a middleware.*?```python\n(.*?)```", text, re.DOTALL)
-    names = {
-        "app": app, "auth": auth, "RequestView": RequestView, "Requirement": Requirement,
-        "TokenError": TokenError, "JSONResponse": JSONResponse,
-    }  # fmt: skip
-    exec(compile(snippet, "guide.md", "exec"), names)  # noqa: S102 - our own document
+    """Add the middleware of the page."""
+    text = PAGE.read_text(encoding="utf-8")
+    (program,) = re.findall(r"## FastAPI's own.*?```python\n(.*?)```", text, re.DOTALL)
+    exec(compile(program, PAGE.name, "exec"), {"app": app, "auth": auth})  # noqa: S102 - our own document
 
 
-async def test_the_middleware_of_the_guide_protects_everything(
+async def test_the_middleware_of_the_page_protects_everything(
     engine: TokenEngine[ShopClaims],
 ) -> None:
     """Path operations, plain routes, mounts and the documentation need a valid token."""
@@ -83,15 +85,15 @@ async def test_the_middleware_of_the_guide_protects_everything(
         assert await statuses_of(client, *bearer(GOOD)) == dict.fromkeys(paths, 200)
 
 
-async def test_the_middleware_of_the_guide_answers_as_a_dependency_does(
+async def test_the_middleware_of_the_page_answers_as_a_dependency_does(
     engine: TokenEngine[ShopClaims], clock: FrozenClock
 ) -> None:
     """Missing, invalid and revoked tokens and outages get the same responses as with a dependency."""
-    await c.revoke_some(engine, clock)
+    await revoke_some(engine, clock)
     auth = TokenAuth(engine)
     guarded, open_app = app_of(auth, is_guarded=True), app_of(auth, is_guarded=False)
     guard(open_app, auth)
-    tokens = [GOOD[:-9], EXPIRED, c.shop_token(jti=c.REVOKED_TOKEN), c.shop_token(sub=c.OUTAGE)]
+    tokens = [GOOD[:-9], EXPIRED, shop_token(jti=REVOKED_TOKEN), shop_token(sub=OUTAGE)]
     statuses = set()
     async with client_of(guarded) as by_dependency, client_of(open_app) as by_middleware:
         for headers in ((), *map(bearer, tokens)):

@@ -1,4 +1,4 @@
-"""The steps of docs/migrating.md, applied one after the other; each result is tested."""
+"""The steps of docs/migrating-async-fastapi-jwt-auth.md, applied one after the other; each result is tested."""
 
 import inspect
 import re
@@ -13,13 +13,15 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from fastapi import Depends, FastAPI, Request, Response
 
+from tests.migration.programs import changed
 from tokenward import Claims, TokenRevokedError
 from tokenward_fastapi import TokenAuth
 from tokenward_fastapi.authjwt import AuthJWT
 from tokenward_fastapi.authjwt.config import LoadConfig
 
-GUIDE = Path(__file__).parents[2] / "docs" / "migrating.md"
-TEXT = GUIDE.read_text(encoding="utf-8")
+DOCS = Path(__file__).parents[2] / "docs"
+TEXT = (DOCS / "migrating-async-fastapi-jwt-auth.md").read_text(encoding="utf-8")
+NAMES = (DOCS / "migrating-authjwt-names.md").read_text(encoding="utf-8")
 # 2a is the first half of the second step: the old secret is still accepted.
 STEPS = ("1", "2a", "2", "3", "4", "5", "6")
 USER = {"username": "alice"}
@@ -28,22 +30,9 @@ pytestmark = pytest.mark.filterwarnings("ignore::tokenward.keys.WeakSecretWarnin
 
 def blocks_of(step):
     """Return the changes of one step as pairs of language and text."""
-    (section,) = re.findall(rf"\n## {step[0]}\. .*?(?=\n## )", TEXT, re.DOTALL)
+    (section,) = re.findall(rf"\n## {step[0]}\. .*?(?=\n## |\Z)", TEXT, re.DOTALL)
     blocks = re.findall(r"```(diff|python)\n(.*?)```", section, re.DOTALL)
     return blocks[:-1] if step == "2a" else blocks
-
-
-def changed(program, language, text):
-    """Apply one change to a program; the removed text must occur exactly once."""
-    if language == "python":
-        return f"{program}\n\n{text}"
-    lines = text.splitlines(keepends=True)
-    before = "".join(line[1:] or line for line in lines if line[0] != "+")
-    after = "".join(line[1:] or line for line in lines if line[0] != "-")
-    if not program:
-        return after
-    assert program.count(before) == 1, before
-    return program.replace(before, after)
 
 
 def program_at(step):
@@ -73,7 +62,7 @@ def service_at(tmp_path, monkeypatch):
 
     def run(step):
         names = {"__name__": __name__}
-        exec(compile(program_at(step), GUIDE.name, "exec"), names)  # noqa: S102 - our own document
+        exec(compile(program_at(step), "program", "exec"), names)  # noqa: S102 - our own document
         transport = httpx.ASGITransport(names["app"])
         client = httpx.AsyncClient(transport=transport, base_url="https://shop.example")
         client.names = names
@@ -124,6 +113,15 @@ async def test_the_service_runs_after_each_step(service_at, step):
     assert (await profile(client, forged))[0] == (401 if is_native else 422)
     assert (await client.get("/profile")).status_code == 401
     assert (await profile(client, tokens["refresh_token"]))[0] == (401 if is_native else 422)
+
+
+async def test_no_cache_stores_the_tokens_of_the_last_step(service_at):
+    """The native login and refresh forbid it (RFC 6749 §5.1)."""
+    client = service_at("6")
+    login = await client.post("/login", json=USER)
+    refresh = await client.post("/refresh", headers=bearer(login.json()["refresh_token"]))
+    for answer in (login, refresh):
+        assert answer.headers.get_list("cache-control") == ["no-store"]
 
 
 @pytest.mark.parametrize(("step", "following"), list(pairwise(STEPS)))
@@ -208,10 +206,11 @@ async def test_logging_out_ends_a_token_of_before_and_a_session(service_at, step
 
 
 async def test_old_cookies_are_good_under_their_old_names(service_at):
-    """The guide's carrier reads the cookies of the drop-in, and sets cookies that it reads."""
+    """The carrier of the page reads the cookies of the drop-in, and sets cookies that it reads."""
     names = service_at("5").names
     (carrier,) = re.findall(r"```python carrier\n(.*?)```", TEXT, re.DOTALL)
-    auth = TokenAuth(names["engine"], carriers=[eval(carrier, names)])  # noqa: S307 - our own document
+    exec(carrier, names)  # noqa: S102 - our own document
+    auth = TokenAuth(names["engine"], carriers=[names["cookies"]])
     app = FastAPI()
     auth.init_app(app)
     old = type("OldAuthJWT", (AuthJWT,), {})
@@ -271,7 +270,7 @@ async def test_nothing_of_the_old_library_is_left_at_the_end():
 
 def rows_of(heading):
     """Return the left cells of the table with this heading."""
-    table = TEXT.partition(heading)[2].partition("\n\n")[0]
+    table = NAMES.partition(heading)[2].partition("\n\n")[0]
     return [line.split("|")[1] for line in table.splitlines() if line.startswith("| ")]
 
 

@@ -4,50 +4,26 @@ import json
 from typing import Annotated, Any
 
 import pytest
-from fastapi import Depends, FastAPI, Security
+from fastapi import Depends, FastAPI, Header, Security
 from fastapi.security import HTTPBearer
+from pydantic import BaseModel
 
-from tests.adapters import contract as c
 from tests.adapters import fastapi_service
-from tests.adapters.contract import client_of, contract_engine
-from tests.adapters.fastapi_service import Service, build, protect
+from tests.adapters.fastapi_service import GOOD, Service, build, protect
+from tests.adapters.security_schemes import CARRIERS
 from tests.support import FrozenClock, ShopClaims
+from tokenward.testing.adapters.service import COOKIES, bearer, client_of, contract_engine
 from tokenward_fastapi import TokenAuth
 
 service, bare = fastapi_service.service, fastapi_service.bare  # fixtures
 
 
-def operations_of(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return the operations of a document by path and method."""
-    return {
-        f"{method} {path}": operation
-        for path, item in document["paths"].items()
-        for method, operation in item.items()
-    }
-
-
-PROTECTED = {
-    "get /me", "get /orders", "get /reports", "get /fresh", "get /recent", "post /refresh-only",
-    "get /checked", "get /checked-async", "get /twice", "get /crossed", "get /admin",
-    "get /admin/users", "get /download", "get /either", "get /proxied", "get /any", "get /any-and-all", "post /proxied", "post /proxied-cookie",
-}  # fmt: skip
-BROWSER = {
-    "get /browser/me", "post /browser/me", "put /browser/me", "post /browser/logout",
-    "post /browser/form",
-}  # fmt: skip
-
-
-def test_openapi_scheme(clock: FrozenClock) -> None:
-    """Each adapter of the app has one security scheme: HTTP bearer with the format JWT."""
-    document = build(contract_engine(clock)).openapi()
-
-    bearer = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
-    assert document["components"]["securitySchemes"] == {"Bearer": bearer, "Cookie": bearer}
+STATUSES = {"400", "401", "403", "503"}
 
 
 def test_openapi_scheme_of_a_cookie(clock: FrozenClock) -> None:
     """If the first carrier is a cookie, the document has a cookie scheme."""
-    service = Service(clock, carriers=[c.COOKIES])
+    service = Service(clock, carriers=[COOKIES])
     protect(service)
 
     assert service.openapi()["components"]["securitySchemes"] == {
@@ -55,43 +31,32 @@ def test_openapi_scheme_of_a_cookie(clock: FrozenClock) -> None:
     }
 
 
-def test_openapi_security(clock: FrozenClock) -> None:
-    """Protected routes name the scheme once; public and optional routes do not."""
-    operations = operations_of(build(contract_engine(clock)).openapi())
-    named = {
-        name: {scheme for requirement in operation["security"] for scheme in requirement}
-        for name, operation in operations.items()
-        if "security" in operation
+@pytest.mark.parametrize("carrier", CARRIERS.values(), ids=CARRIERS)
+def test_openapi_scheme_of_any_type(clock: FrozenClock, carrier: Any) -> None:
+    """The scheme of a carrier, such as the password flow, is in the document as it is."""
+    service = Service(clock, carriers=[carrier])
+    protect(service)
+
+    assert service.openapi()["components"]["securitySchemes"] == {"Bearer": carrier.security_scheme}
+
+
+def test_openapi_refusal_body_beside_a_model_with_its_name(service: Service) -> None:
+    """A model of the app with the same name keeps its schema."""
+
+    class RefusalBody(BaseModel):
+        reason: str
+
+    dependencies = [Depends(service.auth.required())]
+    service.app.get("/", dependencies=dependencies, response_model=RefusalBody)(lambda: None)
+    document = service.openapi()
+    responses = document["paths"]["/"]["get"]["responses"]
+    schemas = {
+        status: each["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
+        for status, each in responses.items()
     }
 
-    assert named == {
-        **{name: {"Bearer"} for name in PROTECTED},
-        **{name: {"Cookie"} for name in BROWSER},
-    }
-
-
-def test_openapi_refusals(clock: FrozenClock) -> None:
-    """401 and 403 are documented only on protected routes."""
-    operations = operations_of(build(contract_engine(clock)).openapi())
-    refusals = {
-        name: {"401", "403"} & operation["responses"].keys()
-        for name, operation in operations.items()
-    }
-
-    closed = PROTECTED | BROWSER
-    assert refusals == {name: {"401", "403"} if name in closed else set() for name in operations}
-
-
-def test_openapi_refusal_body(clock: FrozenClock) -> None:
-    """The documented body of a refusal has the members of a real one."""
-    responses = operations_of(build(contract_engine(clock)).openapi())["get /me"]["responses"]
-    schemas = [
-        responses[status]["content"]["application/json"]["schema"] for status in ("401", "403")
-    ]
-
-    assert all(schema["properties"].keys() == c.MISSING.body.keys() for schema in schemas)
-    assert all(set(schema["required"]) == {"detail", "code"} for schema in schemas)
-    assert all(responses[status]["description"] for status in ("401", "403"))
+    assert schemas == {"200": "RefusalBody", **dict.fromkeys(STATUSES, "TokenwardRefusalBody")}
+    assert set(document["components"]["schemas"]["RefusalBody"]["properties"]) == {"reason"}
 
 
 def test_openapi_keeps_own_responses(service: Service) -> None:
@@ -177,8 +142,8 @@ def test_openapi_with_items_of_the_users_own(clock: FrozenClock) -> None:
     auth.init_app(app)
     item = app.openapi()["paths"]["/"]
 
-    assert {"401", "403"} <= item["get"]["responses"].keys()
-    assert {"401", "403"} <= item["put"]["responses"].keys()
+    assert item["get"]["responses"].keys() >= STATUSES
+    assert item["put"]["responses"].keys() >= STATUSES
 
 
 @pytest.mark.parametrize("path", ["/docs", "/redoc", "/openapi.json"])
@@ -196,21 +161,6 @@ async def test_scheme_name_in_openapi(clock: FrozenClock) -> None:
     assert set(service.openapi()["components"]["securitySchemes"]) == {"ShopToken"}
 
 
-def test_openapi_scopes_of_requirements(clock: FrozenClock) -> None:
-    """Scopes of groups and routes are combined; each of ``any_scope`` is an alternative."""
-    operations = operations_of(build(contract_engine(clock)).openapi())
-    security = {name: operation.get("security") for name, operation in operations.items()}
-
-    assert security["get /me"] == [{"Bearer": []}]
-    assert security["get /reports"] == [{"Bearer": ["orders:read", "reports:write"]}]
-    assert security["get /twice"] == [{"Bearer": ["orders:read"]}]
-    assert security["get /any"] == [{"Bearer": ["orders:read"]}, {"Bearer": ["admin"]}]
-    assert security["get /any-and-all"] == [
-        {"Bearer": ["shop", "orders:read"]},
-        {"Bearer": ["shop", "admin"]},
-    ]
-
-
 def test_openapi_scopes_beside_other_schemes(service: Service) -> None:
     """Scopes of ``Security`` are added, as FastAPI documents them; other schemes are kept."""
     guard = service.auth.required(any_scope=["a", "b"])
@@ -225,3 +175,91 @@ def test_openapi_scopes_beside_other_schemes(service: Service) -> None:
     further = theirs["HTTPBearer"]
     assert ours == [{"Bearer": [*further, "a"]}, {"Bearer": [*further, "b"]}]
     assert set(document["components"]["securitySchemes"]) == {"HTTPBearer", "Bearer"}
+
+
+def test_openapi_of_an_optional_route_with_another_scheme(service: Service) -> None:
+    """Beside another scheme, an optional token does not document the route as public."""
+    guard = service.auth.optional()
+    service.app.get("/", dependencies=[Depends(HTTPBearer()), Depends(guard)])(lambda: None)
+
+    operation = service.openapi()["paths"]["/"]["get"]
+
+    assert operation["security"] == [{"HTTPBearer": []}, {"Bearer": []}]
+
+
+def test_openapi_of_two_token_auths_on_one_route(clock: FrozenClock) -> None:
+    """A route with dependencies of two `TokenAuth` requires both tokens."""
+    service = Service(clock, scheme_name="Shop")
+    staff = TokenAuth(contract_engine(clock), scheme_name="Staff")
+    guards = [Depends(service.auth.required()), Depends(staff.optional(scopes=["a"]))]
+    service.app.get("/", dependencies=guards)(lambda: None)
+
+    operation = service.openapi()["paths"]["/"]["get"]
+
+    assert operation["security"] == [{"Shop": []}, {"Shop": [], "Staff": ["a"]}]
+
+
+def test_openapi_header_of_the_users_own(clock: FrozenClock) -> None:
+    """A header that the route itself declares is not repeated for the CSRF token."""
+    service = Service(clock, carriers=[COOKIES])
+
+    @service.app.post("/", dependencies=[Depends(service.auth.required())])
+    async def root(x_csrf_token: Annotated[str, Header(description="Mine.")] = "") -> None: ...
+
+    (parameter,) = service.openapi()["paths"]["/"]["post"]["parameters"]
+    assert (parameter["name"], parameter["description"]) == ("x-csrf-token", "Mine.")
+
+
+def test_openapi_refresh_operation(bare: Service, clock: FrozenClock) -> None:
+    """A refresh names its own carriers; without `init_app` the description is in the document too."""
+    extra = bare.auth.refresh_operation(carriers=[COOKIES])
+    bare.app.post("/", openapi_extra=extra)(lambda: None)
+    operation = bare.openapi()["paths"]["/"]["post"]
+
+    assert operation["security"] == [{"BearerRefreshCookie": []}]
+    assert [each["name"] for each in operation["parameters"]] == ["X-CSRF-Token"]
+
+
+def test_openapi_own_scheme(service: Service) -> None:
+    """The user's definition of a scheme with our name is kept."""
+    own = {"type": "http", "scheme": "bearer", "description": "Mine."}
+    document = {"components": {"securitySchemes": {"Bearer": own}}, "paths": {"/": {}}}
+    document["paths"]["/"]["get"] = {"security": [{"Bearer": []}]}
+    service.app.openapi = lambda: document  # type: ignore[method-assign]
+    service.auth.init_app(service.app)
+
+    assert service.openapi()["components"]["securitySchemes"] == {"Bearer": own}
+
+
+class Order(BaseModel):
+    """A body."""
+
+    number: int
+
+
+async def test_openapi_both_bodies_of_a_400(service: Service) -> None:
+    """A 400 has the body of a refusal, or that of FastAPI itself if it cannot parse the body."""
+
+    @service.app.post("/login", responses=service.auth.responses)
+    async def login(order: Order) -> None: ...
+
+    @service.app.post("/orders", dependencies=[Depends(service.auth.required())])
+    async def place(order: Order) -> None: ...
+
+    document = service.openapi()
+    documented = []
+    for path in ("/login", "/orders"):
+        response = document["paths"][path]["post"]["responses"]["400"]
+        schema = response["content"]["application/json"]["schema"]["anyOf"]
+        documented.append([each["$ref"].rpartition("/")[2] for each in schema])
+    async with client_of(service.app) as client:
+        headers = bearer(GOOD)
+        json_headers = [*headers, ("content-type", "application/json")]
+        unreadable = await client.post("/orders", headers=json_headers, content=b'"\xff"')
+        twice = await client.post("/orders", headers=headers * 2, json={"number": 1})
+
+    assert documented == [["RefusalBody", "FastAPIErrorBody"]] * 2
+    assert (unreadable.status_code, twice.status_code) == (400, 400)
+    schemas = document["components"]["schemas"]
+    assert set(schemas["FastAPIErrorBody"]["properties"]) == unreadable.json().keys()
+    assert set(schemas["RefusalBody"]["properties"]) == twice.json().keys()

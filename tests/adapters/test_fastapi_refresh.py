@@ -6,13 +6,13 @@ import pytest
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import JSONResponse, PlainTextResponse
 
-from tests.adapters import contract as c
 from tests.adapters import fastapi_service
-from tests.adapters.contract import bearer, contract_engine, shop_token
 from tests.adapters.fastapi_service import Service, challenge_of
 from tests.support import FrozenClock
 from tokenward import BearerHeader, CookieCarrier, TokenError, TokenwardError
 from tokenward.errors import InvalidClaimError, MissingTokenError
+from tokenward.testing.adapters import answers
+from tokenward.testing.adapters.service import bearer, contract_engine, shop_token
 from tokenward_fastapi import TokenAuth
 
 bare = fastapi_service.bare  # a fixture
@@ -41,7 +41,7 @@ async def test_refresh_without_init_app(bare: Service) -> None:
     foreign = await bare.client.post("/login", headers={"Origin": "https://evil.example"})
 
     assert traded.status_code == 200
-    for response, answer in ((missing, c.MISSING), (wrong, c.WRONG_TYPE)):
+    for response, answer in ((missing, answers.MISSING), (wrong, answers.WRONG_TYPE)):
         assert (response.status_code, challenge_of(response)) == (answer.status, answer.challenge)
         assert response.json() == {"detail": answer.body["detail"]}
     assert (foreign.status_code, foreign.json()) == (
@@ -85,7 +85,7 @@ async def test_refresh_and_own_handler_for_token_error(
         response = await service.client.post("/refresh")
     # With init_app its handler for TokenError is more specific than one for the base class.
     is_own = not init_app or kind is not TokenwardError
-    assert response.json() == ({"own": True} if is_own else c.MISSING.body)
+    assert response.json() == ({"own": True} if is_own else answers.MISSING.body)
     assert len(seen) == is_own
 
 

@@ -6,12 +6,12 @@ from typing import Annotated, Any
 import pytest
 from fastapi import Depends
 
-from tests.adapters import contract as c
 from tests.adapters import fastapi_service
-from tests.adapters.contract import contract_engine, shop_token
 from tests.adapters.fastapi_service import EXPIRED, GOOD, ORDERS, Service, challenge_of
 from tests.support import NOW, FrozenClock, ShopClaims
 from tokenward import BearerHeader, ConfigurationError
+from tokenward.testing.adapters import answers
+from tokenward.testing.adapters.service import check, check_async, contract_engine, shop_token
 from tokenward_fastapi import TokenAuth
 
 service = fastapi_service.service  # a fixture
@@ -39,14 +39,17 @@ async def test_own_header(clock: FrozenClock, at: str) -> None:
 @pytest.mark.parametrize(
     ("headers", "answer"),
     [
-        ({}, c.MISSING),
+        ({}, answers.MISSING),
         ({"Authorization": f"Bearer {GOOD}"}, None),
         ({"X-Token": f"Token {GOOD}"}, None),
         ({"Authorization": f"Bearer {GOOD}", "X-Token": f"Token {GOOD}"}, None),
         ({"Authorization": "Basic eDp5", "X-Token": f"Token {GOOD}"}, None),
-        ({"Authorization": f"Bearer {GOOD}", "X-Token": f"Token {ORDERS}"}, c.TWO_CREDENTIALS),
-        ({"Authorization": f"Bearer {GOOD}", "X-Token": "Token"}, c.TWO_CREDENTIALS),
-        ({"Authorization": "Bearer", "X-Token": f"Token {GOOD}"}, c.TWO_CREDENTIALS),
+        (
+            {"Authorization": f"Bearer {GOOD}", "X-Token": f"Token {ORDERS}"},
+            answers.TWO_CREDENTIALS,
+        ),
+        ({"Authorization": f"Bearer {GOOD}", "X-Token": "Token"}, answers.TWO_CREDENTIALS),
+        ({"Authorization": "Bearer", "X-Token": f"Token {GOOD}"}, answers.TWO_CREDENTIALS),
     ],
     ids=[
         "none",
@@ -60,7 +63,7 @@ async def test_own_header(clock: FrozenClock, at: str) -> None:
     ],
 )
 async def test_two_carriers(
-    clock: FrozenClock, headers: dict[str, str], answer: c.Answer | None
+    clock: FrozenClock, headers: dict[str, str], answer: answers.Answer | None
 ) -> None:
     """Either of two carriers may have the token; different tokens in both are refused."""
     service = Service(clock, carriers=[BearerHeader(), *OWN_HEADER])
@@ -91,19 +94,19 @@ async def test_two_tokens_of_one_request_are_two(service: Service) -> None:
     expired = await service.client.get("/", headers={**headers, "X-Token": f"Token {EXPIRED}"})
 
     assert both.json() == ["alice", "bob"]
-    assert expired.json() == c.EXPIRED.body
+    assert expired.json() == answers.EXPIRED.body
 
 
 @pytest.mark.parametrize(
     ("arguments", "good", "bad", "answer"),
     [
-        ({}, {}, {"exp": NOW}, c.EXPIRED),
-        ({"type": "refresh"}, {"type": "refresh"}, {}, c.WRONG_TYPE),
-        ({"fresh": True}, {"fresh": True}, {}, c.NOT_FRESH),
-        ({"fresh": timedelta(minutes=1)}, {"auth_time": NOW}, {}, c.too_old(60)),
-        ({"scopes": ["a"]}, {"scope": "a"}, {}, c.too_little("a")),
-        ({"check": c.check}, {}, {"tenant": "says-false"}, c.DENIED),
-        ({"check": c.check_async}, {}, {"tenant": "says-none"}, c.DENIED),
+        ({}, {}, {"exp": NOW}, answers.EXPIRED),
+        ({"type": "refresh"}, {"type": "refresh"}, {}, answers.WRONG_TYPE),
+        ({"fresh": True}, {"fresh": True}, {}, answers.NOT_FRESH),
+        ({"max_age": timedelta(minutes=1)}, {"auth_time": NOW}, {}, answers.too_old(60)),
+        ({"scopes": ["a"]}, {"scope": "a"}, {}, answers.too_little("a")),
+        ({"check": check}, {}, {"tenant": "says-false"}, answers.DENIED),
+        ({"check": check_async}, {}, {"tenant": "says-none"}, answers.DENIED),
     ],
     ids=["nothing", "type", "fresh", "recent", "scopes", "check", "async check"],
 )
@@ -112,7 +115,7 @@ async def test_optional_asks_for_the_same(
     arguments: dict[str, Any],
     good: dict[str, object],
     bad: dict[str, object],
-    answer: c.Answer,
+    answer: answers.Answer,
 ) -> None:
     """The requirements of `optional` apply to every token that is sent."""
 
@@ -132,8 +135,8 @@ async def test_optional_asks_for_the_same(
     [
         ({"type": "id"}, ConfigurationError),
         ({"type": None}, ConfigurationError),
-        ({"fresh": timedelta(0)}, ConfigurationError),
-        ({"fresh": timedelta(seconds=-1)}, ConfigurationError),
+        ({"max_age": timedelta(0)}, ConfigurationError),
+        ({"max_age": timedelta(seconds=-1)}, ConfigurationError),
         ({"fresh": 600}, ConfigurationError),
         ({"fresh": "yes"}, ConfigurationError),
         ({"scopes": "orders:read"}, TypeError),

@@ -26,10 +26,10 @@ from starlette.routing import Host
 from typing_extensions import TypeAliasType
 
 from tests.adapters import fastapi_service
-from tests.adapters.asgi_websocket import open_websocket
 from tests.adapters.fastapi_service import GOOD, Service
 from tests.support import ShopClaims
 from tokenward import Claims, ConfigurationError
+from tokenward.testing.adapters.websocket_client import open_websocket
 
 service, bare = fastapi_service.service, fastapi_service.bare  # fixtures
 

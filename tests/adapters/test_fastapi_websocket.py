@@ -5,11 +5,11 @@ import json
 import pytest
 from fastapi import WebSocket, WebSocketDisconnect
 
-from tests.adapters import contract as c
 from tests.adapters import fastapi_service
-from tests.adapters.asgi_websocket import DENIAL_RESPONSE, open_websocket
-from tests.adapters.contract import bearer, shop_token
 from tests.adapters.fastapi_service import EXPIRED, GOOD, Service, add_sockets
+from tokenward.testing.adapters import answers
+from tokenward.testing.adapters.service import OUTAGE, Headers, bearer, shop_token
+from tokenward.testing.adapters.websocket_client import DENIAL_RESPONSE, open_websocket
 
 service, bare = fastapi_service.service, fastapi_service.bare  # fixtures
 
@@ -20,12 +20,12 @@ service, bare = fastapi_service.service, fastapi_service.bare  # fixtures
     [
         ((), 1008, "token_missing"),
         (bearer(EXPIRED), 1008, "token_expired"),
-        (bearer(shop_token(sub=c.OUTAGE)), 1013, "store_unavailable"),
+        (bearer(shop_token(sub=OUTAGE)), 1013, "store_unavailable"),
     ],
     ids=["missing", "expired", "outage"],
 )
 async def test_socket_without_init_app(
-    bare: Service, headers: c.Headers, code: int, reason: str, extensions: dict[str, object]
+    bare: Service, headers: Headers, code: int, reason: str, extensions: dict[str, object]
 ) -> None:
     """Without `init_app` a WebSocket is closed before it is accepted, with the code as the reason."""
     add_sockets(bare.app, bare.auth)
@@ -57,8 +57,8 @@ async def test_error_before_accept_is_denied(service: Service) -> None:
     _add_late_socket(service, accept=False)
     outcome = await open_websocket(service.app, "/late", headers=[(b"x-token", EXPIRED.encode())])
 
-    assert (outcome.status, json.loads(outcome.body)) == (401, c.EXPIRED.body)
-    assert (b"www-authenticate", str(c.EXPIRED.challenge).encode()) in outcome.headers
+    assert (outcome.status, json.loads(outcome.body)) == (401, answers.EXPIRED.body)
+    assert (b"www-authenticate", str(answers.EXPIRED.challenge).encode()) in outcome.headers
 
 
 @pytest.mark.parametrize("extensions", [{}, None], ids=["none", "null"])
@@ -80,7 +80,7 @@ async def test_error_before_accept_closes(
     [
         (EXPIRED, 1008, "token_expired"),
         ("", 1008, "token_malformed"),
-        (shop_token(sub=c.OUTAGE), 1013, "store_unavailable"),
+        (shop_token(sub=OUTAGE), 1013, "store_unavailable"),
     ],
     ids=["expired", "empty", "outage"],
 )

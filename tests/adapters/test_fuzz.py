@@ -13,10 +13,8 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from tests.adapters import contract as c
 from tests.adapters.adapters import Build
 from tests.adapters.asgi_http import exchange
-from tests.adapters.asgi_websocket import open_websocket
 from tests.adapters.fuzzing import (
     SEED,
     HostileRequest,
@@ -26,6 +24,8 @@ from tests.adapters.fuzzing import (
     why_not_accepted,
 )
 from tests.support import FrozenClock
+from tokenward.testing.adapters.service import contract_engine, revoke_some
+from tokenward.testing.adapters.websocket_client import open_websocket
 
 pytestmark = pytest.mark.no_cover
 
@@ -64,8 +64,8 @@ async def ask(app: Any, request: HostileRequest) -> tuple[int, bytes]:
 @pytest.mark.parametrize("remembers", [True, False], ids=["remembers", "forgets"])
 async def test_hostile_requests(build: Build, clock: FrozenClock, remembers: bool) -> None:
     """No hostile request gets a 500, and none is accepted without a valid token."""
-    engine = c.contract_engine(clock, remembers=remembers)
-    await c.revoke_some(engine, clock)
+    engine = contract_engine(clock, remembers=remembers)
+    await revoke_some(engine, clock)
     app = build(engine)
     statuses: Counter[int] = Counter()
 

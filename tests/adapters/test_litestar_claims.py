@@ -7,7 +7,6 @@ import pytest
 from litestar import Controller, Request, get
 from litestar.di import Provide
 
-from tests.adapters.contract import bearer, client_of, contract_engine, shop_token
 from tests.adapters.litestar_service import (
     GOOD,
     ORDERS,
@@ -21,6 +20,7 @@ from tests.adapters.litestar_service import (
 from tests.support import OTHER_SECRET, FrozenClock, ShopClaims
 from tokenward import BearerHeader, Claims, Key
 from tokenward.http import RequestView
+from tokenward.testing.adapters.service import bearer, client_of, contract_engine, shop_token
 from tokenward_litestar import TokenAuth
 
 

@@ -7,18 +7,25 @@ from litestar import Litestar, Request, Response, get, post
 from litestar.datastructures import CacheControlHeader, Cookie, ResponseHeader
 from litestar.response import Redirect
 
-from tests.adapters import contract as c
-from tests.adapters.contract import client_of
-from tests.adapters.contract_browser import ACCESS, CSRF, REFRESH, REFRESH_NAME, cookie, csrf
 from tests.adapters.litestar_service import NamedDependency, Service, ask
 from tests.support import FrozenClock, ShopClaims
 from tokenward import ConfigurationError, CookieCarrier, TokenPair
+from tokenward.testing.adapters import answers
+from tokenward.testing.adapters.browser_requests import (
+    ACCESS,
+    CSRF,
+    REFRESH,
+    REFRESH_NAME,
+    cookie,
+    csrf,
+)
+from tokenward.testing.adapters.service import COOKIES, client_of
 
 
 @pytest.fixture
 def service(clock: FrozenClock) -> Service:
     """Return an engine and an adapter that reads cookies first."""
-    return Service(clock, carriers=[c.COOKIES])
+    return Service(clock, carriers=[COOKIES])
 
 
 @pytest.fixture
@@ -48,7 +55,7 @@ async def test_other_cookies_stay(service: Service, pair: TokenPair, is_cleared:
     response.set_cookie("theme", "dark", httponly=True)
     app = app_with(service, response, None if is_cleared else pair)
     sent = (await ask(app, token=None)).headers.get_list("set-cookie")
-    ours = c.COOKIES.clear_cookies() if is_cleared else c.COOKIES.set_cookies(pair)
+    ours = COOKIES.clear_cookies() if is_cleared else COOKIES.set_cookies(pair)
 
     assert [text for text in sent if text in ours] == list(ours)
     others = [text.partition("=")[0] for text in sent if text not in ours]
@@ -68,7 +75,7 @@ async def test_cookies_after_ours(service: Service, pair: TokenPair) -> None:
 
     sent = (await ask(service.app(root), token=None)).headers.get_list("set-cookie")
 
-    assert sent[:3] == list(c.COOKIES.set_cookies(pair))
+    assert sent[:3] == list(COOKIES.set_cookies(pair))
     assert [text.partition("=")[0] for text in sent[3:]] == ["theme", "old"]
 
 
@@ -117,7 +124,7 @@ async def test_a_redirect(service: Service, pair: TokenPair) -> None:
         answer = await client.post("/login")
 
     assert answer.headers["location"] == "/home"
-    assert answer.headers.get_list("set-cookie") == list(c.COOKIES.set_cookies(pair))
+    assert answer.headers.get_list("set-cookie") == list(COOKIES.set_cookies(pair))
 
 
 async def test_written_by_the_core(clock: FrozenClock) -> None:
@@ -153,7 +160,7 @@ async def test_refresh_by_other_carriers(service: Service) -> None:
         usual = await client.post("/refresh", headers=[cookie(REFRESH, REFRESH_NAME), csrf()])
         told = await client.post("/refresh", headers=[cookie(REFRESH, b"__Secure-other"), csrf()])
 
-    assert (usual.status_code, usual.json()) == (401, c.MISSING.body)
+    assert (usual.status_code, usual.json()) == (401, answers.MISSING.body)
     assert (told.status_code, told.text) == (200, "refreshed")
 
 

@@ -13,8 +13,6 @@ from litestar.handlers import BaseRouteHandler
 from litestar.params import Body
 from litestar.response.base import ASGIResponse
 
-from tests.adapters import contract as c
-from tests.adapters.contract import bearer, client_of, shop_token
 from tests.adapters.litestar_service import (
     EXPIRED,
     GOOD,
@@ -27,6 +25,8 @@ from tests.adapters.litestar_service import (
 )
 from tests.support import FrozenClock, ShopClaims
 from tokenward import BearerHeader, ConfigurationError
+from tokenward.testing.adapters import answers
+from tokenward.testing.adapters.service import bearer, client_of, shop_token
 
 
 @get("/")
@@ -62,7 +62,7 @@ async def test_every_layer(service: Service, layer: str) -> None:
     refused, opened = await ask(app, token=None), await ask(app)
 
     assert (refused.status_code, challenge_of(refused)) == (401, 'Bearer realm="api"')
-    assert refused.json() == c.MISSING.body
+    assert refused.json() == answers.MISSING.body
     assert (opened.status_code, opened.text) == (200, "inside")
 
 
@@ -74,7 +74,7 @@ async def test_all_layers_at_once(service: Service) -> None:
     app = service.app(router, guards=[auth.required()])
 
     refused = [challenge_of(await ask(app, token=shop_token(scope=one))) for one in ("a", "b")]
-    assert refused == [c.too_little("b").challenge, c.too_little("a").challenge]
+    assert refused == [answers.too_little("b").challenge, answers.too_little("a").challenge]
     before = service.key.verified
     assert (await ask(app, token=shop_token(scope="a b"))).json() == {"sub": "alice"}
     assert service.key.verified == before + 1
@@ -91,7 +91,7 @@ async def test_beside_a_guard_of_the_users_own(service: Service) -> None:
 
     assert (await ask(app)).status_code == 200
     assert (await ask(app, token=shop_token(tenant="other"))).json()["detail"] == "acme alone"
-    assert (await ask(app, token=None)).json() == c.MISSING.body
+    assert (await ask(app, token=None)).json() == answers.MISSING.body
 
 
 async def test_copies_keep_one_engine(service: Service) -> None:
@@ -102,7 +102,7 @@ async def test_copies_keep_one_engine(service: Service) -> None:
     assert deepcopy(guard) is guard
     assert (await ask(app)).status_code == 200
     await service.engine.revoke(GOOD)
-    assert (await ask(app)).json() == c.REVOKED.body
+    assert (await ask(app)).json() == answers.REVOKED.body
 
 
 async def test_one_router_in_two_apps(service: Service) -> None:
@@ -113,7 +113,7 @@ async def test_one_router_in_two_apps(service: Service) -> None:
     without = service.app(handler, router, plugins=[], dependencies={"claims": _claims_by_hand()})
 
     for path in ("/", "/router"):
-        assert (await ask(with_plugin, path, None)).json() == c.MISSING.body
+        assert (await ask(with_plugin, path, None)).json() == answers.MISSING.body
         assert (await ask(without, path)).status_code == 500
         assert "security" not in _operation(without, path)
         assert "security" in _operation(with_plugin, path)
@@ -137,7 +137,7 @@ async def test_a_handler_registered_later(service: Service) -> None:
     assert app.openapi_schema.to_schema()["paths"] == {}
     app.register(sub_at("/late", service.auth.required()))
 
-    assert (await ask(app, "/late", None)).json() == c.MISSING.body
+    assert (await ask(app, "/late", None)).json() == answers.MISSING.body
     assert _operation(app, "/late")["security"] == [{"Bearer": []}]
 
 

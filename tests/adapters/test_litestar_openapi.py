@@ -2,33 +2,36 @@
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
-from litestar import Litestar, Router, get
+from litestar import Litestar, Router, get, post
 from litestar.app import DEFAULT_OPENAPI_CONFIG
 from litestar.exceptions import NotAuthorizedException
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.openapi.spec import Components, SecurityScheme
+from litestar.openapi.spec import Components, Operation, SecurityScheme
+from litestar.params import Body
 
-from tests.adapters import contract as c
-from tests.adapters.contract import contract_engine
 from tests.adapters.litestar_service import Service, ask, build, maybe_at, sub_at
+from tests.adapters.security_schemes import CARRIERS
 from tests.support import FrozenClock
 from tokenward import BearerHeader
 from tokenward.http import QueryCarrier
+from tokenward.testing.adapters import answers
+from tokenward.testing.adapters.service import (
+    COOKIES,
+    bearer,
+    client_of,
+    contract_engine,
+    shop_token,
+)
 from tokenward_litestar import TokenAuth
 
 BEARER = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
 COOKIE = {"type": "apiKey", "in": "cookie", "name": "__Host-access_token"}
 API_KEY = SecurityScheme(type="apiKey", name="X-Key", security_scheme_in="header")
-PROTECTED = {
-    "get /me", "get /orders", "get /reports", "get /fresh", "get /recent", "post /refresh-only",
-    "get /checked", "get /checked-async", "get /twice", "get /crossed", "get /admin",
-    "get /admin/users", "get /download", "get /either", "get /proxied", "get /any", "get /any-and-all", "post /proxied", "post /proxied-cookie", "get /browser/me", "post /browser/me",
-    "put /browser/me", "post /browser/logout", "post /browser/form", "get /browser/leave",
-}  # fmt: skip
+STATUSES = {"401", "403", "503"}
 
 
 @pytest.fixture
@@ -66,7 +69,7 @@ def schemes_of(app: Litestar) -> dict[str, Any]:
 def test_schemes(clock: FrozenClock) -> None:
     """The document has the scheme of each `TokenAuth`: by default HTTP bearer with the format JWT."""
     browser = TokenAuth(
-        contract_engine(clock), carriers=[c.COOKIES], scheme_name="Cookie", dependency_key="session"
+        contract_engine(clock), carriers=[COOKIES], scheme_name="Cookie", dependency_key="session"
     )
     app = Service(clock).app(plugins=[TokenAuth(contract_engine(clock)), browser])
 
@@ -74,69 +77,44 @@ def test_schemes(clock: FrozenClock) -> None:
 
 
 @pytest.mark.parametrize(
-    ("carriers", "scheme"),
+    ("carriers", "schemes"),
     [
-        ([c.COOKIES, BearerHeader()], COOKIE),
-        ([BearerHeader(), c.COOKIES], BEARER),
-        ([BearerHeader(name="X-Token")], {"type": "apiKey", "in": "header", "name": "X-Token"}),
-        ([QueryCarrier()], {"type": "apiKey", "in": "query", "name": "access_token"}),
+        ([COOKIES, BearerHeader()], {"ShopToken": COOKIE, "ShopTokenBearer": BEARER}),
+        ([BearerHeader(), COOKIES], {"ShopToken": BEARER, "ShopTokenCookie": COOKIE}),
+        (
+            [BearerHeader(name="X-Token")],
+            {"ShopToken": {"type": "apiKey", "in": "header", "name": "X-Token"}},
+        ),
+        (
+            [QueryCarrier()],
+            {"ShopToken": {"type": "apiKey", "in": "query", "name": "access_token"}},
+        ),
     ],
     ids=["cookie", "header", "own header", "query"],
 )
-async def test_scheme_of_the_first_carrier(
-    clock: FrozenClock, carriers: list[Any], scheme: dict[str, str]
+async def test_scheme_of_each_carrier(
+    clock: FrozenClock, carriers: list[Any], schemes: dict[str, dict[str, str]]
 ) -> None:
-    """The first carrier determines the scheme in the document."""
+    """The scheme of the first carrier has the name of the `TokenAuth`; each carrier is enough."""
     service = Service(clock, carriers=carriers, scheme_name="ShopToken")
     app = service.app(sub_at("/", service.auth.required()))
     document = (await ask(app, "/schema/openapi.json", None)).json()
 
-    assert document["components"]["securitySchemes"] == {"ShopToken": scheme}
-    assert document["paths"]["/"]["get"]["security"] == [{"ShopToken": []}]
+    assert document["components"]["securitySchemes"] == schemes
+    assert document["paths"]["/"]["get"]["security"] == [{name: []} for name in schemes]
 
 
-def test_security(clock: FrozenClock) -> None:
-    """Protected routes name their scheme in each alternative; public and optional routes do not."""
-    operations = operations_of(build(contract_engine(clock)))
-    named = {
-        name: [set(alternative) for alternative in operation["security"]]
-        for name, operation in operations.items()
-        if "security" in operation
-    }
+@pytest.mark.parametrize("carrier", CARRIERS.values(), ids=CARRIERS)
+def test_scheme_of_any_type(clock: FrozenClock, carrier: Any) -> None:
+    """The scheme of a carrier, such as the password flow, is in the document as it is."""
+    service = Service(clock, carriers=[carrier])
+    app = service.app(sub_at("/", service.auth.required()))
 
-    alternatives = {"get /any": 2, "get /any-and-all": 2}
-    assert named == {
-        name: [{"Cookie" if "/browser" in name else "Bearer"}] * alternatives.get(name, 1)
-        for name in PROTECTED
-    }
-
-
-def test_refusals(clock: FrozenClock) -> None:
-    """401 and 403 are documented only on protected routes."""
-    operations = operations_of(build(contract_engine(clock)))
-    refusals = {
-        name: {"401", "403"} & operation["responses"].keys()
-        for name, operation in operations.items()
-    }
-
-    assert refusals == {name: {"401", "403"} if name in PROTECTED else set() for name in operations}
-
-
-def test_refusal_body(service: Service) -> None:
-    """The documented body of a refusal has the members of a real one."""
-    document = document_of(service.app(sub_at("/", service.auth.required())))
-    responses = document["paths"]["/"]["get"]["responses"]
-    schema = document["components"]["schemas"]["RefusalBody"]
-
-    for status in ("401", "403"):
-        assert responses[status]["description"]
-        body = responses[status]["content"]["application/json"]["schema"]
-        assert body == {"$ref": "#/components/schemas/RefusalBody"}
-    assert set(schema["required"]) == schema["properties"].keys() == c.MISSING.body.keys()
+    assert schemes_of(app) == {"Bearer": carrier.security_scheme}
 
 
 def test_scopes(service: Service) -> None:
-    """The scopes of all guards of a route are named once, without those of other routes."""
+    """The scopes of all guards of a route are named once, those of optional guards as well."""
     auth = service.auth
     router = Router(
         "/",
@@ -149,7 +127,7 @@ def test_scopes(service: Service) -> None:
     operations = operations_of(service.app(router))
 
     assert operations["get /both"]["security"] == [{"Bearer": ["a", "b", "c"]}]
-    assert operations["get /optional"]["security"] == [{"Bearer": ["a", "b"]}]
+    assert operations["get /optional"]["security"] == [{"Bearer": ["a", "b", "d"]}]
 
 
 def test_claims_are_no_parameter(service: Service) -> None:
@@ -157,16 +135,10 @@ def test_claims_are_no_parameter(service: Service) -> None:
     operation = operations_of(service.app(sub_at("/", service.auth.required())))["get /"]
 
     assert not operation.get("parameters")
-    assert "400" not in operation["responses"]
 
 
 def test_own_responses(service: Service) -> None:
     """A route's own description of 401 is kept, and the 403 is added."""
-
-    @dataclass
-    class Mine:
-        mine: str
-
     own = {401: ResponseSpec(Mine, description="Mine.", generate_examples=False)}
     app = service.app(get("/", guards=[service.auth.required()], responses=own)(plain.fn))
     responses = operations_of(app)["get /"]["responses"]
@@ -174,6 +146,38 @@ def test_own_responses(service: Service) -> None:
     assert responses["401"]["description"] == "Mine."
     assert "403" in responses
     assert set(own) == {401}
+
+
+@dataclass
+class Mine:
+    """A body of the app's own refusals."""
+
+    mine: str
+
+
+def responses_with_own(service: Service, *statuses: int) -> dict[str, Any]:
+    """Return the responses of a guarded route that describes some statuses itself."""
+    own = {
+        status: ResponseSpec(Mine, description="Mine.", generate_examples=False)
+        for status in statuses
+    }
+    app = service.app(get("/", guards=[service.auth.required()], responses=own)(plain.fn))
+    responses: dict[str, Any] = operations_of(app)["get /"]["responses"]
+    return responses
+
+
+def test_an_own_400_is_kept(service: Service) -> None:
+    """The refusal's 400 does not replace it."""
+    responses = responses_with_own(service, 400)
+    assert responses["400"]["description"] == "Mine."
+    assert responses.keys() >= STATUSES
+
+
+def test_the_400_never_has_the_body_of_an_own_refusal(service: Service) -> None:
+    """It is the adapter's body, wherever another status still has it; else there is no 400."""
+    schema = responses_with_own(service, 401)["400"]["content"]["application/json"]["schema"]
+    assert schema["$ref"].endswith("RefusalBody")
+    assert "400" not in responses_with_own(service, 401, 403, 503)
 
 
 def test_refusals_beside_exceptions(service: Service) -> None:
@@ -247,7 +251,7 @@ async def test_without_openapi(service: Service) -> None:
     """An app without an OpenAPI document is guarded as well."""
     app = service.app(sub_at("/", service.auth.required()), openapi_config=None)
 
-    assert (await ask(app, token=None)).json() == c.MISSING.body
+    assert (await ask(app, token=None)).json() == answers.MISSING.body
     assert (await ask(app)).status_code == 200
     assert (await ask(app, "/schema/openapi.json")).status_code == 404
 
@@ -281,3 +285,82 @@ def test_alternative_scopes_with_own_security(service: Service) -> None:
         {"Other": ["x"], "Bearer": ["a"]},
         {"Other": ["x"], "Bearer": ["b"]},
     ]
+
+
+def test_own_security_of_an_optional_route(service: Service) -> None:
+    """The user's alternatives of an optional route are kept, with and without the token."""
+    own = [{"Key": []}]
+    app = service.app(get("/", guards=[service.auth.optional()], security=own)(plain.fn))
+
+    assert operations_of(app)["get /"]["security"] == [{"Key": []}, {"Key": [], "Bearer": []}]
+
+
+@dataclass
+class Order:
+    """A body."""
+
+    number: int
+
+
+async def test_both_bodies_of_a_400(service: Service) -> None:
+    """A 400 has the body of a refusal, or that of Litestar itself if the request is invalid."""
+
+    @post("/", guards=[service.auth.required()])
+    async def place(data: Annotated[Order, Body()]) -> None: ...
+
+    app = service.app(place)
+    responses = operations_of(app)["post /"]["responses"]
+    content = responses["400"]["content"]["application/json"]["schema"]["oneOf"]
+    schemas = document_of(app)["components"]["schemas"]
+    async with client_of(app) as client:
+        headers = bearer(shop_token())
+        twice = (await client.post("/", headers=headers * 2)).json()
+        invalid = (await client.post("/", headers=headers, json={"number": "x"})).json()
+
+    refusal, litestar = content
+    assert refusal == {"$ref": "#/components/schemas/RefusalBody"}
+    assert schemas["RefusalBody"]["properties"].keys() == twice.keys()
+    assert litestar["properties"].keys() == invalid.keys()
+
+
+def test_own_operation_class(clock: FrozenClock) -> None:
+    """A handler's own class of operations is kept, and the header of the CSRF token is added once."""
+
+    @dataclass
+    class Mine(Operation):
+        def __post_init__(self) -> None:
+            self.deprecated = True
+
+    service = Service(clock, carriers=[COOKIES])
+    guards = [service.auth.required()]
+    paths = ["/a", "/b"]
+    app = service.app(post(paths, guards=guards, operation_class=Mine)(plain.fn))
+
+    for operation in operations_of(app).values():
+        assert operation["deprecated"] is True
+        assert [each["name"] for each in operation["parameters"]] == ["X-CSRF-Token"]
+
+
+def test_refresh_operation_of_another_token_auth(clock: FrozenClock) -> None:
+    """A refresh names the carriers that it reads, and only the `TokenAuth` that reads them."""
+    shop = TokenAuth(contract_engine(clock), scheme_name="Shop", carriers=[COOKIES])
+    staff = TokenAuth(contract_engine(clock), scheme_name="Staff", dependency_key="staff")
+    operation_class = shop.refresh_operation(carriers=[BearerHeader()])
+    app = Service(clock).app(
+        post("/", operation_class=operation_class)(plain.fn), plugins=[staff, shop]
+    )
+
+    operation = operations_of(app)["post /"]
+    assert operation["security"] == [{"ShopBearer": []}]
+    assert "parameters" not in operation
+    assert operation["responses"].keys() >= STATUSES
+
+
+def test_a_route_after_the_document(clock: FrozenClock) -> None:
+    """A route that is registered after the document was built adds its scheme."""
+    service = Service(clock)
+    app = service.app(sub_at("/", service.auth.required()))
+    assert set(schemes_of(app)) == {"Bearer"}
+
+    app.register(get("/later", guards=[service.auth.required(carriers=[COOKIES])])(plain.fn))
+    assert set(schemes_of(app)) == {"Bearer", "BearerCookie"}

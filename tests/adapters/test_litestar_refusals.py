@@ -6,7 +6,6 @@ import pytest
 from litestar import Litestar, Request, Response, Router, get
 from litestar.exceptions import HTTPException, NotAuthorizedException
 
-from tests.adapters import contract as c
 from tests.adapters.litestar_service import (
     Service,
     ask,
@@ -14,6 +13,7 @@ from tests.adapters.litestar_service import (
 )
 from tests.support import FrozenClock
 from tokenward import StoreUnavailableError, TokenError, TokenExpiredError, TokenRejectedError
+from tokenward.testing.adapters import answers
 from tokenward_litestar import TokenAuth
 
 
@@ -49,9 +49,9 @@ def guarded(service: Service, **options: Any) -> Litestar:
 @pytest.mark.parametrize(
     ("error", "answer"),
     [
-        (TokenExpiredError(), c.EXPIRED),
+        (TokenExpiredError(), answers.EXPIRED),
         (TokenRejectedError("No \u00fcbergabe."), None),
-        (StoreUnavailableError(), c.OUT_OF_ORDER),
+        (StoreUnavailableError(), answers.OUT_OF_ORDER),
         (TokenError(), None),
     ],
     ids=["expired", "own words", "outage", "root"],
@@ -59,7 +59,7 @@ def guarded(service: Service, **options: Any) -> Litestar:
 async def test_error_of_a_handler(
     service: Service,
     error: TokenError,
-    answer: c.Answer | None,
+    answer: answers.Answer | None,
     plain_function: bool,
     debug: bool,
 ) -> None:
@@ -75,7 +75,7 @@ async def test_error_of_a_handler(
         get("/", sync_to_thread=True)(raises_in_a_thread) if plain_function else get("/")(raises)
     )
     response = await ask(service.app(handler, debug=debug, logging_config=None))
-    expected = answer or c.Answer(
+    expected = answer or answers.Answer(
         401,
         {"detail": str(error), "code": error.code},
         'Bearer realm="api", error="invalid_token", '
@@ -92,7 +92,7 @@ async def test_media_type_of_the_handler(service: Service) -> None:
     response = await ask(service.app(handler), token=None)
 
     assert response.headers.get_list("content-type") == ["application/json"]
-    assert response.json() == c.MISSING.body
+    assert response.json() == answers.MISSING.body
 
 
 def _own_answer(_: Request[Any, Any, Any], error: HTTPException) -> Response[str]:
@@ -120,7 +120,7 @@ async def test_own_handler_for_http_exception(service: Service) -> None:
     """A handler for HTTPException gets all other HTTP exceptions; the plugin handles refusals."""
     app = guarded(service, exception_handlers={HTTPException: _own_answer})
 
-    assert (await ask(app, token=None)).json() == c.MISSING.body
+    assert (await ask(app, token=None)).json() == answers.MISSING.body
     assert (await ask(app, "/teapot")).text == "own 418"
 
 

@@ -12,10 +12,10 @@ from litestar.handlers import BaseRouteHandler, websocket
 from litestar.params import Body, Parameter
 from pydantic import BaseModel
 
-from tests.adapters.contract import contract_engine
 from tests.adapters.litestar_service import GOOD, NamedDependency, Service, ask, connect, sub_at
 from tests.support import FrozenClock, ShopClaims
 from tokenward import Claims, ConfigurationError, Issuers, KeyRing, TokenEngine, TokenPolicy
+from tokenward.testing.adapters.service import contract_engine
 from tokenward_litestar import TokenAuth
 
 # Some releases of Litestar warn of some of these mistakes as well.

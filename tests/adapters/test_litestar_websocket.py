@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from litestar import Litestar, WebSocket
+from litestar import Litestar, WebSocket, get
 from litestar.exceptions import WebSocketDisconnect
 from litestar.handlers import (
     WebsocketListener,
@@ -14,11 +14,9 @@ from litestar.handlers import (
     websocket,
     websocket_listener,
 )
+from litestar.routes import HTTPRoute, WebSocketRoute
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-from tests.adapters import contract as c
-from tests.adapters.asgi_websocket import DENIAL_RESPONSE, open_websocket
-from tests.adapters.contract import shop_token
 from tests.adapters.litestar_service import (
     EXPIRED,
     GOOD,
@@ -29,6 +27,9 @@ from tests.adapters.litestar_service import (
 )
 from tests.support import FrozenClock, ShopClaims
 from tokenward import TokenRejectedError
+from tokenward.testing.adapters import answers
+from tokenward.testing.adapters.service import OUTAGE, shop_token
+from tokenward.testing.adapters.websocket_client import DENIAL_RESPONSE, open_websocket
 from tokenward_litestar import TokenAuth
 
 SERVERS = pytest.mark.parametrize("extensions", [DENIAL_RESPONSE, {}], ids=["denial", "none"])
@@ -65,8 +66,8 @@ async def test_error_before_accept_is_denied(service: Service) -> None:
     """A TokenError that a handler raises before accepting becomes an HTTP response."""
     outcome = await open_websocket(late(service, accept=False), "/late", headers=[LATE])
 
-    assert (outcome.status, json.loads(outcome.body)) == (401, c.EXPIRED.body)
-    assert (b"www-authenticate", str(c.EXPIRED.challenge).encode()) in outcome.headers
+    assert (outcome.status, json.loads(outcome.body)) == (401, answers.EXPIRED.body)
+    assert (b"www-authenticate", str(answers.EXPIRED.challenge).encode()) in outcome.headers
 
 
 @pytest.mark.parametrize("extensions", [{}, None], ids=["none", "null"])
@@ -86,7 +87,7 @@ async def test_error_before_accept_closes(
     [
         (EXPIRED, 1008, "token_expired"),
         ("", 1008, "token_malformed"),
-        (shop_token(sub=c.OUTAGE), 1013, "store_unavailable"),
+        (shop_token(sub=OUTAGE), 1013, "store_unavailable"),
     ],
     ids=["expired", "empty", "outage"],
 )
@@ -261,3 +262,27 @@ async def test_while_valid(service: Service, clock: FrozenClock, ended_by: str) 
     closed = {"nobody": (1008, "token_expired"), "client": (None, None), "handler": (4000, "")}
     assert (outcome.close_code, outcome.close_reason) == closed[ended_by]
     assert ended == [True]
+
+
+async def test_only_handlers_of_sockets_pay_for_refusals(service: Service) -> None:
+    """Each handler of WebSockets gets one middleware for all plugins and paths; one of HTTP gets none."""
+
+    @websocket(["/ws", "/again"], guards=[service.auth.required()])
+    async def live(socket: WebSocket[Any, ShopClaims, Any]) -> None:
+        await socket.accept()
+
+    @get("/", guards=[service.auth.required()])
+    async def plain() -> None: ...
+
+    second = TokenAuth(service.engine, scheme_name="Second", dependency_key="second")
+    app = Litestar([live, plain], plugins=[service.auth, second])
+
+    found: dict[str, list[int]] = {"ws": [], "http": []}
+    for route in app.routes:
+        if isinstance(route, WebSocketRoute):
+            found["ws"].append(len(route.route_handler.resolve_middleware()))
+        elif isinstance(route, HTTPRoute) and route.path == "/":
+            found["http"] += [len(each.resolve_middleware()) for each in route.route_handlers]
+
+    assert found == {"ws": [1, 1], "http": [0, 0]}
+    assert live.middleware is None

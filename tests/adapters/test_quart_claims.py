@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from tests.adapters import quart_service
-from tests.adapters.contract import client_of, contract_engine
 from tests.adapters.quart_service import GOOD, Service
 from tests.support import FrozenClock
 from tokenward import BearerHeader, ConfigurationError
 from tokenward.http import QueryCarrier
+from tokenward.testing.adapters.service import client_of, contract_engine
 from tokenward_quart import TokenAuth, current_claims
 
 service = quart_service.service  # a fixture

@@ -11,14 +11,14 @@ import pytest
 from quart import Blueprint, Quart, websocket
 from quart.views import MethodView
 
-from tests.adapters import contract as c
 from tests.adapters import quart_service
-from tests.adapters.asgi_websocket import live_websocket, open_websocket
-from tests.adapters.contract import bearer, client_of, contract_engine
 from tests.adapters.quart_service import EXPIRED, GOOD, ORDERS, Service, greet
-from tests.adapters.test_contract import assert_answer
 from tests.support import FrozenClock, ShopClaims
 from tokenward import ConfigurationError, KeyPublisher, KeyRing
+from tokenward.testing.adapters import answers
+from tokenward.testing.adapters.exchanges import assert_answer
+from tokenward.testing.adapters.service import bearer, client_of, contract_engine
+from tokenward.testing.adapters.websocket_client import live_websocket, open_websocket
 from tokenward_quart import TokenAuth, current_claims
 
 service, bare = quart_service.service, quart_service.bare  # fixtures
@@ -90,12 +90,12 @@ async def test_two_decorators(service: Service) -> None:
     @service.app.get("/")
     @service.auth.required(scopes=["orders:read"])
     @service.auth.optional()
-    @service.auth.required(fresh=timedelta(minutes=10))
+    @service.auth.required(max_age=timedelta(minutes=10))
     async def root() -> str:
         return current_claims.sub
 
-    assert_answer(await service.get("/"), c.too_little("orders:read"))
-    assert_answer(await service.get("/", ORDERS), c.too_old(600))
+    assert_answer(await service.get("/"), answers.too_little("orders:read"))
+    assert_answer(await service.get("/", ORDERS), answers.too_old(600))
     assert service.key.verified == 2
 
 
@@ -110,7 +110,7 @@ async def test_optional(service: Service) -> None:
 
     assert (await service.get("/", None)).json() == {"sub": None}
     assert (await service.get("/")).json() == {"sub": "alice"}
-    assert_answer(await service.get("/", EXPIRED), c.EXPIRED)
+    assert_answer(await service.get("/", EXPIRED), answers.EXPIRED)
 
 
 async def test_claims_where_there_are_none(service: Service) -> None:
@@ -148,9 +148,11 @@ async def test_class_of_methods(service: Service) -> None:
     service.app.add_url_rule("/", view_func=Orders.as_view("orders"))
     headers = list(bearer(GOOD))
 
-    assert_answer(await service.get("/", None), c.MISSING)
+    assert_answer(await service.get("/", None), answers.MISSING)
     assert (await service.get("/")).text == "alice"
-    assert_answer(await service.client.post("/", headers=headers), c.too_little("orders:read"))
+    assert_answer(
+        await service.client.post("/", headers=headers), answers.too_little("orders:read")
+    )
     assert (await service.client.post("/", headers=list(bearer(ORDERS)))).text == "alice"
 
 
@@ -171,7 +173,7 @@ async def test_before_request(service: Service, is_plain: bool) -> None:
     service.app.get("/outside", endpoint="outside")(lambda: "outside")
     service.app.register_blueprint(group)
 
-    assert_answer(await service.get("/inside", None), c.MISSING)
+    assert_answer(await service.get("/inside", None), answers.MISSING)
     assert seen == []
     assert (await service.get("/inside")).text == "alice"
     assert seen == ["alice"]
@@ -190,7 +192,7 @@ async def test_routes_of_a_blueprint(service: Service) -> None:
     outer.register_blueprint(inner, url_prefix="/inner")
     service.app.register_blueprint(outer, url_prefix="/outer")
 
-    assert_answer(await service.get("/outer/inner/", None), c.MISSING)
+    assert_answer(await service.get("/outer/inner/", None), answers.MISSING)
     assert (await service.get("/outer/inner/")).text == "alice"
 
 
@@ -234,8 +236,8 @@ async def test_init_app_after_the_routes(bare: Service) -> None:
     bare.auth.init_app(bare.app)
     bare.auth.init_app(bare.app)
 
-    assert_answer(await bare.get("/", None), c.MISSING)
-    assert_answer(await bare.get("/raises"), c.EXPIRED)
+    assert_answer(await bare.get("/", None), answers.MISSING)
+    assert_answer(await bare.get("/raises"), answers.EXPIRED)
     assert (await bare.get("/")).text == "alice"
 
 

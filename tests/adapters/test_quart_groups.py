@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from quart import Blueprint, Quart, websocket
 
-from tests.adapters import contract as c
 from tests.adapters import quart_service
-from tests.adapters.asgi_websocket import open_websocket
-from tests.adapters.contract import bearer, client_of
 from tests.adapters.quart_service import GOOD, ORDERS, Service, greet
-from tests.adapters.test_contract import assert_answer
 from tokenward import ConfigurationError, KeyPublisher, KeyRing
+from tokenward.testing.adapters import answers
+from tokenward.testing.adapters.exchanges import assert_answer
+from tokenward.testing.adapters.service import bearer, client_of
+from tokenward.testing.adapters.websocket_client import open_websocket
 
 service = quart_service.service  # a fixture
 
@@ -51,7 +51,7 @@ async def test_guard(service: Service, where: str) -> None:
     app.register_blueprint(outer, url_prefix="/again", name="again")
 
     for path in ("/outer/inner", "/again/inner"):
-        assert_answer(await service.get(f"{path}/sub", None), c.MISSING)
+        assert_answer(await service.get(f"{path}/sub", None), answers.MISSING)
         assert (await service.get(f"{path}/sub")).text == "alice"
         assert not await opened(app, f"{path}/ws")
         assert await opened(app, f"{path}/ws", GOOD)
@@ -65,9 +65,9 @@ async def test_requirements_of_a_group(service: Service) -> None:
     group.get("/more", endpoint="more")(service.auth.required(scopes=["more"])(lambda: ""))
     service.app.register_blueprint(group)
 
-    assert_answer(await service.get("/sub"), c.too_little("orders:read"))
+    assert_answer(await service.get("/sub"), answers.too_little("orders:read"))
     assert (await service.get("/sub", ORDERS)).text == "alice"
-    assert_answer(await service.get("/more", ORDERS), c.too_little("more"))
+    assert_answer(await service.get("/more", ORDERS), answers.too_little("more"))
     assert [await opened(service.app, "/ws", token) for token in (GOOD, ORDERS)] == [False, True]
 
 

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from quart import Blueprint, Quart
 
-from tests.adapters import contract as c
 from tests.adapters import quart_service
-from tests.adapters.contract import client_of, contract_engine
 from tests.adapters.quart_service import Service
+from tests.adapters.security_schemes import CARRIERS
 from tests.support import OTHER_SECRET, FrozenClock
 from tokenward import Key, KeyPublisher, KeyRing
 from tokenward.http import QueryCarrier
+from tokenward.testing.adapters.service import COOKIES, client_of, contract_engine
 from tokenward_quart import TokenAuth
 
 quart_schema = pytest.importorskip(
@@ -22,6 +22,7 @@ quart_schema = pytest.importorskip(
 )
 service, bare = quart_service.service, quart_service.bare  # fixtures
 
+STATUSES = ["400", "401", "403", "503"]
 BEARER = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
 
 
@@ -51,7 +52,7 @@ def add_routes(app: Quart, auth: TokenAuth[Any]) -> None:
 @pytest.mark.parametrize("order", ["schema first", "auth first", "routes first"])
 @pytest.mark.parametrize("is_started", [True, False], ids=["started", "not started"])
 async def test_security(bare: Service, order: str, is_started: bool) -> None:
-    """Guarded routes name the scheme, in any order of setup; public and optional routes do not."""
+    """Guarded routes name the scheme, in any order of setup; public routes do not."""
     app, auth = bare.app, bare.auth
     steps = {
         "schema first": (
@@ -78,27 +79,9 @@ async def test_security(bare: Service, order: str, is_started: bool) -> None:
     assert security_of(document) == {
         "/required": [{"Bearer": []}],
         "/scoped": [{"Bearer": ["orders:read"]}],
-        "/optional": None,
+        "/optional": [{}, {"Bearer": ["orders:read"]}],
         "/open": None,
     }
-
-
-async def test_refusals(service: Service) -> None:
-    """401 and 403 are documented only on guarded routes, with description and body."""
-    quart_schema.QuartSchema(service.app)
-    add_routes(service.app, service.auth)
-    paths = (await document_of(service.app))["paths"]
-    responses = paths["/scoped"]["get"]["responses"]
-
-    assert {path: sorted(item["get"]["responses"]) for path, item in paths.items()} == {
-        "/required": ["401", "403"],
-        "/scoped": ["401", "403"],
-        "/optional": [],
-        "/open": [],
-    }
-    assert responses["401"]["description"] == "The token is missing or invalid."
-    body = responses["403"]["content"]["application/json"]["schema"]
-    assert set(body["required"]) == set(body["properties"]) == {"detail", "code"}
 
 
 @dataclass
@@ -126,13 +109,18 @@ async def test_own_responses_are_kept(service: Service) -> None:
         for path, item in paths.items()
     }
 
-    both = {"401": "Mine.", "403": "The token does not permit this request."}
+    both = {
+        "400": "The request is malformed, for example with more than one credential.",
+        "401": "Mine.",
+        "403": "The token does not permit this request.",
+        "503": "The token cannot be checked at the moment.",
+    }
     assert said == {"/below": both, "/above": both}
 
 
 async def test_cookie_first(clock: FrozenClock) -> None:
     """If the first carrier is a cookie, the scheme is an API key in that cookie."""
-    service = Service(clock, carriers=[c.COOKIES], scheme_name="Cookie")
+    service = Service(clock, carriers=[COOKIES], scheme_name="Cookie")
     quart_schema.QuartSchema(service.app, security_schemes={"Own": {"type": "http", "scheme": "a"}})
     add_routes(service.app, service.auth)
     document = await document_of(service.app)
@@ -142,6 +130,31 @@ async def test_cookie_first(clock: FrozenClock) -> None:
         "Cookie": {"type": "apiKey", "in": "cookie", "name": "__Host-access_token"},
     }
     assert security_of(document)["/required"] == [{"Cookie": []}]
+
+
+@pytest.mark.parametrize("carrier", CARRIERS.values(), ids=CARRIERS)
+async def test_scheme_of_any_type(clock: FrozenClock, carrier: Any) -> None:
+    """The scheme of a carrier, such as the password flow, is in the document as it is."""
+    service = Service(clock, carriers=[carrier])
+    quart_schema.QuartSchema(service.app)
+    document = await document_of(service.app)
+
+    assert document["components"]["securitySchemes"] == {"Bearer": carrier.security_scheme}
+
+
+@pytest.mark.parametrize("schema_first", [True, False])
+async def test_own_scheme_is_kept(bare: Service, schema_first: bool) -> None:
+    """The user's definition of the scheme wins, in any order of setup."""
+    own = {"type": "http", "scheme": "bearer", "bearer_format": "opaque"}
+    steps = [
+        lambda: quart_schema.QuartSchema(bare.app, security_schemes={"Bearer": own}),
+        lambda: bare.auth.init_app(bare.app),
+    ]
+    for step in steps if schema_first else reversed(steps):
+        step()
+
+    schemes = (await document_of(bare.app))["components"]["securitySchemes"]
+    assert schemes == {"Bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "opaque"}}
 
 
 async def test_several_requirements(clock: FrozenClock) -> None:
@@ -200,36 +213,6 @@ async def test_guard_of_the_app(service: Service) -> None:
         assert (await client.get("/openapi.json")).status_code == 401
     document = (await service.get("/openapi.json")).json()
     assert security_of(document) == {"/": [{"Bearer": []}]}
-
-
-async def test_the_contract_with_a_document(clock: FrozenClock) -> None:
-    """quart-schema, added last to the whole service, documents every guarded route and no other."""
-    app = quart_service.build(contract_engine(clock))
-    quart_schema.QuartSchema(app)
-    paths = (await document_of(app))["paths"]
-    named = {
-        (path, scheme)
-        for path, item in paths.items()
-        for operation in item.values()
-        for asked in operation.get("security", ())
-        for scheme in asked
-    }
-
-    assert named == {
-        *((path, "Bearer") for path in ("/me", "/orders", "/reports", "/fresh", "/recent")),
-        *((path, "Bearer") for path in ("/refresh-only", "/checked", "/checked-async", "/twice")),
-        *(
-            (path, "Bearer")
-            for path in ("/crossed", "/admin", "/admin/users", "/download", "/either")
-        ),
-        *((path, "Bearer") for path in ("/proxied", "/proxied-cookie", "/any", "/any-and-all")),
-        *((f"/browser/{name}", "Cookie") for name in ("me", "leave", "logout", "form")),
-    }
-    assert paths["/any"]["get"]["security"] == [{"Bearer": ["orders:read"]}, {"Bearer": ["admin"]}]
-    assert paths["/any-and-all"]["get"]["security"] == [
-        {"Bearer": ["shop", "orders:read"]},
-        {"Bearer": ["shop", "admin"]},
-    ]
 
 
 WITHOUT_QUART_SCHEMA = """
@@ -295,3 +278,37 @@ def test_documents_about_keys_need_no_quart_schema(
     service.auth.publish_keys(service.app, publisher)
 
     assert "/-well-known/jwks-json" in service.app.view_functions
+
+
+async def test_own_security(service: Service) -> None:
+    """A route with its own security alternatives needs the token in each of them."""
+    own = quart_schema.security_scheme([{"Key": []}, {"Bearer": ["x"]}])
+    quart_schema.QuartSchema(service.app)
+    service.app.get("/", endpoint="root")(own(service.auth.required(scopes=["a"])(lambda: "")))
+
+    security = security_of(await document_of(service.app))
+    assert security == {"/": [{"Key": [], "Bearer": ["a"]}, {"Bearer": ["a"]}]}
+
+
+async def test_csrf_header_of_several_methods(clock: FrozenClock) -> None:
+    """Only the unsafe methods of a view document the header of the CSRF token."""
+    service = Service(clock, carriers=[COOKIES])
+    quart_schema.QuartSchema(service.app)
+    view = service.auth.required()(lambda: "")
+    service.app.add_url_rule("/", "root", view, methods=["GET", "POST"])
+
+    item = (await document_of(service.app))["paths"]["/"]
+    assert item["get"]["parameters"] == []
+    assert [each["name"] for each in item["post"]["parameters"]] == ["X-CSRF-Token"]
+
+
+async def test_refresh_operation(clock: FrozenClock) -> None:
+    """A refresh names the carriers that it reads."""
+    service = Service(clock)
+    quart_schema.QuartSchema(service.app)
+    describe = service.auth.refresh_operation(carriers=[COOKIES])
+    service.app.post("/", endpoint="root")(describe(lambda: ""))
+
+    operation = (await document_of(service.app))["paths"]["/"]["post"]
+    assert operation["security"] == [{"BearerRefreshCookie": []}]
+    assert sorted(operation["responses"]) == STATUSES

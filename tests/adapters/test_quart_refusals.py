@@ -11,13 +11,19 @@ import pytest
 from quart import Blueprint, Quart, Response, g, jsonify, make_response, request
 from werkzeug.exceptions import HTTPException, Unauthorized
 
-from tests.adapters import contract as c
 from tests.adapters import quart_service
-from tests.adapters.contract import bearer, client_of, contract_engine
 from tests.adapters.quart_service import EXPIRED, GOOD, Service, challenge_of, protect
-from tests.adapters.test_contract import assert_answer
 from tests.support import OTHER_SECRET, FrozenClock
 from tokenward import Key, StoreUnavailableError, TokenError, TokenExpiredError, TokenRevokedError
+from tokenward.testing.adapters import answers
+from tokenward.testing.adapters.exchanges import assert_answer
+from tokenward.testing.adapters.service import (
+    BROWSER_CARRIERS,
+    COOKIES,
+    bearer,
+    client_of,
+    contract_engine,
+)
 from tokenward_quart import TokenAuth
 
 service = quart_service.service  # a fixture
@@ -34,7 +40,7 @@ async def test_a_guard_that_is_called_by_hand(service: Service) -> None:
     async def call_guard() -> None:
         await guard()
 
-    assert_answer(await service.get("/"), c.too_little("admin"))
+    assert_answer(await service.get("/"), answers.too_little("admin"))
     assert seen == []
 
 
@@ -47,7 +53,8 @@ async def test_error_of_a_handler(service: Service, error: TokenError) -> None:
         raise error
 
     assert_answer(
-        await service.get("/"), c.EXPIRED if error.code == "token_expired" else c.OUT_OF_ORDER
+        await service.get("/"),
+        answers.EXPIRED if error.code == "token_expired" else answers.OUT_OF_ORDER,
     )
 
 
@@ -80,7 +87,7 @@ async def test_own_handler_changes_the_answer(service: Service) -> None:
     response = await service.get("/", None)
 
     assert response.text == "Unauthorized: A token is required."
-    assert (response.status_code, challenge_of(response)) == (401, c.MISSING.challenge)
+    assert (response.status_code, challenge_of(response)) == (401, answers.MISSING.challenge)
 
 
 @pytest.mark.parametrize("where", ["app", "blueprint"])
@@ -114,7 +121,7 @@ async def test_debug_mode(service: Service, mode: str) -> None:
     setattr(service.app, mode, True)
     seen = protect(service)
 
-    assert_answer(await service.get("/", EXPIRED), c.EXPIRED)
+    assert_answer(await service.get("/", EXPIRED), answers.EXPIRED)
     assert seen == []
 
 
@@ -126,8 +133,8 @@ async def test_trapped_exceptions(service: Service, trap: str, mode: str) -> Non
     protect(service)
     two = [*bearer(GOOD), *bearer(GOOD)]
 
-    assert_answer(await service.get("/", EXPIRED), c.EXPIRED)
-    assert_answer(await service.client.get("/", headers=two), c.TWO_CREDENTIALS)
+    assert_answer(await service.get("/", EXPIRED), answers.EXPIRED)
+    assert_answer(await service.client.get("/", headers=two), answers.TWO_CREDENTIALS)
 
 
 async def test_tracebacks_hold_no_claims(service: Service) -> None:
@@ -167,7 +174,7 @@ async def test_after_request_runs(service: Service) -> None:
 
     response = await service.get("/", None)
 
-    assert_answer(response, c.MISSING)
+    assert_answer(response, answers.MISSING)
     assert (response.headers["x-own"], seen) == ("yes", ["torn down"])
 
 
@@ -228,12 +235,12 @@ async def test_a_refusal_is_forgotten(service: Service) -> None:
             await guard()
         raise TokenRevokedError
 
-    assert_answer(await service.get("/"), c.REVOKED)
+    assert_answer(await service.get("/"), answers.REVOKED)
 
 
 async def test_cookies_keep_what_is_there(clock: FrozenClock) -> None:
     """Setting and clearing cookies keeps other cookies, and replaces Cache-Control."""
-    service = Service(clock, carriers=c.BROWSER_CARRIERS)
+    service = Service(clock, carriers=BROWSER_CARRIERS)
     pair = await service.engine.issue_pair("alice", claims={"tenant": "acme"})
 
     @service.app.get("/<what>")
@@ -248,8 +255,8 @@ async def test_cookies_keep_what_is_there(clock: FrozenClock) -> None:
         return response
 
     for what, cookies in {
-        "set": c.COOKIES.set_cookies(pair),
-        "clear": c.COOKIES.clear_cookies(),
+        "set": COOKIES.set_cookies(pair),
+        "clear": COOKIES.clear_cookies(),
     }.items():
         response = await service.get(f"/{what}")
         assert response.headers.get_list("set-cookie") == ["theme=dark; Path=/", *cookies]

@@ -10,11 +10,11 @@ from quart import Blueprint, Quart, Response, request
 from quart.views import MethodView
 
 from tests.adapters import quart_service
-from tests.adapters.asgi_websocket import open_websocket
-from tests.adapters.contract import bearer, client_of
 from tests.adapters.quart_service import EXPIRED, GOOD, Service, greet
 from tests.support import FrozenClock, ShopClaims
 from tokenward import ConfigurationError, CookieCarrier, KeyPublisher, KeyRing, TokenPair
+from tokenward.testing.adapters.service import bearer, client_of
+from tokenward.testing.adapters.websocket_client import open_websocket
 from tokenward_quart import TokenAuth
 
 service, bare = quart_service.service, quart_service.bare  # fixtures
@@ -52,6 +52,27 @@ async def test_wrong_order_without_lifespan(service: Service, token: str | None)
 
     assert [(await service.get("/", token)).status_code for _ in range(2)] == [500, 500]
     assert seen == []
+
+
+@pytest.mark.parametrize("has_lifespan", [True, False])
+async def test_the_check_runs_once(service: Service, *, has_lifespan: bool) -> None:
+    """When the app has been checked, its requests call no function of the check, but all of the app's."""
+    seen: list[str] = []
+    service.app.before_request(lambda: seen.append("before"))
+    if has_lifespan:
+        await service.app.startup()
+
+    @service.app.get("/")
+    @service.auth.required()
+    async def orders() -> str:
+        return ""
+
+    for _ in range(2):
+        assert (await service.get("/", GOOD)).status_code == 200
+
+    assert seen == ["before", "before"]
+    assert len(service.app.before_request_funcs[None]) == 1
+    assert service.app.before_websocket_funcs[None] == []
 
 
 async def test_wrong_order_of_a_socket(service: Service) -> None:
@@ -461,19 +482,20 @@ def test_init_app_takes_the_app(service: Service, wrong: Any) -> None:
     "wrong",
     [
         lambda auth, app: auth.publish_keys(KeyPublisher(KeyRing.generate()), app),
+        lambda auth, app: auth.publish_keys("app", KeyPublisher(KeyRing.generate())),
         lambda auth, app: auth.publish_keys(app, KeyRing.generate()),
         lambda auth, app: auth.set_cookies({}, PAIR),
         lambda auth, app: auth.set_cookies(PAIR, Response()),
         lambda auth, app: auth.set_cookies(Response(), "token"),
         lambda auth, app: auth.clear_cookies({}),
     ],
-    ids=["publish swapped", "publish ring", "dict", "swapped", "token", "clear"],
+    ids=["publish swapped", "publish nowhere", "publish ring", "dict", "swapped", "token", "clear"],
 )
 def test_arguments_of_another_kind(clock: FrozenClock, wrong: Callable[..., object]) -> None:
     """An argument of the wrong type is an error that names the right one."""
     service = Service(clock, carriers=[CookieCarrier()])
 
-    expected = r"KeyPublisher|the Quart app first|make_response|must be the result of issue_pair or refresh"
+    expected = r"KeyPublisher|the Quart app: pass it|make_response|must be the result of issue_pair or refresh"
     with pytest.raises((TypeError, ConfigurationError), match=expected):
         wrong(service.auth, service.app)
 
@@ -481,5 +503,5 @@ def test_arguments_of_another_kind(clock: FrozenClock, wrong: Callable[..., obje
 @pytest.mark.parametrize("token", [None, GOOD, b"token"], ids=["none", "text", "bytes"])
 async def test_refresh_takes_the_request(service: Service, token: Any) -> None:
     """`refresh` of the adapter needs the request; the error names `engine.refresh` for tokens."""
-    with pytest.raises(TypeError, match=r"call engine\.refresh\(token\)"):
+    with pytest.raises(TypeError, match=r"call engine\.refresh\(text\)"):
         await service.auth.refresh(token)

@@ -7,13 +7,17 @@ from typing import Any
 import pytest
 from quart import Blueprint, Websocket, websocket
 
-from tests.adapters import contract as c
 from tests.adapters import quart_service
-from tests.adapters.asgi_websocket import DENIAL_RESPONSE, live_websocket, open_websocket
-from tests.adapters.contract import bearer, shop_token
 from tests.adapters.quart_service import EXPIRED, GOOD, Service, greet
 from tests.support import FrozenClock
 from tokenward import TokenError
+from tokenward.testing.adapters import answers
+from tokenward.testing.adapters.service import OUTAGE, Headers, bearer, shop_token
+from tokenward.testing.adapters.websocket_client import (
+    DENIAL_RESPONSE,
+    live_websocket,
+    open_websocket,
+)
 from tokenward_quart import current_claims
 
 service = quart_service.service  # a fixture
@@ -28,16 +32,16 @@ EXTENSIONS = pytest.mark.parametrize(
 @pytest.mark.parametrize(
     ("headers", "answer"),
     [
-        ((), c.MISSING),
-        (bearer(EXPIRED), c.EXPIRED),
-        (bearer(shop_token(sub=c.OUTAGE)), c.OUT_OF_ORDER),
+        ((), answers.MISSING),
+        (bearer(EXPIRED), answers.EXPIRED),
+        (bearer(shop_token(sub=OUTAGE)), answers.OUT_OF_ORDER),
     ],
     ids=["missing", "expired", "outage"],
 )
 async def test_refused(
     clock: FrozenClock,
-    headers: c.Headers,
-    answer: c.Answer,
+    headers: Headers,
+    answer: answers.Answer,
     guards: str,
     extensions: dict[str, object] | None,
 ) -> None:
@@ -88,8 +92,8 @@ async def test_error_before_accept(service: Service, extensions: dict[str, objec
 
     assert not outcome.accepted
     if extensions:
-        assert (outcome.status, json.loads(outcome.body)) == (401, c.EXPIRED.body)
-        assert (b"www-authenticate", str(c.EXPIRED.challenge).encode()) in outcome.headers
+        assert (outcome.status, json.loads(outcome.body)) == (401, answers.EXPIRED.body)
+        assert (b"www-authenticate", str(answers.EXPIRED.challenge).encode()) in outcome.headers
     else:
         assert (outcome.close_code, outcome.close_reason) == (1008, "token_expired")
 
@@ -100,7 +104,7 @@ async def test_error_before_accept(service: Service, extensions: dict[str, objec
     [
         (EXPIRED, 1008, "token_expired"),
         ("x", 1008, "token_malformed"),
-        (shop_token(sub=c.OUTAGE), 1013, "store_unavailable"),
+        (shop_token(sub=OUTAGE), 1013, "store_unavailable"),
     ],
     ids=["expired", "malformed", "outage"],
 )
@@ -165,7 +169,7 @@ async def test_debug_mode(service: Service, mode: str) -> None:
     denied = await open_websocket(service.app, "/ws")
     closed = await open_websocket(service.app, "/ws", extensions={})
 
-    assert (denied.status, json.loads(denied.body)) == (401, c.MISSING.body)
+    assert (denied.status, json.loads(denied.body)) == (401, answers.MISSING.body)
     assert (closed.close_code, closed.close_reason) == (1008, "token_missing")
 
 
@@ -221,7 +225,7 @@ async def test_while_valid_of_a_closed_socket(service: Service, clock: FrozenClo
         is_over.set()
 
     async with live_websocket(service.app, "/ws", headers=bearer(GOOD)) as live:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await is_over.wait()
 
     assert live.outcome.close_code == 4000

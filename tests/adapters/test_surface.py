@@ -7,6 +7,7 @@ from typing import Annotated, get_args, get_origin
 import pytest
 
 from tests.adapters.adapters import ALL, WANTED
+from tokenward import TokenEngine
 from tokenward.http import BaseTokenAuth
 
 pytestmark = pytest.mark.skipif(
@@ -18,7 +19,8 @@ OWN_NAMES = {"on_app_init", "receive_route", "init_app", "current_claims", "get_
 FastAPI's ``dependencies=`` and Litestar's ``guards=`` cover the WebSockets of a group; Quart's
 ``before_request`` does not, and Quart hands a handler no claims.
 """
-LITESTAR_SETTINGS = ("dependency_key", "exclude_opt_key")
+LITESTAR_SETTINGS = ("dependency_key", "exclude_opt_key", "load_user")
+"""Litestar has a place for the user of a request; in FastAPI it is a dependency, in Quart a function."""
 
 
 def auths() -> dict[str, type]:
@@ -42,11 +44,11 @@ def type_of(parameter: inspect.Parameter) -> object:
 
 @pytest.mark.parametrize("method", ["required", "optional"])
 def test_requirements_are_those_of_the_base_class(method: str) -> None:
-    """`required` and `optional` are written once, with six arguments, and not overridden."""
+    """`required` and `optional` are written once, with eleven arguments, and not overridden."""
     shared = getattr(BaseTokenAuth, method)
 
     assert [getattr(auth, method) for auth in auths().values()] == [shared] * 3
-    assert len(parameters_of(shared)) == 7
+    assert len(parameters_of(shared)) == 12
 
 
 def test_the_guard_of_a_group_takes_the_arguments_of_required() -> None:
@@ -60,7 +62,16 @@ def test_the_guard_of_a_group_takes_the_arguments_of_required() -> None:
 
 @pytest.mark.parametrize(
     "method",
-    ["refresh", "check_origin", "set_cookies", "clear_cookies", "while_valid", "publish_keys"],
+    [
+        "refresh",
+        "check_origin",
+        "set_cookies",
+        "clear_cookies",
+        "while_valid",
+        "publish_keys",
+        "publish_resource",
+        "add_endpoint",
+    ],
 )
 def test_the_other_verbs_take_the_same_arguments(method: str) -> None:
     """The other methods differ only in the framework's request, response, WebSocket and app."""
@@ -70,6 +81,16 @@ def test_the_other_verbs_take_the_same_arguments(method: str) -> None:
     ]
 
     assert signatures[0] == signatures[1] == signatures[2]
+
+
+def test_every_lifespan_takes_the_same_options() -> None:
+    """They are those of an engine; FastAPI, which has one lifespan, adds that of the app."""
+    options = [
+        [each for each in parameters_of(auth.lifespan) if each[0] != "app_lifespan"]
+        for auth in auths().values()
+    ]
+
+    assert options == [parameters_of(TokenEngine.running)] * 3
 
 
 def test_no_adapter_has_a_verb_of_its_own() -> None:
@@ -83,7 +104,7 @@ def test_no_adapter_has_a_verb_of_its_own() -> None:
 
 
 def test_every_adapter_takes_the_same_settings() -> None:
-    """Engine, carriers, realm and scheme name are those of the base class; Litestar adds its keys."""
+    """The settings are those of the base class; Litestar adds its own."""
     shared = parameters_of(BaseTokenAuth.__init__)
     settings = [
         [each for each in parameters_of(auth.__init__) if each[0] not in LITESTAR_SETTINGS]

@@ -5,7 +5,7 @@ from typing import assert_type
 from tokenward import Claims, MemoryStore, RevocationStore, TokenEngine
 from tokenward.errors import InvalidTokenError
 from tokenward.keys import KeySource
-from tokenward.settings import SettingsEngine, TokenwardSettings, engine_from_settings
+from tokenward.settings import TokenwardSettings, engine_from_settings
 from tokenward.tokens import list_faults, read_unverified
 
 
@@ -18,8 +18,8 @@ class ShopClaims(Claims):
 settings = TokenwardSettings()
 plain = engine_from_settings()
 shop = engine_from_settings(settings, claims_model=ShopClaims, store=MemoryStore())
-assert_type(plain, SettingsEngine[Claims])
-assert_type(shop, SettingsEngine[ShopClaims])
+assert_type(plain, TokenEngine[Claims])
+assert_type(shop, TokenEngine[ShopClaims])
 assert_type(shop.store, RevocationStore | None)
 assert_type(settings.to_keys(), KeySource)
 engine: TokenEngine[ShopClaims] = shop
@@ -27,8 +27,8 @@ engine: TokenEngine[ShopClaims] = shop
 
 async def serve() -> None:
     """Close the engine at the end."""
-    async with engine_from_settings(claims_model=ShopClaims) as opened:
-        assert_type(opened, SettingsEngine[ShopClaims])
+    async with engine_from_settings(claims_model=ShopClaims).running() as opened:
+        assert_type(opened, TokenEngine[ShopClaims])
         assert_type((await opened.decode("")).tenant, str)
 
 

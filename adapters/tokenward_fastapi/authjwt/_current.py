@@ -1,7 +1,7 @@
 """The settings that a class or an object has at the moment, and the engines that belong to them."""
 
 from collections.abc import Callable
-from operator import attrgetter, is_
+from operator import attrgetter, is_, itemgetter
 from typing import Final
 
 from tokenward_fastapi.authjwt._denylist import DenylistCallback
@@ -34,13 +34,16 @@ class CurrentEngines:
         """
         settings = validated_settings(dict(zip(ATTRIBUTES.values(), values, strict=True)))
         self.engines = Engines(settings, current_callback, loaded_keys)
-        self._values = values
         # A program may change a list or a set in place.
-        self._copies = [(value, value.copy()) for value in values if isinstance(value, list | set)]
+        self._values = tuple(
+            value.copy() if isinstance(value, list | set) else value for value in values
+        )
+        # 0 and False are equal, but differ as a lifetime.
+        self._numbers_of = itemgetter(
+            *(index for index, value in enumerate(values) if isinstance(value, int))
+        )
+        self._numbers: tuple[object, ...] = self._numbers_of(values)
 
     def belong_to(self, values: tuple[object, ...]) -> bool:
         """Whether these are the values from which the engines were built."""
-        # Compared by identity, because 0 and False are equal, but differ as a lifetime.
-        return all(map(is_, values, self._values)) and all(
-            value == copy for value, copy in self._copies
-        )
+        return values == self._values and all(map(is_, self._numbers_of(values), self._numbers))

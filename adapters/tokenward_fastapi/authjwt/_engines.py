@@ -6,7 +6,7 @@ from typing import Final
 from uuid import uuid4
 
 from tokenward import KeyRing, TokenEngine, TokenPolicy
-from tokenward_fastapi.authjwt._claims import AuthJWTClaims
+from tokenward_fastapi.authjwt._claims import AuthJWTClaims, check_subject
 from tokenward_fastapi.authjwt._denylist import Denylist, DenylistCallback
 from tokenward_fastapi.authjwt._keys import SettingsKeys
 from tokenward_fastapi.authjwt.config import LoadConfig, as_lifetime
@@ -81,6 +81,7 @@ class Engines:
             claims_model=AuthJWTClaims,
             new_jti=_new_jti,
         )
+        engine.after_decode(check_subject)
         if settings.authjwt_denylist_enabled:
             engine.is_revoked(self._denylist.is_revoked)
         return engine

@@ -32,8 +32,9 @@ def find_in_header(
         InvalidHeaderError: the scheme is followed by anything but one word.
         InvalidRequestError: there are two such headers.
     """
-    if settings.authjwt_header_type:
-        credentials = settings.bearer_header.read_token(view, token_type)
+    header = settings.bearer_header
+    if header is not None:
+        credentials = header.read_token(view, token_type)
         if credentials is None:
             return None
         words = credentials.split()

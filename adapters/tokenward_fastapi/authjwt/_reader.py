@@ -1,13 +1,14 @@
 """Reading the tokens of one connection: each is verified once, however often its claims are read."""
 
-from typing import Any, Final, TypeAlias, cast
+from typing import Any, Final, Protocol, TypeAlias, cast
 
 from tokenward import TokenEngine, TokenError
-from tokenward.http import RequestView, Requirement, check_csrf_token
+from tokenward.errors import KeyBindingError
+from tokenward.http import RequestView, Requirement, check_csrf_token, is_bound
 from tokenward_fastapi.authjwt._claims import AuthJWTClaims
 from tokenward_fastapi.authjwt._engines import Engines
 from tokenward_fastapi.authjwt._locations import SentToken, find_in_header
-from tokenward_fastapi.authjwt._sources import TokenSource
+from tokenward_fastapi.authjwt._sources import AssignedToken, TokenSource
 from tokenward_fastapi.authjwt._translation import translated_error, wrong_type
 from tokenward_fastapi.authjwt._unverified import token_bytes, unverified_header
 from tokenward_fastapi.authjwt.config import LoadConfig
@@ -18,7 +19,7 @@ from tokenward_fastapi.authjwt.exceptions import (
     as_websocket_error,
 )
 
-__all__ = ["AuthJWTRequirement", "TokenReader"]
+__all__ = ["AuthJWTRequirement", "CurrentToken", "TokenReader"]
 
 AuthJWTRequirement: TypeAlias = Requirement[AuthJWTClaims]
 _MEMO: Final = "authjwt"
@@ -42,6 +43,7 @@ class _VerifiedTokens:
 
         Raises:
             TokenError: the token is invalid, expired or revoked.
+            KeyBindingError: the token is bound to a key of the client: here it is a bearer token.
         """
         claims = self._claims.get((engine, token))
         if claims is not None:
@@ -51,6 +53,8 @@ class _VerifiedTokens:
             return claims
 
         claims = await engine.decode(token, type=None)
+        if is_bound(claims):
+            raise KeyBindingError
         if self.outlives_tokens:
             self._claims.clear()  # Keep only the latest, so that they do not accumulate.
         self._claims[engine, token] = claims
@@ -60,14 +64,33 @@ class _VerifiedTokens:
 class TokenReader:
     """Verifies the tokens of one connection and keeps the token that the last guard accepted."""
 
-    token: str | None
-    """The token that the last guard accepted; None if it found none or refused it."""
+    token: str | None = None
+    """The token that the last guard accepted, or that was assigned since; None: neither."""
+    _claims: AuthJWTClaims | None = None
+    _engines: Engines | None = None
+    _is_refused: bool = False
+    assigned: AssignedToken | None = None
+    """The token that the program uses in place of the header; None: it uses the header."""
 
     def __init__(self, view: RequestView | None) -> None:
         """Store the request or WebSocket, None outside of a connection; nothing is read yet."""
         self._view = view
         self._verified = _VerifiedTokens(view)
-        self._keep(None, None)
+
+    def assign(self, token: str | None) -> None:
+        """Use a token in place of the header from now on; every guard and every reading verifies it.
+
+        Args:
+            token: an access or refresh token; None or empty: as if there were no header.
+
+        Raises:
+            TypeError: `token` is neither text nor None.
+        """
+        if not isinstance(token, str | None):
+            msg = f"_token must be a string or None, not {type(token).__name__}"
+            raise TypeError(msg)
+        self._keep(token, None)
+        self.assigned = AssignedToken(SentToken(token_bytes(token)) if token else None)
 
     async def check(
         self, engines: Engines, requirement: AuthJWTRequirement, source: TokenSource
@@ -104,7 +127,7 @@ class TokenReader:
         Args:
             engines: those of the current configuration.
             token: the token; None or empty: the token that the last guard accepted, or before any
-                guard the one in the header. The cookie is read by guards only.
+                guard the assigned one or the one in the header. The cookie is read by guards only.
 
         Returns:
             None if the request has no token, or if the last guard refused it.
@@ -178,6 +201,8 @@ class TokenReader:
         raise refusal
 
     def _token_in_header(self, settings: LoadConfig) -> bytes:
+        if self.assigned is not None:
+            return b"" if self.assigned.sent is None else self.assigned.sent.token
         if self._view is None or not settings.in_headers:
             return b""
         try:
@@ -187,6 +212,22 @@ class TokenReader:
         else:
             return b"" if sent is None else sent.token
         raise refusal
+
+
+class _HasReader(Protocol):
+    _reader: TokenReader
+
+
+class CurrentToken:
+    """The attribute `_token` of an object: see `TokenReader.token` and `TokenReader.assign`."""
+
+    def __get__(self, instance: _HasReader | None, owner: type[object]) -> str | None:
+        """Return the token; the class itself has none."""
+        return None if instance is None else instance._reader.token  # noqa: SLF001 - its attribute
+
+    def __set__(self, instance: _HasReader, token: str | None) -> None:
+        """Use a token in place of the header."""
+        instance._reader.assign(token)  # noqa: SLF001 - its attribute
 
 
 def _refusal(

@@ -20,7 +20,13 @@ from tokenward_fastapi.authjwt._unverified import token_bytes
 from tokenward_fastapi.authjwt.config import LoadConfig
 from tokenward_fastapi.authjwt.exceptions import AuthJWTException, MissingTokenError
 
-__all__ = ["TokenSource", "checked_view", "token_source"]
+__all__ = ["AssignedToken", "TokenSource", "checked_view", "token_source"]
+
+
+class AssignedToken(NamedTuple):
+    """What the program uses in place of the header; not verified yet."""
+
+    sent: SentToken | None
 
 
 class _ConnectionSource(NamedTuple):
@@ -28,6 +34,7 @@ class _ConnectionSource(NamedTuple):
 
     view: RequestView | None
     csrf_token: str | None
+    assigned: AssignedToken | None = None
     cookies_only: bool = False
     """Whether to read the cookies and nothing else, whatever the settings say."""
 
@@ -39,9 +46,7 @@ class _ConnectionSource(NamedTuple):
             TypeError: there is no connection to read cookies from.
         """
         if not self.cookies_only:
-            sent: SentToken | None = None
-            if settings.in_headers and self.view is not None:
-                sent = find_in_header(self.view, settings, token_type)
+            sent = self._find_in_header(settings, token_type) if settings.in_headers else None
             if sent is not None or not settings.in_cookies:
                 return sent
         if self.view is None:
@@ -50,7 +55,13 @@ class _ConnectionSource(NamedTuple):
 
     def missing_token(self, settings: LoadConfig, token_type: TokenType) -> AuthJWTException:
         """Return the error for a required token that the client did not send; see `_locations`."""
-        return missing_token(self.view, settings, token_type)
+        view = self.view if self.assigned is None else None  # not the header that it replaces
+        return missing_token(view, settings, token_type)
+
+    def _find_in_header(self, settings: LoadConfig, token_type: TokenType) -> SentToken | None:
+        if self.assigned is not None:
+            return self.assigned.sent
+        return None if self.view is None else find_in_header(self.view, settings, token_type)
 
 
 class _ArgumentSource(NamedTuple):
@@ -80,6 +91,7 @@ def token_source(
     auth_from: str,
     view: RequestView | None,
     *,
+    assigned: AssignedToken | None,
     token: str | None,
     websocket: HTTPConnection | None,
     csrf_token: str | None,
@@ -89,6 +101,7 @@ def token_source(
     Args:
         auth_from: "request", or "websocket" for `websocket` or `token`.
         view: the connection to which the guard belongs, if any.
+        assigned: used by "request" in place of the header.
         token: read by the caller from the query or the path; ignored with `websocket`.
         websocket: the WebSocket whose cookies are read.
         csrf_token: the CSRF token of a WebSocket.
@@ -98,7 +111,7 @@ def token_source(
         TypeError: `websocket` is not a connection.
     """
     if auth_from == "request":
-        return _ConnectionSource(view, csrf_token)
+        return _ConnectionSource(view, csrf_token, assigned)
     if auth_from != "websocket":
         msg = "auth_from must be between 'request' or 'websocket'"
         raise ValueError(msg)

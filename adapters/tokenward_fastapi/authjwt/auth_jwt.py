@@ -12,7 +12,7 @@ from fastapi.security.base import SecurityBase
 from tokenward_fastapi.authjwt._async_class import AsyncClass
 from tokenward_fastapi.authjwt._cookies import CookieWriter
 from tokenward_fastapi.authjwt._issuer import NewToken, TokenIssuer
-from tokenward_fastapi.authjwt._reader import AuthJWTRequirement, TokenReader
+from tokenward_fastapi.authjwt._reader import AuthJWTRequirement, CurrentToken, TokenReader
 from tokenward_fastapi.authjwt._sources import checked_view, token_source
 from tokenward_fastapi.authjwt.auth_config import AuthConfig
 
@@ -24,13 +24,6 @@ _ACCESS: Final = AuthJWTRequirement()
 _OPTIONAL: Final = AuthJWTRequirement(optional=True)
 _REFRESH: Final = AuthJWTRequirement(type="refresh")
 _FRESH: Final = AuthJWTRequirement(fresh=True)
-
-
-class _AcceptedToken:
-    """Reads the token that the last guard accepted; the class itself has none."""
-
-    def __get__(self, instance: "AuthJWT | None", owner: "type[AuthJWT]") -> str | None:
-        return None if instance is None else instance._reader.token  # noqa: SLF001 - the same module
 
 
 class AuthJWT(AuthConfig, AsyncClass):
@@ -47,7 +40,7 @@ class AuthJWT(AuthConfig, AsyncClass):
     request it can still issue and read tokens.
     """
 
-    _token = _AcceptedToken()
+    _token = CurrentToken()
 
     def __init__(
         self,
@@ -263,7 +256,12 @@ class AuthJWT(AuthConfig, AsyncClass):
         csrf_token: str | None,
     ) -> None:
         source = token_source(
-            auth_from, self._view, token=token, websocket=websocket, csrf_token=csrf_token
+            auth_from,
+            self._view,
+            assigned=self._reader.assigned,
+            token=token,
+            websocket=websocket,
+            csrf_token=csrf_token,
         )
         await self._reader.check(self._engines(), requirement, source)
 

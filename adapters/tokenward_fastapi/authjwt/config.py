@@ -121,12 +121,13 @@ class LoadConfig(BaseModel):
         """The algorithms that a token may be signed with."""
         return self.authjwt_decode_algorithms or [self.authjwt_algorithm]
 
-    @property
+    # Cached like the rest: each attribute of a Pydantic model that is read takes a while.
+    @cached_property
     def in_headers(self) -> bool:
         """Whether tokens may come in headers."""
         return "headers" in self.authjwt_token_location
 
-    @property
+    @cached_property
     def in_cookies(self) -> bool:
         """Whether tokens may come in cookies."""
         return "cookies" in self.authjwt_token_location
@@ -143,11 +144,11 @@ class LoadConfig(BaseModel):
         return CsrfCheck(allowed_origins=self.authjwt_allowed_origins)
 
     @cached_property
-    def bearer_header(self) -> BearerHeader:
-        """The core's reader of the header; used only if the header has a type."""
-        return BearerHeader(
-            name=self.authjwt_header_name, scheme=self.authjwt_header_type or "Bearer"
-        )
+    def bearer_header(self) -> BearerHeader | None:
+        """The core's reader of the header; None if the header has no type."""
+        scheme = self.authjwt_header_type
+        reader = BearerHeader(name=self.authjwt_header_name, scheme=scheme or "Bearer")
+        return reader if scheme else None
 
 
 def as_lifetime(expires: bool | int | timedelta) -> Lifetime:  # noqa: FBT001

@@ -1,4 +1,4 @@
-"""Handlers that serve the published keys, excluded from guards and from OpenAPI."""
+"""Handlers that serve published keys and metadata, excluded from guards and from OpenAPI."""
 
 from typing import Any
 
@@ -6,22 +6,24 @@ from litestar import Litestar, Request, Response, route
 from litestar.enums import HttpMethod
 from litestar.handlers import HTTPRouteHandler
 
-from tokenward import KeyPublisher
+from tokenward.http import DocumentPublisher
 from tokenward_litestar._guard import view_of
 
-__all__ = ["add_key_handlers"]
+__all__ = ["add_document_handlers"]
 
 
-def add_key_handlers(app: Litestar, publisher: KeyPublisher, exclude_opt_key: str) -> None:
+def add_document_handlers(
+    app: Litestar, publisher: DocumentPublisher, exclude_opt_key: str
+) -> None:
     """Add a handler for each document."""
     for path in publisher.paths:
         app.register(_handler(publisher, path, exclude_opt_key))
 
 
-def _handler(publisher: KeyPublisher, path: str, exclude_opt_key: str) -> HTTPRouteHandler:
+def _handler(publisher: DocumentPublisher, path: str, exclude_opt_key: str) -> HTTPRouteHandler:
     @route(
         path,
-        http_method=[HttpMethod.GET, HttpMethod.HEAD],
+        http_method=[HttpMethod.GET, HttpMethod.HEAD, HttpMethod.OPTIONS],
         include_in_schema=False,
         opt={exclude_opt_key: True},
     )

@@ -1,0 +1,1 @@
+"""The steps of the pages about migrating run, with the real library that they replace."""
