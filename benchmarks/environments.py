@@ -1,12 +1,13 @@
 """The virtual environments of the peers, with the releases of shared libraries that Tokenward runs on."""
 
+import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from venv import EnvBuilder
 
 SHARED = (
     "anyio",
@@ -30,15 +31,37 @@ PEERS: Mapping[str, tuple[str, ...]] = {
     # Decoding is much slower since 2.14: ratios to later releases only would flatter Tokenward.
     "pyjwt-2.13": ("pyjwt[crypto]==2.13.0",),
     "joserfc": ("joserfc==1.8.0", "cryptography"),
+    # Without msgspec, this release cannot decode into a Pydantic model.
+    "ryjwt": ("ryjwt==0.2.2", "msgspec", "pydantic"),
+    "oxyjwt": ("oxyjwt==0.9.0",),
     "fastapi-by-hand": HAND_WRITTEN,
     "authx": ("authx==1.7.1", *HAND_WRITTEN),
     "async-fastapi-jwt-auth": ("async-fastapi-jwt-auth==0.6.6", "uvicorn[standard]", *HAND_WRITTEN),
     "litestar": ("litestar", "pyjwt[crypto]"),
     "quart-by-hand": ("quart", "pyjwt[crypto]"),
+    "tokenward-newer": ("--editable", str(Path(__file__).parents[1])),
 }
 """The requirements that are installed into each environment."""
 OWN = "tokenward"
 """The environment of the runner, in which Tokenward is installed."""
+NEWER_OWN = "tokenward-newer"
+"""Tokenward on the Python of `NEWER`."""
+NEWER = ("ryjwt", "oxyjwt", NEWER_OWN)
+"""The environments of the libraries in Rust, of which one has no wheels for older Pythons."""
+NEWER_MINORS = (14, 13, 12)
+
+
+@cache
+def newer_python() -> str | None:
+    """Return this Python, or one of the same system, that the libraries in Rust run on; None without one."""
+    if sys.version_info >= (3, min(NEWER_MINORS)):
+        return sys.executable
+    for found in filter(None, (shutil.which(f"python3.{minor}") for minor in NEWER_MINORS)):
+        # A shim of pyenv exists for each version, and fails unless that version is selected.
+        tried = subprocess.run([found, "-V"], check=False, capture_output=True)  # noqa: S603
+        if tried.returncode == 0:
+            return found
+    return None
 
 
 def shared_pins() -> dict[str, str]:
@@ -69,7 +92,7 @@ class Environments:
 
     def python(self, name: str) -> str:
         """Return the Python of an environment; install the peer if it is not there yet."""
-        if name == OWN:
+        if name == OWN or (name == NEWER_OWN and newer_python() == sys.executable):
             return sys.executable
         if name not in self._ready:
             self._ready[name] = self._made(name)
@@ -78,13 +101,14 @@ class Environments:
     def _made(self, name: str) -> str:
         folder, requirements = self._folder / name, PEERS[name]
         constraints = constraints_for(requirements, self._pins)
-        wanted = "\n".join((sys.version, *requirements, constraints))
+        interpreter = (newer_python() if name in NEWER else None) or sys.executable
+        wanted = "\n".join((sys.version, interpreter, *requirements, constraints))
         stamp = folder / "tokenward-bench.txt"
-        # A separate builder: the one that creates the environment would clear the folder.
-        python = str(EnvBuilder().ensure_directories(folder).env_exe)
+        python = str(folder / ("Scripts" if os.name == "nt" else "bin") / "python")
         if not stamp.exists() or stamp.read_text() != wanted:
             print(f"Installing {name} …", file=sys.stderr, flush=True)
-            EnvBuilder(clear=True, with_pip=False, symlinks=True).create(folder)
+            command = [interpreter, "-m", "venv", "--clear", "--without-pip", str(folder)]
+            subprocess.run(command, check=True)  # noqa: S603 - constant names
             limits = folder / "constraints.txt"
             limits.write_text(constraints)
             _install(python, "--constraint", str(limits), *requirements)

@@ -5,7 +5,7 @@ import json
 import random
 import secrets
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -135,11 +135,11 @@ GARBAGE = tuple(
 )
 
 
-def mint(folder: Path) -> Material:
-    """Make all keys and tokens and write them into a folder."""
+def mint(folder: Path, algorithms: Sequence[str] = ALGORITHMS) -> Material:
+    """Make the keys and tokens of some algorithms, one of them HS256, and write them into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     material, now = Material(folder), int(time.time())
-    for algorithm in ALGORITHMS:
+    for algorithm in algorithms:
         private, public = key_texts(algorithm)
         for half, text in (("private", private), ("public", public)):
             (folder / f"{algorithm}-{half}.key").write_text(text)

@@ -81,9 +81,11 @@ def output_of(script: str, *arguments: str) -> str:
         SideFailedError: the side gave a wrong result.
     """
     command = [sys.executable, str(SIDES / script), *arguments]
+    # Compiled bytecode is kept, whatever the caller has set: an import is measured with it.
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}
     try:
         return subprocess.run(  # noqa: S603 - constant names
-            command, check=True, stdout=subprocess.PIPE, text=True
+            command, check=True, stdout=subprocess.PIPE, text=True, env=environment
         ).stdout
     except subprocess.CalledProcessError as exc:
         raise SideFailedError(script) from exc

@@ -26,9 +26,12 @@ class Outcome:
 
     @property
     def is_met(self) -> bool | None:
-        """Whether the ratio meets the project's target; None if there is no target."""
+        """Whether the ratio meets the project's target; None if there is no target.
+
+        A ratio below zero is noise: a protected route cannot take less time than a bare one.
+        """
         if self.at_most is not None:
-            return self.ratio <= self.at_most
+            return 0 <= self.ratio <= self.at_most
         return None if self.at_least is None else self.ratio >= self.at_least
 
 

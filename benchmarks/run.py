@@ -1,4 +1,4 @@
-"""Compare Tokenward with other libraries, and write docs/performance.md and its chart.
+"""Compare Tokenward with other libraries, and write benchmarks/README.md and its chart.
 
 ``python -m benchmarks.run [--quick] [--only PART ...] [--write]`` from the root of the checkout, as ``nox -s bench`` does. Each
 library runs in its own process and environment (see `benchmarks.environments`) and gets the same tokens
@@ -21,13 +21,15 @@ from benchmarks.comparing import QUICK, THOROUGH, Bench
 from benchmarks.document import with_blocks
 from benchmarks.environments import Environments
 from benchmarks.minting import mint
-from benchmarks.parts import codec, footprint, profile, requests, served, stores
+from benchmarks.parts import bound, codec, footprint, profile, requests, rust, served, stores
 from benchmarks.processes import SideFailedError
 from benchmarks.tables import Bar, Report, conditions, today
 
 PARTS: Mapping[str, ModuleType] = {
     "codec": codec,
+    "rust": rust,
     "requests": requests,
+    "bound": bound,
     "profile": profile,
     "served": served,
     "stores": stores,
@@ -35,7 +37,7 @@ PARTS: Mapping[str, ModuleType] = {
 }
 DRAWN = ("requests", "codec")
 """The parts that the chart shows, from top to bottom."""
-DOCUMENT = Path("docs/performance.md")
+DOCUMENT = Path("benchmarks/README.md")
 CHART = Path("docs/performance.svg")
 
 

@@ -106,13 +106,13 @@ def conditions(versions: Mapping[str, str], days: Collection[str]) -> str:
     """Return the conditions of a measurement: days, machine, Python and versions.
 
     Args:
-        versions: the version of each library, by name.
+        versions: the version of each library, by name; also of Python, if it is not this one.
         days: in the form of `today`.
     """
-    on = [f"{name} {version}" for name, version in versions.items()]
+    python = {platform.python_implementation(): platform.python_version()}
+    on = [f"{name} {version}" for name, version in (python | dict(versions)).items()]
     machine = f"{platform.machine()}, {os.cpu_count()} cores".replace("x86_64", "x86-64")
-    python = f"{platform.python_implementation()} {platform.python_version()}"
-    return f"Measured on {' and '.join(sorted(days))}: {', '.join([machine, python, *on])}."
+    return f"Measured on {' and '.join(sorted(days))}: {', '.join([machine, *on])}."
 
 
 def _line(cells: Sequence[str]) -> str:

@@ -6,6 +6,7 @@ A side is a script that uses one library. It runs with the Python of that librar
 import gc
 import inspect
 import json
+import platform
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
@@ -25,7 +26,8 @@ def check_nothing(_calls: int) -> None:
 class Case:
     """Something that can be timed repeatedly.
 
-    `ready` is awaited before each block and returns the call of that block. `check` is called after each
+    `clock` counts the time of the thread on a processor, which other processes do not change much;
+    a case that waits for a store needs the time that passes. `ready` is awaited before each block and returns the call of that block. `check` is called after each
     block with the number of calls, and ends the side if the block did not measure the right thing. Neither
     is timed.
     """
@@ -33,15 +35,22 @@ class Case:
     inputs: Iterator[Any]
     ready: Callable[[], Awaitable[Call]]
     check: Callable[[int], None] = check_nothing
+    clock: Callable[[], float] = time.thread_time
 
 
-def steady(call: Call, inputs: Iterable[object] | None = None) -> Case:
+def steady(
+    call: Call,
+    inputs: Iterable[object] | None = None,
+    *,
+    clock: Callable[[], float] = time.thread_time,
+) -> Case:
     """Return a case of one call; its inputs must never end, and are None by default."""
 
     async def ready() -> Call:
         return call
 
-    return Case(inputs=iter(repeat(None) if inputs is None else inputs), ready=ready)
+    endless = iter(repeat(None) if inputs is None else inputs)
+    return Case(inputs=endless, ready=ready, clock=clock)
 
 
 def expect_equal(found: object, expected: object, name: str) -> None:
@@ -52,20 +61,20 @@ def expect_equal(found: object, expected: object, name: str) -> None:
 
 async def microseconds(case: Case, calls: int) -> float:
     """Time some calls, one after the other, with the garbage collector disabled."""
-    inputs = list(islice(case.inputs, calls))
+    inputs, clock = list(islice(case.inputs, calls)), case.clock
     call = await case.ready()
     gc.collect()
     gc.disable()
     if inspect.iscoroutinefunction(call):
-        start = time.perf_counter()
+        start = clock()
         for each in inputs:
             await call(each)
-        seconds = time.perf_counter() - start
+        seconds = clock() - start
     else:
-        start = time.perf_counter()
+        start = clock()
         for each in inputs:
             call(each)
-        seconds = time.perf_counter() - start
+        seconds = clock() - start
     gc.enable()
     case.check(calls)
     return seconds / calls * 1e6
@@ -83,5 +92,6 @@ async def answer(cases: Mapping[str, Case], runs_on: Iterable[str]) -> None:
 
 
 def versions(names: Iterable[str]) -> dict[str, str]:
-    """Return the installed versions of distributions."""
-    return {name: version(name) for name in names}
+    """Return the installed versions of distributions, and of the interpreter."""
+    interpreter = {platform.python_implementation(): platform.python_version()}
+    return interpreter | {name: version(name) for name in names}

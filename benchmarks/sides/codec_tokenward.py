@@ -16,16 +16,16 @@ from tokenward_engine import (
     ring_of,
 )
 
-from tokenward import KeyRing, TokenEngine, TokenError
+from tokenward import KeyRing, MemoryStore, TokenEngine, TokenError
 
 
 def fresh_each_block(ring: KeyRing, tokens: list[str]) -> Case:
     """Return a case of tokens that are new to the engine: each block gets a new engine."""
     warming, *rest = tokens
-    watch = CacheWatch(engine_with(ring))
+    watch = CacheWatch(engine_with(ring, MemoryStore()))
 
     async def ready() -> Call:
-        engine = engine_with(ring)
+        engine = engine_with(ring, MemoryStore())
         await engine.decode(warming)
         watch.start(engine)
         return engine.decode

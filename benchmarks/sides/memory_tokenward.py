@@ -25,7 +25,7 @@ def traced_bytes() -> int:
 
 async def remembered(material: Material) -> dict[str, float]:
     """Decode more tokens than the signature cache holds; only the cache keeps their text alive."""
-    engine = engine_with(ring_of(material, "HS256"))
+    engine = engine_with(ring_of(material, "HS256"), MemoryStore())
     with material.path("HS256", "usual").open() as lines:
         await engine.decode(next(lines).rstrip())
         before = traced_bytes()

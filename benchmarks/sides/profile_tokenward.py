@@ -95,7 +95,9 @@ async def profile(
     """Return the medians of a bare request, of the time that a protected one adds, and of each step."""
     found = [each async for each in blocks_of(apps, requests, blocks)]
     bare = median(each["bare"] for each in found)
-    medians = {"bare": bare, "empty": median(each["empty"] - each["bare"] for each in found)}
+    medians = {"bare": bare, "empty": 0.0}
+    if "empty" in apps:
+        medians["empty"] = median(each["empty"] - each["bare"] for each in found)
     medians["more"] = median(each["main"] - each["bare"] for each in found)
     for name, (owner, method) in STEPS.items():
         with watching(owner, method) as taken:

@@ -1,6 +1,6 @@
 """A service with one framework and one library: checked, then timed in its process or served.
 
-``SIDE.py MATERIAL ALGORITHM [--package NAME] [--serve CASE]``. Each application has one route, because a
+``SIDE.py MATERIAL ALGORITHM [--package NAME] [--store STORE] [--serve CASE]``. Each application has one route, because a
 framework takes longer to find a later one of several routes.
 """
 
@@ -16,7 +16,7 @@ from typing import Any
 
 from answering import Case, answer, expect_equal, steady, versions
 from asgi import PLAIN, Application, Headers, bearer_headers, exchange
-from material import SUBJECT, Material
+from material import REVOKED, SUBJECT, Material
 
 OK, REFUSED = 200, 4
 SERVED_BY = ("uvicorn", "uvloop", "httptools")
@@ -41,6 +41,9 @@ class Service:
     repeat: CaseOf = steady
     memory: Callable[[], Any] | None = None
     """Returns the counters of the signature cache; None if the side has no such cache."""
+    checks_revocation: bool = True
+    report: Callable[[], dict[str, object]] | None = None
+    """Returns what a side that was served adds to its last output."""
 
 
 def request_call(app: Application) -> Callable[[Headers], Awaitable[None]]:
@@ -61,6 +64,8 @@ async def check(service: Service, material: Material, algorithm: str) -> None:
         status, body = await exchange(app, good)
         expect_equal((status, json.loads(body).get("user")), (OK, SUBJECT), f"{name}, {body!r}")
     refused = {name: bearer_headers(token) for name, token in material.refused(algorithm).items()}
+    if not service.checks_revocation:
+        del refused[REVOKED]
     refused |= {"absent": PLAIN, "garbage": bearer_headers("garbage")}
     for name, app in service.guarded.items():
         for fault, headers in refused.items():
@@ -85,7 +90,7 @@ def cases_of(service: Service, material: Material, algorithm: str) -> dict[str, 
 async def serve(app: Application, service: Service) -> None:
     """Serve an application with one uvicorn worker until the runner closes the pipe.
 
-    Prints the port at the start and, if there is a signature cache, its hits and misses at the end.
+    Prints the port at the start and, if there is a signature cache, its hits and misses at the end, with the service's report.
     """
     import uvicorn
 
@@ -103,11 +108,12 @@ async def serve(app: Application, service: Service) -> None:
 
     before = service.memory() if service.memory is not None else None
     await Server(uvicorn.Config(app, port=0, log_level="error", access_log=False)).serve()
+    output: dict[str, object] = {} if service.report is None else service.report()
     if before is not None:
         after = service.memory()
-        print(
-            json.dumps({"hits": after.hits - before.hits, "misses": after.misses - before.misses})
-        )
+        output |= {"hits": after.hits - before.hits, "misses": after.misses - before.misses}
+    if output:
+        print(json.dumps(output))
 
 
 def run(build: Callable[..., Awaitable[Service]]) -> None:
@@ -116,6 +122,7 @@ def run(build: Callable[..., Awaitable[Service]]) -> None:
     parser.add_argument("material", type=Path)
     parser.add_argument("algorithm")
     parser.add_argument("--package", help="the library, if two have the same names")
+    parser.add_argument("--store", help="the revocation store, if the side lets one choose")
     parser.add_argument("--serve", help="serve this application instead of timing all of them")
     wanted = parser.parse_args()
     if wanted.serve:
@@ -129,7 +136,7 @@ def run(build: Callable[..., Awaitable[Service]]) -> None:
 
 async def _run(build: Callable[..., Awaitable[Service]], wanted: argparse.Namespace) -> None:
     material = Material(wanted.material)
-    further = () if wanted.package is None else (wanted.package,)
+    further = [each for each in (wanted.package, wanted.store) if each is not None]
     service = await build(material, wanted.algorithm, *further)
     await check(service, material, wanted.algorithm)
     if wanted.serve:

@@ -14,8 +14,9 @@ function request()
   return requests[next_one]
 end
 
-function done(summary)
+function done(summary, latency)
   local errors = summary.errors
   local failed = errors.connect + errors.read + errors.write + errors.status + errors.timeout
-  print(string.format('{"requests": %d, "microseconds": %d, "failed": %d}', summary.requests, summary.duration, failed))
+  local report = '{"requests": %d, "microseconds": %d, "failed": %d, "p99_microseconds": %d}'
+  print(string.format(report, summary.requests, summary.duration, failed, latency:percentile(99)))
 end

@@ -6,7 +6,7 @@ from answering import expect_equal
 from material import AUDIENCE, ISSUER, KEY_ID, Material
 from remembering import first_sight, repeat
 
-from tokenward import Claims, KeyRing, MemoryStore, TokenEngine, TokenPolicy
+from tokenward import Claims, KeyRing, MemoryStore, RevocationStore, TokenEngine, TokenPolicy
 
 
 class ShopClaims(Claims):
@@ -24,19 +24,19 @@ def ring_of(material: Material, algorithm: str) -> KeyRing:
     return KeyRing.from_pem(private, algorithm=algorithm, kid=KEY_ID)
 
 
-def engine_with(ring: KeyRing) -> TokenEngine[ShopClaims]:
+def engine_with(ring: KeyRing, store: RevocationStore | None) -> TokenEngine[ShopClaims]:
     """Build an engine as the README does."""
     return TokenEngine(
         ring,
         policy=TokenPolicy(issuer=ISSUER, audience=AUDIENCE),
         claims_model=ShopClaims,
-        store=MemoryStore(),
+        store=store,
     )
 
 
 async def engine_with_revoked_token(material: Material, algorithm: str) -> TokenEngine[ShopClaims]:
     """Build the engine of a service with one revoked token."""
-    engine = engine_with(ring_of(material, algorithm))
+    engine = engine_with(ring_of(material, algorithm), MemoryStore())
     await engine.revoke(material.refused(algorithm)["revoked"])
     return engine
 

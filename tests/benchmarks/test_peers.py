@@ -1,12 +1,15 @@
 """The environments of the peers, and the tokens that all sides get."""
 
 import json
+import sys
+from collections.abc import Iterator
 from importlib.metadata import version
+from pathlib import Path
 
 import jwt
 import pytest
 
-from benchmarks.environments import PEERS, constraints_for, shared_pins
+from benchmarks.environments import NEWER, PEERS, constraints_for, newer_python, shared_pins
 from benchmarks.minting import (
     GARBAGE,
     MAX_TOKEN_BYTES,
@@ -16,6 +19,7 @@ from benchmarks.minting import (
     key_texts,
     refused_tokens,
 )
+from benchmarks.parts import rust
 from benchmarks.ratios import MOST_CALLS
 from benchmarks.sides.asgi import bearer_headers, exchange
 from benchmarks.sides.material import AUDIENCE, ISSUER, REFUSED, REVOKED, SIZES
@@ -34,6 +38,37 @@ def test_peers_run_on_the_releases_that_are_installed_here() -> None:
 def test_a_peer_that_is_an_older_release_pins_itself() -> None:
     """The exception is PyJWT 2.13, which a peer pins itself."""
     assert constraints_for(PEERS["pyjwt-2.13"], PINS) == "fastapi==0.165.0\n"
+
+
+@pytest.fixture
+def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Return the only folder of programs."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    newer_python.cache_clear()
+    yield tmp_path
+    newer_python.cache_clear()
+
+
+def test_libraries_in_rust_run_on_a_newer_python(path: Path) -> None:
+    """On this one, if it is new enough; else on the newest that is installed and starts; else on none."""
+    assert set(NEWER) <= set(PEERS)
+    is_new = sys.version_info >= (3, 12)
+    assert newer_python() == (sys.executable if is_new else None)
+    for name, status in (("python3.14", 1), ("python3.13", 0), ("python3.12", 0)):
+        program = path / name
+        program.write_text(f"#!/bin/sh\nexit {status}\n")
+        program.chmod(0o755)
+    newer_python.cache_clear()
+    assert newer_python() == (sys.executable if is_new else str(path / "python3.13"))
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="This Python runs the libraries in Rust.")
+@pytest.mark.usefixtures("path")
+def test_without_a_newer_python_the_run_says_what_is_missing() -> None:
+    """The other tables are measured nevertheless."""
+    report = rust.measure(None)
+    assert report.warnings == [rust.MISSING]
+    assert rust.MISSING in report.tables["rust"].markdown()
 
 
 @pytest.mark.parametrize("size", SIZES)

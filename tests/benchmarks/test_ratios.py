@@ -1,5 +1,7 @@
 """Medians, ratios and blocks of measured times."""
 
+import time
+
 import pytest
 
 from benchmarks.ratios import MOST_CALLS, calls_for, middle, outcome
@@ -46,6 +48,11 @@ def test_a_target_is_met_or_missed_by_the_ratio(
     assert outcome("decode", [1.0], [2.0], **bounds).is_met is is_met
 
 
+def test_noise_meets_no_target() -> None:
+    """A difference of two times may come out below zero, which proves nothing."""
+    assert outcome("request", [-1.0], [2.0], at_most=0.5).is_met is False
+
+
 def test_a_block_has_as_many_calls_as_fill_its_time() -> None:
     """Slow calls are made once, and fast calls at most as often as there are tokens."""
     assert calls_for(10.0, 0.002) == 200
@@ -73,3 +80,10 @@ async def test_a_block_awaits_what_has_to_be_awaited() -> None:
 
     await microseconds(steady(call, "ab"), 2)
     assert seen == ["a", "b"]
+
+
+async def test_a_case_that_waits_is_timed_by_its_own_clock() -> None:
+    """By default the processor time of the thread counts, which waiting and other processes do not change."""
+    assert steady(print).clock is time.thread_time
+    ticks = iter([1.0, 7.0])
+    assert await microseconds(steady([].append, "abc", clock=lambda: next(ticks)), 3) == 2e6

@@ -1,5 +1,6 @@
 """The tables, the chart, and their blocks in the document."""
 
+import os
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -92,12 +93,12 @@ def test_a_missing_a_double_and_an_open_block_are_refused(text: str) -> None:
 
 
 def test_the_document_has_a_place_for_every_table_and_for_the_chart() -> None:
-    """The document has a block for every table of every part."""
+    """The document has a block for every table of every part, and of the program for requirements."""
     text = (ROOT / DOCUMENT).read_text()
-    names = block_names(PARTS)
+    names = [*block_names(PARTS), "requirements"]
     assert len(set(names)) == len(names) == text.count("<!-- bench: ")
     with_blocks(text, dict.fromkeys(names, ""))
-    assert f"]({CHART.name})" in text
+    assert f"]({Path(os.path.relpath(CHART, DOCUMENT.parent)).as_posix()})" in text
 
 
 def test_the_chart_is_well_formed_and_has_a_bar_and_a_figure_for_each() -> None:
