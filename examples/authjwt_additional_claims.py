@@ -1,7 +1,7 @@
 """The program of a page of async-fastapi-jwt-auth's documentation, "Additional claims".
 
 It is unchanged except for three lines, which import from ``tokenward_fastapi.authjwt`` instead of
-``async_fastapi_jwt_auth``. Use a longer secret in a new program: see ``docs/migrating.md``.
+``async_fastapi_jwt_auth``. Use a longer secret in a new program: see ``docs/migrating-async-fastapi-jwt-auth.md``.
 """
 
 from fastapi import Depends, FastAPI, HTTPException, Request

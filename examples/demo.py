@@ -1,6 +1,6 @@
 """Walk through the examples over HTTPS: each kind of success and each kind of refusal.
 
-``demo.py [fastapi] [litestar] [quart] [authjwt]`` serves each named example (by default all) with
+``demo.py [fastapi] [litestar] [quart] [authjwt] [mcp]`` serves each named example (by default all) with
 uvicorn on a free port of this machine and prints one line for each step: request, status, code. It
 exits with 1 if a response is not the expected one. ``demo.py --serve fastapi`` serves one example
 for your browser until you press Ctrl-C.
@@ -18,6 +18,7 @@ import websockets.asyncio.client
 from websockets.exceptions import ConnectionClosed
 
 from authjwt_walk import walk_authjwt
+from browser_page import BrowserPage
 from serving import EXAMPLES, FRAMEWORKS, Site, app_of, served
 from shop import SECRET
 from steps import USER, Walk, bearer, forged
@@ -33,7 +34,7 @@ def expired(token: str) -> str:
 def walk_tokens(steps: Walk) -> None:
     """Log in, use and misuse the tokens, refresh them, and log out."""
     wrong = {**USER, "password": "wrong"}
-    steps.step("a wrong password", "POST", "/login", (401, ""), json=wrong)
+    steps.step("a wrong password", "POST", "/login", (401, "bad_password"), json=wrong)
     login = steps.step("log in", "POST", "/login", (200, ""), json=USER)
     steps.expect("  which no cache may store", login.headers["Cache-Control"], "no-store")
     pair = login.json()
@@ -100,6 +101,27 @@ def walk_sessions(steps: Walk) -> None:
     steps.step("the new token", "GET", "/claims", (200, ""), token=again["access_token"])
 
 
+def walk_devices(steps: Walk) -> None:
+    """Log in on two devices with names, list them on one, and end the session of the other."""
+    laptop, phone = (
+        steps.step(
+            f"log in on {name}", "POST", "/login", (200, ""), json={**USER, "device": name}
+        ).json()["access_token"]
+        for name in ("a laptop", "a lost phone")
+    )
+    listed = steps.step("list the devices", "GET", "/devices", (200, ""), token=laptop).json()
+    lost, current = listed["devices"][:2]  # the newest first
+    seen = [(each["label"], each["is_current"]) for each in (lost, current)]
+    steps.expect("  the two newest", seen, [("a lost phone", False), ("a laptop", True)])
+    path = f"/devices/{lost['session']}"
+    ended = steps.step("end the session of the phone", "DELETE", path, (200, ""), token=laptop)
+    steps.expect("  whose session was open", ended.json(), {"ended": True})
+    again = steps.step("end it again", "DELETE", path, (200, ""), token=laptop)
+    steps.expect("  which ends nothing", again.json(), {"ended": False})
+    steps.step("the phone", "GET", "/claims", (401, "token_revoked"), token=phone)
+    steps.step("the laptop", "GET", "/claims", (200, ""), token=laptop)
+
+
 def walk_cookies(steps: Walk) -> None:
     """Act like a browser: log in, read, post with and without CSRF token, refresh, log out."""
     jar = steps.client.cookies
@@ -161,6 +183,11 @@ async def walk_websocket(steps: Walk, site: Site) -> None:
 
 def walk(example: str) -> int:
     """Serve an example, take every step, and return the number of unexpected responses."""
+    if example == "mcp":
+        # Imported here: the MCP SDK takes a second, and the others do not need it.
+        from mcp_walk import walk_mcp
+
+        return walk_mcp()
     return walk_authjwt() if example == "authjwt" else walk_shop(example)
 
 
@@ -174,6 +201,7 @@ def walk_shop(framework: str) -> int:
         steps = Walk(client)
         walk_tokens(steps)
         walk_sessions(steps)
+        walk_devices(steps)
         walk_cookies(steps)
         asyncio.run(walk_websocket(steps, site))
     return steps.failures
@@ -181,7 +209,8 @@ def walk_shop(framework: str) -> int:
 
 def serve(example: str) -> None:
     """Serve one example until Ctrl-C is pressed."""
-    with served(app_of(example)) as site:
+    app = app_of(example)
+    with served(BrowserPage(app) if example in FRAMEWORKS else app) as site:
         print(
             f"{site.origin} (self-signed certificate; user test, password test). Press Ctrl-C to stop."
         )
@@ -196,18 +225,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description="Walk through the examples, each served by uvicorn."
     )
-    parser.add_argument("examples", nargs="*", metavar="example", help=", ".join(EXAMPLES))
+    names = [*EXAMPLES, "mcp"]
+    parser.add_argument("examples", nargs="*", metavar="example", help=", ".join(names))
     parser.add_argument("--serve", choices=EXAMPLES, help="serve this example for your browser")
     wanted = parser.parse_args()
     logging.getLogger("httpx").setLevel(logging.WARNING)  # Litestar enables every logger
-    unknown = [name for name in wanted.examples if name not in EXAMPLES]
+    unknown = [name for name in wanted.examples if name not in names]
     if unknown:
         shop = ", ".join(FRAMEWORKS)
-        parser.error(f"unknown: {', '.join(unknown)} (choose from {shop}), or authjwt")
+        parser.error(f"unknown: {', '.join(unknown)} (choose from {shop}), authjwt or mcp")
     if wanted.serve:
         serve(wanted.serve)
         return
-    failures = sum(walk(example) for example in wanted.examples or EXAMPLES)
+    failures = sum(walk(example) for example in wanted.examples or names)
     if failures:
         sys.exit(f"{failures} responses were not as expected.")
     print("\nEvery response was as expected.")

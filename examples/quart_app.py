@@ -7,9 +7,8 @@ import shop
 from tokenward_quart import TokenAuth
 
 app = Quart(__name__)
-app.asgi_app = shop.BrowserPage(app.asgi_app)  # type: ignore[method-assign]
-app.register_error_handler(ValidationError, lambda _: ({"detail": "Bad request body"}, 400))
-app.register_error_handler(shop.BadPasswordError, lambda error: ({"detail": str(error)}, 401))
+app.register_error_handler(ValidationError, shop.refusal_of)
+app.register_error_handler(shop.BadPasswordError, shop.refusal_of)
 auth = TokenAuth(shop.engine, carriers=shop.CARRIERS)
 auth.init_app(app)
 
@@ -17,7 +16,7 @@ auth.init_app(app)
 @app.post("/login")
 async def login() -> tuple[Response, dict[str, str]]:
     """Check the password and return the access and refresh token of a new session."""
-    user = shop.Login.model_validate(await request.get_json())
+    user = shop.Login.model_validate_json(await request.get_data())
     return jsonify((await shop.open_session(user)).json_body()), shop.NO_STORE
 
 
@@ -31,7 +30,7 @@ async def refresh() -> tuple[Response, dict[str, str]]:
 async def log_in() -> Response:
     """Check the password and set the tokens as cookies, which no script can read."""
     auth.check_origin(request)
-    user = shop.Login.model_validate(await request.get_json())
+    user = shop.Login.model_validate_json(await request.get_data())
     response = jsonify(detail="You are logged in.")
     auth.set_cookies(response, await shop.open_session(user))
     return response
@@ -61,6 +60,20 @@ async def log_out_everywhere() -> Response:
     """End all sessions of the user on all devices."""
     await shop.engine.revoke_subject(auth.current_claims.sub)
     return jsonify(detail="You are logged out everywhere.")
+
+
+@app.get("/devices")
+@auth.required()
+async def read_devices() -> dict[str, object]:
+    """List the sessions of the user, with the names that the logins gave them."""
+    return (await shop.devices_of(auth.current_claims)).model_dump(mode="json")
+
+
+@app.delete("/devices/<session>")
+@auth.required()
+async def end_device(session: str) -> dict[str, object]:
+    """End one of the user's sessions, for example that of a lost phone."""
+    return (await shop.end_device(auth.current_claims, session)).model_dump()
 
 
 @app.get("/claims")

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from ipaddress import ip_address
 from pathlib import Path
-from socket import create_server
+from socket import create_server, socket
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
@@ -18,7 +18,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-__all__ = ["EXAMPLES", "FRAMEWORKS", "Site", "app_of", "served"]
+__all__ = ["EXAMPLES", "FRAMEWORKS", "Site", "app_of", "served", "write_certificate"]
 
 FRAMEWORKS = ("fastapi", "litestar", "quart")
 # The shop in each framework, and a program from the documentation of async-fastapi-jwt-auth.
@@ -46,14 +46,19 @@ def app_of(example: str) -> Any:  # noqa: ANN401 - an ASGI app; each framework h
 
 
 @contextmanager
-def served(app: Any, *, lifespan: bool = True) -> Iterator[Site]:  # noqa: ANN401 - as above
-    """Serve an ASGI app with uvicorn on a free port of this machine.
+def served(
+    app: Any,  # noqa: ANN401 - as above
+    *,
+    lifespan: bool = True,
+    listener: socket | None = None,
+) -> Iterator[Site]:
+    """Serve an ASGI app with uvicorn on a free port of this machine, or on that of a listener.
 
     Raises:
         RuntimeError: the server did not start.
     """
-    with TemporaryDirectory() as directory, create_server(("127.0.0.1", 0)) as listener:
-        certificate = _write_certificate(Path(directory))
+    with TemporaryDirectory() as directory, listener or create_server(("127.0.0.1", 0)) as bound:
+        certificate = write_certificate(Path(directory))
         config = uvicorn.Config(
             app,
             ssl_certfile=certificate,
@@ -63,7 +68,7 @@ def served(app: Any, *, lifespan: bool = True) -> Iterator[Site]:  # noqa: ANN40
         )
         server = uvicorn.Server(config)
         # Bound here and passed on, so that no other process can take the port in between.
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]}, daemon=True)
         thread.start()
         deadline = time.monotonic() + START_SECONDS
         while not server.started:
@@ -72,13 +77,13 @@ def served(app: Any, *, lifespan: bool = True) -> Iterator[Site]:  # noqa: ANN40
                 raise RuntimeError(msg)
             time.sleep(0.01)
         try:
-            yield Site(listener.getsockname()[1], ssl.create_default_context(cafile=certificate))
+            yield Site(bound.getsockname()[1], ssl.create_default_context(cafile=certificate))
         finally:
             server.should_exit = True
             thread.join()
 
 
-def _write_certificate(directory: Path) -> Path:
+def write_certificate(directory: Path) -> Path:
     """Write a key and its self-signed certificate for this machine, valid for one day."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])

@@ -5,12 +5,10 @@
 
 import os
 import secrets
-from collections.abc import Awaitable, Callable
-from datetime import timedelta
-from pathlib import Path
-from typing import Any, Final, TypeAlias
+from datetime import datetime, timedelta
+from typing import Annotated
 
-from pydantic import BaseModel
+from pydantic import AfterValidator, BaseModel, Field
 
 from tokenward import (
     BearerHeader,
@@ -22,6 +20,7 @@ from tokenward import (
     TokenPair,
     TokenPolicy,
 )
+from tokenward.engine import SessionList
 
 
 class ShopClaims(Claims):
@@ -44,6 +43,7 @@ engine = TokenEngine(
     ),
     claims_model=ShopClaims,
     store=MemoryStore(),  # for one process; for several use RedisStore(url) or SqlStore(url)
+    session_list=SessionList(),  # users see where they are logged in
 )
 
 # Programs send a header, browsers send cookies. Browsers send the refresh token only to the routes
@@ -56,11 +56,74 @@ CHECK_EVERY = timedelta(seconds=1)
 USERS = {"test": "test"}
 
 
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        msg = "It has a character that cannot be printed."
+        raise ValueError(msg)
+    return text
+
+
 class Login(BaseModel):
-    """A user name and a password."""
+    """A user name and a password, and what the user calls the device."""
 
     username: str
     password: str
+    # A label of a session, as `issue_pair` accepts it.
+    device: (
+        Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_printable)] | None
+    ) = None
+
+
+class Message(BaseModel):
+    """What the service did."""
+
+    detail: str
+
+
+class AdditionalClaims(BaseModel):
+    """The claims that the login put into the token."""
+
+    foo: tuple[str, ...]
+
+
+class Orders(BaseModel):
+    """The user whose orders were read."""
+
+    orders_of: str
+
+
+class PlacedOrder(BaseModel):
+    """The user who placed the order."""
+
+    ordered_by: str
+
+
+class DeletedOrders(BaseModel):
+    """The user whose orders were deleted."""
+
+    deleted_orders_of: str
+
+
+class Device(BaseModel):
+    """A device where the user is logged in."""
+
+    session: str
+    label: str | None
+    began_at: datetime
+    refreshed_at: datetime
+    is_current: bool
+
+
+class Devices(BaseModel):
+    """The devices where the user is logged in, the latest login first."""
+
+    devices: list[Device]
+
+
+class EndedSession(BaseModel):
+    """Whether the user had this open session."""
+
+    ended: bool
 
 
 class BadPasswordError(Exception):
@@ -68,6 +131,18 @@ class BadPasswordError(Exception):
 
     def __init__(self) -> None:
         super().__init__("Bad username or password")
+
+
+def refusal_of(error: Exception) -> tuple[dict[str, str], int]:
+    """Return the body and the status that answer a failed login or a bad request body.
+
+    The body has the members of Tokenward's refusals, so clients need one model for all errors. It
+    contains nothing of the request: a client may have sent a password, or a value that JSON cannot
+    express.
+    """
+    if isinstance(error, BadPasswordError):
+        return {"detail": str(error), "code": "bad_password"}, 401
+    return {"detail": "Bad request body", "code": "bad_request"}, 400
 
 
 async def open_session(user: Login) -> TokenPair:
@@ -79,51 +154,30 @@ async def open_session(user: Login) -> TokenPair:
     if USERS.get(user.username) != user.password:
         raise BadPasswordError
     return await engine.issue_pair(
-        user.username, claims={"foo": ["fiz", "baz"]}, scopes=["orders:read"], fresh=True
+        user.username,
+        claims={"foo": ["fiz", "baz"]},
+        scopes=["orders:read"],
+        fresh=True,
+        label=user.device,
     )
 
 
-ASGIApp: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
-
-# The page loads nothing from other origins, has no inline code, and cannot be framed.
-_POLICY: Final = (
-    b"default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
-    b"img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
-
-
-def _read(name: str, media_type: bytes) -> tuple[bytes, list[tuple[bytes, bytes]]]:
-    content = (Path(__file__).parent / "browser" / name).read_bytes()
-    headers = [
-        (b"content-type", media_type + b"; charset=utf-8"),
-        (b"content-length", b"%d" % len(content)),
-        (b"content-security-policy", _POLICY),
-        (b"x-content-type-options", b"nosniff"),
-        (b"referrer-policy", b"no-referrer"),
-    ]
-    return content, headers
+async def devices_of(claims: ShopClaims) -> Devices:
+    """Return the open sessions of the user; the current one is that of the request's token."""
+    return Devices(
+        devices=[
+            Device(
+                session=each.session,
+                label=each.label,
+                began_at=each.began_at,
+                refreshed_at=each.refreshed_at,
+                is_current=each.session == claims.sid,
+            )
+            for each in await engine.sessions(claims)
+        ]
+    )
 
 
-_FILES: Final = {
-    "/": _read("index.html", b"text/html"),
-    "/page.css": _read("page.css", b"text/css"),
-    "/page.js": _read("page.js", b"text/javascript"),
-}
-
-
-class BrowserPage:
-    """Middleware that serves the page in ``browser/``, the same for all three apps."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        """Store the app that answers all other requests."""
-        self._app = app
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 - ASGI
-        """Answer one request, as ASGI defines it."""
-        file = _FILES.get(scope["path"]) if scope.get("method") in {"GET", "HEAD"} else None
-        if file is None:
-            await self._app(scope, receive, send)
-            return
-        content, headers = file
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": content})
+async def end_device(claims: ShopClaims, session: str) -> EndedSession:
+    """End a session of the user; the session of another user is not ended."""
+    return EndedSession(ended=await engine.end_session(claims, session))

@@ -9,6 +9,7 @@ from urllib.parse import parse_qs
 import pytest
 from playwright.sync_api import sync_playwright
 
+from browser_page import BrowserPage
 from serving import FRAMEWORKS, app_of, served
 from tests.e2e.pages import USER, opened
 
@@ -32,8 +33,8 @@ def framework(request):
 
 @pytest.fixture(scope="module")
 def site(framework):
-    """Serve the example in one framework."""
-    with served(app_of(framework)) as site:
+    """Serve the example in one framework, and its page."""
+    with served(BrowserPage(app_of(framework))) as site:
         yield site
 
 

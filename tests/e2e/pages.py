@@ -48,3 +48,9 @@ def another_client(site):
     """Return a client that shares nothing with the browser."""
     with httpx.Client(base_url=site.origin, verify=site.tls) as client:
         yield client
+
+
+def log_in_elsewhere(site, **body):
+    """Log in from another device, and return its access token."""
+    with another_client(site) as phone:
+        return phone.post("/login", json={**USER, **body}).json()["access_token"]

@@ -94,7 +94,7 @@ async def test_pyjwt_verifies_with_the_published_set(algorithm):
 
 
 @pytest.mark.filterwarnings("ignore:EdDSA is deprecated via RFC 9864")
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("algorithm", [*ALGORITHMS, "Ed25519"])
 async def test_joserfc_verifies_with_the_published_set(algorithm):
     """The joserfc library finds the set through the issuer's metadata, imports it and verifies a token."""
     ring = KeyRing(Key.generate(algorithm), pending=[Key.generate("EdDSA", kid="next")])

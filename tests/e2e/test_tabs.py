@@ -100,7 +100,7 @@ def test_the_page_retries_with_its_current_cookie(page, site):
         route.fulfill(status=answer.status_code, body=answer.text)
 
     page.route("**/session/refresh", send_before, times=1)
-    page.get_by_role("button", name="Refresh").click()
+    page.get_by_role("button", name="Refresh", exact=True).click()
     newest = page.locator("#log .said")
     expect(newest.nth(1)).to_have_text("refresh_token_superseded")
     expect(newest.first).to_have_text("Your session goes on.")
