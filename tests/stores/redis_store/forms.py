@@ -11,6 +11,7 @@ import valkey.asyncio
 from tests.stores.redis_store.servers import SERVICE
 from tests.stores.redis_store.support import PATIENT, keys_with
 from tokenward.stores.redis import RedisStore
+from tokenward.stores.redis.client import cluster_nodes
 
 SINGLE = ("url", "client", "client that decodes", "RESP2", "tls url", "tls client", "valkey")
 SENTINEL = ("sentinel url", "sentinel client", "sentinel valkey")
@@ -53,6 +54,9 @@ async def opened_form(form: str, fixture: Callable[[str], Any]) -> AsyncIterator
         node = {"host": "127.0.0.1", "port": place.nodes[0].port}
         async with getattr(library, kind)(**node, decode_responses="decodes" in form) as client:
             yield client
+        # Before redis-py 8, a client closes only some of its connections.
+        for node in cluster_nodes(client):
+            await node.disconnect()
     else:
         options = {"protocol": 2} if "RESP2" in form else {}
         decodes = "decodes" in form

@@ -1,8 +1,9 @@
 """A RedisStore over a cluster: slots that move, nodes that fail, and batches that stay whole."""
 
 import asyncio
+import copy
 import signal
-from collections import Counter
+from collections import Counter, deque
 from uuid import uuid4
 
 import pytest
@@ -24,6 +25,7 @@ from tests.stores.redis_store.support import PATIENT, denies
 from tests.support import IS_DEEP, NOW
 from tokenward import Revocation
 from tokenward.stores.redis import RedisStore
+from tokenward.stores.redis.client import cluster_nodes
 from tokenward.stores.redis.faults import UnconfirmedWriteError
 
 TAGGED = "{tokenward}:"
@@ -42,6 +44,28 @@ def node_of(cluster: Cluster, store: RedisStore, key: bytes):
     port = store._client.get_node_from_key(key).port
     (node,) = [each for each in cluster.nodes if each.port == port]
     return node
+
+
+async def replace_nodes(client, used=None):
+    """Let the client of a cluster replace its nodes and close all but the one in use, as clients do."""
+    manager = client.nodes_manager
+    before = {**manager.nodes_cache}
+    for name, node in before.items():
+        manager.nodes_cache[name] = copy.copy(node)
+        manager.nodes_cache[name]._connections, manager.nodes_cache[name]._free = [], deque()
+    manager.slots_cache = {
+        slot: [manager.nodes_cache[node.name] for node in nodes]
+        for slot, nodes in manager.slots_cache.items()
+    }
+    for node in before.values():
+        if node is not used:
+            await node.disconnect()
+
+
+def connections_of(client):
+    """Return the connections that the client of a cluster has opened to its nodes."""
+    nodes = {id(node): node for node in cluster_nodes(client)}
+    return [each for node in nodes.values() for each in node._connections if each.is_connected]
 
 
 async def revoke(store, jti):
@@ -207,6 +231,7 @@ async def test_a_node_that_the_client_replaces_again_and_again_is_no_failure(
     async def closed(node, commands):
         if left:
             left.pop()
+            await replace_nodes(store._client)
             raise RedisConnectionError
         return await send(node, commands)
 
@@ -215,7 +240,6 @@ async def test_a_node_that_the_client_replaces_again_and_again_is_no_failure(
     ) as store:
         await revoke(store, "1")
         monkeypatch.setattr(ClusterNode, "execute_pipeline", closed)
-        monkeypatch.setattr(store._client, "get_node", lambda **_: None)
         assert await denies(store, "1")
     assert not left
 
@@ -243,16 +267,50 @@ async def test_a_batch_is_not_repeated_if_no_node_is_found(redis_cluster, monkey
 
 async def test_the_connections_to_a_node_that_was_replaced_are_closed(redis_cluster, monkeypatch):
     """The client has forgotten the node, and would leave them open."""
+    send, connections = ClusterNode.execute_pipeline, []
+
+    async def replaced(node, commands):
+        is_sent = await send(node, commands)
+        connections.extend(connections_of(store._client))
+        await replace_nodes(store._client, node)
+        return is_sent
+
+    async with RedisStore(
+        redis_cluster.url, key_prefix="{one}:", timeout_seconds=PATIENT, ephemeral=True
+    ) as store:
+        monkeypatch.setattr(ClusterNode, "execute_pipeline", replaced)
+        for number in range(9):
+            assert not await denies(store, str(number))
+        assert len(connections) >= 9
+        assert not any(each.is_connected for each in connections)
+
+
+async def test_connections_are_kept_and_closed_after_the_nodes_were_fetched_again(
+    redis_cluster, monkeypatch
+):
+    """Before redis-py 8, the client then knows a node by its slots that it does not know by its name."""
+    connect, made = Connection.connect, []
+
+    async def counted(connection):
+        made.append(connection)
+        await connect(connection)
+
     async with RedisStore(
         redis_cluster.url, key_prefix=f"{uuid4().hex}:", timeout_seconds=PATIENT, ephemeral=True
     ) as store:
-        assert not await denies(store, "x")
-        connections = [each for node in store._client.get_nodes() for each in node._connections]
-        assert any(each.is_connected for each in connections)
-        monkeypatch.setattr(store._client, "get_node", lambda **_: None)
-        for number in range(50):
-            assert not await denies(store, str(number))
-        assert not any(each.is_connected for each in connections)
+        await revoke(store, "1")
+        await store._client.nodes_manager.initialize()
+        for each in range(9):
+            assert not await denies(store, f"x{each}")
+        monkeypatch.setattr(Connection, "connect", counted)
+        for each in range(9):
+            assert not await denies(store, f"x{each}")
+        assert made == []
+        # As the sender does when a batch has failed.
+        await asyncio.gather(*(store._client.exists(f"x{each}") for each in range(30)))
+        connections = connections_of(store._client)
+        assert len(connections) > 3
+    assert not any(each.is_connected for each in connections)
 
 
 @slow_elections

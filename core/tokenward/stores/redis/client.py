@@ -4,10 +4,10 @@ redis-py and valkey-py have the same methods and the same names of errors, but n
 nothing here imports either.
 """
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterator
 from typing import Any, Protocol, runtime_checkable
 
-__all__ = ["ClusterClient", "RedisClient", "hide_arguments", "is_error"]
+__all__ = ["ClusterClient", "RedisClient", "cluster_nodes", "hide_arguments", "is_error"]
 
 
 @runtime_checkable
@@ -51,6 +51,18 @@ class ClusterClient(RedisClient, Protocol):
     def get_node_from_key(self, key: Any) -> Any:  # noqa: ANN401
         """Return the primary of a key's slot."""
         ...
+
+
+def cluster_nodes(client: ClusterClient) -> Iterator[Any]:
+    """Yield the nodes to which a client of a cluster sends, by their names and by their slots.
+
+    Before redis-py 8, a client that has fetched its nodes again has two objects for each, and closes
+    only those with a name. A node may occur several times.
+    """
+    manager = client.nodes_manager
+    yield from [*manager.nodes_cache.values()]
+    for nodes in manager.slots_cache.values():
+        yield from nodes
 
 
 def is_error(reply: object, *names: str) -> bool:

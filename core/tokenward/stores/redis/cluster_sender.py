@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
-from tokenward.stores.redis.client import ClusterClient, is_error
+from tokenward.stores.redis.client import ClusterClient, cluster_nodes, is_error
 from tokenward.stores.redis.records import Reply
 from tokenward.stores.redis.sender import Command, confirmed, wait_command
 
@@ -121,7 +121,7 @@ class ClusterSender:
                 ]
                 if failed and batch.rounds > 0:
                     # The client closes the connections of a node that it replaces, which is no failure.
-                    is_replaced = self._client.get_node(node_name=node.name) is not node
+                    is_replaced = not self._knows(node)
                     await self._find_node(commands[failed[0]])
                     again = [commands[place] for place in failed]
                     is_redirected = is_replaced or is_error(replies[failed[0]], *_REDIRECTED)
@@ -130,6 +130,10 @@ class ClusterSender:
         except Exception as exc:  # noqa: BLE001 - the reply of these commands
             return replies or [exc] * len(commands)
         return replies
+
+    def _knows(self, node: Any) -> bool:  # noqa: ANN401 - redis-py and valkey-py have no common class
+        """Whether the client still sends to this object of a node, and closes its connections."""
+        return any(each is node for each in cluster_nodes(self._client))
 
     async def _find_node(self, command: Command) -> None:
         """Send one command again alone, by which the client finds out which node has its slot.
@@ -185,7 +189,7 @@ class ClusterSender:
             return [exc] * len(commands)
         finally:
             # The client no longer closes the connections of a node that it has replaced.
-            if self._client.get_node(node_name=node.name) is not node:
+            if not self._knows(node):
                 await node.disconnect()
 
         replies = [each.result for each in scripts]

@@ -19,7 +19,7 @@ except ImportError as _absent:
     raise ImportError(_MISSING) from _absent
 
 from tokenward.errors import ConfigurationError
-from tokenward.stores.redis.client import RedisClient
+from tokenward.stores.redis.client import RedisClient, cluster_nodes
 
 __all__ = ["OpenedClient", "open_client"]
 
@@ -205,7 +205,8 @@ def _cluster_client(parts: re.Match[str], timeout_seconds: float) -> OpenedClien
 async def _close_cluster(client: RedisCluster) -> None:
     await client.aclose()
     # While the client is about to ask for the nodes again, its aclose does nothing.
-    for node in (*client.get_nodes(), *client.startup_nodes):
+    nodes = (*cluster_nodes(client), *client.startup_nodes)
+    for node in {id(node): node for node in nodes}.values():
         await node.disconnect()
 
 
