@@ -1,11 +1,12 @@
 """Callers of a SqlStore that are cancelled during a call."""
 
 import asyncio
+import gc
 import itertools
 import sqlite3
 import threading
 from dataclasses import replace
-from types import SimpleNamespace
+from pathlib import Path
 
 import pytest
 from sqlalchemy import event, text
@@ -67,8 +68,6 @@ async def test_a_connection_to_sqlite_that_is_stopped_while_it_closes_ends(sqlit
         store = made[-1] if isinstance(made, tuple) else made
         async with store._database.engine.connect() as connection:
             driver = (await connection.get_raw_connection()).driver_connection
-            if not hasattr(driver, "stop"):
-                pytest.skip("Connections of this release of aiosqlite cannot be stopped.")
             is_free = threading.Event()
             working = asyncio.create_task(driver._execute(is_free.wait))
             closing = asyncio.create_task(driver.close())
@@ -79,13 +78,6 @@ async def test_a_connection_to_sqlite_that_is_stopped_while_it_closes_ends(sqlit
             assert await working
             assert await asyncio.wait((closing,), timeout=60) == ({closing}, set())
             await connection.invalidate()
-
-
-async def test_a_connection_to_sqlite_that_cannot_be_stopped_is_used_as_it_is(sqlite_place):
-    """Before aiosqlite 0.22."""
-    async with on_users_engine(sqlite_place) as (engine, _):
-        *_, set_up = engine.sync_engine.pool.dispatch.connect
-        set_up(SimpleNamespace(driver_connection=object()), None)
 
 
 @pytest.mark.parametrize("grace_seconds", [0, 10])
@@ -142,3 +134,29 @@ async def assert_nothing_is_open(engine, place: Place):
     )
     async with engine.connect() as connection:
         assert await connection.scalar(question, {"name": place.part}) == 0
+
+
+async def test_a_call_cancelled_while_it_connects_leaves_no_connection_open(place):
+    """Each engine is new, so the call opens a connection and sets it up, at any step of which it ends."""
+
+    async def ask(connection):
+        return await connection.scalar(text("SELECT 1"))
+
+    cancelled, open_before = 0, descriptors()
+    for number in itertools.count():
+        async with place.store() as store:
+            with cancelling(number) as create_task:
+                call = create_task(store._database.read(ask))
+                (result,) = await asyncio.gather(call, return_exceptions=True)
+        if not isinstance(result, asyncio.CancelledError):
+            break
+        cancelled += 1
+    assert result == 1
+    assert cancelled > 2
+    gc.collect()
+    assert descriptors() <= open_before
+
+
+def descriptors():
+    """Return what this process has open: files, and connections to servers."""
+    return set(Path("/proc/self/fd").iterdir())

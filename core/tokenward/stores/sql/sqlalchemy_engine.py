@@ -193,19 +193,13 @@ def _stop_once(connection: Any, _record: object) -> None:  # noqa: ANN401 - of t
     without an answer to a second stop, for which a cancelled `close` would wait forever.
     """
     driver = connection.driver_connection
-    if hasattr(driver, "stop"):  # since aiosqlite 0.22
-        driver.stop = functools.cache(driver.stop)
+    driver.stop = functools.cache(driver.stop)
 
 
 def _set_up_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 - of the driver
-    try:
-        cursor = connection.cursor()
-        # Readers and the writer do not block each other.
-        cursor.execute("PRAGMA journal_mode=WAL")
-        # NORMAL would lose the last revocations in a power failure.
-        cursor.execute("PRAGMA synchronous=FULL")
-        cursor.close()
-    except BaseException:
-        # SQLAlchemy drops a connection that cannot be set up, but its thread would continue.
-        connection.close()
-        raise
+    cursor = connection.cursor()
+    # Readers and the writer do not block each other.
+    cursor.execute("PRAGMA journal_mode=WAL")
+    # NORMAL would lose the last revocations in a power failure.
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.close()
