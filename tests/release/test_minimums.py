@@ -15,7 +15,9 @@ def minimums(requirements: list[str]) -> dict[str, str]:
     """Return the minimum of each requirement; one without a minimum fails."""
     found = {}
     for requirement in requirements:
-        name, minimum = re.fullmatch(r"([\w-]+)(?:\[\w+\])?>=([\d.]+)", requirement).groups()
+        name, minimum = re.fullmatch(
+            r"([\w-]+)(?:\[\w+\])?>=([\d.]+)(?:,!=[\d.]+)*", requirement
+        ).groups()
         found[name] = minimum
     return found
 
