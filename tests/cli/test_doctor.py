@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.support import run
+from tests.remote.issuer import serving
 from tests.stores.conftest import absent
 from tests.stores.redis_store import servers
 from tests.support import SECRET
@@ -297,6 +298,38 @@ def test_connect_asks_only_a_store_that_could_be_opened(keys_dir):
     offline = findings(keys_dir=keys_dir, **without)
     assert findings("--connect", keys_dir=keys_dir, **without) == offline
     assert found_when_connected(keys_dir, "redis://localhost/many") == {}
+
+
+@pytest.mark.parametrize("setting", ["jwks_url", "oidc_issuer"])
+def test_connect_fetches_the_keys_of_an_issuer(setting):
+    """Keys that can be fetched are no finding; else the finding has the reason."""
+    ring = KeyRing(Key.generate("ES256"))
+    answers = {"/jwks": ring.public_jwks()}
+
+    async def app(scope, receive, send):
+        answer = answers.get(scope["path"], {"keys": []})
+        headers = [(b"content-type", b"application/json")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": json.dumps(answer).encode()})
+
+    with serving(app) as port:
+        url = f"http://localhost:{port}"
+        metadata = {"issuer": url, "jwks_uri": f"{url}/jwks"}
+        answers["/.well-known/openid-configuration"] = metadata
+        safe = {**SAFE, "issuer": url, "store_url": "memory://"}
+        settings = {**safe, "jwks_url": f"{url}/jwks"}
+        if setting == "oidc_issuer":
+            settings = {name: value for name, value in safe.items() if name != "issuer"}
+            settings["oidc_issuer"] = url
+        offline = findings(**settings)
+        assert findings("--connect", **settings) == offline
+
+        del answers["/jwks"]
+        found = findings("--connect", **settings)
+    assert found.keys() - offline.keys() == {"keys_unavailable"}
+    assert found["keys_unavailable"]["severity"] == "error"
+    assert found["keys_unavailable"]["setting"] == f"TOKENWARD_{setting.upper()}"
+    assert found["keys_unavailable"]["message"].startswith("The document is not a JWK set")
 
 
 def test_connect_finds_a_redis_that_may_lose_records(keys_dir, tmp_path):

@@ -231,3 +231,39 @@ def test_the_doctor_finds_a_secret_in_the_environment():
     advice = found["secret_in_environment"]["advice"]
     assert "TOKENWARD_INTROSPECTION_CLIENT_SECRET_FILE" in advice
     assert found["setting_unused"]["setting"] == "TOKENWARD_ACCESS_LIFETIME"
+
+
+@pytest.mark.parametrize(
+    ("status", "answer", "code"),
+    [
+        (200, {"active": False}, None),
+        (200, {"active": True, "sub": "alice", "token_use": "access"}, "introspection_accepts_any"),
+        (200, {"active": True}, "introspection_accepts_any"),
+        (401, {"error": "invalid_client"}, "introspection_unavailable"),
+    ],
+)
+def test_the_doctor_asks_the_endpoint(status, answer, code, password_file):
+    """A random text must not be active; a refusal of the credentials is an outage, with its status."""
+
+    async def app(scope, receive, send):
+        headers = [(b"content-type", b"application/json")]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": json.dumps(answer).encode()})
+
+    with serving(app) as port:
+        settings = {
+            **SAFE,
+            **TOKENS,
+            "store_url": "memory://",
+            "introspection_url": f"http://localhost:{port}/introspect",
+            "introspection_client_id": "shop-api",
+            "introspection_client_secret_file": password_file,
+        }
+        offline = findings(**settings)
+        found = findings("--connect", **settings)
+    assert found.keys() - offline.keys() == ({code} if code else set())
+    if code:
+        assert found[code]["severity"] == "error"
+        assert found[code]["setting"] == "TOKENWARD_INTROSPECTION_URL"
+    if status != 200:
+        assert str(status) in found[code]["message"]

@@ -42,7 +42,10 @@ async def doctor(
         bool, typer.Option("--strict", help="Treat warnings as errors.")
     ] = False,
     connect: Annotated[  # noqa: FBT002 - an option
-        bool, typer.Option("--connect", help="Also ask the store whether it can be used.")
+        bool,
+        typer.Option(
+            "--connect", help="Also ask the store, the issuer of the keys and the endpoint."
+        ),
     ] = False,
     max_key_age: Annotated[
         str,
@@ -57,8 +60,9 @@ async def doctor(
         findings = [_fault("configuration_invalid", "TOKENWARD_", exc)]
     else:
         findings = [*findings_of_settings(settings), *_opening_findings(settings, oldest)]
-        if connect and "store_unusable" not in {each.code for each in findings}:
-            findings += await findings_of_connection(settings)
+        if connect:
+            codes = {each.code for each in findings}
+            findings += await findings_of_connection(settings, codes)
 
     counts = Counter(each.severity for each in findings)
     if common.json:
