@@ -58,7 +58,7 @@ class _TokenPairDTO(DataclassDTO[TokenPair]):
 
 
 class TokenPairPlugin(SerializationPlugin):
-    """Applies to handlers without a ``return_dto`` of their own."""
+    """Applies to handlers that set no ``return_dto``."""
 
     def supports_type(self, field_definition: FieldDefinition) -> bool:
         """Whether the type is `TokenPair`. Litestar calls this, also for inner types."""

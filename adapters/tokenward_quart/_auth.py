@@ -127,7 +127,7 @@ class TokenAuth(
         Args:
             request: the request, for example ``quart.request``.
             carriers: where the token is looked for, instead of the carriers of this `TokenAuth`.
-            check: a check of your own, sync or async, called with the claims of the refresh token
+            check: your own check, sync or async, called with the claims of the refresh token
                 before it is consumed. Any result but True refuses the request.
             fresh: whether the user has just logged in again, which `check` verifies.
             acr: the level of this login.

@@ -109,7 +109,7 @@ class LifecycleHooks(Generic[ClaimsT]):
     def is_revoked(self, hook: IsRevoked[ClaimsT]) -> IsRevoked[ClaimsT]:
         """Ask the hook, in addition to the store, whether a token is revoked.
 
-        Use it for a deny list of your own. It is called after the signature and the claims were
+        Use it for your own deny list. It is called after the signature and the claims were
         checked, and must return True or False; any other result is a TypeError. If it raises, that
         counts as an outage of the store (see `TokenPolicy.store_outage`), except that a `TokenError`
         refuses the token.

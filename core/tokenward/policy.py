@@ -132,7 +132,7 @@ class TokenPolicy:
     §4). ``"always-access"``: every token is an access token, because the issuer's keys sign no others.
     """
     profile: Profile | None = None
-    """``"rfc9068"``: access tokens must be all that RFC 9068 demands (§2.1, §2.2 and §4).
+    """``"rfc9068"``: access tokens must meet every requirement of RFC 9068 (§2.1, §2.2 and §4).
 
     Their header says ``at+jwt``, and ``client_id`` is required as well as `issuer`, `audience` and the
     usual claims. To issue them, pass ``claims={"client_id": ...}``; for those of another issuer, set

@@ -1,6 +1,6 @@
 """Shared by the tests of the drop-in: a separate class for each test, and a service.
 
-`auth` and `service` are fixtures; a test module that uses them assigns them to names of its own.
+`auth` and `service` are fixtures; a test module that uses them assigns them to its own names.
 """
 
 import sys

@@ -1,6 +1,6 @@
 """The contract's service in FastAPI, and shared helpers of the tests for FastAPI.
 
-`service` and `bare` are fixtures; a test module that uses them assigns them to names of its own.
+`service` and `bare` are fixtures; a test module that uses them assigns them to its own names.
 """
 
 import asyncio

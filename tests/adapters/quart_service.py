@@ -1,6 +1,6 @@
 """The contract's service in Quart, and shared helpers of the tests for Quart.
 
-`service` and `bare` are fixtures; a test module that uses them assigns them to names of its own.
+`service` and `bare` are fixtures; a test module that uses them assigns them to its own names.
 """
 
 import asyncio

@@ -310,7 +310,7 @@ async def test_the_engine_of_the_class_stays(auth: type[AuthJWT]) -> None:
 
 
 async def test_keys_are_loaded_once(auth: type[AuthJWT]) -> None:
-    """Objects with settings of their own share the keys of the class, unless they have other keys."""
+    """Objects with their own settings share the keys of the class, unless they have other keys."""
     configure(auth, **pair_of("RS256"))
     own, other = auth(), auth()
     own._decode_issuer = "urn:us"

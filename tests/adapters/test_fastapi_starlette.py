@@ -45,7 +45,7 @@ class TestStarlette(OurContract):
 
 
 def run(pytester: pytest.Pytester, classes: str, *options: str) -> pytest.RunResult:
-    """Run the contract as a project does, in a directory of its own."""
+    """Run the contract as a project does, in a new directory."""
     pytester.makepyfile(test_it=IMPORTS + classes)
     pytester.makeini(SETTINGS)
     return pytester.runpytest_inprocess(*options)

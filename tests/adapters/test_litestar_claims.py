@@ -150,7 +150,7 @@ OWN = BearerHeader(name="X-Staff")
 
 
 async def test_two_engines(clock: FrozenClock) -> None:
-    """Two engines in one app verify the tokens of their own routes."""
+    """Two engines in one app verify the tokens of their routes."""
     shop = TokenAuth(contract_engine(clock), realm="shop")
     staff_engine = contract_engine(clock, key=Key.from_secret(OTHER_SECRET))
     staff = TokenAuth(staff_engine, scheme_name="Staff", realm="staff", dependency_key="staff")
@@ -181,7 +181,7 @@ async def _who(request: Request[Any, ShopClaims, Any]) -> str:
 
 
 async def test_claims_of_two_engines_in_one_request(clock: FrozenClock) -> None:
-    """Each argument has the claims of its own engine; `request.auth` of both would be ambiguous."""
+    """Each argument has the claims of its engine; `request.auth` of both would be ambiguous."""
     shop = TokenAuth(contract_engine(clock))
     staff_engine = contract_engine(clock, key=Key.from_secret(OTHER_SECRET))
     staff = TokenAuth(staff_engine, carriers=[OWN], scheme_name="Staff", dependency_key="staff")

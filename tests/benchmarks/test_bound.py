@@ -1,4 +1,4 @@
-"""The bound checks all that it claims to check."""
+"""The bound makes every check that it claims to make."""
 
 import json
 import sys

@@ -109,7 +109,7 @@ def test_the_chart_is_well_formed_and_has_a_bar_and_a_figure_for_each() -> None:
         Bar("Quart", "Tokenward", 50.0, is_own=True),
     ]
     text = draw(bars, title="A < B", unit="µs", notes=["On a machine."])
-    svg = ET.fromstring(text)  # noqa: S314 - of our own making
+    svg = ET.fromstring(text)  # noqa: S314 - we have written it
     rects = svg.findall(f"{SVG}rect")
     widths = [float(rect.attrib["width"]) for rect in rects]
     words = [each.text for each in svg.findall(f"{SVG}text")]

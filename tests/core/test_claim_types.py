@@ -51,7 +51,7 @@ class Level(StrEnum):
 
 
 class Tenant(BaseModel):
-    """A nested model with types of its own."""
+    """A nested model with its own types."""
 
     id: UUID
     since: AwareDatetime

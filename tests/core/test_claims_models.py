@@ -172,7 +172,7 @@ class ConfiguredWrapping(Claims):
 
 
 class Recursive(Claims):
-    """Contains claims of its own class."""
+    """Contains claims of the same class."""
 
     model_config = ConfigDict(alias_generator=to_camel)
 

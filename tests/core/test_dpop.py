@@ -68,7 +68,7 @@ RFC_THUMBPRINT = "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"
 
 
 def verifier(**options):
-    """Return a verifier with a store of its own."""
+    """Return a verifier with a new store."""
     options = {"store": MemoryStore(single_process=True), **options}
     return DpopVerifier(options.pop("public_url", PUBLIC_URL), **options)
 

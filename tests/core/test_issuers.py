@@ -1,4 +1,4 @@
-"""Several issuers: each token is verified by the engine of its own issuer, and by no other."""
+"""Several issuers: each token is verified only by the engine of its issuer."""
 
 import json
 from datetime import timedelta

@@ -81,7 +81,7 @@ def answer(run, engine, token):
         return run(engine.decode(token))
     except TokenError as error:
         refusal = error
-    # Each reason has a code of its own, and no other error hangs on to it.
+    # Each reason has its own code, and no other error hangs on to it.
     assert refusal.code not in {"error", "token_error", "token_invalid"}
     assert refusal.__cause__ is None
     return refusal.code

@@ -73,7 +73,7 @@ def test_the_configuration_of_a_recipe_is_short(provider):
 
 @each_provider
 async def test_an_access_token_is_accepted_with_typed_claims(issuer, clock):
-    """Its keys are found at the URLs of the provider, among all that the JWK set contains."""
+    """Its keys are found at the URLs of the provider, among everything that the JWK set contains."""
     provider = issuer.provider
     engine = (await names_of(issuer, clock))["engine"]
     for _ in range(2):

@@ -42,7 +42,7 @@ class Migration:
 
     @property
     def has_former_engine(self) -> bool:
-        """Whether old tokens have an engine of their own."""
+        """Whether old tokens have a separate engine."""
         return "FormerEngine" in self.text().program_at(1)
 
     def app_at(self, step, *, until):

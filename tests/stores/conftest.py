@@ -38,7 +38,7 @@ def answers(url: str) -> bool:
 def database_of_worker(url: str) -> str:
     """Return the URL of the Redis database of this xdist worker, out of the sixteen of a server.
 
-    PostgreSQL needs none: each of its tests has a schema of its own.
+    PostgreSQL needs none: each of its tests has its own schema.
     """
     worker = os.environ.get("PYTEST_XDIST_WORKER")
     if worker is None:

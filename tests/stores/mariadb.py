@@ -1,4 +1,4 @@
-"""A MariaDB of the tests, with data of its own, where none runs."""
+"""A MariaDB of the tests, with a new data directory, where none runs."""
 
 import os
 import shutil

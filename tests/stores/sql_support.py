@@ -27,7 +27,7 @@ def record(identity="x", **changes):
 
 
 def use(jti="x", keep_until=NOW + 60):
-    """Return a use of a token that is a session of its own."""
+    """Return a use of a token that is itself the session."""
     return Consumption(jti, jti, "successor", b"", NOW, keep_until)
 
 

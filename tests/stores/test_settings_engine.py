@@ -87,7 +87,7 @@ async def clients_of(observer: Redis) -> int:
 
 @asynccontextmanager
 async def redis_settings(url: str):
-    """Yield settings whose store is in Redis, under a prefix of its own."""
+    """Yield settings whose store is in Redis, under a new prefix."""
     async with prepared(url) as place:
         yield settings(
             store_url=f"{url}?client_name={CLIENT}",

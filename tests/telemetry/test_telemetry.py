@@ -80,7 +80,7 @@ class Collected:
         return self._spans.get_finished_spans()
 
     def everything(self):
-        """Return all that was exported, as text."""
+        """Return everything that was exported, as text."""
         metrics = self._reader.get_metrics_data().to_json()
         return metrics + "".join(each.to_json() for each in self.spans())
 

@@ -184,7 +184,7 @@ def validated_settings(values: Mapping[str, object]) -> LoadConfig:
     Raises:
         ValidationError: a value is invalid; the error does not contain it.
     """
-    # None stands for the default, except where it has a meaning of its own.
+    # None stands for the default, except where it has another meaning.
     named = {
         name: value
         for name, value in values.items()

@@ -1,4 +1,4 @@
-"""Tokens of several issuers, each verified by the engine of its own issuer and by no other."""
+"""Tokens of several issuers, each verified only by the engine of its issuer."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet

@@ -73,7 +73,7 @@ class RefreshingMethod(Generic[ClaimsT]):
 
         Args:
             token: the refresh token, in compact form.
-            check: a check of your own, called with the claims before the token is consumed; plain
+            check: your own check, called with the claims before the token is consumed; plain
                 or async. Any result but True refuses the refresh; it may raise a `TokenError`.
             bound_to: the key that the client has proven. A token that is bound to a key needs that
                 key. A token that is not bound, and all its successors, become bound to it.

@@ -19,7 +19,7 @@ ClaimsT = TypeVar("ClaimsT", bound=Claims)
 class TokenVerifier(Protocol[ClaimsT]):
     """Verifies, refreshes and revokes tokens: a `TokenEngine`, or the `Issuers` of several.
 
-    This is all that an `Authenticator` and the adapters need of an engine. Each method is explained
+    An `Authenticator` and the adapters need nothing else of an engine. Each method is explained
     at `TokenEngine`. A session or a subject is revoked by claims, because a ``sid`` or a ``sub``
     alone does not say which issuer it belongs to.
     """

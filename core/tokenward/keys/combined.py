@@ -26,7 +26,7 @@ class CombinedKeys:
         keys = CombinedKeys(KeyRing.from_secret(old_secret), RemoteKeySet(jwks_url))
 
     For an issuer that changes from a shared secret to public keys: tokens of both kinds are valid.
-    Each key verifies only tokens of its own algorithm, so the secret never verifies a token whose
+    Each key verifies only tokens of its algorithm, so the secret never verifies a token whose
     header names a public-key algorithm, and a public key never one of HMAC.
 
     While one source is unavailable, tokens with keys of the others are valid, and all other tokens

@@ -46,7 +46,7 @@ def checked_seconds(value: timedelta, setting: str, *, may_be_zero: bool = False
 
 
 def checked_algorithms(names: Collection[str] | None) -> frozenset[str] | None:
-    """Return the names of the only accepted algorithms; None: all that take a public key.
+    """Return the names of the only accepted algorithms; None: every algorithm with a public key.
 
     Raises:
         ConfigurationError: there is none, or one of them is unknown or takes a secret.

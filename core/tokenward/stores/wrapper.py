@@ -47,11 +47,11 @@ class StoreWrapper(Generic[InnerT]):
         return records_in(self._inner)
 
     async def raise_retention(self, seconds: float) -> float:
-        """Raise the retention of the inner store, which is common to all that share it."""
+        """Raise the retention of the inner store, which every user of it shares."""
         return await self._inner.raise_retention(seconds)
 
     async def purge(self, *, now: float) -> int:
-        """Remove the expired records of the inner store, of all that share it."""
+        """Remove the expired records of the inner store, whichever store wrote them."""
         return await self._inner.purge(now=now)
 
     async def aclose(self) -> None:

@@ -20,7 +20,7 @@ _UNKNOWN: Final = (
 
 @dataclass(frozen=True, slots=True)
 class ProvenKey:
-    """The key of a request, which `TokenAuth.proven_key` returns. Tokens are bound to all that it has.
+    """The key of a request, which `TokenAuth.proven_key` returns. Tokens are bound to each key that it has.
 
     Raises:
         ConfigurationError: it has nothing, or `x5t_s256` is not a thumbprint.

@@ -264,7 +264,7 @@ async def test_another_prefix_is_not_read(redis_url, prefix, store):
 
 
 async def test_a_large_database_is_scanned_in_steps(store):
-    """Each step is a call of its own, which blocks nobody else."""
+    """Each step is a separate call, which blocks no other client."""
     for start in range(0, 3000, 500):
         await asyncio.gather(*(store.revoke(record(str(start + n)), now=NOW) for n in range(500)))
     parts = [part async for part in store.feed(HOUR).snapshot()]

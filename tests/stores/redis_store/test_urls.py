@@ -107,7 +107,7 @@ def test_all_parts_of_a_url_reach_the_connections(url, expected):
 
 
 async def test_all_parts_of_a_url_of_sentinels_reach_the_connections():
-    """Those to the master, and those to the Sentinels, which have a password of their own."""
+    """Those to the master, and those to the Sentinels, which have another password."""
     url = (
         "rediss+sentinel://u:p%40@a:1,[::1]:2,c/my%20shop/3?ssl_ca_certs=x.pem&max_connections=5"
         "&sentinel_username=watch&sentinel_password=w&client_name=shop&socket_timeout=4"

@@ -89,7 +89,7 @@ class IntrospectedTokens(TokenEngine[ClaimsT], Generic[ClaimsT]):
                 ``"always-access"``, and there is no `profile`, because an answer has no JOSE header.
                 The limits of the signature cache are those of each of the two caches of answers.
             claims_model: see `TokenEngine`.
-            store: see `TokenEngine`; for your own revocations, besides those of the issuer.
+            store: see `TokenEngine`; for your own revocations, in addition to those of the issuer.
             clock: see `TokenEngine`.
             options: see `IntrospectionOptions`. Credentials are required: `client_id` and
                 `client_secret`, or `bearer_token`, or a `client` that sends its own.

@@ -75,7 +75,7 @@ WebSocket            required()                               accepts, and in ``
 WebSocket /ws/raises nothing                                  accepts, and raises TokenRevokedError
 ===================  =======================================  ======================================
 
-The streams, the protected resource metadata, DPoP and certificates have apps of their own: see
+The streams, the protected resource metadata, DPoP and certificates have separate apps: see
 `AdapterContract.build_streams`, `AdapterContract.build_resource`, `AdapterContract.build_dpop` and
 `AdapterContract.build_mtls`.
 

@@ -109,7 +109,7 @@ class BearerContract(AdapterFixtures):
         assert await seen_by_a_hook(engine, self.build(engine), "/twice") == ["alice"]
 
     async def test_concurrent_requests(self, client: httpx.AsyncClient) -> None:
-        """Each of twenty requests at the same time gets the claims of its own token."""
+        """Each of twenty requests at the same time gets the claims of the token that it sent."""
         subjects = [f"user {number}" for number in range(20)]
         requests = [client.get("/slow", headers=list(says(sub=subject))) for subject in subjects]
         responses = await asyncio.gather(*requests)

@@ -108,7 +108,7 @@ CARRIED: Final = [
     Case("two tokens", "/me", bearer(GOOD) + bearer(FORGED), a.TWO_CREDENTIALS),
     Case("two tokens, bad first", "/me", bearer(FORGED) + bearer(GOOD), a.TWO_CREDENTIALS),
     Case("basic and bearer", "/me", header(b"Basic eDp5") + bearer(GOOD), a.TWO_CREDENTIALS),
-    Case("an empty one besides", "/me", header(b"") + bearer(GOOD), a.TWO_CREDENTIALS),
+    Case("an empty one as well", "/me", header(b"") + bearer(GOOD), a.TWO_CREDENTIALS),
     Case("joined", "/me", header(b"Bearer " + B_GOOD + b", Bearer " + B_GOOD), a.NOT_THREE),
     Case("joined after basic", "/me", header(b"Basic eDp5, Bearer " + B_GOOD), a.MISSING),
     Case("joined before basic", "/me", header(b"Bearer " + B_GOOD + b", Basic eDp5"), a.MALFORMED),
