@@ -238,6 +238,7 @@ async def test_a_node_that_the_client_replaces_again_and_again_is_no_failure(
     async with RedisStore(
         redis_cluster.url, key_prefix=f"{uuid4().hex}:", timeout_seconds=PATIENT, ephemeral=True
     ) as store:
+        await store.ping()
         await revoke(store, "1")
         monkeypatch.setattr(ClusterNode, "execute_pipeline", closed)
         assert await denies(store, "1")
@@ -278,6 +279,8 @@ async def test_the_connections_to_a_node_that_was_replaced_are_closed(redis_clus
     async with RedisStore(
         redis_cluster.url, key_prefix="{one}:", timeout_seconds=PATIENT, ephemeral=True
     ) as store:
+        # The nodes were asked whether they may lose records, so nothing else uses them.
+        await store.ping()
         monkeypatch.setattr(ClusterNode, "execute_pipeline", replaced)
         for number in range(9):
             assert not await denies(store, str(number))
@@ -298,6 +301,7 @@ async def test_connections_are_kept_and_closed_after_the_nodes_were_fetched_agai
     async with RedisStore(
         redis_cluster.url, key_prefix=f"{uuid4().hex}:", timeout_seconds=PATIENT, ephemeral=True
     ) as store:
+        await store.ping()
         await revoke(store, "1")
         await store._client.nodes_manager.initialize()
         for each in range(9):
