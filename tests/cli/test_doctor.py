@@ -300,6 +300,30 @@ def test_connect_asks_only_a_store_that_could_be_opened(keys_dir):
     assert found_when_connected(keys_dir, "redis://localhost/many") == {}
 
 
+@pytest.mark.parametrize(
+    ("settings", "code"),
+    [
+        ({"pem_file": "none.pem"}, "keys_unusable"),
+        (
+            {"introspection_url": "ftp://x", "introspection_client_id": "a"},
+            "introspection_unusable",
+        ),
+    ],
+)
+def test_connect_asks_nothing_that_could_not_be_opened(settings, code, tmp_path, monkeypatch):
+    """An unusable source of tokens is one finding."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "password").touch(mode=0o600)
+    (tmp_path / "password").write_text("password")
+    if "introspection_url" in settings:
+        more = {"introspection_client_secret_file": "password", "type_source": "always-access"}
+        settings = {**settings, **more}
+    settings = {**SAFE, "store_url": "memory://", **settings}
+    found = findings("--connect", **settings)
+    assert code in found
+    assert found == findings(**settings)
+
+
 @pytest.mark.parametrize("setting", ["jwks_url", "oidc_issuer"])
 def test_connect_fetches_the_keys_of_an_issuer(setting):
     """Keys that can be fetched are no finding; else the finding has the reason."""

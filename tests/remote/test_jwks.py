@@ -1,6 +1,7 @@
 """Remote key sets: when keys are fetched, and for how long they are trusted."""
 
 import asyncio
+import copy
 import gc
 import tracemalloc
 from datetime import timedelta
@@ -45,6 +46,11 @@ async def test_a_remote_key_set_is_a_key_source_without_a_url_in_its_repr(keys, 
         keys.find(kid=OLD.kid, algorithm="ES256")
     await verifier.decode(issuer.token(OLD))
     assert repr(keys) == "RemoteKeySet(keys=1)"
+
+
+def test_engines_that_are_copied_share_their_remote_keys(keys):
+    """A copy of a remote key set is the set itself."""
+    assert copy.deepcopy(keys) is keys
 
 
 async def test_an_engine_with_remote_keys_cannot_issue(verifier):

@@ -33,7 +33,7 @@ class ClusterClient(RedisClient, Protocol):
 
     @property
     def nodes_manager(self) -> Any:  # noqa: ANN401
-        """What knows the nodes and their slots; its ``initialize`` fetches them again."""
+        """Its ``nodes_cache`` has the nodes, its ``slots_cache`` those of a slot; ``initialize`` fetches both."""
         ...
 
     async def initialize(self) -> Any:  # noqa: ANN401
