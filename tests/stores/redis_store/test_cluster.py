@@ -182,8 +182,9 @@ async def test_a_slot_that_is_moved_causes_no_outage(server, wait_replicas):
         assert await in_turns(store, denies, 100) == [number < 90 for number in range(100)]
 
 
+@pytest.mark.parametrize("is_in_asyncio", [False, True])
 async def test_a_batch_whose_connection_another_one_has_closed_is_repeated(
-    redis_cluster, monkeypatch
+    redis_cluster, monkeypatch, is_in_asyncio
 ):
     """A client closes the connections to a node that has moved, also those that are in use."""
     send, closed = Connection._send_packed_command, []
@@ -192,6 +193,8 @@ async def test_a_batch_whose_connection_another_one_has_closed_is_repeated(
         if len(closed) < 3:
             closed.append(connection)
             connection._writer.close()
+            if is_in_asyncio:
+                raise TypeError
             connection._reader = connection._writer = None
         await send(connection, command)
 

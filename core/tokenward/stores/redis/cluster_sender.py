@@ -14,8 +14,9 @@ __all__ = ["ClusterSender"]
 # The clients allow 100 connections to a node, and raise instead of waiting for a free one.
 _LARGEST_NUMBER_OF_BATCHES: Final = 40
 _REDIRECTED: Final = ("MovedError", "TryAgainError")
-# The clients raise an AttributeError if another batch closes the connection that they send on.
-_CLOSED: Final = ("ConnectionError", "AttributeError")
+# The clients raise an AttributeError if another batch closes the connection that they send on, and
+# asyncio a TypeError in some releases of Python 3.12 and 3.13.
+_CLOSED: Final = ("ConnectionError", "AttributeError", "TypeError")
 _REPEATED: Final = (*_REDIRECTED, *_CLOSED, "TimeoutError", "ClusterDownError")
 # More than the redirections after which a client reads all slots again: five, by default.
 _ROUNDS: Final = 12
