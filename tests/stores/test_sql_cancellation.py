@@ -155,8 +155,9 @@ async def test_a_call_cancelled_while_it_connects_leaves_no_connection_open(plac
         cancelled += 1
     assert result == 1
     assert cancelled > 2
-    for thread in {*threading.enumerate()} - threads:
-        thread.join(60)
+    if not place.part:  # only the connections to SQLite have threads, which end with them
+        for thread in {*threading.enumerate()} - threads:
+            thread.join(60)
     gc.collect()
     assert descriptors() <= open_before
 
