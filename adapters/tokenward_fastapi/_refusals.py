@@ -46,7 +46,7 @@ class RefusedWebSocket(WebSocketException):
 def refuse(connection: HTTPConnection, error: TokenError, refusal: Refusal) -> NoReturn:
     """Make the app send a refusal, with or without `init_app`.
 
-    If the app itself has a handler for the error, the error itself is raised, so that the
+    If the app has a handler for the error, the error itself is raised, so that the
     handler is called. Otherwise a subclass of both the error's class and HTTPException is raised,
     which every app handles.
     """

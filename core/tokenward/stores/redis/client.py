@@ -60,7 +60,7 @@ def cluster_nodes(client: ClusterClient) -> Iterator[Any]:
     only those with a name. A node may occur several times.
     """
     manager = client.nodes_manager
-    yield from [*manager.nodes_cache.values()]
+    yield from manager.nodes_cache.values()
     for nodes in manager.slots_cache.values():
         yield from nodes
 

@@ -133,7 +133,7 @@ class ClusterSender:
         return replies
 
     def _knows(self, node: Any) -> bool:  # noqa: ANN401 - redis-py and valkey-py have no common class
-        """Whether the client still sends to this object of a node, and closes its connections."""
+        """Whether the client still sends to this object of a node."""
         return any(each is node for each in cluster_nodes(self._client))
 
     async def _find_node(self, command: Command) -> None:
